@@ -1,0 +1,55 @@
+# Each target sets up what it needs by itself, and nothing twice (.ci/setup does that).
+#   PYTHON=python3.12   the interpreter, else the newest one that works
+#   VENV=.venv-3.12     another folder for the environment, to keep several
+#   ARGS="-k engine"    more arguments for pytest (test), benchmarks/seed_job.py (bench) or uv (lock)
+VENV ?= .venv
+export PYTHON VENV
+BIN = $(VENV)/bin
+
+.PHONY: help setup demo test lint format bench lock
+
+help:
+	@echo "make demo     train the notebook's network on Fashion-MNIST (sets up $(VENV) first)"
+	@echo "make test     run the tests and the linters"
+	@echo "make lint     run the linters only: ruff, pyright, the import contract"
+	@echo "make format   put the code into ruff's form"
+	@echo "make bench    compare with Keras, PyTorch, scikit-learn and NumPy (sets up .peers first, 4 GB)"
+	@echo "make setup    set up $(VENV) for development, no more"
+	@echo "make lock     bring requirements.lock and requirements-dev.lock up to pyproject.toml"
+	@echo "PYTHON=python3.12 chooses the interpreter, VENV=.venv-3.12 the folder."
+
+setup:
+	@.ci/setup dev
+
+demo:
+	@.ci/setup core
+	$(BIN)/mlplab train fashion-mnist --hidden 20 --epochs 10 --batch-size 32 --validation 0 --seed 0
+
+test: lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports --no-cache
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench:
+	@.ci/setup core
+	@.ci/setup peers
+	$(BIN)/python benchmarks/seed_job.py $(ARGS)
+	$(BIN)/python benchmarks/step_cost.py
+
+# One resolution for every Python and system. Pins stay as they are where they can; ARGS=--upgrade renews them.
+UV_COMPILE = .venv-lock/bin/uv pip compile pyproject.toml --no-config --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --custom-compile-command "make lock" $(ARGS)
+lock:
+	@$${PYTHON:-$$(.ci/find-python)} -m venv .venv-lock && .venv-lock/bin/pip install -qq "uv>=0.9"
+	$(UV_COMPILE) --group build -o requirements.lock
+	$(UV_COMPILE) --group build --group dev --constraints requirements.lock -o requirements-dev.lock
+	@rm -rf .venv-lock
+	@! grep -nE '://|file:|^-|@ ' requirements.lock requirements-dev.lock

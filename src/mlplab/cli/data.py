@@ -1,0 +1,182 @@
+"""`mlplab data`: what data sets there are, getting one, looking at one."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mlplab import figures
+from mlplab.cli.terminal_images import can_show_images, print_images
+from mlplab.datasets import CATALOG, Data, Entry, find_entry, load
+from mlplab.datasets.cache import cache_folder
+from mlplab.datasets.fetch import fetch_entry, is_here
+
+_SCHEMA = 1
+_SAMPLES = 10
+
+app = typer.Typer(help="Data sets: list them, fetch one, look at one.", no_args_is_help=True)
+
+
+def complete_dataset(incomplete: str) -> list[str]:
+    """Names of data sets that begin so, for the shell's completion."""
+    return [name for name in CATALOG if name.startswith(incomplete)]
+
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="A data set's name.", autocompletion=complete_dataset, show_default=False
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors (and what --json asks for).")]
+
+
+@app.command("list")
+def list_datasets(json_: Json = False, quiet: Quiet = False) -> None:
+    """List the data sets that have a name."""
+    if not quiet:
+        Console(stderr=True).print(_table())
+    if json_:
+        _print_json(
+            {"datasets": [_summary(entry) for entry in CATALOG.values()], "cache": str(cache_folder())}
+        )
+
+
+@app.command()
+def fetch(name: Name, json_: Json = False, quiet: Quiet = False) -> None:
+    """Get a data set's files, unless they are here, and verify them."""
+    entry = find_entry(name)
+    files = fetch_entry(entry, quiet=quiet)
+    if not quiet:
+        console = Console(stderr=True)
+        if entry.bundled:
+            console.print(f"{name} comes with an installed package: there is nothing to fetch.")
+        for file in files.values():
+            console.print(f"{file.path}: verified, from {file.origin}", soft_wrap=True, highlight=False)
+    if json_:
+        described = {file: {"path": str(got.path), "source": got.origin} for file, got in files.items()}
+        _print_json({"name": name, "files": described})
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A data set's name, or the path of an .npz file.",
+            autocompletion=complete_dataset,
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The picture file with samples of each class; NAME-samples.png by default.",
+            show_default=False,
+        ),
+    ] = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show a data set: sizes, class counts, hashes, sources, and samples of each class as a picture."""
+    data = load(name, quiet=quiet)
+    picture = _draw(data, out or Path(f"{data.name}-samples.png")) if data.train.has_images else None
+    if not quiet:
+        _print_data(Console(stderr=True), data, picture)
+    if json_:
+        _print_json(_described(data) | {"picture": str(picture) if picture else None})
+
+
+def _print_json(result: dict[str, object]) -> None:
+    typer.echo(json.dumps({"schema": _SCHEMA, **result}, indent=2, ensure_ascii=False))
+
+
+def _summary(entry: Entry) -> dict[str, object]:
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "licence": entry.licence,
+        "train": entry.train_rows,
+        "test": entry.test_rows,
+        "shape": list(entry.image_shape),
+        "classes": list(entry.class_names),
+        "bundled": entry.bundled is not None,
+        "here": is_here(entry),
+    }
+
+
+def _table() -> Table:
+    table = Table("name", "training", "test", "pixels", "classes", "here", "licence", box=None)
+    for entry in CATALOG.values():
+        table.add_row(
+            entry.name,
+            f"{entry.train_rows:,}",
+            f"{entry.test_rows:,}",
+            "x".join(map(str, entry.image_shape)),
+            str(len(entry.class_names)),
+            "always" if entry.bundled else "yes" if is_here(entry) else "no",
+            entry.licence,
+        )
+    return table
+
+
+def _draw(data: Data, path: Path) -> Path:
+    train = data.train
+    samples = figures.class_samples(train.images, train.labels, len(data.class_names), _SAMPLES)
+    title = f"{data.name}: the first training images of each class"
+    return figures.save_figure(figures.sample_grid(samples, data.class_names, title), path)
+
+
+def _described(data: Data) -> dict[str, object]:
+    entry = CATALOG.get(data.name)
+    result: dict[str, object] = {
+        "name": data.name,
+        "licence": data.train.provenance.licence,
+        "shape": list(data.train.inputs.shape[1:]),
+        "dtype": data.train.inputs.dtype.name,
+        "sources": [str(source) for source in entry.sources] if entry else [],
+    }
+    for part in (data.train, data.test):
+        result[part.provenance.split] = {
+            "rows": len(part),
+            "class_counts": part.class_counts(),
+            "content_hash": part.content_hash(),
+            "sha256": part.provenance.sha256,
+            "source": part.provenance.source,
+        }
+    return result
+
+
+def _print_data(console: Console, data: Data, picture: Path | None) -> None:
+    parts = (data.train, data.test)
+    entry = CATALOG.get(data.name)
+    if entry:
+        console.print(entry.title, highlight=False)
+    for part in parts:
+        console.print(f"{part!r}, from {part.provenance.source}", soft_wrap=True, highlight=False)
+    console.print(f"Licence: {data.train.provenance.licence or 'not known'}", highlight=False)
+    console.print(_counts(data))
+    for part in parts:
+        hashes = part.provenance.sha256 or {f"{part.provenance.split} (content)": part.content_hash()}
+        for file, digest in hashes.items():
+            console.print(f"SHA-256 {digest}  {file}", soft_wrap=True, highlight=False)
+    for source in entry.sources if entry else ():
+        console.print(f"Source: {source}", soft_wrap=True, highlight=False)
+    if picture:
+        samples = figures.class_samples(data.train.images, data.train.labels, len(data.class_names), 1)
+        if can_show_images(console):
+            print_images(console, [images[0] for images in samples if len(images)])
+        console.print(f"Samples of each class: {picture}", soft_wrap=True, highlight=False)
+
+
+def _counts(data: Data) -> Table:
+    table = Table("label", "class", "training", "test", box=None)
+    train, test = data.train.class_counts(), data.test.class_counts()
+    for label, name in enumerate(data.class_names):
+        table.add_row(str(label), name, f"{train[name]:,}", f"{test[name]:,}")
+    return table

@@ -1,0 +1,61 @@
+"""Keras callbacks in epoch mode: which are taken, and how progress within an epoch reaches them."""
+
+from typing import Any
+
+import jax
+
+from mlplab.engine.backend import keras
+from mlplab.engine.loop import Progress
+from mlplab.errors import UsageError
+
+_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+
+
+def callback_list(
+    model: keras.Model, callbacks: Any, verbose: int | str, epochs: int, steps: int
+) -> keras.callbacks.CallbackList:
+    for callback in [] if callbacks is None else callbacks if isinstance(callbacks, list | tuple) else [callbacks]:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise UsageError(f"callbacks must be keras.callbacks.Callback objects; got {type(callback).__name__}.")
+        by_epoch = isinstance(callback, keras.callbacks.TerminateOnNaN | keras.callbacks.ProgbarLogger) or (
+            isinstance(callback, keras.callbacks.ModelCheckpoint) and callback.save_freq == "epoch"
+        )
+        hooks = [name for name in _BATCH_HOOKS if not _is_default(callback, name)]
+        if hooks and not by_epoch:
+            raise UsageError(
+                f"{type(callback).__name__} wants to be called for every batch ({', '.join(hooks)}), and mlplab runs "
+                "whole epochs in one call. Use a callback with on_epoch_end (CSVLogger, ModelCheckpoint with "
+                "save_freq='epoch', LambdaCallback(on_epoch_end=…)), or keras.Model.fit."
+            )
+    return keras.callbacks.CallbackList(
+        callbacks,
+        add_history=True,
+        add_progbar=verbose != 0,
+        verbose=verbose,
+        epochs=epochs,
+        steps=steps,
+        model=model,
+    )
+
+
+def _is_default(callback: keras.callbacks.Callback, hook: str) -> bool:
+    return getattr(getattr(callback, hook), "__func__", None) is getattr(keras.callbacks.Callback, hook)
+
+
+def progress(callbacks: keras.callbacks.CallbackList) -> Progress | None:
+    """Tells Keras's progress bar, and callbacks with an `on_piece_end(step, logs)`, a few times a second."""
+    listeners = [
+        callback.on_piece_end if hasattr(callback, "on_piece_end") else callback.on_train_batch_end
+        for callback in callbacks.callbacks
+        if hasattr(callback, "on_piece_end")
+        or (isinstance(callback, keras.callbacks.ProgbarLogger) and callback.verbose == 1)
+    ]
+    if not listeners:
+        return None
+
+    def tell(done: int, carry: Any) -> None:
+        logs = {name: jax.tree.map(float, value) for name, value in carry[1].items()}
+        for listener in listeners:
+            listener(done - 1, logs)
+
+    return tell

@@ -1,0 +1,175 @@
+"""The host loop of training: epochs, validation, callbacks, History. Follows `keras.Model.fit` of the JAX backend."""
+
+import math
+import secrets
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from mlplab.engine import checks, inputs, program, state
+from mlplab.engine.backend import keras, keras_seed
+from mlplab.engine.callbacks import callback_list, progress
+from mlplab.engine.predict import test_epoch
+from mlplab.engine.source import ArraySource, Source
+from mlplab.errors import TrainingError, UsageError
+
+_own_seeds: weakref.WeakKeyDictionary[keras.Model, int] = weakref.WeakKeyDictionary()
+
+
+def fit(
+    model: keras.Model,
+    x: Any = None,
+    y: Any = None,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    verbose: int | str = "auto",
+    callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback | None = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    shuffle: bool | str = True,
+    class_weight: dict[int, float] | None = None,
+    sample_weight: Any = None,
+    initial_epoch: int = 0,
+    steps_per_epoch: None = None,
+    validation_steps: None = None,
+    validation_batch_size: int | None = None,
+    validation_freq: int | Sequence[int] = 1,
+    seed: int | None = None,
+    packed: bool = True,
+) -> keras.callbacks.History:
+    """Train a compiled Keras model: `keras.Model.fit`, with whole epochs compiled and the data on the device.
+
+    Takes the arguments of `keras.Model.fit` in the same order, and `seed`. Called again, training goes on where
+    it left off, the shuffling too. What is given is not rescaled.
+
+    Args:
+        x: array (n, …) or a nest of arrays; or a `Source`, which brings its own y, weights, batches and order.
+        y: targets (n, …) likewise, as the model's loss takes them.
+        batch_size: rows a step, 32 by default; more than n means n.
+        verbose: 0 silent, 1 a progress bar, 2 a line an epoch.
+        callbacks: Keras callbacks that work by epochs; those that need every batch are refused.
+        validation_split: the last part of the rows, held out.
+        validation_data: `(x, y)` or `(x, y, sample_weight)`, or a `Source`.
+        steps_per_epoch, validation_steps: not used with arrays; only None is taken.
+        seed: of the shuffling. None: the one given to `keras.utils.set_random_seed`, else a random one that
+            stays with the model.
+        packed: False takes Keras's step as it stands also where `packing.py` has a faster one; a dense network's
+            weights then equal `keras.Model.fit`'s bit for bit (with `shuffle=False`).
+
+    Returns:
+        The `History`: `.epoch` and `.history[name]`, a value an epoch.
+
+    Raises:
+        DataError, ModelError, UsageError: before anything is trained.
+        TrainingError: the loss or a weight is no longer finite. The model is left as it was after the last good
+            epoch. (With a `TerminateOnNaN` callback training stops there instead.)
+        KeyboardInterrupt: within a second of Ctrl-C, the model as after the last complete epoch.
+    """
+    checks.check_compiled(model, "fit")
+    checks.check_count("epochs", epochs)
+    checks.check_count("initial_epoch", initial_epoch, least=0)
+    for name, value in (("steps_per_epoch", steps_per_epoch), ("validation_steps", validation_steps)):
+        if value is not None:
+            raise UsageError(f"{name} is for endless streams; mlplab.fit goes through all rows. Leave it out.")
+    if hasattr(x, "segments"):
+        return _train(model, x, validation_data, epochs, initial_epoch, validation_freq, verbose, callbacks, packed)
+
+    batch_size = checks.check_count("batch_size", 32 if batch_size is None else batch_size)
+    data = inputs.arrays_of(model, (x, y, sample_weight))
+    held_out = None
+    if validation_data is not None:
+        held_out = inputs.arrays_of(model, validation_data, "validation_data's ")
+    elif validation_split:
+        data, held_out = inputs.split(data, validation_split)
+    if class_weight is not None:
+        if data[2] is not None:
+            raise UsageError("Give class_weight or sample_weight, not both: multiply them into one sample_weight.")
+        data = (*data[:2], inputs.weights_of_classes(data[1], class_weight))
+    seed = _seed_of(model) if seed is None else checks.check_count("seed", seed, least=0)
+    source = ArraySource(*data, batch_size=batch_size, shuffle=shuffle, seed=seed)
+    validation = None if held_out is None else ArraySource(*held_out, batch_size=validation_batch_size or batch_size)
+    return _train(model, source, validation, epochs, initial_epoch, validation_freq, verbose, callbacks, packed)
+
+
+def _train(
+    model: keras.Model,
+    source: Source,
+    validation: Source | None,
+    epochs: int,
+    initial_epoch: int,
+    validation_freq: int | Sequence[int],
+    verbose: int | str,
+    callbacks: Any,
+    packed: bool,
+) -> keras.callbacks.History:
+    shapes = checks.build(model, source)
+    callbacks = callback_list(model, callbacks, verbose, epochs, source.steps)
+    model.stop_training = False
+    callbacks.on_train_begin()
+    logs: dict[str, Any] = {}
+    for epoch in range(initial_epoch, epochs):
+        model.reset_metrics()
+        callbacks.on_epoch_begin(epoch)
+        logs = _train_epoch(model, source, shapes, epoch, callbacks, packed)
+        if validation is not None and not model.stop_training and _is_due(epoch, validation_freq):
+            callbacks.on_test_begin()
+            validation_logs = test_epoch(model, validation)
+            callbacks.on_test_end(validation_logs)
+            logs |= {f"val_{name}": value for name, value in validation_logs.items()}
+        callbacks.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    if isinstance(model.optimizer, keras.optimizers.Optimizer):
+        model.optimizer.finalize_variable_values(model.trainable_weights)
+    callbacks.on_train_end(logs)
+    return model.history
+
+
+def _train_epoch(
+    model: keras.Model, source: Source, shapes: Any, epoch: int, callbacks: keras.callbacks.CallbackList, packed: bool
+) -> dict[str, Any]:
+    """One epoch; the model gets the new state only when the whole of it is done and finite."""
+    before = state.read(model)
+    loop = program.train_loop(model, source.batch, packed)
+    position = state.steps_taken(model) if model.optimizer is not None else epoch
+    after, logs = loop(
+        (before, program.first_logs(model, "train_step", before, shapes)),
+        None,
+        source.segments(position),
+        seed=(source.seed % 2**32, position),
+        progress=progress(callbacks),
+    )
+    logs = {name: jax.tree.map(float, value) for name, value in logs.items()}
+    if _is_finite(logs, after):
+        state.write(model, after)
+    elif any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in callbacks.callbacks):
+        model.stop_training = True
+    else:
+        raise TrainingError(
+            f"The loss or a weight stopped being a finite number in epoch {epoch + 1} (loss: {logs.get('loss')}). "
+            f"The model is left as it was after epoch {epoch}. Try a smaller learning rate, clipnorm=1.0 in the "
+            "optimizer, or inputs scaled to [0, 1]."
+        )
+    return logs
+
+
+def _is_finite(logs: dict[str, Any], after: state.State) -> bool:
+    if not math.isfinite(logs.get("loss", 0.0)):
+        return False
+    weights = (w for w in after.trainable if np.issubdtype(w.dtype, np.floating))
+    return all(np.isfinite(np.sum(np.asarray(w), dtype=np.float64)) for w in weights)
+
+
+def _is_due(epoch: int, validation_freq: int | Sequence[int]) -> bool:
+    if isinstance(validation_freq, int):
+        return (epoch + 1) % validation_freq == 0
+    return epoch + 1 in validation_freq
+
+
+def _seed_of(model: keras.Model) -> int:
+    if (chosen := keras_seed()) is not None:
+        return chosen
+    return _own_seeds.setdefault(model, secrets.randbits(31))

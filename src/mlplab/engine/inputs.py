@@ -1,0 +1,126 @@
+"""The arguments of `fit` and `evaluate` → sources: arrays brought into form, or refused with what to do."""
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+
+from mlplab.engine.backend import keras
+from mlplab.errors import DataError, UsageError
+
+
+def split(data: tuple, validation_split: float) -> tuple[tuple, tuple]:
+    """`(x, y, sample_weight)` in two: the first rows, and the last `validation_split` of them (as Keras does)."""
+    rows = len(jax.tree.leaves(data)[0])
+    first = math.floor(rows * (1 - validation_split))
+    if not 0 < validation_split < 1 or first in (0, rows):
+        raise UsageError(
+            f"validation_split must be between 0 and 1 and leave rows in both parts; got {validation_split!r} "
+            f"of {rows} rows."
+        )
+    return jax.tree.map(lambda a: a[:first], data), jax.tree.map(lambda a: a[first:], data)
+
+
+def arrays_of(model: keras.Model, data: Any, names: str = "") -> tuple[Any, Any, Any]:
+    """`(x, y, sample_weight)` from what Keras takes as data, checked against each other and the model's loss.
+
+    Args:
+        names: put before x, y and sample_weight in messages.
+    """
+    parts = zip(("x", "y", "sample_weight"), keras.utils.unpack_x_y_sample_weight(data), strict=True)
+    x, y, sample_weight = (as_arrays(value, names + name) for name, value in parts)
+    check_rows(x=x, y=y, sample_weight=sample_weight)
+    check_labels(model, y, names + "y")
+    if isinstance(y, list | tuple | dict) and hasattr(sample_weight, "shape"):
+        sample_weight = jax.tree.map(lambda _: sample_weight, y)  # one weight a row, for every output
+    return x, y, sample_weight
+
+
+def as_arrays(tree: Any, name: str) -> Any:
+    """NumPy or JAX arrays, floats in Keras's `floatx`, from an array or a nest of arrays.
+
+    Raises:
+        DataError: for iterators, for data sets of other libraries, and for NaN or infinity in floats.
+    """
+    if tree is None:
+        return None
+    if isinstance(tree, list | tuple):
+        return type(tree)(as_arrays(item, name) for item in tree)
+    if isinstance(tree, dict):
+        return {key: as_arrays(item, name) for key, item in tree.items()}
+    if not hasattr(tree, "__array__") or not hasattr(tree, "shape"):
+        raise DataError(
+            f"{name} must be an array, or a list, tuple or dict of arrays, because the whole data set goes to the "
+            f"device once; got {type(tree).__module__}.{type(tree).__qualname__}. Collect it into arrays first "
+            "(np.concatenate(list(batches)), or np.asarray of a list), or use keras.Model.fit for streams."
+        )
+    array = tree if isinstance(tree, jax.Array) else np.asarray(tree)
+    if array.dtype == object or array.dtype.kind in "USM":
+        raise DataError(
+            f"{name} must hold numbers; got dtype {array.dtype}. Convert it, e.g. {name}.astype('float32')."
+        )
+    if array.ndim == 0:
+        raise DataError(f"{name} must have rows; got a scalar.")
+    if np.issubdtype(array.dtype, np.floating):
+        _check_finite(array, name)
+        return array.astype(keras.config.floatx(), copy=False) if isinstance(array, np.ndarray) else array
+    return array
+
+
+def _check_finite(array: Any, name: str) -> None:
+    # A finite sum has only finite terms, and costs no second array of the data's size.
+    if np.isfinite(np.sum(array, dtype=np.float64)):
+        return
+    bad = ~np.isfinite(np.asarray(array))
+    if bad.any():
+        first = np.argwhere(bad)[0].tolist()
+        raise DataError(
+            f"{name} has {int(bad.sum())} values that are NaN or infinite, the first at {first}. "
+            f"Remove those rows, or fill them: np.nan_to_num({name})."
+        )
+
+
+def check_rows(**trees: Any) -> int:
+    """The number of rows that all arrays share. Raises `DataError` where they differ or there is none."""
+    rows = {name: [len(a) for a in jax.tree.leaves(tree)] for name, tree in trees.items() if tree is not None}
+    counts = {n for ns in rows.values() for n in ns}
+    if len(counts) != 1:
+        told = ", ".join(f"{name}: {' and '.join(map(str, ns))}" for name, ns in rows.items())
+        raise DataError(f"All arrays must have the same number of rows; got {told}.")
+    if counts == {0}:
+        raise DataError("There are no rows to work on: the arrays are empty.")
+    return counts.pop()
+
+
+def check_labels(model: keras.Model, y: Any, name: str = "y") -> None:
+    """Integer labels of a sparse loss must lie below the number of outputs; Keras would train on without a word.
+
+    Raises:
+        DataError: for labels that are no whole numbers, negative, or too large.
+    """
+    loss = model.loss
+    sparse = loss == "sparse_categorical_crossentropy" or isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
+    if not sparse or getattr(loss, "ignore_class", None) is not None or not hasattr(y, "dtype"):
+        return
+    labels, classes = np.asarray(y), model.output_shape[-1]
+    if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
+        raise DataError(f"{name} must be whole numbers, one class a row; got {labels.ravel()[:5]}….")
+    low, high = labels.min(), labels.max()
+    if low < 0 or high >= classes:
+        raise DataError(
+            f"{name} has labels from {low} to {high}, but the model has {classes} outputs, so labels run from 0 to "
+            f"{classes - 1}. Give the last layer {high + 1} units, or number the classes from 0."
+        )
+
+
+def weights_of_classes(y: Any, class_weight: dict[int, float]) -> np.ndarray:
+    """A weight a row, (n,) floatx: that of its class (one-hot rows: of the largest entry), 1 for unnamed classes."""
+    if not hasattr(y, "shape"):
+        raise UsageError("class_weight is for models with one output; use sample_weight with several.")
+    labels = np.asarray(y)
+    labels = labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] > 1 else labels.reshape(-1)
+    weights = np.ones(len(labels), keras.config.floatx())
+    for label, weight in class_weight.items():
+        weights[labels == label] = weight
+    return weights

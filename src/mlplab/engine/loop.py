@@ -1,0 +1,102 @@
+"""A step, compiled into a loop over any number of steps, run in pieces short enough to be interrupted."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+from mlplab.engine.source import Batch, Segment
+
+PIECE_SECONDS = 0.2
+"""About how long one call into the compiled loop lasts: progress is shown, and Ctrl-C noticed, this often."""
+
+Progress = Callable[[int, Any], None]
+"""Called between pieces with the number of steps done and the loop's carry."""
+
+
+class Loop:
+    """`body(carry, fixed, batch, index) -> carry`, compiled once for each batch size, for any number of steps.
+
+    The trip count is an argument of the compiled program, not a constant in it: pieces of every length, and
+    epochs of every length, share one compilation.
+
+    Args:
+        body: pure; `fixed` is what the loop reads and leaves as it is, `index` the batch's row numbers.
+        batch: a source's batch.
+        enter, leave: applied to the carry before the first and after the last step of a piece (packing).
+    """
+
+    def __init__(
+        self,
+        body: Callable[..., Any],
+        batch: Batch,
+        enter: Callable[[Any], Any] = lambda carry: carry,
+        leave: Callable[[Any], Any] = lambda carry: carry,
+    ):
+        self._body = body
+        self._batch = batch
+        self._enter = enter
+        self._leave = leave
+        self._compiled = jax.jit(self._steps, donate_argnums=0)
+
+    def _steps(
+        self,
+        carry: Any,
+        fixed: Any,
+        segment: Segment,
+        key_data: jax.Array,
+        before: Any,
+        start: Any,
+        stop: Any,
+    ) -> Any:
+        """Steps `start` to `stop` of a segment that has `before` steps before it in the epoch."""
+        key = jax.random.wrap_key_data(key_data)
+
+        def step(i: jax.Array, carry: Any) -> Any:
+            index = jax.tree.map(lambda rows: rows[i], segment.indices)
+            batch = self._batch(segment.arrays, index, jax.random.fold_in(key, before + i))
+            return self._body(carry, fixed, batch, index)
+
+        return self._leave(jax.lax.fori_loop(start, stop, step, self._enter(carry)))
+
+    def __call__(
+        self,
+        carry: Any,
+        fixed: Any,
+        segments: Iterable[Segment],
+        *,
+        seed: tuple[int, int] = (0, 0),
+        progress: Progress | None = None,
+    ) -> Any:
+        """Run every step of the segments.
+
+        Args:
+            carry: given up to the loop, which reuses its buffers.
+            seed: two numbers that make the keys of the steps.
+            progress: see `Progress`.
+
+        Returns:
+            The carry after the last step, ready.
+        """
+        key_data = np.array(seed, np.uint64).astype(np.uint32)
+        before = 0
+        for segment in segments:
+            segment = jax.device_put(segment)
+            piece, start = 1, 0
+            while start < segment.steps:
+                stop = min(start + piece, segment.steps)
+                begin = time.perf_counter()
+                carry = self._compiled(
+                    carry, fixed, segment, key_data, np.int32(before), np.int32(start), np.int32(stop)
+                )
+                jax.block_until_ready(carry)
+                # The first piece, one step, may have compiled: it is no measure of the others.
+                per_step = (time.perf_counter() - begin) / (stop - start)
+                piece = 8 if start == 0 else min(4 * piece, max(1, int(PIECE_SECONDS / per_step)))
+                start = stop
+                if progress is not None:
+                    progress(before + start, carry)
+            before += segment.steps
+        return carry

@@ -1,0 +1,87 @@
+"""Evaluate and predict, compiled as training is."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mlplab.engine import checks, inputs, program, state
+from mlplab.engine.backend import keras
+from mlplab.engine.source import ArraySource, Source, batch_shapes
+
+
+def evaluate(
+    model: keras.Model,
+    x: Any = None,
+    y: Any = None,
+    batch_size: int | None = None,
+    sample_weight: Any = None,
+    return_dict: bool = False,
+) -> Any:
+    """Loss and metrics over data: `keras.Model.evaluate`, compiled. Nothing is printed, nothing rescaled.
+
+    Args:
+        x: array (n, …) or a nest of arrays; or a `Source`, which brings its own y, weights and batches.
+        y, sample_weight: arrays of n rows likewise.
+        batch_size: rows a step, 32 by default.
+        return_dict: a dict of name and float; otherwise a list of floats in Keras's order (a float, if it is one).
+
+    Raises:
+        DataError, ModelError: data that the model cannot take.
+    """
+    checks.check_compiled(model, "evaluate")
+    source = x
+    if not hasattr(x, "segments"):
+        batch_size = checks.check_count("batch_size", 32 if batch_size is None else batch_size)
+        source = ArraySource(*inputs.arrays_of(model, (x, y, sample_weight)), batch_size=batch_size)
+    logs = test_epoch(model, source)
+    return logs if return_dict else state.in_metric_order(model, logs)
+
+
+def test_epoch(model: keras.Model, source: Source) -> dict[str, Any]:
+    """Loss and metrics of a compiled model over a source, by name."""
+    shapes = checks.build(model, source)
+    model.reset_metrics()
+    before = state.read(model)
+    parts = (before.trainable, before.non_trainable, before.metrics)
+    non_trainable, metrics, logs = program.test_loop(model, source.batch)(
+        (*parts[1:], program.first_logs(model, "test_step", parts, shapes)), parts[0], source.segments(0)
+    )
+    state.write(model, before._replace(non_trainable=non_trainable, metrics=metrics))
+    return {name: jax.tree.map(float, value) for name, value in logs.items()}
+
+
+def predict(model: keras.Model, x: Any, batch_size: int | None = None) -> Any:
+    """The model's outputs for every row: `keras.Model.predict`, compiled. Nothing is printed, nothing rescaled.
+
+    Args:
+        x: array (n, …) or a nest of arrays, or a `Source` that goes through its rows in order.
+        batch_size: rows a step, 32 by default.
+
+    Returns:
+        NumPy array (n, …), or the model's nest of them.
+
+    Raises:
+        DataError, ModelError: data that the model cannot take.
+    """
+    source = x
+    if not hasattr(x, "segments"):
+        batch_size = checks.check_count("batch_size", 32 if batch_size is None else batch_size)
+        x = inputs.as_arrays(x, "x")
+        inputs.check_rows(x=x)
+        source = ArraySource(x, batch_size=batch_size)
+    shapes = batch_shapes(source)
+    if not model.built:
+        checks.build_for_prediction(model, shapes[0])
+    before = state.read(model)
+    outputs = jax.eval_shape(
+        model.predict_step,
+        (before.trainable, before.non_trainable),
+        keras.utils.pack_x_y_sample_weight(*shapes),
+    )[0]
+    rows = sum(index.size for segment in source.segments(0) for index in jax.tree.leaves(segment.indices)[:1])
+    empty = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape[1:]), s.dtype), outputs)
+    loop = program.predict_loop(model, source.batch)
+    _, outputs = loop((before.non_trainable, empty), before.trainable, source.segments(0))
+    return jax.tree.map(np.asarray, outputs)

@@ -1,0 +1,125 @@
+"""A model's compiled loops: train, test, predict. Models of one architecture share them.
+
+Tracing and compiling a step takes longer than training a small network for an epoch. A compiled loop is a pure
+function of the state, by position, so whatever model it was traced from, it serves every model that says the
+same of itself in its configuration.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from mlplab.engine.backend import keras
+from mlplab.engine.loop import Loop
+from mlplab.engine.packing import Packing
+from mlplab.engine.signature import signature
+from mlplab.engine.source import Batch
+from mlplab.engine.state import State
+
+KEPT = 16
+"""Compiled loops kept; each keeps the model that it was traced from."""
+
+_loops: OrderedDict[Hashable, tuple[keras.Model, Loop]] = OrderedDict()
+
+
+def train_loop(model: keras.Model, batch: Batch, packed: bool = True) -> Loop:
+    """The loop of training steps. Carry: `(State, logs)`, see `first_logs`."""
+    return _kept(("train", packed), model, batch, lambda: _make_train_loop(model, batch, packed))
+
+
+def test_loop(model: keras.Model, batch: Batch) -> Loop:
+    """The loop of test steps. Carry: `(non_trainable, metrics, logs)`; fixed: `trainable`."""
+    return _kept("test", model, batch, lambda: _make_test_loop(model, batch))
+
+
+def predict_loop(model: keras.Model, batch: Batch) -> Loop:
+    """The loop of predict steps. Carry: `(non_trainable, outputs)`, rows in order; fixed: `trainable`."""
+    return _kept("predict", model, batch, lambda: _make_predict_loop(model, batch))
+
+
+def first_logs(model: keras.Model, step: str, state: tuple, shapes: Any) -> dict[str, Any]:
+    """Zeros in the form of what a step logs: the metrics' results, or what an overridden step returns.
+
+    Args:
+        step: "train_step" or "test_step".
+        state: what that step takes.
+        shapes: a batch as `(x, y, sample_weight)` of shapes.
+    """
+    if _overridden(model, step):
+        batch = keras.utils.pack_x_y_sample_weight(*shapes)
+        logs = jax.eval_shape(getattr(model, step), state, batch)[0]
+    else:
+        logs = jax.eval_shape(lambda metrics: _results(model, metrics), state[-1])
+    return jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), dict(logs))
+
+
+def _make_train_loop(model: keras.Model, batch: Batch, packed: bool) -> Loop:
+    packing = Packing.of(model) if packed else None
+    step: Callable = model.train_step if packing is None else packing.step
+    pack = (lambda state: state) if packing is None else packing.pack
+    unpack = (lambda state: state) if packing is None else packing.unpack
+
+    def body(carry: Any, fixed: None, data: Any, index: Any) -> Any:
+        logs, state = step(tuple(carry[0]), data) if packing is None else step(carry[0], data)
+        return State(*state), _step_logs(model, "train_step", carry[1], logs)
+
+    def leave(carry: Any) -> Any:
+        return unpack(carry[0]), _epoch_logs(model, carry[0].metrics, carry[1])
+
+    return Loop(body, batch, enter=lambda carry: (pack(carry[0]), carry[1]), leave=leave)
+
+
+def _make_test_loop(model: keras.Model, batch: Batch) -> Loop:
+    def body(carry: Any, trainable: list, data: Any, index: Any) -> Any:
+        non_trainable, metrics, before = carry
+        logs, (_, non_trainable, metrics) = model.test_step((trainable, non_trainable, metrics), data)
+        return non_trainable, metrics, _step_logs(model, "test_step", before, logs)
+
+    return Loop(body, batch, leave=lambda carry: (*carry[:2], _epoch_logs(model, *carry[1:])))
+
+
+def _make_predict_loop(model: keras.Model, batch: Batch) -> Loop:
+    def body(carry: Any, trainable: list, data: Any, index: Any) -> Any:
+        non_trainable, outputs = carry
+        y, non_trainable = model.predict_step((trainable, non_trainable), data)
+        start = index[0]
+        put = jax.tree.map(lambda out, rows: jax.lax.dynamic_update_slice_in_dim(out, rows, start, 0), outputs, y)
+        return non_trainable, put
+
+    return Loop(body, batch)
+
+
+def _overridden(model: keras.Model, step: str) -> bool:
+    return getattr(type(model), step) is not getattr(keras.Model, step)
+
+
+def _results(model: keras.Model, metrics: list) -> dict[str, jax.Array]:
+    with keras.StatelessScope(state_mapping=list(zip(model.metrics_variables, metrics, strict=True))):
+        return model.get_metrics_result()
+
+
+def _step_logs(model: keras.Model, step: str, before: dict, logs: dict) -> dict:
+    """What a step hands on: its own logs if it is overridden; else nothing new, for the metrics tell at the end."""
+    return dict(logs) if _overridden(model, step) else before
+
+
+def _epoch_logs(model: keras.Model, metrics: list, logs: dict) -> dict:
+    """As Keras does it: the metrics' results where they have the names of what was logged, else the last logs."""
+    results = _results(model, metrics)
+    return results if set(results) == set(logs) else logs
+
+
+def _kept(kind: Hashable, model: keras.Model, batch: Batch, make: Callable[[], Loop]) -> Loop:
+    key = (kind, batch, signature(model))
+    template, loop = _loops.get(key, (None, None))
+    # A template whose owner has changed it since would be traced as something else for a new batch size.
+    if loop is None or (template is not model and signature(template) != key[-1]):
+        template, loop = model, make()
+    _loops[key] = (template, loop)
+    _loops.move_to_end(key)
+    while len(_loops) > KEPT:
+        _loops.popitem(last=False)
+    return loop

@@ -1,0 +1,151 @@
+"""What an epoch reads: arrays that stay on the device, and the order in which steps take rows from them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+
+from mlplab.engine.backend import keras
+
+Arrays = Any
+"""A pytree of arrays."""
+
+
+class Segment(NamedTuple):
+    """Consecutive steps of one batch size over the same arrays.
+
+    Attributes:
+        arrays: a pytree of arrays that are on the device, or go there when the segment is run.
+        indices: a pytree of int32 (steps, batch): one stream of row numbers, or several (labelled and unlabelled).
+    """
+
+    arrays: Arrays
+    indices: Any
+
+    @property
+    def steps(self) -> int:
+        return len(jax.tree.leaves(self.indices)[0])
+
+
+class Batch(Protocol):
+    """Makes one step's data. Traced into the compiled step, so pure, and hashable: equal ones share a compilation."""
+
+    def __call__(self, arrays: Arrays, index: Any, key: jax.Array) -> Any:
+        """One step's `x`, `(x, y)` or `(x, y, sample_weight)`, as Keras packs it.
+
+        Args:
+            arrays: a segment's arrays.
+            index: one row of the segment's indices, int32 (batch,).
+            key: a random key of this step's own.
+        """
+        ...
+
+    def __hash__(self) -> int: ...
+
+
+class Source(Protocol):
+    """A supplier of batches. Chunks from disk are a source of several segments; two streams, two index arrays."""
+
+    @property
+    def batch(self) -> Batch: ...
+
+    @property
+    def steps(self) -> int:
+        """Steps an epoch."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Seeds the order, and the keys that `batch` is given."""
+        ...
+
+    def segments(self, position: int) -> Iterator[Segment]:
+        """The segments of one epoch; the same position, the same order. `position` counts optimizer steps."""
+        ...
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The batch of an `ArraySource`: rows of `(x, y, sample_weight)`.
+
+    Attributes:
+        preprocess: `x -> x`: the scaling of 8-bit images.
+        transform: `(x, y, key) -> (x, y)`, after `preprocess`: augmentation, mixup.
+    """
+
+    preprocess: Callable[[Any], Any] | None = None
+    transform: Callable[[Any, Any, jax.Array], tuple[Any, Any]] | None = None
+
+    def __call__(self, arrays: Arrays, index: jax.Array, key: jax.Array) -> Any:
+        x, y, sample_weight = jax.tree.map(lambda a: a.at[index].get(mode="promise_in_bounds"), arrays)
+        if self.preprocess is not None:
+            x = self.preprocess(x)
+        if self.transform is not None:
+            x, y = self.transform(x, y, key)
+        return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+
+
+class ArraySource:
+    """Arrays in memory, the whole of them on the device, in a new order each epoch.
+
+    Args:
+        x: array or pytree of arrays, (n, …).
+        y: targets likewise, or None.
+        sample_weight: (n,) or a pytree of it, or None.
+        batch_size: rows a step; the last step of an epoch takes what remains.
+        shuffle: True for a new order each epoch; False for the data's own; "batch" shuffles within each batch.
+        seed: of the order and of the transform.
+        batch: what is done with the rows inside the step.
+    """
+
+    def __init__(
+        self,
+        x: Arrays,
+        y: Arrays = None,
+        sample_weight: Arrays = None,
+        *,
+        batch_size: int = 32,
+        shuffle: bool | str = False,
+        seed: int = 0,
+        batch: Rows = Rows(),
+    ):
+        self.rows = len(jax.tree.leaves(x)[0])
+        self.batch_size = min(batch_size, self.rows)
+        self.seed = seed
+        self.batch = batch
+        self._shuffle = shuffle
+        self._arrays = jax.device_put((x, y, sample_weight))
+
+    @property
+    def steps(self) -> int:
+        return -(-self.rows // self.batch_size)
+
+    def segments(self, position: int) -> Iterator[Segment]:
+        order = self._order(position)
+        whole = self.rows - self.rows % self.batch_size
+        yield Segment(self._arrays, order[:whole].reshape(-1, self.batch_size))
+        if whole < self.rows:
+            yield Segment(self._arrays, order[None, whole:])
+
+    def _order(self, position: int) -> np.ndarray:
+        """Row numbers, int32 (rows,), in the order of one epoch."""
+        order = np.arange(self.rows, dtype=np.int32)
+        if not self._shuffle:
+            return order
+        rng = np.random.default_rng((self.seed, position))
+        if self._shuffle == "batch":
+            for start in range(0, self.rows, self.batch_size):
+                rng.shuffle(order[start : start + self.batch_size])
+        else:
+            rng.shuffle(order)
+        return order
+
+
+def batch_shapes(source: Source) -> Any:
+    """Shapes and dtypes of one batch as `(x, y, sample_weight)`, found without computing anything."""
+    segment = next(iter(source.segments(0)))
+    index = jax.tree.map(lambda rows: rows[0], segment.indices)
+    batch = jax.eval_shape(lambda arrays: source.batch(arrays, index, jax.random.key(0)), segment.arrays)
+    return keras.utils.unpack_x_y_sample_weight(batch)

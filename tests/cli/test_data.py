@@ -1,0 +1,171 @@
+"""`mlplab data`: what a person sees on standard error, and what a program reads on standard output."""
+
+import fcntl
+import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from typer.testing import CliRunner, Result
+
+from mlplab.cli.data import app, complete_dataset
+from mlplab.datasets import CATALOG, Data
+from mlplab.errors import UsageError
+
+
+def run(*arguments: str) -> Result:
+    """Errors come through: it is the caller of `app` that prints them."""
+    return CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_list_is_for_people(fashion_mnist: Data) -> None:
+    result = run("list")
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    row = next(line for line in result.stderr.splitlines() if "fashion-mnist" in line)
+    assert row.split()[:6] == ["fashion-mnist", "60,000", "10,000", "28x28", "10", "yes"]
+    assert "MIT" in row
+
+
+def test_list_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLPLAB_CACHE", str(tmp_path / "empty"))
+    monkeypatch.delenv("MLPLAB_DATA", raising=False)
+    result = run("list", "--json", "--quiet")
+    assert result.stderr == ""
+    listed = json.loads(result.stdout)
+    assert listed["schema"] == 1
+    assert listed["cache"] == str(tmp_path / "empty")
+    assert {each["name"]: each["here"] for each in listed["datasets"]} == {
+        "fashion-mnist": False,
+        "mnist": False,
+        "digits": True,
+    }
+    mnist = next(each for each in listed["datasets"] if each["name"] == "mnist")
+    assert (mnist["train"], mnist["test"], mnist["shape"]) == (60_000, 10_000, [28, 28])
+
+
+def test_list_imports_nothing_heavy() -> None:
+    heavy = "{'keras', 'jax', 'matplotlib', 'sklearn', 'pooch', 'filelock'}"
+    script = "import sys; from mlplab.cli.data import app; app(['list', '--quiet'], standalone_mode=False);"
+    script += f"print({heavy} & set(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert out == "set()\n"
+
+
+def test_fetch_says_where_the_files_are(mnist: Data) -> None:
+    result = run("fetch", "mnist", "--json")
+    files = json.loads(result.stdout)["files"]
+    assert set(files) == {payload.file for payload in CATALOG["mnist"].payloads}
+    for file in files.values():
+        assert Path(file["path"]).is_file()
+        assert f"{file['path']}: verified" in result.stderr
+    assert "nothing to fetch" in run("fetch", "digits").stderr
+    assert run("fetch", "digits", "--quiet").stderr == ""
+
+
+def test_show_tells_everything_and_draws_samples(fashion_mnist: Data, tmp_path: Path) -> None:
+    result = run("show", "fashion-mnist", "--json")
+    shown = json.loads(result.stdout)
+    assert shown["shape"] == [28, 28]
+    assert shown["dtype"] == "uint8"
+    assert shown["train"]["rows"] == 60_000
+    assert shown["test"]["class_counts"] == dict.fromkeys(fashion_mnist.class_names, 1_000)
+    assert shown["train"]["sha256"] == fashion_mnist.train.provenance.sha256
+    assert shown["picture"] == "fashion-mnist-samples.png"
+    for text in (
+        "Ankle boot",
+        "6,000",
+        *fashion_mnist.test.provenance.sha256.values(),
+        *map(str, CATALOG["fashion-mnist"].sources),
+        "MIT, Zalando SE",
+        "fashion-mnist-samples.png",
+    ):
+        assert text in result.stderr
+    picture = imread(tmp_path / "fashion-mnist-samples.png")
+    assert min(picture.shape[:2]) > 500
+    assert np.ptp(picture[:, :, 0]) > 0.9
+
+
+def test_show_writes_where_it_is_told(digits: Data, tmp_path: Path) -> None:
+    result = run("show", "digits", "--out", "ten.png", "--quiet")
+    assert (result.stdout, result.stderr) == ("", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["ten.png"]
+    with pytest.raises(UsageError, match=r"nowhere/ten.png cannot be written: No such file"):
+        run("show", "digits", "--out", "nowhere/ten.png")
+    with pytest.raises(UsageError, match=r"Name a \.png file"):
+        run("show", "digits", "--out", "ten.docx")
+
+
+def test_show_takes_files_and_leaves_out_what_they_have_not(tmp_path: Path) -> None:
+    rows, labels = np.eye(4), np.arange(4)
+    np.savez("mine.npz", x_train=rows, y_train=labels, x_test=rows, y_test=labels)
+    result = run("show", "mine.npz", "--json")
+    assert json.loads(result.stdout)["picture"] is None
+    assert "features 4 float32" in result.stderr
+    assert "Licence: not known" in result.stderr
+
+    images = np.arange(4 * 2 * 3 * 3, dtype=np.uint8).reshape(
+        4, 2, 3, 3
+    )  # colours, and a class without images
+    np.savez("colours.npz", x_train=images, y_train=[0, 0, 2, 2], x_test=images, y_test=labels)
+    assert json.loads(run("show", "colours.npz", "--json").stdout)["train"]["class_counts"]["1"] == 0
+    assert (tmp_path / "colours-samples.png").is_file()
+
+
+def test_unknown_names() -> None:
+    for verb in ("show", "fetch"):
+        with pytest.raises(UsageError, match="Did you mean 'fashion-mnist'"):
+            run(verb, "fashionmnist")
+
+
+def test_completion() -> None:
+    assert complete_dataset("") == list(CATALOG)
+    assert complete_dataset("f") == ["fashion-mnist"]
+    assert complete_dataset("x") == []
+
+
+@pytest.mark.parametrize(("colours", "shown"), [("truecolor", True), ("", False)])
+def test_samples_in_a_terminal_with_colours(colours: str, shown: bool, digits: Data) -> None:
+    output = in_a_terminal(
+        "show", "digits", environment={"TERM": "xterm" if shown else "dumb", "COLORTERM": colours}
+    )
+    assert "Samples of each class: digits-samples.png" in output
+    # Ten images of 8×8, two pixels a character.
+    assert output.count("▀") == (10 * 8 * 4 if shown else 0)
+
+
+def in_a_terminal(*arguments: str, environment: dict[str, str]) -> str:
+    """What the command writes to a terminal of 100 columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    script = "import sys; from mlplab.cli.data import app; app(sys.argv[1:])"
+    variables = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        stdin=theirs,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env={**variables, "PYTHONUTF8": "1", **environment},
+    )
+    os.close(theirs)
+    written = bytearray()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        try:
+            while chunk := terminal.read(65536):
+                written += chunk
+        except OSError:  # Linux reports the other end's closing so
+            pass
+    assert process.wait() == 0, written.decode()
+    return written.decode()

@@ -1,0 +1,30 @@
+"""The catalog is complete: every entry can be told to a person and has somewhere to come from."""
+
+import re
+
+import pytest
+
+from mlplab.datasets import CATALOG, Entry, find_entry
+from mlplab.errors import UsageError
+
+
+@pytest.mark.parametrize("entry", CATALOG.values(), ids=CATALOG.keys())
+def test_entries_are_complete(entry: Entry) -> None:
+    assert CATALOG[entry.name] is entry
+    assert len(set(entry.class_names)) == len(entry.class_names) > 1
+    assert entry.licence
+    assert entry.title
+    assert (entry.bundled is None) == (len(entry.payloads) == 4) == bool(entry.sources)
+    for payload in entry.payloads:
+        assert re.fullmatch("[0-9a-f]{64}", payload.sha256)
+    for split, rows in ((entry.train, entry.train_rows), (entry.test, entry.test_rows)):
+        if split:
+            height, width = entry.image_shape
+            assert split.images.size == 16 + rows * height * width
+            assert split.labels.size == 8 + rows
+
+
+def test_find_entry() -> None:
+    assert find_entry("digits") is CATALOG["digits"]
+    with pytest.raises(UsageError, match="Known: digits, fashion-mnist, mnist"):
+        find_entry("xyz")

@@ -1,0 +1,173 @@
+"""`load` and `load_data`: names, files, arrays, and what is none of these."""
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from mlplab.datasets import CATALOG, Data, load, load_data
+from mlplab.errors import DataError, UsageError
+
+RNG = np.random.default_rng(0)
+TRAIN = RNG.integers(0, 256, (6, 4, 4), dtype=np.uint8), np.array([0, 1, 2, 0, 1, 2])
+TEST = RNG.integers(0, 256, (3, 4, 4), dtype=np.uint8), np.array([2, 1, 0])
+
+
+@pytest.mark.parametrize("name", ["fashion-mnist", "mnist"])
+def test_named_data_sets_are_what_the_catalog_says(name: str, request: pytest.FixtureRequest) -> None:
+    data, entry = request.getfixturevalue(name.replace("-", "_")), CATALOG[name]
+    assert (data.name, data.class_names) == (name, entry.class_names)
+    for part, split, rows in ((data.train, entry.train, 60_000), (data.test, entry.test, 10_000)):
+        assert part.images.shape == (rows, *entry.image_shape)
+        assert part.images.dtype == np.uint8
+        assert len(np.unique(part.labels)) == 10
+        assert part.provenance.licence == entry.licence
+        # The arrays are the files' bytes after the headers: hash them as IDX files again.
+        header = bytes([0, 0, 8, 3]) + np.array([rows, 28, 28], ">u4").tobytes()
+        payload = hashlib.sha256(header + part.images.tobytes()).hexdigest()
+        assert payload == split.images.sha256 == part.provenance.sha256[split.images.file]
+        header = bytes([0, 0, 8, 1]) + np.array([rows], ">u4").tobytes()
+        payload = hashlib.sha256(header + part.labels.astype(np.uint8).tobytes()).hexdigest()
+        assert payload == split.labels.sha256 == part.provenance.sha256[split.labels.file]
+
+
+def test_load_data_is_as_keras_gives_it(fashion_mnist: Data) -> None:
+    (x_train, y_train), (x_test, y_test) = load_data("fashion-mnist")
+    for array, expected in (
+        (x_train, fashion_mnist.train.images),
+        (y_train, fashion_mnist.train.labels),
+        (x_test, fashion_mnist.test.images),
+        (y_test, fashion_mnist.test.labels),
+    ):
+        assert array.dtype == np.uint8
+        assert array.flags.writeable
+        np.testing.assert_array_equal(array, expected)
+
+
+def test_digits_are_scikit_learns_split_by_class(digits: Data) -> None:
+    original = load_digits()
+    assert (len(digits.train), len(digits.test)) == (
+        CATALOG["digits"].train_rows,
+        CATALOG["digits"].test_rows,
+    )
+    both = np.concatenate([digits.train.images, digits.test.images])
+    assert sorted(map(bytes, both)) == sorted(map(bytes, original.images.astype(np.uint8)))
+    assert both.max() == 16
+    for name, count in digits.test.class_counts().items():
+        assert count == np.sum(original.target == int(name)) // 5
+    np.testing.assert_array_equal(load_data("digits")[1][0], digits.test.images)
+    assert load("digits").train.content_hash() == digits.train.content_hash()
+
+
+@pytest.mark.parametrize("function", [load, load_data])
+def test_an_unknown_name_is_answered_with_the_nearest(function) -> None:
+    with pytest.raises(UsageError, match=r"Unknown data set 'fashon-mnist'. Did you mean 'fashion-mnist'"):
+        function("fashon-mnist")
+
+
+def test_arrays_as_keras_gives_them() -> None:
+    data = load((TRAIN, TEST))
+    np.testing.assert_array_equal(data.train.images, TRAIN[0])
+    np.testing.assert_array_equal(data.test.labels, TEST[1])
+    assert data.name == "arrays"
+    assert data.class_names == ("0", "1", "2")
+    assert data.train.provenance.sha256 == {}
+    assert load([list(TRAIN), list(TEST)]).train.content_hash() == data.train.content_hash()
+    assert load(data) is data
+
+
+def test_scaled_images_stay_as_they_are() -> None:
+    data = load(((TRAIN[0] / 255.0, TRAIN[1]), (TEST[0] / 255.0, TEST[1])), class_names=("x", "y", "z"))
+    np.testing.assert_array_equal(data.train.images, (TRAIN[0] / 255.0).astype(np.float32))
+    assert data.class_names == ("x", "y", "z")
+
+
+def test_classes_that_only_the_test_set_has_are_counted() -> None:
+    assert load(((TRAIN[0], TRAIN[1]), (TEST[0], [0, 1, 5]))).class_names == tuple("012345")
+
+
+def test_one_hot_labels_and_wild_labels_are_refused() -> None:
+    with pytest.raises(DataError, match="one-hot"):
+        load(((TRAIN[0], np.eye(6)), TEST))
+    with pytest.raises(DataError, match=r"number the classes from 0. Got 1000000002"):
+        load(((TRAIN[0], TRAIN[1] + 10**9), TEST))
+
+
+def test_class_names_for_a_named_data_set_are_refused() -> None:
+    with pytest.raises(UsageError, match="leave it out"):
+        load("digits", class_names=("a", "b"))
+
+
+@pytest.mark.parametrize("source", [None, 3, np.zeros(4), (TRAIN, TEST, TEST), (TRAIN[0], TEST[0])])
+def test_what_is_no_data_set(source: object) -> None:
+    with pytest.raises(UsageError, match="Expected a data set's name"):
+        load(source)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("x_train", "y_train", "x_test", "y_test"),
+        ("train_images", "train_labels", "test_images", "test_labels"),
+    ],
+)
+@pytest.mark.parametrize("as_path", [str, Path])
+def test_npz_files(keys: tuple[str, ...], as_path: type, tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, **dict(zip(keys, (*TRAIN, *TEST), strict=True)), class_names=["x", "y", "z"])
+    data = load(as_path(path))
+    assert data.name == "mine"
+    assert data.class_names == ("x", "y", "z")
+    assert data.train.provenance.sha256 == {"mine.npz": hashlib.sha256(path.read_bytes()).hexdigest()}
+    assert data.test.provenance.source == str(path)
+    np.testing.assert_array_equal(data.train.images, TRAIN[0])
+    np.testing.assert_array_equal(data.test.labels, TEST[1])
+    assert load(path, class_names=("p", "q", "r")).class_names == ("p", "q", "r")
+
+
+def npz_bytes(**arrays: object) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+GOOD = npz_bytes(x_train=TRAIN[0], y_train=TRAIN[1], x_test=TEST[0], y_test=TEST[1])
+OBJECTS = npz_bytes(x_train=np.array([{}], object), y_train=TRAIN[1], x_test=TEST[0], y_test=TEST[1])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (GOOD[:-30], "no readable NPZ file"),
+        (GOOD[:200] + b"!" + GOOD[201:], "no readable NPZ file"),
+        (b"", "no readable NPZ file"),
+        (b"hello", "no readable NPZ file"),
+        (OBJECTS, "no readable NPZ file of plain arrays"),
+        (
+            npz_bytes(x=TRAIN[0], y=TRAIN[1]),
+            "must hold the arrays x_train, y_train, x_test, y_test. Got x, y",
+        ),
+    ],
+)
+def test_other_files_are_refused(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.npz"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        load(path)
+
+
+def test_a_single_array_is_no_npz(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", TRAIN[0])
+    (tmp_path / "a.npy").rename(tmp_path / "a.npz")
+    with pytest.raises(DataError, match="no readable NPZ file"):
+        load(tmp_path / "a.npz")
+
+
+def test_missing_files_and_other_formats(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nothing.npz cannot be read: No such file"):
+        load("nothing.npz")
+    with pytest.raises(UsageError, match=r"must be an .npz"):
+        load(tmp_path / "table.csv")
