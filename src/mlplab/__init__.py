@@ -23,10 +23,10 @@ _HOMES = {
     "load_data": "mlplab.datasets",
     "mlp": "mlplab.models",
     "predict": "mlplab.engine",
-    "resume": "mlplab.train",
-    "train": "mlplab.train",
+    "resume": "mlplab.training",
+    "train": "mlplab.training",
 }
-__all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604 - names that __getattr__ finds
+__all__ = [*sorted(_HOMES), "__version__"]
 
 
 def __getattr__(name: str) -> object:

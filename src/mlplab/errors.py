@@ -40,6 +40,10 @@ class BackendError(MlplabError, RuntimeError):
     """Keras runs on another backend than JAX, which the engine needs."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a training that can be gone on with; the message says how."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """A message for a name that is not in `known`, with the nearest ones: `Unknown data set 'mnits'. …`."""
     known = sorted(known)

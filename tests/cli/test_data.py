@@ -116,9 +116,7 @@ def test_show_takes_files_and_leaves_out_what_they_have_not(tmp_path: Path) -> N
     assert "features 4 float32" in result.stderr
     assert "Licence: not known" in result.stderr
 
-    images = np.arange(4 * 2 * 3 * 3, dtype=np.uint8).reshape(
-        4, 2, 3, 3
-    )  # colours, and a class without images
+    images = np.arange(4 * 2 * 3 * 3, dtype=np.uint8).reshape(4, 2, 3, 3)  # colours, and a class without images
     np.savez("colours.npz", x_train=images, y_train=[0, 0, 2, 2], x_test=images, y_test=labels)
     assert json.loads(run("show", "colours.npz", "--json").stdout)["train"]["class_counts"]["1"] == 0
     assert (tmp_path / "colours-samples.png").is_file()
@@ -138,9 +136,7 @@ def test_completion() -> None:
 
 @pytest.mark.parametrize(("colours", "shown"), [("truecolor", True), ("", False)])
 def test_samples_in_a_terminal_with_colours(colours: str, shown: bool, digits: Data) -> None:
-    output = in_a_terminal(
-        "show", "digits", environment={"TERM": "xterm" if shown else "dumb", "COLORTERM": colours}
-    )
+    output = in_a_terminal("show", "digits", environment={"TERM": "xterm" if shown else "dumb", "COLORTERM": colours})
     assert "Samples of each class: digits-samples.png" in output
     # Ten images of 8×8, two pixels a character.
     assert output.count("▀") == (10 * 8 * 4 if shown else 0)

@@ -1,62 +1,118 @@
 """Models that the engine is held against Keras with: each builder gives a compiled model, the same at each call."""
 
+import functools
+
 import numpy as np
 
 from mlplab import keras
 
 layers = keras.layers
 
-
-def _inputs():
-    return [keras.Input((28, 28)), layers.Flatten()]
+CLASSIFIER = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
 
 
+def seeded(build):
+    """The builder with the random state that its weights are drawn from."""
+
+    @functools.wraps(build)
+    def build_seeded(*arguments, **named):
+        keras.utils.set_random_seed(7)
+        return build(*arguments, **named)
+
+    return build_seeded
+
+
+def sequential(*hidden, optimizer="adam", inputs=True, **compile_arguments):
+    """28 × 28 images through `hidden` to ten classes."""
+    first = [keras.Input((28, 28))] if inputs else []
+    model = keras.Sequential([*first, layers.Flatten(), *hidden, layers.Dense(10, "softmax")])
+    model.compile(optimizer, **{**CLASSIFIER, **compile_arguments})
+    return model
+
+
+@seeded
 def notebook(optimizer="adam", **compile_arguments):
-    keras.utils.set_random_seed(7)
-    model = keras.Sequential([*_inputs(), layers.Dense(20, "relu"), layers.Dense(10, "softmax")])
-    model.compile("adam" if optimizer is None else optimizer, **{**_CLASSIFIER, **compile_arguments})
-    return model
+    return sequential(layers.Dense(20, "relu"), optimizer=optimizer, **compile_arguments)
 
 
+@seeded
+def small(optimizer="adam", **compile_arguments):
+    """Few weights and quickly compiled: for what is not about the model."""
+    return sequential(optimizer=optimizer, **compile_arguments)
+
+
+@seeded
 def batch_norm_l2():
-    keras.utils.set_random_seed(7)
     dense = layers.Dense(30, use_bias=False, kernel_regularizer=keras.regularizers.L2(1e-3))
-    model = keras.Sequential(
-        [*_inputs(), dense, layers.BatchNormalization(), layers.ReLU(), layers.Dense(10, "softmax")]
-    )
-    model.compile(keras.optimizers.SGD(0.05, momentum=0.9), **_CLASSIFIER)
-    return model
+    sgd = keras.optimizers.SGD(0.05, momentum=0.9)
+    return sequential(dense, layers.BatchNormalization(), layers.ReLU(), optimizer=sgd)
 
 
+@seeded
 def dropout():
-    keras.utils.set_random_seed(7)
-    model = keras.Sequential(
-        [*_inputs(), *(layer for _ in range(2) for layer in (layers.Dense(50, "relu"), layers.Dropout(0.2)))]
-        + [layers.Dense(10, "softmax")]
+    return sequential(layers.Dense(50, "relu"), layers.Dropout(0.2), layers.Dense(50, "relu"), layers.Dropout(0.2))
+
+
+@seeded
+def regularised_and_constrained():
+    dense = layers.Dense(
+        20,
+        "relu",
+        kernel_regularizer=keras.regularizers.L1L2(1e-4, 1e-4),
+        activity_regularizer=keras.regularizers.L2(1e-4),
+        kernel_constraint=keras.constraints.MaxNorm(1.0),
+        bias_constraint=keras.constraints.NonNeg(),
     )
-    model.compile("adam", **_CLASSIFIER)
-    return model
+    return sequential(dense)
 
 
+@seeded
+def several_metrics():
+    metrics = ["accuracy", keras.metrics.SparseTopKCategoricalAccuracy(3), "sparse_categorical_crossentropy"]
+    return notebook(metrics=metrics, weighted_metrics=["accuracy"])
+
+
+@seeded
+def one_hot():
+    metrics = ["accuracy", keras.metrics.F1Score(average="macro"), keras.metrics.AUC(num_thresholds=20, name="auc")]
+    return notebook(loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1), metrics=metrics)
+
+
+@seeded
+def without_input():
+    return sequential(layers.Dense(20, "relu"), inputs=False)
+
+
+@seeded
 def cnn():
-    keras.utils.set_random_seed(7)
+    convolution = layers.Conv2D(4, 3, strides=2, activation="relu")
     model = keras.Sequential(
         [
             keras.Input((28, 28)),
             layers.Reshape((28, 28, 1)),
-            layers.Conv2D(4, 3, strides=2, activation="relu"),
+            convolution,
             layers.MaxPooling2D(),
             layers.Flatten(),
             layers.Dense(10, "softmax"),
         ]
     )
-    model.compile("adam", **_CLASSIFIER)
+    model.compile("adam", **CLASSIFIER)
     return model
 
 
+@seeded
+def two_inputs():
+    """The upper and the lower half of the image, given apart."""
+    halves = {name: keras.Input((14, 28), name=name) for name in ("upper", "lower")}
+    joined = layers.Concatenate()([layers.Dense(10, "relu")(layers.Flatten()(half)) for half in halves.values()])
+    model = keras.Model(halves, layers.Dense(10, "softmax")(joined))
+    model.compile("adam", **CLASSIFIER)
+    return model
+
+
+@seeded
 def two_outputs():
     """Class, and whether the class is above 4; a metric list for each."""
-    keras.utils.set_random_seed(7)
     image = keras.Input((28, 28))
     hidden = layers.Dense(20, "relu")(layers.Flatten()(image))
     outputs = {
@@ -69,32 +125,84 @@ def two_outputs():
         loss={"digit": "sparse_categorical_crossentropy", "high": "binary_crossentropy"},
         loss_weights={"digit": 1.0, "high": 0.5},
         metrics={"digit": ["accuracy"], "high": ["accuracy", keras.metrics.AUC(name="auc")]},
+        weighted_metrics={"digit": ["accuracy"], "high": []},
     )
     return model
 
 
 class _Scaled(keras.Sequential):
-    """A custom step: half-size inputs, and a log of its own beside the metrics."""
+    """A custom step: half-size inputs, and logs of its own beside the metrics."""
 
     def train_step(self, state, data):
         x, y = data
         logs, state = super().train_step(state, (0.5 * x, y))
-        return {**logs, "half": x.mean() * 0.5}, state
+        return {**logs, "half": x.mean() * 0.5, "constant": 3.0}, state
 
 
-def custom_train_step():
-    keras.utils.set_random_seed(7)
-    model = _Scaled([*_inputs(), layers.Dense(20, "relu"), layers.Dense(10, "softmax")])
-    model.compile("adam", **_CLASSIFIER)
+class _OwnLoss(keras.Sequential):
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return super().compute_loss(x, y, y_pred, sample_weight) + 0.01 * keras.ops.mean(y_pred**2)
+
+
+class _OwnMetrics(keras.Sequential):
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return {**super().compute_metrics(x, y, y_pred, sample_weight), "spread": keras.ops.std(y_pred)}
+
+
+class _Subclass(keras.Model):
+    """Nothing is known of it before it is called."""
+
+    def __init__(self):
+        super().__init__()
+        self.flatten, self.hidden, self.out = layers.Flatten(), layers.Dense(20, "relu"), layers.Dense(10, "softmax")
+
+    def call(self, x):
+        return self.out(self.hidden(self.flatten(x)))
+
+
+def _with_class(kind):
+    model = kind([keras.Input((28, 28)), layers.Flatten(), layers.Dense(20, "relu"), layers.Dense(10, "softmax")])
+    model.compile("adam", **CLASSIFIER)
     return model
 
 
-_CLASSIFIER = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
+@seeded
+def custom_train_step():
+    return _with_class(_Scaled)
 
-DENSE = {f.__name__: f for f in (notebook, batch_norm_l2, dropout, two_outputs, custom_train_step)}
+
+@seeded
+def own_loss():
+    return _with_class(_OwnLoss)
+
+
+@seeded
+def own_metrics():
+    return _with_class(_OwnMetrics)
+
+
+@seeded
+def subclass():
+    model = _Subclass()
+    model.compile("adam", **CLASSIFIER)
+    return model
+
+
+DENSE = {
+    build.__name__: build
+    for build in (
+        *(notebook, batch_norm_l2, dropout, regularised_and_constrained, several_metrics, one_hot, without_input),
+        *(two_inputs, two_outputs, custom_train_step, own_loss, own_metrics, subclass),
+    )
+}
 ALL = {**DENSE, "cnn": cnn}
+PACKED = ("notebook", "batch_norm_l2", "dropout", "two_outputs", "custom_train_step", "cnn")
 
 
-def targets(model, labels: np.ndarray):
-    """Labels in the form that the model's loss takes."""
-    return {"digit": labels, "high": (labels > 4).astype("float32")[:, None]} if len(model.outputs) > 1 else labels
+def data(name: str, x: np.ndarray, labels: np.ndarray):
+    """Images and labels in the form that the model of this name takes."""
+    if name == "two_inputs":
+        x = {"upper": x[:, :14], "lower": x[:, 14:]}
+    if name == "two_outputs":
+        return x, {"digit": labels, "high": (labels > 4).astype("float32")[:, None]}
+    return x, np.eye(10, dtype="float32")[labels] if name == "one_hot" else labels

@@ -27,9 +27,7 @@ def complete_dataset(incomplete: str) -> list[str]:
 
 Name = Annotated[
     str,
-    typer.Argument(
-        metavar="NAME", help="A data set's name.", autocompletion=complete_dataset, show_default=False
-    ),
+    typer.Argument(metavar="NAME", help="A data set's name.", autocompletion=complete_dataset, show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors (and what --json asks for).")]
@@ -41,9 +39,7 @@ def list_datasets(json_: Json = False, quiet: Quiet = False) -> None:
     if not quiet:
         Console(stderr=True).print(_table())
     if json_:
-        _print_json(
-            {"datasets": [_summary(entry) for entry in CATALOG.values()], "cache": str(cache_folder())}
-        )
+        _print_json({"datasets": [_summary(entry) for entry in CATALOG.values()], "cache": str(cache_folder())})
 
 
 @app.command()

@@ -56,9 +56,7 @@ def normal_labels(labels: ArrayLike, rows: int, classes: int, what: str) -> np.n
             "they are whole numbers, or number the classes from 0."
         )
     if array.shape != (rows,):
-        raise DataError(
-            f"{what} has {rows} inputs, but its labels have shape {array.shape}: expected ({rows},)."
-        )
+        raise DataError(f"{what} has {rows} inputs, but its labels have shape {array.shape}: expected ({rows},).")
     outside = (array < 0) | (array >= classes)
     if outside.any():
         row = int(outside.argmax())

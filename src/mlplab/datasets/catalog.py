@@ -56,9 +56,7 @@ class Entry:
     @property
     def payloads(self) -> tuple[Payload, ...]:
         """All its files; none where a dependency brings the data."""
-        return tuple(
-            file for split in (self.train, self.test) if split for file in (split.images, split.labels)
-        )
+        return tuple(file for split in (self.train, self.test) if split for file in (split.images, split.labels))
 
 
 _FASHION_MNIST = Entry(

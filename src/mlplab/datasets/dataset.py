@@ -55,9 +55,7 @@ class Dataset:
     def __post_init__(self) -> None:
         names = tuple(str(name) for name in self.class_names)
         if not names or len(set(names)) != len(names):
-            raise DataError(
-                f"The class names of {self.provenance} must be different from each other. Got {names}."
-            )
+            raise DataError(f"The class names of {self.provenance} must be different from each other. Got {names}.")
         inputs = normal_inputs(self.inputs, str(self.provenance))
         labels = normal_labels(self.labels, len(inputs), len(names), str(self.provenance))
         for attribute, value in (("inputs", inputs), ("labels", labels), ("class_names", names)):

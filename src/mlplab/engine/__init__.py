@@ -14,6 +14,6 @@ backend.py    Keras on JAX, or one clear error
 from mlplab.engine.backend import keras
 from mlplab.engine.fit import fit
 from mlplab.engine.predict import evaluate, predict
-from mlplab.engine.source import ArraySource, Segment, Source
+from mlplab.engine.source import ArraySource, Rows, Segment, Source
 
-__all__ = ["ArraySource", "Segment", "Source", "evaluate", "fit", "keras", "predict"]
+__all__ = ["ArraySource", "Rows", "Segment", "Source", "evaluate", "fit", "keras", "predict"]

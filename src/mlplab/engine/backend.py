@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 from mlplab.errors import BackendError
 
@@ -13,9 +14,13 @@ if "keras" not in sys.modules and _wanted != "jax":
     )
 os.environ["KERAS_BACKEND"] = _wanted
 
+_begun = time.perf_counter()
 import jax  # noqa: E402 - after the backend is chosen
 import keras  # noqa: E402
 from keras.src.utils.rng_utils import get_random_seed  # noqa: E402 - Keras does not export it
+
+import_seconds = time.perf_counter() - _begun
+"""Seconds that importing JAX and Keras took; next to nothing where they were imported before."""
 
 if keras.config.backend() != "jax":
     raise BackendError(
@@ -27,10 +32,10 @@ if keras.config.backend() != "jax":
 _compile_seconds = 0.0
 
 
-def _add_compile_time(event: str, seconds: float, **_: object) -> None:
+def _add_compile_time(event: str, duration_secs: float, **_: object) -> None:
     global _compile_seconds
     if event.startswith("/jax/core/compile/"):
-        _compile_seconds += seconds
+        _compile_seconds += duration_secs
 
 
 jax.monitoring.register_event_duration_secs_listener(_add_compile_time)

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import jax
-
+from mlplab.engine import state
 from mlplab.engine.backend import keras
 from mlplab.engine.loop import Progress
 from mlplab.errors import UsageError
 
-_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+_BATCH_HOOKS = tuple(f"on_{kind}batch_{when}" for kind in ("", "train_", "test_") for when in ("begin", "end"))
 
 
 def callback_list(
@@ -45,7 +44,7 @@ def _is_default(callback: keras.callbacks.Callback, hook: str) -> bool:
 def progress(callbacks: keras.callbacks.CallbackList) -> Progress | None:
     """Tells Keras's progress bar, and callbacks with an `on_piece_end(step, logs)`, a few times a second."""
     listeners = [
-        callback.on_piece_end if hasattr(callback, "on_piece_end") else callback.on_train_batch_end
+        getattr(callback, "on_piece_end", callback.on_train_batch_end)
         for callback in callbacks.callbacks
         if hasattr(callback, "on_piece_end")
         or (isinstance(callback, keras.callbacks.ProgbarLogger) and callback.verbose == 1)
@@ -54,7 +53,7 @@ def progress(callbacks: keras.callbacks.CallbackList) -> Progress | None:
         return None
 
     def tell(done: int, carry: Any) -> None:
-        logs = {name: jax.tree.map(float, value) for name, value in carry[1].items()}
+        logs = state.numbers(carry[1])
         for listener in listeners:
             listener(done - 1, logs)
 

@@ -3,10 +3,9 @@
 import math
 import secrets
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from mlplab.engine import checks, inputs, program, state
@@ -36,7 +35,7 @@ def fit(
     steps_per_epoch: None = None,
     validation_steps: None = None,
     validation_batch_size: int | None = None,
-    validation_freq: int | Sequence[int] = 1,
+    validation_freq: int | Collection[int] = 1,
     seed: int | None = None,
     packed: bool = True,
 ) -> keras.callbacks.History:
@@ -52,7 +51,7 @@ def fit(
         verbose: 0 silent, 1 a progress bar, 2 a line an epoch.
         callbacks: Keras callbacks that work by epochs; those that need every batch are refused.
         validation_split: the last part of the rows, held out.
-        validation_data: `(x, y)` or `(x, y, sample_weight)`, or a `Source`.
+        validation_data: `(x, y)` or `(x, y, sample_weight)`, or a `Source`; takes precedence over validation_split.
         steps_per_epoch, validation_steps: not used with arrays; only None is taken.
         seed: of the shuffling. None: the one given to `keras.utils.set_random_seed`, else a random one that
             stays with the model.
@@ -71,26 +70,36 @@ def fit(
     checks.check_compiled(model, "fit")
     checks.check_count("epochs", epochs)
     checks.check_count("initial_epoch", initial_epoch, least=0)
-    for name, value in (("steps_per_epoch", steps_per_epoch), ("validation_steps", validation_steps)):
-        if value is not None:
-            raise UsageError(f"{name} is for endless streams; mlplab.fit goes through all rows. Leave it out.")
+    if not isinstance(validation_freq, list | tuple | set):
+        checks.check_count("validation_freq", validation_freq)
+    checks.check_not_given(
+        "for endless streams; mlplab.fit goes through all rows.",
+        steps_per_epoch=steps_per_epoch,
+        validation_steps=validation_steps,
+    )
+    held_out = validation_data
     if hasattr(x, "segments"):
-        return _train(model, x, validation_data, epochs, initial_epoch, validation_freq, verbose, callbacks, packed)
-
-    batch_size = checks.check_count("batch_size", 32 if batch_size is None else batch_size)
-    data = inputs.arrays_of(model, (x, y, sample_weight))
-    held_out = None
-    if validation_data is not None:
-        held_out = inputs.arrays_of(model, validation_data, "validation_data's ")
-    elif validation_split:
-        data, held_out = inputs.split(data, validation_split)
-    if class_weight is not None:
-        if data[2] is not None:
-            raise UsageError("Give class_weight or sample_weight, not both: multiply them into one sample_weight.")
-        data = (*data[:2], inputs.weights_of_classes(data[1], class_weight))
-    seed = _seed_of(model) if seed is None else checks.check_count("seed", seed, least=0)
-    source = ArraySource(*data, batch_size=batch_size, shuffle=shuffle, seed=seed)
-    validation = None if held_out is None else ArraySource(*held_out, batch_size=validation_batch_size or batch_size)
+        given = {"y": y, "class_weight": class_weight, "sample_weight": sample_weight, "batch_size": batch_size}
+        checks.check_not_given(
+            "the Source given as x brings its own.", **given, seed=seed, validation_split=validation_split or None
+        )
+        source = x
+    else:
+        batch_size = checks.check_count("batch_size", 32 if batch_size is None else batch_size)
+        data = inputs.arrays_of((x, y, sample_weight))
+        if held_out is None and validation_split:
+            data, held_out = inputs.split(data, validation_split)
+        if class_weight is not None:
+            if data[2] is not None:
+                raise UsageError("Give class_weight or sample_weight, not both: multiply them into one sample_weight.")
+            data = (*data[:2], inputs.weights_of_classes(data[1], class_weight))
+        seed = _seed_of(model) if seed is None else checks.check_count("seed", seed, least=0)
+        source = ArraySource(*data, batch_size=batch_size, shuffle=shuffle, seed=seed)
+    validation = None
+    if held_out is not None:
+        rows = validation_batch_size if validation_batch_size is not None else getattr(source, "batch_size", 32)
+        rows = checks.check_count("validation_batch_size", rows)
+        validation = inputs.source_of(held_out, rows, "validation_data's ")
     return _train(model, source, validation, epochs, initial_epoch, validation_freq, verbose, callbacks, packed)
 
 
@@ -100,23 +109,28 @@ def _train(
     validation: Source | None,
     epochs: int,
     initial_epoch: int,
-    validation_freq: int | Sequence[int],
+    validation_freq: int | Collection[int],
     verbose: int | str,
     callbacks: Any,
     packed: bool,
 ) -> keras.callbacks.History:
     shapes = checks.build(model, source)
+    checks.check_optimizer(model)
+    validation_shapes = None if validation is None else checks.build(model, validation, "validation_data's ")
     callbacks = callback_list(model, callbacks, verbose, epochs, source.steps)
     model.stop_training = False
     callbacks.on_train_begin()
     logs: dict[str, Any] = {}
+    position = initial_epoch - 1
     for epoch in range(initial_epoch, epochs):
         model.reset_metrics()
         callbacks.on_epoch_begin(epoch)
-        logs = _train_epoch(model, source, shapes, epoch, callbacks, packed)
+        # An optimizer that a custom step leaves alone counts nothing; the order changes all the same.
+        position = max(state.steps_taken(model), position + 1)
+        logs = _train_epoch(model, source, shapes, epoch, position, callbacks, packed)
         if validation is not None and not model.stop_training and _is_due(epoch, validation_freq):
             callbacks.on_test_begin()
-            validation_logs = test_epoch(model, validation)
+            validation_logs = test_epoch(model, validation, validation_shapes)
             callbacks.on_test_end(validation_logs)
             logs |= {f"val_{name}": value for name, value in validation_logs.items()}
         callbacks.on_epoch_end(epoch, logs)
@@ -129,12 +143,17 @@ def _train(
 
 
 def _train_epoch(
-    model: keras.Model, source: Source, shapes: Any, epoch: int, callbacks: keras.callbacks.CallbackList, packed: bool
+    model: keras.Model,
+    source: Source,
+    shapes: Any,
+    epoch: int,
+    position: int,
+    callbacks: keras.callbacks.CallbackList,
+    packed: bool,
 ) -> dict[str, Any]:
     """One epoch; the model gets the new state only when the whole of it is done and finite."""
     before = state.read(model)
     loop = program.train_loop(model, source.batch, packed)
-    position = state.steps_taken(model) if model.optimizer is not None else epoch
     after, logs = loop(
         (before, program.first_logs(model, "train_step", before, shapes)),
         None,
@@ -142,11 +161,12 @@ def _train_epoch(
         seed=(source.seed % 2**32, position),
         progress=progress(callbacks),
     )
-    logs = {name: jax.tree.map(float, value) for name, value in logs.items()}
+    logs = state.numbers(logs)
     if _is_finite(logs, after):
         state.write(model, after)
-    elif any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in callbacks.callbacks):
-        model.stop_training = True
+    elif terminators := [c for c in callbacks.callbacks if isinstance(c, keras.callbacks.TerminateOnNaN)]:
+        for callback in terminators:
+            callback.on_batch_end(source.steps - 1, {"loss": math.nan})
     else:
         raise TrainingError(
             f"The loss or a weight stopped being a finite number in epoch {epoch + 1} (loss: {logs.get('loss')}). "
@@ -157,16 +177,16 @@ def _train_epoch(
 
 
 def _is_finite(logs: dict[str, Any], after: state.State) -> bool:
-    if not math.isfinite(logs.get("loss", 0.0)):
+    if not np.all(np.isfinite(logs.get("loss", 0.0))):
         return False
     weights = (w for w in after.trainable if np.issubdtype(w.dtype, np.floating))
     return all(np.isfinite(np.sum(np.asarray(w), dtype=np.float64)) for w in weights)
 
 
-def _is_due(epoch: int, validation_freq: int | Sequence[int]) -> bool:
-    if isinstance(validation_freq, int):
-        return (epoch + 1) % validation_freq == 0
-    return epoch + 1 in validation_freq
+def _is_due(epoch: int, validation_freq: int | Collection[int]) -> bool:
+    if isinstance(validation_freq, Collection):
+        return epoch + 1 in validation_freq
+    return (epoch + 1) % validation_freq == 0
 
 
 def _seed_of(model: keras.Model) -> int:

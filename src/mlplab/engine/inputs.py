@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from mlplab.engine.backend import keras
+from mlplab.engine.source import ArraySource, Source
 from mlplab.errors import DataError, UsageError
 
 
@@ -22,8 +23,15 @@ def split(data: tuple, validation_split: float) -> tuple[tuple, tuple]:
     return jax.tree.map(lambda a: a[:first], data), jax.tree.map(lambda a: a[first:], data)
 
 
-def arrays_of(model: keras.Model, data: Any, names: str = "") -> tuple[Any, Any, Any]:
-    """`(x, y, sample_weight)` from what Keras takes as data, checked against each other and the model's loss.
+def source_of(data: Any, batch_size: int, names: str = "") -> Source:
+    """A source as it is; arrays, as Keras takes them, in their own order."""
+    if hasattr(data, "segments"):
+        return data
+    return ArraySource(*arrays_of(data, names), batch_size=batch_size)
+
+
+def arrays_of(data: Any, names: str = "") -> tuple[Any, Any, Any]:
+    """`(x, y, sample_weight)` from what Keras takes as data, checked against each other.
 
     Args:
         names: put before x, y and sample_weight in messages.
@@ -31,9 +39,12 @@ def arrays_of(model: keras.Model, data: Any, names: str = "") -> tuple[Any, Any,
     parts = zip(("x", "y", "sample_weight"), keras.utils.unpack_x_y_sample_weight(data), strict=True)
     x, y, sample_weight = (as_arrays(value, names + name) for name, value in parts)
     check_rows(x=x, y=y, sample_weight=sample_weight)
-    check_labels(model, y, names + "y")
-    if isinstance(y, list | tuple | dict) and hasattr(sample_weight, "shape"):
-        sample_weight = jax.tree.map(lambda _: sample_weight, y)  # one weight a row, for every output
+    if hasattr(sample_weight, "shape"):
+        if sample_weight.shape[1:] not in ((), (1,)):
+            raise DataError(f"{names}sample_weight must be one number a row; got shape {sample_weight.shape}.")
+        sample_weight = jax.tree.map(lambda _: sample_weight, y)  # the same for every output
+    elif sample_weight is not None and jax.tree.structure(sample_weight) != jax.tree.structure(y):
+        raise DataError(f"{names}sample_weight must be one array, or be nested as y is: an array for each output.")
     return x, y, sample_weight
 
 
@@ -62,15 +73,18 @@ def as_arrays(tree: Any, name: str) -> Any:
         )
     if array.ndim == 0:
         raise DataError(f"{name} must have rows; got a scalar.")
-    if np.issubdtype(array.dtype, np.floating):
-        _check_finite(array, name)
-        return array.astype(keras.config.floatx(), copy=False) if isinstance(array, np.ndarray) else array
+    if not np.issubdtype(array.dtype, np.floating):
+        return array
+    if isinstance(array, np.ndarray):
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is told below
+            array = array.astype(keras.config.floatx(), copy=False)
+    _check_finite(array, name)
     return array
 
 
 def _check_finite(array: Any, name: str) -> None:
     # A finite sum has only finite terms, and costs no second array of the data's size.
-    if np.isfinite(np.sum(array, dtype=np.float64)):
+    if np.isfinite(np.sum(np.asarray(array), dtype=np.float64)):
         return
     bad = ~np.isfinite(np.asarray(array))
     if bad.any():
@@ -93,33 +107,17 @@ def check_rows(**trees: Any) -> int:
     return counts.pop()
 
 
-def check_labels(model: keras.Model, y: Any, name: str = "y") -> None:
-    """Integer labels of a sparse loss must lie below the number of outputs; Keras would train on without a word.
-
-    Raises:
-        DataError: for labels that are no whole numbers, negative, or too large.
-    """
-    loss = model.loss
-    sparse = loss == "sparse_categorical_crossentropy" or isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
-    if not sparse or getattr(loss, "ignore_class", None) is not None or not hasattr(y, "dtype"):
-        return
-    labels, classes = np.asarray(y), model.output_shape[-1]
-    if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
-        raise DataError(f"{name} must be whole numbers, one class a row; got {labels.ravel()[:5]}….")
-    low, high = labels.min(), labels.max()
-    if low < 0 or high >= classes:
-        raise DataError(
-            f"{name} has labels from {low} to {high}, but the model has {classes} outputs, so labels run from 0 to "
-            f"{classes - 1}. Give the last layer {high + 1} units, or number the classes from 0."
-        )
-
-
 def weights_of_classes(y: Any, class_weight: dict[int, float]) -> np.ndarray:
     """A weight a row, (n,) floatx: that of its class (one-hot rows: of the largest entry), 1 for unnamed classes."""
+    if not isinstance(class_weight, dict):
+        raise UsageError(
+            f"class_weight must be a dict of class and weight; got {type(class_weight).__name__}. "
+            "Make it one: dict(enumerate(weights))."
+        )
     if not hasattr(y, "shape"):
         raise UsageError("class_weight is for models with one output; use sample_weight with several.")
     labels = np.asarray(y)
-    labels = labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] > 1 else labels.reshape(-1)
+    labels = np.rint(labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] > 1 else labels.reshape(-1))
     weights = np.ones(len(labels), keras.config.floatx())
     for label, weight in class_weight.items():
         weights[labels == label] = weight

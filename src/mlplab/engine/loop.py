@@ -52,7 +52,7 @@ class Loop:
         stop: Any,
     ) -> Any:
         """Steps `start` to `stop` of a segment that has `before` steps before it in the epoch."""
-        key = jax.random.wrap_key_data(key_data)
+        key = jax.random.wrap_key_data(key_data, impl="threefry2x32")
 
         def step(i: jax.Array, carry: Any) -> Any:
             index = jax.tree.map(lambda rows: rows[i], segment.indices)

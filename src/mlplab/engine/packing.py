@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from mlplab.engine.backend import keras
+from mlplab.engine.checks import has_own
+from mlplab.engine.signature import told_by_config
 from mlplab.engine.state import State
 
 _ELEMENTWISE = {
@@ -41,12 +43,11 @@ class Packing:
         """The model's packing, or None where packing could change the result. The model must be built."""
         optimizer = model.optimizer
         weights = model.trainable_variables
-        keras_step = type(model).train_step is keras.Model.train_step
-        if not keras_step or type(optimizer) not in _ELEMENTWISE or len(weights) < 2:
+        if has_own(model, "train_step") or type(optimizer) not in _ELEMENTWISE or len(weights) < 2:
             return None
         if any(getattr(optimizer, name) for name in _PER_VARIABLE_SETTINGS):
             return None
-        if getattr(optimizer, "_exclude_from_weight_decay", None) is not None:
+        if getattr(optimizer, "_exclude_from_weight_decay", None) is not None or not told_by_config(optimizer):
             return None
         if any(w.dtype != "float32" or w.constraint or getattr(w, "overwrite_with_gradient", False) for w in weights):
             return None

@@ -3,7 +3,6 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from mlplab.engine import checks, inputs, program, state
@@ -31,17 +30,20 @@ def evaluate(
         DataError, ModelError: data that the model cannot take.
     """
     checks.check_compiled(model, "evaluate")
-    source = x
-    if not hasattr(x, "segments"):
+    if hasattr(x, "segments"):
+        checks.check_not_given(
+            "the Source given as x brings its own.", y=y, sample_weight=sample_weight, batch_size=batch_size
+        )
+        source = x
+    else:
         batch_size = checks.check_count("batch_size", 32 if batch_size is None else batch_size)
-        source = ArraySource(*inputs.arrays_of(model, (x, y, sample_weight)), batch_size=batch_size)
-    logs = test_epoch(model, source)
+        source = inputs.source_of((x, y, sample_weight), batch_size)
+    logs = test_epoch(model, source, checks.build(model, source))
     return logs if return_dict else state.in_metric_order(model, logs)
 
 
-def test_epoch(model: keras.Model, source: Source) -> dict[str, Any]:
-    """Loss and metrics of a compiled model over a source, by name."""
-    shapes = checks.build(model, source)
+def test_epoch(model: keras.Model, source: Source, shapes: Any) -> dict[str, Any]:
+    """Loss and metrics of a compiled model over a source, by name. `shapes`: what `checks.build` gave."""
     model.reset_metrics()
     before = state.read(model)
     parts = (before.trainable, before.non_trainable, before.metrics)
@@ -49,14 +51,16 @@ def test_epoch(model: keras.Model, source: Source) -> dict[str, Any]:
         (*parts[1:], program.first_logs(model, "test_step", parts, shapes)), parts[0], source.segments(0)
     )
     state.write(model, before._replace(non_trainable=non_trainable, metrics=metrics))
-    return {name: jax.tree.map(float, value) for name, value in logs.items()}
+    return state.numbers(logs)
 
 
 def predict(model: keras.Model, x: Any, batch_size: int | None = None) -> Any:
-    """The model's outputs for every row: `keras.Model.predict`, compiled. Nothing is printed, nothing rescaled.
+    """The model's outputs for every row: `keras.Model.predict`, compiled. It prints and rescales nothing.
+
+    The model is only read: states that it carries from batch to batch are not kept.
 
     Args:
-        x: array (n, …) or a nest of arrays, or a `Source` that goes through its rows in order.
+        x: array (n, …) or a nest of arrays; or a `Source`, whose rows are predicted in the order it gives them in.
         batch_size: rows a step, 32 by default.
 
     Returns:
@@ -65,23 +69,24 @@ def predict(model: keras.Model, x: Any, batch_size: int | None = None) -> Any:
     Raises:
         DataError, ModelError: data that the model cannot take.
     """
-    source = x
-    if not hasattr(x, "segments"):
+    checks.check_model(model, "predict")
+    if hasattr(x, "segments"):
+        checks.check_not_given("the Source given as x brings its own.", batch_size=batch_size)
+        source = x
+    else:
         batch_size = checks.check_count("batch_size", 32 if batch_size is None else batch_size)
         x = inputs.as_arrays(x, "x")
         inputs.check_rows(x=x)
         source = ArraySource(x, batch_size=batch_size)
     shapes = batch_shapes(source)
-    if not model.built:
-        checks.build_for_prediction(model, shapes[0])
-    before = state.read(model)
-    outputs = jax.eval_shape(
-        model.predict_step,
-        (before.trainable, before.non_trainable),
-        keras.utils.pack_x_y_sample_weight(*shapes),
-    )[0]
+    with checks.told_by_keras(shapes[0]):
+        if not model.built:
+            state.outputs(model, shapes[0])
+        before = state.read(model)
+        batch = keras.utils.pack_x_y_sample_weight(*shapes)
+        outputs, _ = jax.eval_shape(model.predict_step, (before.trainable, before.non_trainable), batch)
     rows = sum(index.size for segment in source.segments(0) for index in jax.tree.leaves(segment.indices)[:1])
-    empty = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape[1:]), s.dtype), outputs)
+    empty = jax.tree.map(lambda s: np.zeros((rows, *s.shape[1:]), s.dtype), outputs)
     loop = program.predict_loop(model, source.batch)
-    _, outputs = loop((before.non_trainable, empty), before.trainable, source.segments(0))
+    _, outputs, _ = loop((before.non_trainable, empty, np.int32(0)), before.trainable, source.segments(0))
     return jax.tree.map(np.asarray, outputs)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from mlplab.engine.backend import keras
+from mlplab.engine.checks import has_own
 from mlplab.engine.loop import Loop
 from mlplab.engine.packing import Packing
 from mlplab.engine.signature import signature
@@ -36,7 +37,7 @@ def test_loop(model: keras.Model, batch: Batch) -> Loop:
 
 
 def predict_loop(model: keras.Model, batch: Batch) -> Loop:
-    """The loop of predict steps. Carry: `(non_trainable, outputs)`, rows in order; fixed: `trainable`."""
+    """The loop of predict steps. Carry: `(non_trainable, outputs, rows done)`; fixed: `trainable`."""
     return _kept("predict", model, batch, lambda: _make_predict_loop(model, batch))
 
 
@@ -48,12 +49,12 @@ def first_logs(model: keras.Model, step: str, state: tuple, shapes: Any) -> dict
         state: what that step takes.
         shapes: a batch as `(x, y, sample_weight)` of shapes.
     """
-    if _overridden(model, step):
+    if _logs_its_own(model, step):
         batch = keras.utils.pack_x_y_sample_weight(*shapes)
         logs = jax.eval_shape(getattr(model, step), state, batch)[0]
     else:
         logs = jax.eval_shape(lambda metrics: _results(model, metrics), state[-1])
-    return jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), dict(logs))
+    return jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), dict(logs))
 
 
 def _make_train_loop(model: keras.Model, batch: Batch, packed: bool) -> Loop:
@@ -83,17 +84,16 @@ def _make_test_loop(model: keras.Model, batch: Batch) -> Loop:
 
 def _make_predict_loop(model: keras.Model, batch: Batch) -> Loop:
     def body(carry: Any, trainable: list, data: Any, index: Any) -> Any:
-        non_trainable, outputs = carry
+        non_trainable, outputs, done = carry
         y, non_trainable = model.predict_step((trainable, non_trainable), data)
-        start = index[0]
-        put = jax.tree.map(lambda out, rows: jax.lax.dynamic_update_slice_in_dim(out, rows, start, 0), outputs, y)
-        return non_trainable, put
+        put = jax.tree.map(lambda out, rows: jax.lax.dynamic_update_slice_in_dim(out, rows, done, 0), outputs, y)
+        return non_trainable, put, done + len(jax.tree.leaves(y)[0])
 
     return Loop(body, batch)
 
 
-def _overridden(model: keras.Model, step: str) -> bool:
-    return getattr(type(model), step) is not getattr(keras.Model, step)
+def _logs_its_own(model: keras.Model, step: str) -> bool:
+    return has_own(model, step, "compute_metrics")
 
 
 def _results(model: keras.Model, metrics: list) -> dict[str, jax.Array]:
@@ -102,8 +102,8 @@ def _results(model: keras.Model, metrics: list) -> dict[str, jax.Array]:
 
 
 def _step_logs(model: keras.Model, step: str, before: dict, logs: dict) -> dict:
-    """What a step hands on: its own logs if it is overridden; else nothing new, for the metrics tell at the end."""
-    return dict(logs) if _overridden(model, step) else before
+    """What a step hands on: logs of its own, if it has such; else nothing new, for the metrics tell at the end."""
+    return dict(logs) if _logs_its_own(model, step) else before
 
 
 def _epoch_logs(model: keras.Model, metrics: list, logs: dict) -> dict:
@@ -113,10 +113,11 @@ def _epoch_logs(model: keras.Model, metrics: list, logs: dict) -> dict:
 
 
 def _kept(kind: Hashable, model: keras.Model, batch: Batch, make: Callable[[], Loop]) -> Loop:
-    key = (kind, batch, signature(model))
+    training = kind != "predict"
+    key = (kind, batch, signature(model, training))
     template, loop = _loops.get(key, (None, None))
     # A template whose owner has changed it since would be traced as something else for a new batch size.
-    if loop is None or (template is not model and signature(template) != key[-1]):
+    if template is None or loop is None or (template is not model and signature(template, training) != key[-1]):
         template, loop = model, make()
     _loops[key] = (template, loop)
     _loops.move_to_end(key)

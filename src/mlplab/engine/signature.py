@@ -1,83 +1,113 @@
 """When do two models' steps compute the same function of their states? When their configurations say the same."""
 
 import json
-import types
 from collections.abc import Hashable, Iterable
 from typing import Any
 
+import jax
+import numpy as np
+
+from mlplab.engine import state
 from mlplab.engine.backend import keras
 
 _NAME_LISTS = ("keras_history", "input_layers", "output_layers")
+# All but Muon and MultiOptimizer, which go by the names of variables, and LossScaleOptimizer, which holds another.
+_OPTIMIZERS = {
+    getattr(keras.optimizers, name)
+    for name in (
+        *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "Nadam", "RMSprop"),
+        *("ScheduleFreeAdamW", "SGD"),
+    )
+}
 
 
-def signature(model: keras.Model) -> Hashable:
+def signature(model: keras.Model, training: bool = True) -> Hashable:
     """A key that is equal for models whose compiled loops may stand in for one another.
 
     Models made of Keras's own layers, loss, metrics and optimizer are compared by configuration, the names of
-    layers, seeds and initializers aside. Every other model equals only itself, compiled as it is now.
+    layers, seeds and initializers aside. Every other model equals only itself, compiled as it is now; the key
+    holds what it goes by, so that nothing new can take its identity.
+
+    Args:
+        training: whether optimizer, loss and metrics count.
     """
-    shapes = tuple((tuple(v.shape), v.dtype) for v in model.trainable_variables)
-    if _all_of_keras(model):
-        names = {layer.name: f"#{i}" for i, layer in enumerate(_layers(model))}
-        model_config = _anonymous(model.get_config(), names)
-        compile_config = model.get_compile_config() if model.compiled else {}
-        if optimizer := compile_config.get("optimizer"):
-            optimizer["config"] |= {
-                "name": None,
-                "learning_rate": _rate(optimizer["config"]["learning_rate"]),
-            }
-        return shapes, json.dumps([model_config, compile_config], sort_keys=True)
-    compiled = [getattr(model, name, None) for name in ("optimizer", "_compile_loss", "_compile_metrics")]
-    return shapes, id(model), *map(id, compiled)
+    training = training and model.compiled
+    layout = [tuple((v.shape, v.dtype) for v in variables) for variables in state.variables(model)]
+    settings = (keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format())
+    key = (*(layout if training else layout[:2]), settings)
+    told = _told_by_configs(model, training)
+    return (*key, told) if told else (*key, model, *((model.optimizer, model._compile_config) if training else ()))
 
 
-def _all_of_keras(model: keras.Model) -> bool:
-    """Whether the configuration tells all: every part is a class of Keras, set up through its constructor."""
-    layers = _layers(model)
-    if len(getattr(model, "outputs", None) or ()) != 1 or not all(_of_keras(layer) for layer in layers):
-        return False
-    if any(
-        isinstance(value, types.FunctionType) and not _of_keras(value)
-        for v in map(vars, layers)
-        for value in v.values()
-    ):
-        return False
-    if not model.compiled:
-        return True
-    asked = model._compile_config.config
-    parts = _leaves([asked[name] for name in ("loss", "metrics", "weighted_metrics", "loss_weights")])
-    optimizer = model.optimizer
-    return (
-        all(isinstance(part, str | float | int | None) or _of_keras(part) for part in parts)
-        and _of_keras(optimizer)
-        and getattr(optimizer, "_exclude_from_weight_decay", None) is None
-        and not isinstance(getattr(optimizer, "_learning_rate", None), types.FunctionType)
+def told_by_config(part: Any) -> bool:
+    """Whether a configuration tells all: a class of Keras, with no function and no array in it from elsewhere."""
+    return _of_keras(part) and all(
+        _of_keras(held)
+        for held in _leaves(list(vars(part).values()))
+        if callable(held) or isinstance(held, jax.Array | np.ndarray)
     )
 
 
-def _layers(model: keras.Model) -> list[keras.Layer]:
-    return list(model._flatten_layers())
+def _told_by_configs(model: keras.Model, training: bool) -> str | None:
+    """All that the step depends on beside the state, as JSON; None if the configurations may leave something out."""
+    layers = list(model._flatten_layers())
+    weights = [part for v in model.variables for part in (v.regularizer, v.constraint)]
+    compiled = _compiled(model) if training else {}
+    parts = [*layers, *getattr(model, "operations", ()), *weights, *_leaves(compiled)]
+    if len(getattr(model, "outputs", None) or ()) != 1 or (training and type(model.optimizer) not in _OPTIMIZERS):
+        return None
+    if getattr(model.optimizer, "_exclude_from_weight_decay", None) is not None:
+        return None
+    if not all(part is None or isinstance(part, str | float | int) or told_by_config(part) for part in parts):
+        return None
+    names = {layer.name: f"#{i}" for i, layer in enumerate(layers)}
+    try:
+        configs = [_anonymous(model.get_config(), names), [layer.autocast for layer in layers], weights, compiled]
+        return json.dumps(configs, sort_keys=True, default=_as_json)
+    except (TypeError, ValueError, NotImplementedError):
+        return None
+
+
+def _compiled(model: keras.Model) -> dict[str, Any]:
+    """Optimizer, and losses and metrics as Keras resolved what `compile` was given."""
+    losses = getattr(model._compile_loss, "_flat_losses", None) or []
+    metrics = {
+        name: [group.metrics for group in getattr(model._compile_metrics, name, None) or [] if group]
+        for name in ("_flat_metrics", "_flat_weighted_metrics")
+    }
+    return {
+        "optimizer": model.optimizer,
+        "loss": [(entry.loss, entry.loss_weights) for entry in losses],
+        **metrics,
+    }
 
 
 def _of_keras(part: Any) -> bool:
     """Whether an object's class, or a function, comes with Keras."""
-    kind = part if isinstance(part, types.FunctionType) else type(part)
-    return kind.__module__.split(".")[0] == "keras"
+    return str(getattr(part, "__module__", None)).split(".")[0] == "keras"
 
 
 def _leaves(part: Any) -> Iterable[Any]:
     if isinstance(part, dict):
         part = list(part.values())
-    if isinstance(part, list | tuple):
+    if isinstance(part, list | tuple | set):
         for item in part:
             yield from _leaves(item)
     else:
         yield part
 
 
-def _rate(learning_rate: Any) -> Any:
-    """A learning rate's part in the key: a number is a variable of the state, a schedule is traced."""
-    return None if isinstance(learning_rate, float) else learning_rate
+def _as_json(part: Any) -> Any:
+    """A part of Keras, by class and configuration; an optimizer without what is in the state."""
+    if isinstance(part, np.generic):
+        return part.item()
+    if not _of_keras(part):
+        raise TypeError(f"{part!r} cannot be told by a configuration.")
+    config = part.get_config()
+    if isinstance(part, keras.optimizers.Optimizer):
+        rate = part._learning_rate  # a number is a variable of the state, a schedule is traced
+        config |= {"name": None, "learning_rate": None if isinstance(rate, keras.Variable) else rate}
+    return [type(part).__module__, type(part).__qualname__, config]
 
 
 def _anonymous(config: Any, names: dict[str, str], key: str = "") -> Any:

@@ -98,6 +98,9 @@ class ArraySource:
         shuffle: True for a new order each epoch; False for the data's own; "batch" shuffles within each batch.
         seed: of the order and of the transform.
         batch: what is done with the rows inside the step.
+
+    Attributes:
+        arrays: `(x, y, sample_weight)` on the device.
     """
 
     def __init__(
@@ -116,7 +119,7 @@ class ArraySource:
         self.seed = seed
         self.batch = batch
         self._shuffle = shuffle
-        self._arrays = jax.device_put((x, y, sample_weight))
+        self.arrays = jax.device_put((x, y, sample_weight))
 
     @property
     def steps(self) -> int:
@@ -125,9 +128,9 @@ class ArraySource:
     def segments(self, position: int) -> Iterator[Segment]:
         order = self._order(position)
         whole = self.rows - self.rows % self.batch_size
-        yield Segment(self._arrays, order[:whole].reshape(-1, self.batch_size))
+        yield Segment(self.arrays, order[:whole].reshape(-1, self.batch_size))
         if whole < self.rows:
-            yield Segment(self._arrays, order[None, whole:])
+            yield Segment(self.arrays, order[None, whole:])
 
     def _order(self, position: int) -> np.ndarray:
         """Row numbers, int32 (rows,), in the order of one epoch."""
@@ -147,5 +150,7 @@ def batch_shapes(source: Source) -> Any:
     """Shapes and dtypes of one batch as `(x, y, sample_weight)`, found without computing anything."""
     segment = next(iter(source.segments(0)))
     index = jax.tree.map(lambda rows: rows[0], segment.indices)
-    batch = jax.eval_shape(lambda arrays: source.batch(arrays, index, jax.random.key(0)), segment.arrays)
+    batch = jax.eval_shape(
+        lambda arrays: source.batch(arrays, index, jax.random.key(0, impl="threefry2x32")), segment.arrays
+    )
     return keras.utils.unpack_x_y_sample_weight(batch)

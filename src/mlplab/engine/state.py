@@ -2,14 +2,15 @@
 
 The engine follows `keras/src/backend/jax/trainer.py` (Keras 3.15): a step is
 `train_step(state, data) -> (logs, state)` over four lists of arrays, by position. Names that Keras keeps
-private (`_symbolic_build`, `_get_jax_state`) are used here and in `program.py`, and nowhere else.
+private are used here, in `program.py` and in `signature.py`, and nowhere else.
 """
 
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from keras.src import backend as keras_backend
+from keras.src.utils.python_utils import pythonify_logs
 
 from mlplab.engine.backend import keras
 
@@ -21,10 +22,10 @@ class State(NamedTuple):
     `optimizer`; the running sums of loss and metrics in `metrics`.
     """
 
-    trainable: list[jax.Array]
-    non_trainable: list[jax.Array]
-    optimizer: list[jax.Array]
-    metrics: list[jax.Array]
+    trainable: list[Any]
+    non_trainable: list[Any]
+    optimizer: list[Any]
+    metrics: list[Any]
 
 
 def variables(model: keras.Model) -> State:
@@ -34,13 +35,23 @@ def variables(model: keras.Model) -> State:
 
 
 def read(model: keras.Model) -> State:
-    """A copy of the model's state, which a compiled loop may overwrite while the model keeps its own."""
-    return jax.tree.map(lambda variable: jnp.array(variable.value, copy=True), variables(model))
+    """A copy of the model's state, in NumPy arrays, which a compiled loop may take while the model keeps its own."""
+    # Through the host: JAX would compile a copy for every shape, which on a CPU takes longer than the copying.
+    return jax.tree.map(lambda variable: np.array(variable.value), variables(model))
 
 
 def write(model: keras.Model, state: State) -> None:
-    """Give the model this state."""
-    for variable, value in zip(jax.tree.leaves(variables(model)), jax.tree.leaves(state), strict=True):
+    """Give the model this state, the whole of it even if Ctrl-C comes in between."""
+    pairs = list(zip(jax.tree.leaves(variables(model)), jax.tree.leaves(state), strict=True))
+    try:
+        _assign(pairs)
+    except KeyboardInterrupt:
+        _assign(pairs)
+        raise
+
+
+def _assign(pairs: list[tuple[Any, jax.Array]]) -> None:
+    for variable, value in pairs:
         variable.assign(value)
 
 
@@ -53,9 +64,32 @@ def build(model: keras.Model, batch: Any) -> None:
     model._symbolic_build(data_batch=batch)
 
 
+def outputs(model: keras.Model, x: Any) -> Any:
+    """Shapes and dtypes of what the model makes of a batch of x; a model that was never called is built on the way."""
+    return keras_backend.compute_output_spec(model, _symbolic(x), training=False)
+
+
+def check_loss(model: keras.Model, batch: Any, y_pred: Any) -> None:
+    """Let Keras compute the loss of a batch's shapes, to hear what it says against them."""
+    x, y, sample_weight = map(_symbolic, batch)
+    keras_backend.compute_output_spec(model._compute_loss, x, y, y_pred, sample_weight=sample_weight, training=False)
+
+
+def _symbolic(tree: Any) -> Any:
+    return jax.tree.map(lambda s: keras.KerasTensor(s.shape, keras_backend.standardize_dtype(s.dtype)), tree)
+
+
 def steps_taken(model: keras.Model) -> int:
-    """How many optimizer steps the model has behind it. Saved with the optimizer, it tells where a shuffle goes on."""
-    return 0 if model.optimizer is None else int(np.asarray(model.optimizer.iterations))
+    """How many batches the optimizer has seen. Saved with it, the number tells where a shuffle goes on."""
+    if model.optimizer is None:
+        return 0
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # of one that scales the loss
+    return int(np.asarray(optimizer._iterations))  # `iterations` counts no batches where gradients accumulate
+
+
+def numbers(logs: dict[str, Any]) -> dict[str, Any]:
+    """Logs as Keras hands them on: floats by name, sorted; arrays where a metric is no single number."""
+    return pythonify_logs(logs)
 
 
 def in_metric_order(model: keras.Model, logs: dict[str, Any]) -> Any:

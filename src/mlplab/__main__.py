@@ -1,0 +1,5 @@
+"""`python -m mlplab`."""
+
+from mlplab.cli import main
+
+main()

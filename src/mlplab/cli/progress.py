@@ -1,0 +1,69 @@
+"""What a person sees while a network trains. Imports Keras: `train` imports this when it trains."""
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mlplab.engine import keras
+
+
+class Watch(keras.callbacks.Callback):
+    """A line an epoch, and below it, on a terminal, a bar with the time left."""
+
+    def __init__(self, console: Console):
+        super().__init__()
+        self.console = console
+        self._bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(),
+            TextColumn("{task.fields[logs]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._epoch = 0
+        self._begun = self._epoch_begun = 0.0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        _view(self.model).summary(print_fn=lambda text: self.console.print(text, markup=False, highlight=False))
+        parameters: Any = self.params
+        self._epochs, self._steps = parameters["epochs"], parameters["steps"]
+        total = self._epochs * self._steps
+        self._task = self._bar.add_task("", total=total, epoch=1, epochs=self._epochs, logs="")
+        self._bar.start()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch, self._epoch_begun = epoch, time.perf_counter()
+        self._bar.update(self._task, epoch=epoch + 1, completed=epoch * self._steps)
+
+    def on_piece_end(self, step: int, logs: dict[str, float]) -> None:
+        """Within an epoch, a few times a second: `step` steps are done."""
+        done = self._epoch * self._steps + step + 1
+        self._bar.update(self._task, completed=done, logs=_told(logs))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        seconds = time.perf_counter() - self._epoch_begun
+        count = f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}"
+        self.console.print(f"{count}  {_told(logs or {})}  {seconds:.1f} s", highlight=False)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar away; also after training that ended in an error."""
+        self._bar.stop()
+
+
+def _view(model: Any) -> keras.Model:
+    """The model without its optimizer, whose variables a summary would count among the parameters."""
+    if isinstance(model, keras.Sequential):
+        return keras.Sequential(model.layers, name=model.name)
+    return keras.Model(model.inputs, model.outputs, name=model.name)
+
+
+def _told(logs: dict[str, Any]) -> str:
+    return "  ".join(f"{name} {value:.4f}" for name, value in logs.items() if isinstance(value, float))

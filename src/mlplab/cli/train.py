@@ -1,0 +1,176 @@
+"""`mlplab train`: train a network, or go on with a run that was interrupted."""
+
+import contextlib
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mlplab.cli.data import complete_dataset
+from mlplab.errors import UsageError
+
+if TYPE_CHECKING:
+    from mlplab.runs import Run
+
+_NOT_NEEDED = ("sklearn", "matplotlib", "matplotlib.pyplot", "tensorflow", "torch")
+"""Packages that Keras imports if it finds them, for parts of it that training on JAX does not touch."""
+
+
+def train(
+    dataset: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATASET",
+            help="A data set's name (see: mlplab data list), or the path of an .npz file.",
+            autocompletion=complete_dataset,
+            show_default=False,
+        ),
+    ] = None,
+    hidden: Annotated[
+        str | None,
+        typer.Option(metavar="50,50", help="Units of each hidden layer. Without it: a sensible network and schedule."),
+    ] = None,
+    dropout: Annotated[float | None, typer.Option(help="Fraction of each hidden layer's outputs dropped.")] = None,
+    activation: Annotated[str | None, typer.Option(help="Of the hidden layers: relu, gelu, tanh, …")] = None,
+    batch_norm: Annotated[bool, typer.Option("--batch-norm", help="Batch normalisation in hidden layers.")] = False,
+    optimizer: Annotated[str | None, typer.Option(help="adam, adamw, sgd, …")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="0.001 by default.")] = None,
+    schedule: Annotated[str | None, typer.Option(metavar="none|cosine", help="Of the learning rate.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training rows.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows a step.")] = None,
+    early_stopping: Annotated[
+        int | None, typer.Option(metavar="N", help="End after N epochs without a better validation accuracy.")
+    ] = None,
+    validation: Annotated[
+        float | None, typer.Option(help="Fraction of the training rows held out; 0.1 by default, 0: none.")
+    ] = None,
+    labelled: Annotated[int | None, typer.Option(metavar="N", help="Train on N rows, as many of each class.")] = None,
+    standardize: Annotated[bool, typer.Option("--standardize", help="Inputs to mean 0, standard deviation 1.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Of weights, split, shuffling and dropout; 0 by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run directory; runs/NAME-DATE-TIME by default.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run, to the very same weights.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print nothing but errors (and what --json asks for).")
+    ] = False,
+) -> None:
+    """Train a dense network and keep all of it in a run directory.
+
+    With --hidden you get just what you ask for. Without it: two hidden layers with dropout, a cosine schedule, and
+    early stopping on the validation split.
+    """
+    given: dict[str, Any] = {
+        "hidden": None if hidden is None else _units(hidden),
+        "dropout": dropout,
+        "activation": activation,
+        "batch_norm": batch_norm or None,
+        "optimizer": optimizer,
+        "learning_rate": learning_rate,
+        "schedule": schedule,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "early_stopping": early_stopping,
+        "validation": validation,
+        "labelled": labelled,
+        "standardize": standardize or None,
+        "seed": seed,
+        "out": out,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if (dataset is None) == (resume is None):
+        raise UsageError("Give a data set to train on (mlplab train fashion-mnist), or --resume RUN to go on with one.")
+    if resume is not None and given:
+        told = " ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UsageError(f"--resume goes on with what the run was asked for: leave out {told}.")
+
+    console = Console(stderr=True, quiet=quiet)
+    with _lean_imports():
+        from mlplab import training
+        from mlplab.cli.progress import Watch
+    console.print(_device_line(), highlight=False)
+    logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
+    watch = Watch(console)
+    arguments: dict[str, Any] = {"verbose": 0, "callbacks": [watch]}
+    try:
+        if resume is not None:
+            run = training.resume(resume, **arguments)
+        else:
+            run = training.train(dataset, **given, **arguments, command=["mlplab", *sys.argv[1:]])
+    except KeyboardInterrupt as interrupt:
+        watch.close()
+        Console(stderr=True).print(str(interrupt) or "Interrupted.", soft_wrap=True, highlight=False)
+        raise
+    finally:
+        watch.close()
+    if not quiet:
+        _print_result(console, run)
+    if json_:
+        typer.echo(json.dumps(run.result))
+
+
+def _units(hidden: str) -> list[int]:
+    try:
+        return [int(units) for units in hidden.split(",") if units.strip()]
+    except ValueError as error:
+        raise UsageError(
+            f"--hidden takes numbers of units with commas between, as in 50,50; got {hidden!r}."
+        ) from error
+
+
+@contextlib.contextmanager
+def _lean_imports() -> Iterator[None]:
+    """Import Keras as if optional packages were not installed: a second less. They can be imported afterwards."""
+    hidden = [name for name in _NOT_NEEDED if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # pyright: ignore[reportArgumentType, reportCallIssue] - None: no import
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+def _device_line() -> str:
+    from mlplab.engine import backend
+
+    device = backend.device()
+    return "No GPU, using CPU instead." if device == "cpu" else f"Using {device}."
+
+
+def _print_result(console: Console, run: "Run") -> None:
+    assert run.result is not None
+    result, test = run.result, run.result["test"]
+    low, high = test["interval"]
+    console.print(_classes(run))
+    console.print(
+        f"Test accuracy {test['accuracy']:.4f} (95 % interval {low:.4f}–{high:.4f}, {test['n']:,} images), "
+        f"{result['parameters']:,} parameters, {result['seconds']['total']:.1f} s",
+        style="bold",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(f"Run: {run.path}", soft_wrap=True, highlight=False)
+    console.print("Next: mlplab runs", highlight=False)
+
+
+def _classes(run: "Run") -> Table:
+    """The confusion matrix with the accuracy of each class: rows true, columns predicted."""
+    assert run.result is not None
+    table = Table(title="Rows: true class; columns: predicted", title_justify="left", box=None, padding=(0, 1))
+    table.add_column("")
+    table.add_column("accuracy", justify="right")
+    names = run.class_names
+    for i in range(len(names)):
+        table.add_column(str(i), justify="right")
+    for i, (name, row) in enumerate(zip(names, run.result["confusion"], strict=True)):
+        accuracy = run.result["per_class"][name]
+        cells = [f"[bold]{n}[/bold]" if i == j else str(n) if n else "·" for j, n in enumerate(row)]
+        table.add_row(f"{i} {name}" if name != str(i) else name, "–" if accuracy is None else f"{accuracy:.3f}", *cells)
+    return table

@@ -1,0 +1,87 @@
+"""A model as JSON without code, and back.
+
+Loading a stranger's model must not run a stranger's code: only Keras's own classes are read, none that holds code
+(Lambda, wrappers of other libraries), from files of bounded size.
+"""
+
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlplab.errors import ModelError, RunError
+from mlplab.runs import files
+
+if TYPE_CHECKING:
+    import keras
+
+_LARGEST_BYTES = 16 * 2**20
+_HOLD_CODE = {"Lambda", "__lambda__", "function", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"}
+
+
+def describe(model: "keras.Model") -> dict[str, Any]:
+    """The model's architecture and how it is compiled, as Keras writes it.
+
+    Raises:
+        ModelError: if it has parts that JSON cannot hold without code.
+    """
+    if foreign := _foreign_class(type(model)):
+        raise ModelError(_refusal(foreign))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns of what is refused below
+            described = json.loads(model.to_json())
+    except (TypeError, ValueError, NotImplementedError, OSError) as error:
+        raise ModelError(f"The model cannot be written as JSON: {error}") from error
+    if foreign := _foreign(described):
+        raise ModelError(_refusal(foreign))
+    return described
+
+
+def read(path: Path) -> "keras.Model":
+    """The model that `describe` described, compiled as it was, with new weights.
+
+    Raises:
+        RunError: if the file is damaged, too large, or names anything but Keras's own classes.
+    """
+    if path.exists() and path.stat().st_size > _LARGEST_BYTES:
+        raise RunError(f"{path} has more than {_LARGEST_BYTES} bytes, too many for an architecture: not read.")
+    described = files.read_json(path)
+    if foreign := _foreign(described):
+        raise RunError(f"{path} names {foreign}, which is not a class of Keras's own, or holds code: not read.")
+    from mlplab.engine import keras  # heavy: only when a model is asked for
+
+    try:
+        model = keras.saving.deserialize_keras_object(described, safe_mode=True)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise RunError(f"{path} is damaged, or was written by another version of Keras: {error}") from error
+    if not isinstance(model, keras.Model):
+        raise RunError(f"{path} describes a {type(model).__name__}, not a model.")
+    return model
+
+
+def _foreign_class(kind: type) -> str | None:
+    return None if kind.__module__.split(".")[0] == "keras" else kind.__qualname__
+
+
+def _foreign(part: Any) -> str | None:
+    """The first class or function that is not Keras's own, or that holds code; None if there is none."""
+    if isinstance(part, list):
+        return next(filter(None, map(_foreign, part)), None)
+    if not isinstance(part, dict):
+        return None
+    name = part.get("class_name")
+    if isinstance(name, str):
+        module = part.get("module")
+        # Keras's marks for tuples, slices and tensors have neither module nor code.
+        own = (module is None and name.startswith("__")) or str(module).split(".")[0] == "keras"
+        if not own or name in _HOLD_CODE:
+            return str(part.get("config") if name == "function" else name)
+    return next(filter(None, map(_foreign, part.values())), None)
+
+
+def _refusal(foreign: str) -> str:
+    return (
+        f"A run keeps its model as JSON without code, and {foreign} is code of your own. Train it with mlplab.fit, "
+        "which takes any Keras model, or build it from Keras's layers, losses and metrics."
+    )

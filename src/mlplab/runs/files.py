@@ -1,0 +1,100 @@
+"""Files that are either the old ones or the new ones, whole: written beside, synced, renamed."""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from mlplab.errors import RunError
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with open(beside, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        raise RunError(
+            f"{path} could not be written ({error.strerror or error}). What was there before is unchanged. "
+            "Free some space, or make the folder writable, and go on with --resume."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: object) -> None:
+    with _replacing(path) as file:
+        file.write(json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n")
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """An NPZ file."""
+    with _replacing(path) as file:
+        np.savez(file, **arrays)  # pyright: ignore[reportArgumentType] - its stub has no name for the arrays
+
+
+def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], note: tuple[str, str] | None = None) -> None:
+    """A safetensors file; `note`, a key and a value, goes into its header (several keys have no fixed order)."""
+    contiguous = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
+    with _replacing(path) as file:
+        file.write(save(contiguous, dict([note]) if note else None))
+
+
+def write_lines(path: Path, values: list[Any]) -> None:
+    """A JSON object a line."""
+    with _replacing(path) as file:
+        file.writelines(json.dumps(value).encode() + b"\n" for value in values)
+
+
+def append_line(path: Path, value: object) -> None:
+    """One more object at the end of a file of one JSON object a line."""
+    with open(path, "ab") as file:
+        file.write(json.dumps(value).encode() + b"\n")
+
+
+def read_json(path: Path) -> Any:
+    return _read(path, lambda: json.loads(path.read_bytes()))
+
+
+def read_lines(path: Path) -> list[Any]:
+    """The objects of a file of one JSON object a line; a last line cut short by a kill is left out."""
+    lines = _read(path, path.read_bytes).split(b"\n")
+    return _read(path, lambda: [json.loads(line) for line in lines[:-1]])
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    def read() -> dict[str, np.ndarray]:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+
+    return _read(path, read)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """A safetensors file's tensors and the notes in its header."""
+
+    def read() -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+
+    return _read(path, read)
+
+
+def _read(path: Path, read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except FileNotFoundError as error:
+        raise RunError(f"{path.parent} lacks {path.name}: it is no run, or a damaged one.") from error
+    except (OSError, ValueError, KeyError, EOFError, SafetensorError) as error:
+        raise RunError(f"{path} is damaged: {error}. Restore it from a copy, or train the run again.") from error

@@ -1,0 +1,74 @@
+"""Which training rows are trained on, which are held out, and how inputs are scaled. NumPy only."""
+
+from typing import Any
+
+import numpy as np
+
+from mlplab.datasets import Dataset
+from mlplab.errors import UsageError
+from mlplab.runs.config import Preprocessing, Settings
+
+_FULL_SCALES = (1, 16, 255)
+
+
+def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
+    """Row numbers of the two parts, sorted int64: "train" and "validation", the second stratified by class.
+
+    Raises:
+        UsageError: if a part would be empty, or `labelled` asks for more rows than there are.
+    """
+    rng = np.random.default_rng((settings.seed, 0x5B1))
+    shuffled = [rng.permutation(np.flatnonzero(train.labels == c)) for c in range(len(train.class_names))]
+    held_out = [rows[: round(settings.validation * len(rows))] for rows in shuffled]
+    remaining = [rows[len(out) :] for rows, out in zip(shuffled, held_out, strict=True)]
+    if settings.labelled is not None:
+        remaining = _labelled(remaining, settings.labelled, train.class_names)
+    parts = {"train": np.sort(np.concatenate(remaining)), "validation": np.sort(np.concatenate(held_out))}
+    if len(parts["train"]) == 0 or (settings.validation and len(parts["validation"]) == 0):
+        raise UsageError(
+            f"validation={settings.validation} of {len(train)} rows leaves {len(parts['train'])} to train on and "
+            f"{len(parts['validation'])} to validate with: choose another fraction."
+        )
+    return parts
+
+
+def _labelled(remaining: list[np.ndarray], labelled: int, names: tuple[str, ...]) -> list[np.ndarray]:
+    """As many rows of each class, `labelled` in all; the first classes take one more where it does not divide."""
+    each, more = divmod(labelled, len(names))
+    wanted = [each + (c < more) for c in range(len(names))]
+    for name, rows, count in zip(names, remaining, wanted, strict=True):
+        if count > len(rows):
+            raise UsageError(
+                f"labelled={labelled} takes {count} rows of each class, and {name!r} has {len(rows)} to train on."
+            )
+    return [rows[:count] for rows, count in zip(remaining, wanted, strict=True)]
+
+
+def fit_preprocessing(inputs: np.ndarray, rows: np.ndarray, standardize: bool) -> Preprocessing:
+    """The scaling that takes raw inputs to [0, 1], or to mean 0 and standard deviation 1.
+
+    Whole numbers are divided by the full scale that their largest value points to: 255 for 8-bit images, 16 for
+    `digits`, 1 for black and white. Floats are left as they are, unless standardised.
+
+    Args:
+        inputs: raw, (n, …). `rows` of them, the training rows, are looked at.
+        standardize: images by one mean and standard deviation, features each by its own.
+    """
+    if len(rows) < len(inputs):
+        inputs = inputs[rows]
+    if standardize and inputs.dtype == np.uint8:
+        counts = np.bincount(inputs.reshape(-1), minlength=256)
+        values = np.arange(256)
+        mean = float(np.average(values, weights=counts))
+        return Preprocessing(float(np.sqrt(np.average((values - mean) ** 2, weights=counts))) or 1.0, mean)
+    if standardize:
+        axis = 0 if inputs.ndim == 2 else None
+        mean, sd = inputs.mean(axis, dtype=np.float64), inputs.std(axis, dtype=np.float64)
+        return Preprocessing(_numbers(np.where(sd == 0, 1.0, sd)), _numbers(mean))
+    if inputs.dtype == np.uint8:
+        return Preprocessing(float(min(scale for scale in _FULL_SCALES if scale >= inputs.max())))
+    return Preprocessing()
+
+
+def _numbers(values: Any) -> float | tuple[float, ...]:
+    return float(values) if values.ndim == 0 else tuple(values.tolist())

@@ -1,0 +1,38 @@
+"""The oracle: Keras's own `fit`, on the same rows in the same order, and what it means to equal it."""
+
+import models
+import numpy as np
+
+import mlplab
+from mlplab import keras
+
+
+def fit_both(build, x, y, *, packed, **arguments):
+    """The same model trained by Keras and by mlplab: `(model, History)` of each."""
+    theirs, ours = models.seeded(build)(), models.seeded(build)()
+    common = {"batch_size": 32, "shuffle": False, "verbose": 0, **arguments}
+    return (theirs, theirs.fit(x, y, **common)), (ours, mlplab.fit(ours, x, y, packed=packed, **common))
+
+
+def numbers(model: keras.Model) -> list[np.ndarray]:
+    """All that training changes: weights, seeds of dropout, moving averages, moments, step count, learning rate."""
+    optimizer = [] if model.optimizer is None else model.optimizer.variables
+    return [variable.numpy() for variable in [*model.variables, *optimizer]]
+
+
+def assert_equal_models(a: keras.Model, b: keras.Model):
+    for p, q in zip(numbers(a), numbers(b), strict=True):
+        np.testing.assert_array_equal(p, q)
+
+
+def assert_equal_histories(a: keras.callbacks.History, b: keras.callbacks.History):
+    """Equal in training; in validation up to the last bit, where XLA sums a loss within a loop in another order."""
+    assert list(a.history) == list(b.history)
+    assert a.epoch == b.epoch
+    for name, values in a.history.items():
+        np.testing.assert_allclose(b.history[name], values, rtol=2.4e-7 if name.startswith("val_") else 0, err_msg=name)
+
+
+def largest_difference(a: keras.Model, b: keras.Model) -> float:
+    pairs = zip(numbers(a), numbers(b), strict=True)
+    return max(float(np.abs(p.astype("float64") - q).max()) for p, q in pairs)

@@ -1,0 +1,99 @@
+"""Called again, training goes on where it left off; the same seed gives the same bytes."""
+
+import models
+import numpy as np
+import pytest
+from against import assert_equal_models, numbers
+
+import mlplab
+from mlplab import keras
+
+
+def trained(build, data, *fits, **arguments):
+    model = build()
+    for fit in fits:
+        mlplab.fit(model, *data, verbose=0, **{"seed": 3, **fit, **arguments})
+    return model
+
+
+@pytest.mark.parametrize("packed", [True, False], ids=["packed", "plain"])
+@pytest.mark.parametrize("name", ["dropout", "batch_norm_l2"])
+def test_fit_3_and_fit_2_are_fit_5_bit_for_bit(name, packed, few):
+    build = models.ALL[name]
+    whole = trained(build, few, {"epochs": 5}, packed=packed)
+    assert_equal_models(whole, trained(build, few, {"epochs": 3}, {"epochs": 2}, packed=packed))
+    assert_equal_models(whole, trained(build, few, {"epochs": 3}, {"epochs": 5, "initial_epoch": 3}, packed=packed))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.SGD(0.1, gradient_accumulation_steps=20),  # more steps than an epoch has
+        lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)),
+    ],
+    ids=["accumulating", "loss scale"],
+)
+def test_every_epoch_has_an_order_of_its_own_whatever_the_optimizer_counts(optimizer, few):
+    def build():
+        return models.small(optimizer())
+
+    def losses(**arguments):
+        return mlplab.fit(build(), *few, verbose=0, epochs=3, seed=1, **arguments).history["loss"]
+
+    whole = trained(build, few, {"epochs": 4})
+    assert_equal_models(whole, trained(build, few, {"epochs": 1}, {"epochs": 3}))
+    assert losses() != losses(shuffle=False)
+
+
+class _WithoutOptimizer(keras.Sequential):
+    """A step that leaves the optimizer alone, and logs the first label it sees."""
+
+    def train_step(self, state, data):
+        _, y = data
+        return {"loss": 0.0 * y[0], "first": y[0]}, state
+
+
+def test_the_order_changes_also_where_no_optimizer_counts_steps(few):
+    def firsts(seed):
+        model = _WithoutOptimizer([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)])
+        model.compile(loss="mse")
+        return mlplab.fit(model, *few, verbose=0, epochs=8, batch_size=len(few[0]), seed=seed).history["first"]
+
+    assert len(set(firsts(1))) > 2
+    assert firsts(1) == firsts(1) != firsts(2)
+
+
+def test_same_seed_same_bytes_another_seed_others(few):
+    a, b, c = (trained(models.dropout, few, {"seed": seed}) for seed in (1, 1, 2))
+    assert_equal_models(a, b)
+    assert any((p != q).any() for p, q in zip(numbers(a), numbers(c), strict=True))
+
+
+def test_the_seed_of_keras_counts_where_none_is_given(few):
+    def weights(seed):
+        model = models.small()
+        keras.utils.set_random_seed(seed)
+        mlplab.fit(model, *few, verbose=0)
+        return model.get_weights()[0]
+
+    np.testing.assert_array_equal(weights(5), weights(5))
+    assert (weights(5) != weights(6)).any()
+
+
+def test_shuffling_by_batch_keeps_the_rows_of_a_batch_together(few):
+    """A batch's mean gradient does not hang on the order within it, but for rounding."""
+    by_batch, in_order = (trained(models.small, few, {"shuffle": shuffle}) for shuffle in ("batch", False))
+    for p, q in zip(by_batch.get_weights(), in_order.get_weights(), strict=True):
+        np.testing.assert_allclose(p, q, atol=1e-5)
+
+
+def test_repeated_fits_do_not_grow(few):
+    import jax
+
+    model = models.small()
+    alive = []
+    for _ in range(4):
+        mlplab.fit(model, *few, verbose=0, validation_split=0.3)
+        mlplab.predict(model, few[0])
+        alive.append(len(jax.live_arrays()))
+    assert alive[1] == alive[-1]

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+import mlplab
+from mlplab import keras
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parameters"),
+    [
+        ({"hidden": [20]}, 15_910),
+        ({"hidden": [50, 50], "dropout": 0.2}, 42_310),
+        ({"hidden": []}, 7_850),
+        ({"hidden": [30], "batch_norm": True}, 784 * 30 + 4 * 30 + 310),
+    ],
+)
+def test_parameters_are_the_notebooks(arguments, parameters):
+    assert mlplab.mlp((28, 28), 10, **arguments).count_params() == parameters
+
+
+def test_layers_come_in_order():
+    model = mlplab.mlp((28, 28), 10, [50, 50], dropout=0.2, batch_norm=True, activation="gelu")
+    kinds = [type(layer).__name__ for layer in model.layers]
+    hidden = ["Dense", "BatchNormalization", "Activation", "Dropout"]
+    assert kinds == ["Flatten", *hidden, *hidden, "Dense"]
+    assert model.layers[3].activation is keras.activations.gelu
+    assert model.layers[4].rate == 0.2
+    assert model.layers[-1].activation is keras.activations.softmax
+
+
+def test_features_need_no_flattening():
+    assert mlplab.mlp((7,), 3, [4]).output_shape == (None, 3)
+    assert type(mlplab.mlp((7,), 3, [4]).layers[0]) is keras.layers.Dense
+
+
+def test_the_seed_decides_and_nothing_else():
+    keras.utils.set_random_seed(1)
+    first = mlplab.mlp((8, 8), 10, [16], seed=5).get_weights()
+    keras.utils.set_random_seed(2)
+    again = mlplab.mlp((8, 8), 10, [16], seed=5).get_weights()
+    other = mlplab.mlp((8, 8), 10, [16], seed=6).get_weights()
+    for a, b, c in zip(first[::2], again[::2], other[::2], strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert not np.array_equal(a, c)
+
+
+def test_initial_weights_are_glorot_uniform():
+    """Glorot and Bengio (2010), eq. 16: uniform in ±sqrt(6 / (fan in + fan out))."""
+    kernel = mlplab.mlp((28, 28), 10, [400], seed=0).get_weights()[0]
+    limit = np.sqrt(6 / (784 + 400))
+    assert np.abs(kernel).max() <= limit
+    assert kernel.std() == pytest.approx(limit / np.sqrt(3), rel=0.01)
+    assert kernel.mean() == pytest.approx(0, abs=limit / 100)
+
+
+def test_without_a_seed_keras_own_decides():
+    keras.utils.set_random_seed(1)
+    first = mlplab.mlp((8, 8), 10, [16]).get_weights()[0]
+    keras.utils.set_random_seed(1)
+    np.testing.assert_array_equal(mlplab.mlp((8, 8), 10, [16]).get_weights()[0], first)

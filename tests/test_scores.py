@@ -1,0 +1,38 @@
+"""Held against SciPy and scikit-learn."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, recall_score
+
+from mlplab import scores
+
+
+@given(st.integers(1, 100_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_interval(counts):
+    correct, n = counts
+    expected = binomtest(correct, n).proportion_ci(0.95, method="wilson")
+    assert scores.wilson_interval(correct, n) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+@pytest.fixture
+def predictions():
+    rng = np.random.default_rng(1)
+    labels = rng.choice(5, 400, p=[0.5, 0.3, 0.1, 0.1, 0.0])
+    return labels, rng.dirichlet(np.ones(5), 400).astype(np.float32)
+
+
+def test_scores_are_scikit_learns(predictions):
+    labels, probabilities = predictions
+    predicted = probabilities.argmax(1)
+    got = scores.accuracy(labels, probabilities)
+    assert got["n"] == 400
+    assert got["accuracy"] == accuracy_score(labels, predicted)
+    assert got["loss"] == pytest.approx(log_loss(labels, probabilities, labels=range(5)), rel=1e-5)
+    matrix = scores.confusion(labels, predicted, 5)
+    np.testing.assert_array_equal(matrix, confusion_matrix(labels, predicted, labels=range(5)))
+    by_class = scores.per_class_accuracy(matrix)
+    np.testing.assert_allclose(by_class[:4], recall_score(labels, predicted, average=None, labels=range(4)))
+    assert np.isnan(by_class[4]), "no row has class 4"
