@@ -48,7 +48,7 @@ class Watch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = time.perf_counter() - self._epoch_begun
         count = f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}"
-        self.console.print(f"{count}  {_told(logs or {})}  {seconds:.1f} s", highlight=False)
+        self.console.print(f"{count}  {_told(logs or {})}  {seconds:.1f} s", highlight=False, soft_wrap=True)
 
     def on_train_end(self, logs: Any = None) -> None:
         self.close()

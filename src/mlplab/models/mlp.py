@@ -1,5 +1,6 @@
 """The dense network: flatten, hidden layers, softmax."""
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,30 +29,48 @@ def mlp(
         dropout: fraction of a hidden layer's outputs set to zero in training, in [0, 1).
         batch_norm: normalise each hidden layer's sums over the batch, before the activation; then the layer has
             no bias, which the normalisation would take out again.
-        seed: of initial weights and dropout; None: Keras's own.
+        seed: of initial weights and dropout; None: one that `keras.utils.set_random_seed` decides, else random.
 
     Returns:
         The model, not compiled: float inputs (batch, *input_shape) → probabilities (batch, classes).
     """
-    seeds = iter([None] * (2 * len(hidden) + 1))
-    if seed is not None:
-        seeds = iter(np.random.SeedSequence(seed).generate_state(2 * len(hidden) + 1).tolist())
-
-    def weights() -> Any:
-        return keras.initializers.GlorotUniform(next(seeds))
+    # keras.utils.set_random_seed seeds Python's random, from which Keras draws the seeds that are not given.
+    entropy = random.randrange(2**31) if seed is None else seed
+    seeds = iter(np.random.SeedSequence(entropy).generate_state(2 * len(hidden) + 1).tolist())
 
     model = keras.Sequential([keras.Input(tuple(input_shape))], name="mlp")
     if len(input_shape) > 1:
         model.add(layers.Flatten())
     for units in hidden:
         if batch_norm:
-            model.add(layers.Dense(units, use_bias=False, kernel_initializer=weights()))
+            _add_dense(model, units, next(seeds), use_bias=False)
             model.add(layers.BatchNormalization())
             model.add(layers.Activation(activation))
         else:
-            model.add(layers.Dense(units, activation, kernel_initializer=weights()))
+            _add_dense(model, units, next(seeds), activation=activation)
         dropout_seed = next(seeds)
         if dropout:
             model.add(layers.Dropout(dropout, seed=dropout_seed))
-    model.add(layers.Dense(classes, "softmax", kernel_initializer=weights()))
+    _add_dense(model, classes, next(seeds), activation="softmax")
     return model
+
+
+def _add_dense(model: keras.Sequential, units: int, seed: int, **arguments: Any) -> None:
+    """Add a dense layer with Glorot-uniform weights, drawn by NumPy.
+
+    JAX compiles the drawing of random numbers anew for every shape, which takes longer than an epoch of a small
+    network. The layer's configuration names Keras's own initializer, for whoever builds it again.
+    """
+    layer = layers.Dense(units, kernel_initializer=_glorot_uniform(seed), **arguments)
+    model.add(layer)
+    layer.kernel_initializer = keras.initializers.GlorotUniform(seed)
+
+
+def _glorot_uniform(seed: int) -> Any:
+    """Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", eq. 16."""
+
+    def draw(shape: tuple[int, int], dtype: Any = None) -> np.ndarray:
+        limit = np.sqrt(6 / sum(shape))
+        return np.random.default_rng(seed).uniform(-limit, limit, shape).astype(dtype)
+
+    return draw

@@ -1,0 +1,165 @@
+"""What a training step costs, against the arithmetic that it cannot do without.
+
+The reference is NumPy doing, in this process and in turn with the engine, what a step of a dense network with Adam
+must do and nothing else: gather a batch, two matrix products a layer (forward, and the weights' gradient; the
+gradient of the inputs, a third one for every layer but the first, is reported apart), and Adam's operations on one
+vector, in place, with buffers that are made once, on one thread or on all, whichever is faster.
+
+The engine's figure is whole epochs of `mlplab.fit` over their steps: shuffling, uint8 images scaled in the step,
+loss, accuracy, gradients, Adam and metrics included.
+
+    python benchmarks/step_cost.py [--rounds 7]
+"""
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+    os.environ.pop(variable, None)
+
+import numpy as np  # noqa: E402 - after OpenBLAS's settings are taken away
+import report  # noqa: E402
+from threadpoolctl import threadpool_limits  # noqa: E402
+
+import mlplab  # noqa: E402
+from mlplab.datasets import Dataset  # noqa: E402
+from mlplab.engine import ArraySource, Rows, fit  # noqa: E402
+from mlplab.runs import Preprocessing  # noqa: E402
+
+NETWORKS = ([20], [50, 50], [512, 512])
+BATCHES = (32, 256)
+SECONDS = 0.7
+"""How long each measurement of one round lasts, about."""
+
+
+def reference(hidden: list[int], batch: int) -> dict[str, Callable[[], object]]:
+    """The parts of a step that NumPy is timed on."""
+    rng = np.random.default_rng(0)
+    sizes = [784, *hidden, 10]
+    images = rng.random((60_000, 784), np.float32)
+    order = rng.permutation(60_000)
+    rows = [rng.random((batch, size), np.float32) for size in sizes]
+    outs = [np.empty((batch, size), np.float32) for size in sizes]
+    weights = [rng.random(shape, np.float32) for shape in pairwise(sizes)]
+    gradients = [np.empty_like(weight) for weight in weights]
+    parameters = sum(weight.size + weight.shape[1] for weight in weights)
+    p, g, m, v = (rng.random(parameters, np.float32) for _ in range(4))
+    a, b = np.empty_like(p), np.empty_like(p)
+    taken = np.empty((batch, 784), np.float32)
+    at = 0
+
+    def gather() -> None:
+        nonlocal at
+        at = (at + batch) % (60_000 - batch)
+        np.take(images, order[at : at + batch], axis=0, out=taken, mode="clip")
+
+    def products() -> None:
+        for i, weight in enumerate(weights):
+            np.matmul(rows[i], weight, out=outs[i + 1])
+            np.matmul(rows[i].T, rows[i + 1], out=gradients[i])
+
+    def input_gradients() -> None:
+        for i, weight in enumerate(weights[1:], start=1):
+            np.matmul(rows[i + 1], weight.T, out=outs[i])
+
+    def adam() -> None:
+        np.subtract(g, m, out=a)
+        np.multiply(a, 0.1, out=a)
+        np.add(m, a, out=m)
+        np.multiply(g, g, out=a)
+        np.subtract(a, v, out=a)
+        np.multiply(a, 0.001, out=a)
+        np.add(v, a, out=v)
+        np.sqrt(v, out=a)
+        np.add(a, 1e-7, out=a)
+        np.multiply(m, 1e-3, out=b)
+        np.divide(b, a, out=b)
+        np.subtract(p, b, out=p)
+
+    return {"gather": gather, "products": products, "adam": adam, "input gradients": input_gradients}
+
+
+def engine(hidden: list[int], batch: int, train: Dataset) -> Callable[[], float]:
+    """A function that trains for an epoch and gives microseconds a step."""
+    model = mlplab.mlp((28, 28), 10, hidden, seed=0)
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    count = 60_000 if sum(hidden) < 500 else 60 * batch
+    source = ArraySource(
+        train.images[:count],
+        train.labels[:count],
+        batch_size=batch,
+        shuffle=True,
+        batch=Rows(preprocess=Preprocessing(255.0)),
+    )
+    steps = count // batch
+    fit(model, source, verbose=0)
+
+    def epoch() -> float:
+        epochs, begin = 0, time.perf_counter()
+        while time.perf_counter() - begin < SECONDS:
+            fit(model, source, verbose=0)
+            epochs += 1
+        return (time.perf_counter() - begin) / (epochs * steps) * 1e6
+
+    return epoch
+
+
+def timed(part: Callable[[], object]) -> float:
+    """Microseconds a call, with one BLAS thread or with all: the smaller."""
+
+    def once(threads: int | None) -> float:
+        with threadpool_limits(threads):
+            calls, begin = 0, time.perf_counter()
+            while (spent := time.perf_counter() - begin) < SECONDS / 8:
+                for _ in range(10):
+                    part()
+                calls += 10
+        return spent / calls * 1e6
+
+    return min(once(1), once(None))
+
+
+def measure(hidden: list[int], batch: int, train: Dataset, rounds: int) -> dict[str, Any]:
+    """Rounds of reference and engine in turn; medians, and the median of the rounds' ratios."""
+    parts, epoch = reference(hidden, batch), engine(hidden, batch, train)
+    seen: list[dict[str, float]] = []
+    for _ in range(rounds):
+        us = {name: timed(part) for name, part in parts.items()}
+        us["reference"] = us["gather"] + us["products"] + us["adam"]
+        us["engine"] = epoch()
+        us["ratio"] = us["engine"] / us["reference"]
+        us["ratio with input gradients"] = us["engine"] / (us["reference"] + us["input gradients"])
+        seen.append(us)
+    medians = {name: round(statistics.median(us[name] for us in seen), 3) for name in seen[0]}
+    return {"hidden": hidden, "batch": batch, "median": medians, "rounds": seen}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--no-save", action="store_true", help="print only")
+    asked = parser.parse_args()
+    on = report.machine()
+    train = mlplab.load("fashion-mnist").train
+    results = [measure(hidden, batch, train, asked.rounds) for hidden in NETWORKS for batch in BATCHES]
+    columns = ["gather", "products", "adam", "reference", "engine", "ratio", "ratio with input gradients"]
+    rows = [
+        ["-".join(map(str, r["hidden"])), str(r["batch"]), *(f"{r['median'][c]:.2f}" for c in columns)] for r in results
+    ]
+    report.print_table(["units", "batch", *(f"{c} µs" if "ratio" not in c else c for c in columns)], rows)
+    if not asked.no_save:
+        payload = {
+            "unit": "microseconds a step",
+            "versions": report.versions("jax", "keras", "numpy"),
+            "results": results,
+        }
+        report.save("step_cost", payload, on=on)
+
+
+if __name__ == "__main__":
+    main()
