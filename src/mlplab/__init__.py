@@ -7,32 +7,37 @@ Import mlplab before Keras: Keras reads its backend once, when it is imported, a
 import importlib
 import os
 import sys
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:  # for editors and type checkers; at run time `_HOMES` tells the same
+    import keras
+
+    from mlplab.datasets import load, load_data
+    from mlplab.engine import evaluate, fit, predict
+    from mlplab.models import mlp
+    from mlplab.runs import Run, list_runs
+    from mlplab.training import resume, train
+
+__all__ = ["Run", "evaluate", "fit", "keras", "list_runs", "load", "load_data", "mlp", "predict", "resume", "train"]
 __version__ = "0.1.0"
+
+_HOMES = {
+    "mlplab.datasets": ("load", "load_data"),
+    "mlplab.engine": ("evaluate", "fit", "keras", "predict"),
+    "mlplab.models": ("mlp",),
+    "mlplab.runs": ("Run", "list_runs"),
+    "mlplab.training": ("resume", "train"),
+}
 
 if "keras" not in sys.modules:
     os.environ.setdefault("KERAS_BACKEND", "jax")
 
-_HOMES = {
-    "Run": "mlplab.runs",
-    "evaluate": "mlplab.engine",
-    "fit": "mlplab.engine",
-    "keras": "mlplab.engine",
-    "list_runs": "mlplab.runs",
-    "load": "mlplab.datasets",
-    "load_data": "mlplab.datasets",
-    "mlp": "mlplab.models",
-    "predict": "mlplab.engine",
-    "resume": "mlplab.training",
-    "train": "mlplab.training",
-}
-__all__ = [*sorted(_HOMES), "__version__"]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+def __getattr__(name: str) -> Any:
+    home = next((home for home, names in _HOMES.items() if name in names), None)
+    if home is None:
         raise AttributeError(f"module 'mlplab' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
+    value = getattr(importlib.import_module(home), name)
     globals()[name] = value
     return value
 

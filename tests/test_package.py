@@ -1,0 +1,52 @@
+"""The package as it is imported: light, complete, and on the right backend."""
+
+import subprocess
+import sys
+
+import pytest
+
+import mlplab
+
+
+def python(code, **arguments):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, **arguments)
+
+
+@pytest.mark.parametrize("name", mlplab.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(mlplab, name) is not None
+    assert name in dir(mlplab)
+
+
+def test_the_three_lists_of_names_agree():
+    assert sorted(name for names in mlplab._HOMES.values() for name in names) == sorted(mlplab.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'tarin'"):
+        _ = mlplab.tarin
+
+
+def test_importing_loads_nothing_heavy_and_chooses_the_backend():
+    code = "import sys, os, mlplab; print(os.environ['KERAS_BACKEND'], {'keras', 'jax', 'numpy'} & set(sys.modules))"
+    assert python(code, env={}).stdout == "jax set()\n"
+
+
+def test_opening_a_run_loads_neither_keras_nor_jax(tmp_path):
+    run = mlplab.train("digits", hidden=[4], epochs=1, verbose=0, out=tmp_path / "run")
+    code = (
+        f"import sys, mlplab; run = mlplab.Run({str(run.path)!r}); run.predictions('test'); run.history\n"
+        "print({'keras', 'jax'} & set(sys.modules))"
+    )
+    assert python(code).stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["import train_like_a_stranger", "from mlplab.training import train", "import mlplab.training; import mlplab.cli"],
+)
+def test_names_are_functions_whatever_was_imported_first(first, tmp_path):
+    """A submodule of a function's name would take its place in the package."""
+    (tmp_path / "train_like_a_stranger.py").write_text("import mlplab.engine.fit, mlplab.engine.predict")
+    code = f"{first}\nimport mlplab\nprint(all(callable(getattr(mlplab, n)) for n in mlplab.__all__ if n != 'keras'))"
+    assert python(code, cwd=tmp_path).stdout == "True\n"
