@@ -181,7 +181,7 @@ def test_loops_are_not_shared_when_they_differ_in(what):
 
 
 def test_loops_are_not_shared_over_keras_settings():
-    (first, a), (second, b) = map(_with_epsilon, range(2))
+    (first, a), (_, b) = map(_with_epsilon, range(2))
     assert a is not b
     assert loop_of(first) is a
 

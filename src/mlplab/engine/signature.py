@@ -54,9 +54,7 @@ def _told_by_configs(model: keras.Model, training: bool) -> str | None:
     weights = [part for v in model.variables for part in (v.regularizer, v.constraint)]
     compiled = _compiled(model) if training else {}
     parts = [*layers, *getattr(model, "operations", ()), *weights, *_leaves(compiled)]
-    if len(getattr(model, "outputs", None) or ()) != 1 or (training and type(model.optimizer) not in _OPTIMIZERS):
-        return None
-    if getattr(model.optimizer, "_exclude_from_weight_decay", None) is not None:
+    if len(getattr(model, "outputs", None) or ()) != 1 or (training and not _is_told(model.optimizer)):
         return None
     if not all(part is None or isinstance(part, str | float | int) or told_by_config(part) for part in parts):
         return None
@@ -66,6 +64,10 @@ def _told_by_configs(model: keras.Model, training: bool) -> str | None:
         return json.dumps(configs, sort_keys=True, default=_as_json)
     except (TypeError, ValueError, NotImplementedError):
         return None
+
+
+def _is_told(optimizer: Any) -> bool:
+    return type(optimizer) in _OPTIMIZERS and getattr(optimizer, "_exclude_from_weight_decay", None) is None
 
 
 def _compiled(model: keras.Model) -> dict[str, Any]:

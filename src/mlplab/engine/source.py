@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from mlplab.engine.backend import keras
+from mlplab.errors import UsageError
 
 Arrays = Any
 """A pytree of arrays."""
@@ -114,6 +115,8 @@ class ArraySource:
         seed: int = 0,
         batch: Rows = Rows(),
     ):
+        if not isinstance(shuffle, bool) and shuffle != "batch":
+            raise UsageError(f"shuffle must be True, False or 'batch'; got {shuffle!r}.")
         self.rows = len(jax.tree.leaves(x)[0])
         self.batch_size = min(batch_size, self.rows)
         self.seed = seed

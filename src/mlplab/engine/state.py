@@ -30,7 +30,8 @@ class State(NamedTuple):
 
 def variables(model: keras.Model) -> State:
     """The model's Keras variables, laid out as `State`."""
-    optimizer = [] if model.optimizer is None else model.optimizer.variables
+    optimizer = getattr(model, "optimizer", None)  # which a model has from `compile` on
+    optimizer = [] if optimizer is None else optimizer.variables
     return State(model.trainable_variables, model.non_trainable_variables, optimizer, model.metrics_variables)
 
 

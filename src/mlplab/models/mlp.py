@@ -70,7 +70,7 @@ def _glorot_uniform(seed: int) -> Any:
     """Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", eq. 16."""
 
     def draw(shape: tuple[int, int], dtype: Any = None) -> np.ndarray:
-        limit = np.sqrt(6 / sum(shape))
-        return np.random.default_rng(seed).uniform(-limit, limit, shape).astype(dtype)
+        limit = np.float32(np.sqrt(6 / sum(shape)))
+        return (limit * (2 * np.random.default_rng(seed).random(shape, np.float32) - 1)).astype(dtype)
 
     return draw

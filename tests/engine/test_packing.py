@@ -1,0 +1,146 @@
+"""Variables are packed only where that changes nothing, and a packed model is a Keras model between fits."""
+
+import models
+import numpy as np
+import pytest
+from against import largest_difference
+
+import mlplab
+from mlplab import keras
+from mlplab.engine.packing import Packing
+
+layers, optimizers = keras.layers, keras.optimizers
+
+
+def is_packed(model, few):
+    mlplab.fit(model, few[0][:32], few[1][:32], verbose=0)
+    return Packing.of(model) is not None
+
+
+class _Rate(optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return 0.1
+
+
+class _Slower(optimizers.SGD):
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(0.5 * gradient, variable, learning_rate)
+
+
+class _OwnStep(keras.Sequential):
+    def train_step(self, state, data):
+        return super().train_step(state, data)
+
+
+def _own_step_of_the_object():
+    model = models.small()
+    step = model.train_step
+    model.train_step = lambda state, data: step(state, data)
+    return model
+
+
+def _one_variable():
+    model = keras.Sequential([keras.Input((28, 28)), layers.Flatten(), layers.Dense(10, "softmax", use_bias=False)])
+    model.compile("adam", **models.CLASSIFIER)
+    return model
+
+
+def _own_step():
+    model = _OwnStep([keras.Input((28, 28)), layers.Flatten(), layers.Dense(10, "softmax")])
+    model.compile("adam", **models.CLASSIFIER)
+    return model
+
+
+NOT_PACKED = {
+    "an optimizer of one's own": lambda: models.small(_Slower()),
+    "a schedule of one's own": lambda: models.small(optimizers.SGD(_Rate())),
+    "a rate that is a function": lambda: models.small(optimizers.SGD(lambda: 0.1)),
+    "a step of one's own": _own_step,
+    "a step of one object's own": _own_step_of_the_object,
+    "one variable": _one_variable,
+    "a constraint": lambda: models.sequential(layers.Dense(5, bias_constraint="non_neg")),
+    "half precision weights": lambda: models.sequential(layers.Dense(5, dtype="float16")),
+}
+
+
+@pytest.mark.parametrize("what", NOT_PACKED)
+def test_not_packed_with(what, few):
+    assert not is_packed(NOT_PACKED[what](), few)
+
+
+def test_packed_where_it_may_be(few):
+    assert is_packed(models.notebook(), few)
+    assert is_packed(models.batch_norm_l2(), few)
+    assert is_packed(models.cnn(), few)
+
+
+def alternate(*steps):
+    """The model trained by Keras alone, and the one where some of the steps are mlplab's."""
+    trained = []
+    for ours in (False, True):
+        model = models.small(optimizers.Adam(0.01, amsgrad=True))
+        for step in steps:
+            step(model, mlplab.fit if ours else keras.Model.fit)
+        trained.append(model)
+    return trained
+
+
+def test_the_learning_rate_may_be_set_between_fits(few):
+    def slower(model, fit):
+        model.optimizer.learning_rate = 0.001
+
+    def run(model, fit):
+        fit(model, *few, verbose=0, shuffle=False)
+
+    assert largest_difference(*alternate(run, slower, run)) <= 1e-6
+
+
+def test_fits_of_keras_and_of_mlplab_may_alternate(few):
+    def keras_first(model, fit):
+        model.fit(*few, verbose=0, shuffle=False)
+
+    def then(model, fit):
+        fit(model, *few, verbose=0, shuffle=False)
+
+    assert largest_difference(*alternate(keras_first, then, keras_first, then)) <= 1e-6
+
+
+def test_weights_set_between_fits_are_the_ones_that_train_on(few):
+    def halve(model, fit):
+        model.set_weights([0.5 * w for w in model.get_weights()])
+
+    def run(model, fit):
+        fit(model, *few, verbose=0, shuffle=False)
+
+    assert largest_difference(*alternate(run, halve, run)) <= 1e-6
+
+
+def test_a_frozen_layer_stays_and_a_shared_one_is_trained_once(few):
+    def build():
+        keras.utils.set_random_seed(7)
+        frozen, shared = layers.Dense(12, "relu", trainable=False), layers.Dense(12, "relu")
+        image = keras.Input((28, 28))
+        hidden = shared(shared(frozen(layers.Flatten()(image))))
+        model = keras.Model(image, layers.Dense(10, "softmax")(hidden))
+        model.compile("adam", **models.CLASSIFIER)
+        return model
+
+    theirs, ours = build(), build()
+    before = ours.layers[2].kernel.numpy()
+    theirs.fit(*few, verbose=0, shuffle=False)
+    mlplab.fit(ours, *few, verbose=0, shuffle=False)
+    assert Packing.of(ours) is not None
+    assert len(ours.trainable_variables) == 4
+    assert largest_difference(theirs, ours) <= 1e-6
+    np.testing.assert_array_equal(before, ours.layers[2].kernel.numpy())
+
+
+def test_a_packed_model_is_saved_and_goes_on_as_keras_saves_it(tmp_path, few):
+    model = models.notebook()
+    mlplab.fit(model, *few, verbose=0, seed=1)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    for part in (model, again):
+        mlplab.fit(part, *few, verbose=0, seed=1)
+    for p, q in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(p, q)
