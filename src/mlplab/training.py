@@ -1,7 +1,6 @@
 """The story of a run: load → split → build → fit → save; and going on with one. Here, and only here, the parts meet."""
 
 import contextlib
-import dataclasses
 import logging
 import os
 import tempfile
@@ -29,9 +28,6 @@ _log = logging.getLogger("mlplab")
 SCHEMA = 1
 """Version of result.json and of what `--json` prints."""
 
-SENSIBLE = Settings(hidden=(256, 128), dropout=0.2, schedule="cosine", epochs=30, batch_size=128, early_stopping=10)
-"""What is trained when nothing is asked but a data set."""
-
 
 def train(
     data: Any,
@@ -58,8 +54,7 @@ def train(
 ) -> Run:
     """Train a dense network, or a Keras model of your own, and keep all of it in a run directory.
 
-    With `hidden` (or `model`) you get just what you ask for: no dropout, no schedule and no early stopping unless
-    given. With neither, a sensible network: two hidden layers, dropout, a cosine schedule, early stopping.
+    With `hidden` (or `model`) you get just what you ask for, with neither a sensible network: see `Settings.filled`.
 
     Args:
         data: what `mlplab.load` takes: a name, an NPZ file, `((x_train, y_train), (x_test, y_test))`, or its result.
@@ -80,22 +75,23 @@ def train(
         TrainingError, KeyboardInterrupt: the run directory holds the last complete epoch; `resume` goes on.
     """
     begun = _Clock()
-    asked = {
-        "activation": activation,
-        "dropout": dropout,
-        "batch_norm": batch_norm,
-        "optimizer": optimizer,
-        "learning_rate": learning_rate,
-        "schedule": schedule,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "early_stopping": early_stopping,
-        "validation": validation,
-        "labelled": labelled,
-        "standardize": standardize,
-        "seed": seed,
-    }
-    settings = _settings(model, hidden, {name: value for name, value in asked.items() if value is not None})
+    settings = Settings.filled(
+        hidden,
+        own_model=model is not None,
+        activation=activation,
+        dropout=dropout,
+        batch_norm=batch_norm,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        epochs=epochs,
+        batch_size=batch_size,
+        early_stopping=early_stopping,
+        validation=validation,
+        labelled=labelled,
+        standardize=standardize,
+        seed=seed,
+    )
     folder = _free_folder(out)
     data = load(data, quiet=verbose == 0)
     begun.loaded()
@@ -142,6 +138,7 @@ def resume(
     begun = _Clock()
     run = Run(path)
     if run.result is not None:
+        _log.info(f"{run.path} was finished already: there is nothing left to do.")
         return run
     config = run.config
     if data is None and config.data["source"] is None:
@@ -305,22 +302,6 @@ class _Keeper(keras.callbacks.Callback):
         stopped = self._work.model.stop_training
         self._work.checkpoint(epoch + 1, self.history, self._stopping, stopped).save(self._path)
         files.append_line(self._path / "metrics.jsonl", self.history[-1])
-
-
-def _settings(model: keras.Model | None, hidden: Sequence[int] | None, asked: dict[str, Any]) -> Settings:
-    """What was asked, on top of what is sensible."""
-    if model is not None:
-        told = sorted({"activation", "dropout", "batch_norm", "optimizer", "learning_rate", "schedule"} & asked.keys())
-        told += ["hidden"] if hidden is not None else []
-        if told:
-            raise UsageError(f"A model of your own is compiled already: give model, or {' and '.join(told)}, not both.")
-        return Settings(hidden=None, **asked)
-    if hidden is not None:
-        return Settings(hidden=tuple(hidden), **asked)
-    default = SENSIBLE
-    if asked.get("validation") == 0:
-        default = dataclasses.replace(default, early_stopping=0, validation=0)
-    return dataclasses.replace(default, **asked)
 
 
 def _built(settings: Settings, data: Data, rows: int) -> keras.Model:

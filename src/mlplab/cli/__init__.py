@@ -1,5 +1,6 @@
 """The command line, one file a verb. Starting it imports neither Keras nor JAX; `train` does, when it trains."""
 
+import gc
 import logging
 import sys
 import warnings
@@ -59,3 +60,5 @@ def main() -> None:
     except MlplabError as error:
         console.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2 if isinstance(error, UsageError) else 1)
+    finally:
+        gc.freeze()  # or the interpreter, on its way out, looks through all of Keras and JAX for garbage: 0.3 s

@@ -1,11 +1,13 @@
 """`mlplab runs`: the runs in a folder."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mlplab.runs import Run, list_runs
@@ -23,8 +25,14 @@ def runs(
     console = Console(stderr=True)
     if not quiet and found:
         console.print(_table(found))
+        for run in found:
+            if run.result is None:
+                command = f"mlplab train --resume {os.path.relpath(run.path)}"
+                console.print(f"To finish {run.path.name}: {command}", highlight=False, soft_wrap=True, markup=False)
     elif not quiet:
-        console.print(f"No runs in {folder}. Make one: mlplab train fashion-mnist", highlight=False, soft_wrap=True)
+        console.print(
+            f"No runs in {folder}. Make one: mlplab train fashion-mnist", highlight=False, soft_wrap=True, markup=False
+        )
     if json_:
         typer.echo(json.dumps({"schema": 1, "runs": [_described(run) for run in found]}, indent=2))
 
@@ -43,14 +51,16 @@ def _described(run: Run) -> dict[str, object]:
 
 
 def _table(found: list[Run]) -> Table:
-    table = Table("run", "data", "hidden", "seed", "epochs", "test accuracy", "95 % interval", box=None)
+    table = Table(box=None, padding=(0, 1))
+    for column in ("run", "data", "hidden", "seed", "epochs", "test accuracy"):
+        table.add_column(column, overflow="fold")
     for run in found:
         settings = run.config.settings
         hidden = "own model" if settings.hidden is None else ",".join(map(str, settings.hidden))
-        scores = ("not finished", f"--resume {run.path}")
+        score = "not finished"
         if run.result is not None:
             test = run.result["test"]
-            scores = (f"{test['accuracy']:.4f}", "–".join(f"{end:.4f}" for end in test["interval"]))
+            score = f"{test['accuracy']:.4f} ({test['interval'][0]:.3f}–{test['interval'][1]:.3f})"
         epochs = f"{len(run.epochs)}/{settings.epochs}"
-        table.add_row(run.path.name, run.config.data["name"], hidden, str(settings.seed), epochs, *scores)
+        table.add_row(escape(run.path.name), escape(run.config.data["name"]), hidden, str(settings.seed), epochs, score)
     return table

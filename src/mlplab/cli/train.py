@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mlplab.cli.data import complete_dataset
+from mlplab.datasets import find_entry
+from mlplab.datasets.loading import is_path
 from mlplab.errors import UsageError
+from mlplab.runs import Settings
 
 if TYPE_CHECKING:
     from mlplab.runs import Run
@@ -91,6 +95,8 @@ def train(
         told = " ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(f"--resume goes on with what the run was asked for: leave out {told}.")
 
+    if dataset is not None:
+        _check_early(dataset, given)
     console = Console(stderr=True, quiet=quiet)
     with _lean_imports():
         from mlplab import training
@@ -114,6 +120,13 @@ def train(
         _print_result(console, run)
     if json_:
         typer.echo(json.dumps(run.result))
+
+
+def _check_early(dataset: str, given: dict[str, Any]) -> None:
+    """Refuse a misspelt name or number before Keras is imported, which takes a second."""
+    if not is_path(dataset):
+        find_entry(dataset)
+    Settings.filled(**{name: value for name, value in given.items() if name != "out"})
 
 
 def _units(hidden: str) -> list[int]:
@@ -156,8 +169,14 @@ def _print_result(console: Console, run: "Run") -> None:
         highlight=False,
         soft_wrap=True,
     )
-    console.print(f"Run: {run.path}", soft_wrap=True, highlight=False)
-    console.print("Next: mlplab runs", highlight=False)
+    console.print(f"Run: {run.path}", soft_wrap=True, highlight=False, markup=False)
+    if run.config.settings.hidden == Settings.filled().hidden:
+        console.print("Next: mlplab runs", highlight=False)
+    else:
+        name = run.config.data["source"]
+        console.print(
+            f"Next, two hidden layers with dropout and a schedule: mlplab train {name}", soft_wrap=True, markup=False
+        )
 
 
 def _classes(run: "Run") -> Table:
@@ -172,5 +191,7 @@ def _classes(run: "Run") -> Table:
     for i, (name, row) in enumerate(zip(names, run.result["confusion"], strict=True)):
         accuracy = run.result["per_class"][name]
         cells = [f"[bold]{n}[/bold]" if i == j else str(n) if n else "·" for j, n in enumerate(row)]
-        table.add_row(f"{i} {name}" if name != str(i) else name, "–" if accuracy is None else f"{accuracy:.3f}", *cells)
+        table.add_row(
+            escape(f"{i} {name}" if name != str(i) else name), "–" if accuracy is None else f"{accuracy:.3f}", *cells
+        )
     return table

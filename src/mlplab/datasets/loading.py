@@ -44,7 +44,7 @@ def load(
     if isinstance(source, Data):
         _refuse_class_names(class_names)
         return source
-    if isinstance(source, str) and not _is_path(source):
+    if isinstance(source, str) and not is_path(source):
         _refuse_class_names(class_names)
         return _load_named(find_entry(source), quiet)
     if isinstance(source, str | os.PathLike):
@@ -70,7 +70,8 @@ def _refuse_class_names(class_names: object) -> None:
         raise UsageError("class_names is for files and arrays. A named data set has its own: leave it out.")
 
 
-def _is_path(source: str) -> bool:
+def is_path(source: str) -> bool:
+    """Whether `load` takes this for a file's path, and not for a name."""
     return source.endswith(".npz") or os.sep in source or "/" in source
 
 

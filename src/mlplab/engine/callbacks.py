@@ -10,9 +10,10 @@ from mlplab.errors import UsageError
 _BATCH_HOOKS = tuple(f"on_{kind}batch_{when}" for kind in ("", "train_", "test_") for when in ("begin", "end"))
 
 
-def callback_list(
+def training_callbacks(
     model: keras.Model, callbacks: Any, verbose: int | str, epochs: int, steps: int
 ) -> keras.callbacks.CallbackList:
+    """The callbacks of a training, with a History. Raises `UsageError` for one that has to see every batch."""
     for callback in [] if callbacks is None else callbacks if isinstance(callbacks, list | tuple) else [callbacks]:
         if not isinstance(callback, keras.callbacks.Callback):
             raise UsageError(f"callbacks must be keras.callbacks.Callback objects; got {type(callback).__name__}.")
@@ -24,16 +25,18 @@ def callback_list(
             raise UsageError(
                 f"{type(callback).__name__} wants to be called for every batch ({', '.join(hooks)}), and mlplab runs "
                 "whole epochs in one call. Use a callback with on_epoch_end (CSVLogger, ModelCheckpoint with "
-                "save_freq='epoch', LambdaCallback(on_epoch_end=…)), or keras.Model.fit."
+                "save_freq='epoch', LambdaCallback(on_epoch_end=…)), or keras.Model.fit. To go on after a crash, train "
+                "with mlplab.train, whose runs resume exactly."
             )
+    return callbacks_of(model, verbose, steps, callbacks, add_history=True, epochs=epochs)
+
+
+def callbacks_of(
+    model: keras.Model, verbose: int | str, steps: int, callbacks: Any = None, *, epochs: int = 1, **arguments: Any
+) -> keras.callbacks.CallbackList:
+    """Keras's list of callbacks, with its progress bar among them unless `verbose` is 0."""
     return keras.callbacks.CallbackList(
-        callbacks,
-        add_history=True,
-        add_progbar=verbose != 0,
-        verbose=verbose,
-        epochs=epochs,
-        steps=steps,
-        model=model,
+        callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs, steps=steps, **arguments
     )
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from mlplab.engine import checks, inputs, program, state
 from mlplab.engine.backend import keras, keras_seed
-from mlplab.engine.callbacks import callback_list, progress
-from mlplab.engine.predict import test_epoch
+from mlplab.engine.callbacks import progress, training_callbacks
+from mlplab.engine.predict import evaluate_epoch
 from mlplab.engine.source import ArraySource, Source
 from mlplab.errors import TrainingError, UsageError
 
@@ -117,7 +117,7 @@ def _train(
     shapes = checks.build(model, source)
     checks.check_optimizer(model)
     validation_shapes = None if validation is None else checks.build(model, validation, "validation_data's ")
-    callbacks = callback_list(model, callbacks, verbose, epochs, source.steps)
+    callbacks = training_callbacks(model, callbacks, verbose, epochs, source.steps)
     model.stop_training = False
     callbacks.on_train_begin()
     logs: dict[str, Any] = {}
@@ -130,7 +130,7 @@ def _train(
         logs = _train_epoch(model, source, shapes, epoch, position, callbacks, packed)
         if validation is not None and not model.stop_training and _is_due(epoch, validation_freq):
             callbacks.on_test_begin()
-            validation_logs = test_epoch(model, validation, validation_shapes)
+            validation_logs = evaluate_epoch(model, validation, validation_shapes)
             callbacks.on_test_end(validation_logs)
             logs |= {f"val_{name}": value for name, value in validation_logs.items()}
         callbacks.on_epoch_end(epoch, logs)

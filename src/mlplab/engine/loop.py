@@ -17,10 +17,10 @@ Progress = Callable[[int, Any], None]
 
 
 class Loop:
-    """`body(carry, fixed, batch, index) -> carry`, compiled once for each batch size, for any number of steps.
+    """`body(carry, fixed, batch, index) -> carry`, compiled once for each form of segment.
 
-    The trip count is an argument of the compiled program, not a constant in it: pieces of every length, and
-    epochs of every length, share one compilation.
+    The trip count is an argument of the compiled program, not a constant in it: pieces of every length share one
+    compilation.
 
     Args:
         body: pure; `fixed` is what the loop reads and leaves as it is, `index` the batch's row numbers.

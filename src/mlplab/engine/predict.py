@@ -7,6 +7,8 @@ import numpy as np
 
 from mlplab.engine import checks, inputs, program, state
 from mlplab.engine.backend import keras
+from mlplab.engine.callbacks import callbacks_of
+from mlplab.engine.loop import Progress
 from mlplab.engine.source import ArraySource, Source, batch_shapes
 
 
@@ -15,21 +17,27 @@ def evaluate(
     x: Any = None,
     y: Any = None,
     batch_size: int | None = None,
+    verbose: int | str = "auto",
     sample_weight: Any = None,
+    steps: None = None,
+    callbacks: None = None,
     return_dict: bool = False,
 ) -> Any:
-    """Loss and metrics over data: `keras.Model.evaluate`, compiled. Nothing is printed, nothing rescaled.
+    """Loss and metrics over data: `keras.Model.evaluate`, compiled. What is given is not rescaled.
 
     Args:
         x: array (n, …) or a nest of arrays; or a `Source`, which brings its own y, weights and batches.
         y, sample_weight: arrays of n rows likewise.
         batch_size: rows a step, 32 by default.
+        verbose: 0 silent, 1 a progress bar, 2 a line.
+        steps, callbacks: there to keep the order of Keras's arguments; only None is taken.
         return_dict: a dict of name and float; otherwise a list of floats in Keras's order (a float, if it is one).
 
     Raises:
         DataError, ModelError: data that the model cannot take.
     """
     checks.check_compiled(model, "evaluate")
+    checks.check_not_given("not used in a compiled loop over all rows.", steps=steps, callbacks=callbacks)
     if hasattr(x, "segments"):
         checks.check_not_given(
             "the Source given as x brings its own.", y=y, sample_weight=sample_weight, batch_size=batch_size
@@ -38,30 +46,48 @@ def evaluate(
     else:
         batch_size = checks.check_count("batch_size", 32 if batch_size is None else batch_size)
         source = inputs.source_of((x, y, sample_weight), batch_size)
-    logs = test_epoch(model, source, checks.build(model, source))
+    shapes = checks.build(model, source)
+    watch = callbacks_of(model, verbose, source.steps)
+    watch.on_test_begin()
+    logs = evaluate_epoch(
+        model, source, shapes, lambda done, carry: watch.on_test_batch_end(done - 1, state.numbers(carry[2]))
+    )
+    watch.on_test_end(logs)
     return logs if return_dict else state.in_metric_order(model, logs)
 
 
-def test_epoch(model: keras.Model, source: Source, shapes: Any) -> dict[str, Any]:
+def evaluate_epoch(model: keras.Model, source: Source, shapes: Any, progress: Progress | None = None) -> dict[str, Any]:
     """Loss and metrics of a compiled model over a source, by name. `shapes`: what `checks.build` gave."""
     model.reset_metrics()
     before = state.read(model)
     parts = (before.trainable, before.non_trainable, before.metrics)
     non_trainable, metrics, logs = program.test_loop(model, source.batch)(
-        (*parts[1:], program.first_logs(model, "test_step", parts, shapes)), parts[0], source.segments(0)
+        (*parts[1:], program.first_logs(model, "test_step", parts, shapes)),
+        parts[0],
+        source.segments(0),
+        progress=progress,
     )
     state.write(model, before._replace(non_trainable=non_trainable, metrics=metrics))
     return state.numbers(logs)
 
 
-def predict(model: keras.Model, x: Any, batch_size: int | None = None) -> Any:
-    """The model's outputs for every row: `keras.Model.predict`, compiled. It prints and rescales nothing.
+def predict(
+    model: keras.Model,
+    x: Any,
+    batch_size: int | None = None,
+    verbose: int | str = "auto",
+    steps: None = None,
+    callbacks: None = None,
+) -> Any:
+    """The model's outputs for every row: `keras.Model.predict`, compiled. What is given is not rescaled.
 
     The model is only read: states that it carries from batch to batch are not kept.
 
     Args:
         x: array (n, …) or a nest of arrays; or a `Source`, whose rows are predicted in the order it gives them in.
         batch_size: rows a step, 32 by default.
+        verbose: 0 silent, 1 a progress bar, 2 a line.
+        steps, callbacks: there to keep the order of Keras's arguments; only None is taken.
 
     Returns:
         NumPy array (n, …), or the model's nest of them.
@@ -70,6 +96,7 @@ def predict(model: keras.Model, x: Any, batch_size: int | None = None) -> Any:
         DataError, ModelError: data that the model cannot take.
     """
     checks.check_model(model, "predict")
+    checks.check_not_given("not used in a compiled loop over all rows.", steps=steps, callbacks=callbacks)
     if hasattr(x, "segments"):
         checks.check_not_given("the Source given as x brings its own.", batch_size=batch_size)
         source = x
@@ -87,6 +114,13 @@ def predict(model: keras.Model, x: Any, batch_size: int | None = None) -> Any:
         outputs, _ = jax.eval_shape(model.predict_step, (before.trainable, before.non_trainable), batch)
     rows = sum(index.size for segment in source.segments(0) for index in jax.tree.leaves(segment.indices)[:1])
     empty = jax.tree.map(lambda s: np.zeros((rows, *s.shape[1:]), s.dtype), outputs)
-    loop = program.predict_loop(model, source.batch)
-    _, outputs, _ = loop((before.non_trainable, empty, np.int32(0)), before.trainable, source.segments(0))
+    watch = callbacks_of(model, verbose, source.steps)
+    watch.on_predict_begin()
+    _, outputs, _ = program.predict_loop(model, source.batch)(
+        (before.non_trainable, empty, np.int32(0)),
+        before.trainable,
+        source.segments(0),
+        progress=lambda done, _: watch.on_predict_batch_end(done - 1),
+    )
+    watch.on_predict_end()
     return jax.tree.map(np.asarray, outputs)

@@ -1,6 +1,7 @@
 """What a run was asked to do, and of what: config.json."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,34 @@ class Settings:
                 f"Early stopping after {self.early_stopping} epochs needs a validation split to look at, and "
                 "validation is 0. Give --validation 0.1, or leave early stopping out."
             )
+
+    @classmethod
+    def filled(cls, hidden: Sequence[int] | None = None, own_model: bool = False, **asked: Any) -> "Settings":
+        """What was asked, on top of defaults.
+
+        With `hidden` (or a model of one's own) that is just what is asked for: no dropout, schedule or early
+        stopping unless given. With neither, a sensible network: two hidden layers, dropout, a cosine schedule,
+        early stopping.
+
+        Raises:
+            UsageError: for values out of range, and for what contradicts a model of one's own.
+        """
+        asked = {name: value for name, value in asked.items() if value is not None}
+        if own_model:
+            told = sorted(_OF_NETWORK & asked.keys()) + (["hidden"] if hidden is not None else [])
+            if told:
+                raise UsageError(
+                    f"A model of your own is compiled already: give model, or {' and '.join(told)}, not both."
+                )
+            return cls(hidden=None, **asked)
+        if hidden is not None:
+            return cls(hidden=tuple(hidden), **asked)
+        stopping = 10 if asked.get("validation") != 0 else 0
+        sensible = {"hidden": (256, 128), "dropout": 0.2, "schedule": "cosine", "epochs": 30, "batch_size": 128}
+        return cls(**{**sensible, "early_stopping": stopping, **asked})
+
+
+_OF_NETWORK = {"activation", "dropout", "batch_norm", "optimizer", "learning_rate", "schedule"}
 
 
 def _require(holds: bool, name: str, value: object, expected: str) -> None:

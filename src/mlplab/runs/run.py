@@ -138,7 +138,7 @@ def probabilities_of(model: "keras.Model", inputs: np.ndarray, config: Config) -
     from mlplab.engine import ArraySource, Rows, predict  # heavy: only when something is predicted
 
     source = ArraySource(inputs, batch_size=PREDICT_BATCH, batch=Rows(preprocess=config.preprocessing))
-    outputs = np.asarray(predict(model, source), np.float32)
+    outputs = np.asarray(predict(model, source, verbose=0), np.float32)
     if getattr(model.loss, "from_logits", False):
         exponentials = np.exp(outputs - outputs.max(1, keepdims=True))
         outputs = exponentials / exponentials.sum(1, keepdims=True)
