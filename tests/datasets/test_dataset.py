@@ -145,10 +145,7 @@ def test_content_hash_is_sha256_over_types_shapes_and_bytes() -> None:
 
 
 def test_repr_is_one_short_line() -> None:
-    assert (
-        repr(made(np.zeros((3, 2, 4), np.uint8)))
-        == "Dataset(things train: 3 rows, images 2x4 uint8, 3 classes)"
-    )
+    assert repr(made(np.zeros((3, 2, 4), np.uint8))) == "Dataset(things train: 3 rows, images 2x4 uint8, 3 classes)"
 
 
 def test_provenance_survives_json() -> None:
@@ -159,9 +156,7 @@ def test_provenance_survives_json() -> None:
 def test_training_and_test_set_must_be_alike() -> None:
     train = made(np.zeros((3, 2, 2), np.uint8))
     assert Data("things", train, train).class_names == NAMES
-    with pytest.raises(
-        DataError, match=r"must be alike. Got uint8 of shape \(2, 2\) and float32 of shape \(2, 2\)"
-    ):
+    with pytest.raises(DataError, match=r"must be alike. Got uint8 of shape \(2, 2\) and float32 of shape \(2, 2\)"):
         Data("things", train, made(np.zeros((3, 2, 2))))
     with pytest.raises(DataError, match="the same classes"):
         Data("things", train, made(np.zeros((3, 2, 2), np.uint8), names=("a", "b", "d")))

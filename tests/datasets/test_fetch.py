@@ -51,9 +51,7 @@ def test_a_mirrors_files_are_kept_and_not_asked_for_again(get, serve, payloads, 
     assert kept == {*payloads, "origins.json", ".lock"}
 
 
-def test_a_flipped_byte_in_the_cache_is_noticed_and_mended(
-    get, serve, payloads, zipped, tmp_path, capsys
-) -> None:
+def test_a_flipped_byte_in_the_cache_is_noticed_and_mended(get, serve, payloads, zipped, tmp_path, capsys) -> None:
     server = serve(zipped)
     get(Mirror(server.url))
     damaged = tmp_path / "cache" / "tiny" / "train-images"
@@ -156,9 +154,7 @@ def test_when_every_source_fails_the_message_lists_each_with_its_remedy(
     )
     with pytest.raises(FetchError) as caught:
         get(*sources)
-    reasons = dict(
-        line[4:].split(": ", 1) for line in str(caught.value).splitlines() if line.startswith("  - ")
-    )
+    reasons = dict(line[4:].split(": ", 1) for line in str(caught.value).splitlines() if line.startswith("  - "))
     assert reasons == {
         str(tmp_path / "own" / "tiny"): "there is no such folder",
         str(tmp_path / "own"): "there is no such folder",

@@ -1,7 +1,6 @@
 """Fetching where it takes processes of their own: several at once, killed, no room, no rights."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -83,15 +82,11 @@ def test_killed_in_the_middle_nothing_half_written_is_left_in_the_way(real_files
 
 @pytest.mark.parametrize("room", [10_000_000, 100])
 def test_no_room_is_one_clear_error_and_leaves_nothing(room, real_files, serve, tmp_path) -> None:
-    def limit_file_size() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-
+    limited = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
     server = serve(real_files)
-    out = finished(start(RUN, tmp_path, server.url, preexec_fn=limit_file_size))
+    out = finished(start(FETCH + limited + "run()", tmp_path, server.url))
     folder = tmp_path / "fashion-mnist"
-    assert out.startswith(
-        f"FetchError: No room to keep fashion-mnist in {folder}: File too large. It takes 55 MB"
-    )
+    assert out.startswith(f"FetchError: No room to keep fashion-mnist in {folder}: File too large. It takes 55 MB")
     assert "MLPLAB_CACHE" in out
     assert {path.name for path in folder.iterdir()} == {".lock"}
 
@@ -123,7 +118,5 @@ def test_a_cache_in_a_folder_that_may_not_be_entered(serve) -> None:
         os.chmod(name, 0o755)
         os.chmod(closed, 0o000)
         out = finished(start(RUN_AS_NOBODY, closed / "cache", serve({}).url))
-        assert out.startswith(
-            f"FetchError: The cache folder {closed / 'cache' / 'fashion-mnist'} cannot be written"
-        )
+        assert out.startswith(f"FetchError: The cache folder {closed / 'cache' / 'fashion-mnist'} cannot be written")
         os.chmod(closed, 0o755)
