@@ -74,7 +74,7 @@ def several_metrics():
 
 @seeded
 def one_hot():
-    metrics = ["accuracy", keras.metrics.F1Score(average="macro")]
+    metrics = ["accuracy", keras.metrics.F1Score(average="macro"), keras.metrics.AUC(name="auc")]
     return notebook(loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1), metrics=metrics)
 
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from mlplab.engine import state
 from mlplab.engine.backend import keras
 from mlplab.engine.loop import Progress
+from mlplab.engine.program import results
 from mlplab.errors import UsageError
 
 _BATCH_HOOKS = tuple(f"on_{kind}batch_{when}" for kind in ("", "train_", "test_") for when in ("begin", "end"))
@@ -44,7 +44,7 @@ def _is_default(callback: keras.callbacks.Callback, hook: str) -> bool:
     return getattr(getattr(callback, hook), "__func__", None) is getattr(keras.callbacks.Callback, hook)
 
 
-def progress(callbacks: keras.callbacks.CallbackList) -> Progress | None:
+def progress(model: keras.Model, callbacks: keras.callbacks.CallbackList) -> Progress | None:
     """Tells Keras's progress bar, and callbacks with an `on_piece_end(step, logs)`, a few times a second."""
     listeners = [
         getattr(callback, "on_piece_end", callback.on_train_batch_end)
@@ -56,7 +56,7 @@ def progress(callbacks: keras.callbacks.CallbackList) -> Progress | None:
         return None
 
     def tell(done: int, carry: Any) -> None:
-        logs = state.numbers(carry[1])
+        logs = results(model, carry[0].metrics, carry[1])
         for listener in listeners:
             listener(done - 1, logs)
 

@@ -159,9 +159,9 @@ def _train_epoch(
         None,
         source.segments(position),
         seed=(source.seed % 2**32, position),
-        progress=progress(callbacks),
+        progress=progress(model, callbacks),
     )
-    logs = state.numbers(logs)
+    logs = program.results(model, after.metrics, logs)
     if _is_finite(logs, after):
         state.write(model, after)
     elif terminators := [c for c in callbacks.callbacks if isinstance(c, keras.callbacks.TerminateOnNaN)]:

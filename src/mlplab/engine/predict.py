@@ -50,7 +50,7 @@ def evaluate(
     watch = callbacks_of(model, verbose, source.steps)
     watch.on_test_begin()
     logs = evaluate_epoch(
-        model, source, shapes, lambda done, carry: watch.on_test_batch_end(done - 1, state.numbers(carry[2]))
+        model, source, shapes, lambda done, carry: watch.on_test_batch_end(done - 1, program.results(model, *carry[1:]))
     )
     watch.on_test_end(logs)
     return logs if return_dict else state.in_metric_order(model, logs)
@@ -68,7 +68,7 @@ def evaluate_epoch(model: keras.Model, source: Source, shapes: Any, progress: Pr
         progress=progress,
     )
     state.write(model, before._replace(non_trainable=non_trainable, metrics=metrics))
-    return state.numbers(logs)
+    return program.results(model, metrics, logs)
 
 
 def predict(

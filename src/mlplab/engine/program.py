@@ -18,7 +18,7 @@ from mlplab.engine.loop import Loop
 from mlplab.engine.packing import Packing
 from mlplab.engine.signature import signature
 from mlplab.engine.source import Batch
-from mlplab.engine.state import State
+from mlplab.engine.state import State, numbers
 
 KEPT = 16
 """Compiled loops kept; each keeps the model that it was traced from."""
@@ -42,19 +42,32 @@ def predict_loop(model: keras.Model, batch: Batch) -> Loop:
 
 
 def first_logs(model: keras.Model, step: str, state: tuple, shapes: Any) -> dict[str, Any]:
-    """Zeros in the form of what a step logs: the metrics' results, or what an overridden step returns.
+    """Zeros in the form of the logs that the loop carries: those of a step that logs its own, else none.
 
     Args:
         step: "train_step" or "test_step".
         state: what that step takes.
         shapes: a batch as `(x, y, sample_weight)` of shapes.
     """
-    if _logs_its_own(model, step):
-        batch = keras.utils.pack_x_y_sample_weight(*shapes)
-        logs = jax.eval_shape(getattr(model, step), state, batch)[0]
-    else:
-        logs = jax.eval_shape(lambda metrics: _results(model, metrics), state[-1])
+    if not _logs_its_own(model, step):
+        return {}
+    batch = keras.utils.pack_x_y_sample_weight(*shapes)
+    logs = jax.eval_shape(getattr(model, step), state, batch)[0]
     return jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), dict(logs))
+
+
+def results(model: keras.Model, metrics: list, logs: dict[str, Any]) -> dict[str, Any]:
+    """What an epoch logs, as Keras has it: the metrics' results, unless the step logged under other names.
+
+    Computed outside the loop, as Keras does: within, XLA would round some of them otherwise.
+
+    Args:
+        metrics: the state of the metrics after a step.
+        logs: what the loop carried: the last step's own logs, or none.
+    """
+    with keras.StatelessScope(state_mapping=list(zip(model.metrics_variables, metrics, strict=True))):
+        found = model.get_metrics_result()
+    return numbers(found if not logs or set(found) == set(logs) else logs)
 
 
 def _make_train_loop(model: keras.Model, batch: Batch, packed: bool) -> Loop:
@@ -67,10 +80,12 @@ def _make_train_loop(model: keras.Model, batch: Batch, packed: bool) -> Loop:
         logs, state = step(tuple(carry[0]), data) if packing is None else step(carry[0], data)
         return State(*state), _step_logs(model, "train_step", carry[1], logs)
 
-    def leave(carry: Any) -> Any:
-        return unpack(carry[0]), _epoch_logs(model, carry[0].metrics, carry[1])
-
-    return Loop(body, batch, enter=lambda carry: (pack(carry[0]), carry[1]), leave=leave)
+    return Loop(
+        body,
+        batch,
+        enter=lambda carry: (pack(carry[0]), carry[1]),
+        leave=lambda carry: (unpack(carry[0]), carry[1]),
+    )
 
 
 def _make_test_loop(model: keras.Model, batch: Batch) -> Loop:
@@ -79,7 +94,7 @@ def _make_test_loop(model: keras.Model, batch: Batch) -> Loop:
         logs, (_, non_trainable, metrics) = model.test_step((trainable, non_trainable, metrics), data)
         return non_trainable, metrics, _step_logs(model, "test_step", before, logs)
 
-    return Loop(body, batch, leave=lambda carry: (*carry[:2], _epoch_logs(model, *carry[1:])))
+    return Loop(body, batch)
 
 
 def _make_predict_loop(model: keras.Model, batch: Batch) -> Loop:
@@ -96,20 +111,9 @@ def _logs_its_own(model: keras.Model, step: str) -> bool:
     return has_own(model, step, "compute_metrics")
 
 
-def _results(model: keras.Model, metrics: list) -> dict[str, jax.Array]:
-    with keras.StatelessScope(state_mapping=list(zip(model.metrics_variables, metrics, strict=True))):
-        return model.get_metrics_result()
-
-
 def _step_logs(model: keras.Model, step: str, before: dict, logs: dict) -> dict:
-    """What a step hands on: logs of its own, if it has such; else nothing new, for the metrics tell at the end."""
+    """What a step hands on: logs of its own, if it has such; else nothing, for the metrics tell at the end."""
     return dict(logs) if _logs_its_own(model, step) else before
-
-
-def _epoch_logs(model: keras.Model, metrics: list, logs: dict) -> dict:
-    """As Keras does it: the metrics' results where they have the names of what was logged, else the last logs."""
-    results = _results(model, metrics)
-    return results if set(results) == set(logs) else logs
 
 
 def _kept(kind: Hashable, model: keras.Model, batch: Batch, make: Callable[[], Loop]) -> Loop:
