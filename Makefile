@@ -26,7 +26,7 @@ demo:
 	$(BIN)/mlplab train fashion-mnist --hidden 20 --epochs 10 --batch-size 32 --validation 0 --seed 0
 
 test: lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
