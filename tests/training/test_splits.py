@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from mlplab import splits
 from mlplab.datasets import Dataset, Provenance
 from mlplab.errors import UsageError
 from mlplab.runs import Preprocessing, Settings
+from mlplab.training import splits
 
 
 @pytest.fixture

@@ -1,0 +1,68 @@
+"""A run directory's making, in one moment, and its lock."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from mlplab.errors import RunError
+from mlplab.runs import Config, architecture, files
+from mlplab.training.work import Work
+
+
+def free_folder(out: str | Path | None) -> Path | None:
+    if out is not None and Path(out).exists() and (not Path(out).is_dir() or any(Path(out).iterdir())):
+        raise RunError(f"{out} exists already. Give another --out, or go on with what is there: --resume {out}")
+    return None if out is None else Path(out)
+
+
+def create(folder: Path | None, config: Config, split: dict[str, np.ndarray], work: Work, stem: str) -> Path:
+    """Make the run directory, complete in one moment: whoever finds it can resume it."""
+    path = folder or Path("runs") / f"{stem}-{datetime.now():%Y-%m-%d-%H%M%S}"
+    described = architecture.describe(work.model)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as beside:
+            made = Path(beside) / path.name
+            made.mkdir()
+            files.write_json(made / "config.json", config.to_json())
+            files.write_json(made / "model.json", described)
+            files.write_arrays(made / "split.npz", **split)
+            work.checkpoint(0, [], None, stopped=False).save(made)
+            return _rename(made, path, may_number=folder is None).resolve()
+    except OSError as error:
+        if isinstance(error, RunError):
+            raise
+        raise RunError(f"The run directory {path} cannot be made ({error.strerror}). Give another --out.") from error
+
+
+def _rename(made: Path, path: Path, may_number: bool) -> Path:
+    for number in range(1, 100):
+        numbered = path if number == 1 else path.with_name(f"{path.name}-{number}")
+        try:
+            os.rename(made, numbered)
+        except OSError:
+            if not may_number:
+                raise
+        else:
+            return numbered
+    raise RunError(f"{path} exists already, and so do its numbered neighbours. Give another --out.")
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold the run directory: two processes training into it would mix their checkpoints."""
+    lock = FileLock(path / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(f"{path} is being trained by another process. Wait for it, or end it first.") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,43 @@
+"""The callbacks of a run: early stopping that remembers across processes, and a checkpoint after each epoch."""
+
+from pathlib import Path
+from typing import Any
+
+from mlplab.engine import keras
+from mlplab.runs import files
+from mlplab.runs.checkpoint import Checkpoint
+from mlplab.training.work import Work
+
+
+class Stopping(keras.callbacks.EarlyStopping):
+    """Keras's early stopping, which also remembers across processes."""
+
+    def __init__(self, model: keras.Model, checkpoint: Checkpoint, patience: int):
+        has_accuracy = "accuracy" in model.get_metrics_result()
+        monitor, mode = ("val_accuracy", "max") if has_accuracy else ("val_loss", "min")
+        super().__init__(monitor=monitor, mode=mode, patience=patience, restore_best_weights=True)
+        self._checkpoint = checkpoint
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        super().on_train_begin(logs)
+        vars(self).update(self._checkpoint.stopping)
+        if "best" in self._checkpoint.state:
+            self.best_weights = list(self._checkpoint.state["best"])
+
+    def remembered(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("wait", "best", "best_epoch", "stopped_epoch")}
+
+
+class Keeper(keras.callbacks.Callback):
+    """Writes a checkpoint and a line of metrics.jsonl after each epoch. Last of the callbacks, so it sees their say."""
+
+    def __init__(self, path: Path, work: Work, checkpoint: Checkpoint, stopping: Stopping | None):
+        super().__init__()
+        self.history = list(checkpoint.history)
+        self._path, self._work, self._stopping = path, work, stopping
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.history.append({"epoch": epoch + 1, **(logs or {})})
+        stopped = self._work.model.stop_training
+        self._work.checkpoint(epoch + 1, self.history, self._stopping, stopped).save(self._path)
+        files.append_line(self._path / "metrics.jsonl", self.history[-1])

@@ -1,0 +1,218 @@
+"""The story of a run: load → split → build → fit → save; and going on with one. Here, and only here, the parts meet."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlplab.datasets import CATALOG, Data, load
+from mlplab.engine import backend, fit, keras
+from mlplab.errors import DataError, Interrupted
+from mlplab.runs import Config, Run, Settings, architecture, files, machine
+from mlplab.runs.checkpoint import Checkpoint
+from mlplab.training import splits
+from mlplab.training.folder import alone, create, free_folder
+from mlplab.training.keeping import Keeper, Stopping
+from mlplab.training.network import built, checked
+from mlplab.training.result import Clock, result, save_predictions
+from mlplab.training.work import Work
+
+_log = logging.getLogger("mlplab")
+
+
+def train(
+    data: Any,
+    *,
+    model: keras.Model | None = None,
+    hidden: Sequence[int] | None = None,
+    activation: str | None = None,
+    dropout: float | None = None,
+    batch_norm: bool | None = None,
+    optimizer: str | None = None,
+    learning_rate: float | None = None,
+    schedule: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    early_stopping: int | None = None,
+    validation: float | None = None,
+    labelled: int | None = None,
+    standardize: bool | None = None,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    verbose: int | str = "auto",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    command: list[str] | None = None,
+) -> Run:
+    """Train a dense network, or a Keras model of your own, and keep all of it in a run directory.
+
+    With `hidden` (or `model`) you get just what you ask for, with neither a sensible network: see `Settings.filled`.
+
+    Args:
+        data: what `mlplab.load` takes: a name, an NPZ file, `((x_train, y_train), (x_test, y_test))`, or its result.
+        model: a compiled Keras model for the data's inputs, scaled to [0, 1], and classes. Trained in place.
+        hidden, activation, dropout, batch_norm: see `mlplab.mlp`.
+        optimizer: by Keras's name.
+        schedule, early_stopping, validation, labelled, standardize, seed: see `Settings`.
+        out: the directory to make; by default runs/NAME-DATE-TIME.
+        verbose, callbacks: as in `mlplab.fit`. Callbacks are not part of the run: going on knows nothing of them.
+        command: the command line to record.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        UsageError, DataError, ModelError: before anything is written.
+        RunError: if `out` exists, or cannot be written.
+        TrainingError, KeyboardInterrupt: the run directory holds the last complete epoch; `resume` goes on.
+    """
+    begun = Clock()
+    settings = Settings.filled(
+        hidden,
+        own_model=model is not None,
+        activation=activation,
+        dropout=dropout,
+        batch_norm=batch_norm,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        epochs=epochs,
+        batch_size=batch_size,
+        early_stopping=early_stopping,
+        validation=validation,
+        labelled=labelled,
+        standardize=standardize,
+        seed=seed,
+    )
+    folder = free_folder(out)
+    data = load(data, quiet=verbose == 0)
+    begun.loaded()
+    split = splits.split(data.train, settings)
+    _tell(data, split)
+    preprocessing = splits.fit_preprocessing(data.train.inputs, split["train"], settings.standardize)
+    model = built(settings, data, len(split["train"])) if model is None else checked(model, data)
+    config = Config(
+        settings=settings,
+        data=identity(data),
+        input_shape=data.train.inputs.shape[1:],
+        class_names=data.class_names,
+        preprocessing=preprocessing,
+        versions=machine.versions(),
+        device=backend.device(),
+        threads=machine.threads(),
+        command=command,
+    )
+    work = Work(config, data, split, model)
+    path = create(folder, config, split, work, stem=Path(data.name).stem)
+    return _finish(path, work, begun, verbose, callbacks)
+
+
+def resume(
+    path: str | Path,
+    *,
+    data: Any = None,
+    verbose: int | str = "auto",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Run:
+    """Go on with a run that was interrupted, to the very weights that it would have had.
+
+    Bit for bit on the machine, versions and thread count that it began with; a difference is warned about.
+
+    Args:
+        path: the run directory. A finished run is returned as it is.
+        data: needed for runs begun with arrays: the same arrays.
+        verbose, callbacks: as in `train`.
+
+    Raises:
+        RunError: if it is no run, is damaged, or is being trained by another process.
+        DataError: if the data set is not the one that the run began with.
+    """
+    begun = Clock()
+    run = Run(path)
+    if run.result is not None:
+        _log.info(f"{run.path} was finished already: there is nothing left to do.")
+        return run
+    config = run.config
+    if data is None and config.data["source"] is None:
+        raise DataError(f"{run.path} was begun with arrays: give them again, mlplab.resume({str(path)!r}, data=…).")
+    _warn_of_differences(config)
+    data = load(config.data["source"] if data is None else data, quiet=verbose == 0)
+    if (hashes := identity(data)["hashes"]) != config.data["hashes"]:
+        raise DataError(
+            f"{run.path} was begun with {config.data['name']} of other content. Expected {config.data['hashes']}, "
+            f"got {hashes}."
+        )
+    begun.loaded()
+    split = files.read_arrays(run.path / "split.npz")
+    _tell(data, split)
+    work = Work(config, data, split, architecture.read(run.path / "model.json"))
+    return _finish(run.path, work, begun, verbose, callbacks)
+
+
+def _finish(
+    path: Path, work: Work, clock: Clock, verbose: int | str, callbacks: Sequence[keras.callbacks.Callback]
+) -> Run:
+    """Train from the checkpoint in `path` to the end, and write what a finished run has."""
+    with alone(path):
+        checkpoint = Checkpoint.load(path)
+        work.go_back_to(checkpoint, path)
+        files.write_lines(path / "metrics.jsonl", checkpoint.history)
+        settings = work.config.settings
+        stopping = Stopping(work.model, checkpoint, settings.early_stopping) if settings.early_stopping else None
+        keeper = Keeper(path, work, checkpoint, stopping)
+        try:
+            with clock.training():
+                fit(
+                    work.model,
+                    work.source,
+                    validation_data=work.validation,
+                    epochs=settings.epochs,
+                    initial_epoch=settings.epochs if checkpoint.stopped else checkpoint.epoch,
+                    verbose=verbose,
+                    callbacks=[*callbacks, *([] if stopping is None else [stopping]), keeper],
+                )
+        except KeyboardInterrupt as interrupt:
+            raise Interrupted(
+                f"Interrupted after epoch {len(keeper.history)} of {settings.epochs}; nothing before is lost. "
+                f"Go on with: mlplab train --resume {path}"
+            ) from interrupt
+        kept = keeper.history[stopping.best_epoch if stopping is not None else -1]
+        scored = save_predictions(path, work)
+        weights = {str(i): array for i, array in enumerate(work.model.get_weights())}
+        files.write_tensors(path / "model.safetensors", weights)
+        files.write_json(path / "result.json", result(path, work, kept, scored, clock))
+    return Run(path)
+
+
+def _tell(data: Data, split: dict[str, np.ndarray]) -> None:
+    kind = f"{'images' if data.train.has_images else 'rows'} {'×'.join(map(str, data.train.inputs.shape[1:]))}"
+    trained, held_out = len(split["train"]), len(split["validation"])
+    _log.info(
+        f"{data.name}: {len(data.train):,} {kind} in {len(data.class_names)} classes, {trained:,} to train on, "
+        f"{held_out:,} held out for validation; {len(data.test):,} to test on."
+    )
+
+
+def identity(data: Data) -> dict[str, Any]:
+    """What tells a data set from another, and what `load` takes to have it again (None for arrays)."""
+    hashes = {
+        part.provenance.split: part.provenance.sha256 or {"content": part.content_hash()}
+        for part in (data.train, data.test)
+    }
+    file = data.train.provenance.source
+    again = data.name if data.name in CATALOG else str(Path(file).resolve()) if file.endswith(".npz") else None
+    return {"name": data.name, "source": again, "hashes": hashes}
+
+
+def _warn_of_differences(config: Config) -> None:
+    now = {**machine.versions(), "device": backend.device(), "threads": machine.threads()}
+    then = {**config.versions, "device": config.device, "threads": config.threads}
+    changed = [f"{name} {then.get(name)} → {now[name]}" for name in now if now[name] != then.get(name)]
+    if changed:
+        warnings.warn(
+            f"The run began under other conditions ({', '.join(changed)}): it goes on, but not bit for bit as it "
+            "would have.",
+            stacklevel=3,
+        )
