@@ -272,7 +272,10 @@ def test_runs_are_listed_oldest_first(digits, tmp_path):
     for seed in (2, 1):
         mlplab.train(digits, hidden=[4], epochs=1, verbose=0, seed=seed, out=tmp_path / f"seed-{seed}")
     (tmp_path / "no run").mkdir()
-    found = mlplab.list_runs(tmp_path)
+    (tmp_path / "newer").mkdir()
+    (tmp_path / "newer" / "config.json").write_text('{"format": 2}')
+    with pytest.warns(UserWarning, match="Left out of the list: .*run format 2"):
+        found = mlplab.list_runs(tmp_path)
     assert [run.config.settings.seed for run in found] == [2, 1]
     assert "digits, 4, test accuracy" in repr(found[0])
     assert mlplab.list_runs(tmp_path / "nowhere") == []

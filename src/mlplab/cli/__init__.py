@@ -54,7 +54,9 @@ def main() -> None:
     # A person is told what mlplab has to say, not what its dependencies say to developers.
     warnings.filterwarnings("ignore")
     warnings.filterwarnings("always", module="mlplab")
-    warnings.showwarning = lambda message, *_, **__: console.print(f"Warning: {message}", style="yellow", markup=False)
+    warnings.showwarning = lambda message, *_, **__: console.print(
+        f"Warning: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True
+    )
     try:
         app(prog_name="mlplab")
     except MlplabError as error:

@@ -1,6 +1,7 @@
 """A run directory, opened."""
 
 import functools
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,11 +147,14 @@ def probabilities_of(model: "keras.Model", inputs: np.ndarray, config: Config) -
 
 
 def list_runs(folder: str | Path = "runs") -> list[Run]:
-    """The runs in a folder, oldest first. What is no run is passed over."""
+    """The runs in a folder, oldest first. What is no run is passed over; a damaged one, with a warning."""
 
     def runs() -> Iterator[Run]:
         for path in Path(folder).iterdir() if Path(folder).is_dir() else ():
             if (path / "config.json").exists() and not path.name.startswith("."):
-                yield Run(path)
+                try:
+                    yield Run(path)
+                except RunError as error:
+                    warnings.warn(f"Left out of the list: {error}", stacklevel=3)
 
     return sorted(runs(), key=lambda run: (run.path / "config.json").stat().st_mtime)

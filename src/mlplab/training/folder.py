@@ -16,9 +16,15 @@ from mlplab.training.work import Work
 
 
 def free_folder(out: str | Path | None) -> Path | None:
-    if out is not None and Path(out).exists() and (not Path(out).is_dir() or any(Path(out).iterdir())):
+    """`out` as a path, if nothing is in the way there. Raises `RunError` otherwise."""
+    if out is None:
+        return None
+    path = Path(out)
+    if path.is_dir() and any(path.iterdir()):
         raise RunError(f"{out} exists already. Give another --out, or go on with what is there: --resume {out}")
-    return None if out is None else Path(out)
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{out} is a file, and a run is a directory. Give another --out.")
+    return path
 
 
 def create(folder: Path | None, config: Config, split: dict[str, np.ndarray], work: Work, stem: str) -> Path:
