@@ -15,19 +15,27 @@ from mlplab.errors import RunError
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+def _telling(path: Path) -> Iterator[None]:
+    """What the system says against writing to `path` becomes a `RunError`."""
     try:
-        with open(beside, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        yield
     except OSError as error:
         raise RunError(
             f"{path} could not be written ({error.strerror or error}). What was there before is unchanged. "
             "Free some space, or make the folder writable, and go on with --resume."
         ) from error
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with _telling(path):
+            with open(beside, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
@@ -59,7 +67,7 @@ def write_lines(path: Path, values: list[Any]) -> None:
 
 def append_line(path: Path, value: object) -> None:
     """One more object at the end of a file of one JSON object a line."""
-    with open(path, "ab") as file:
+    with _telling(path), open(path, "ab") as file:
         file.write(json.dumps(value).encode() + b"\n")
 
 

@@ -68,6 +68,8 @@ def alone(path: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise RunError(f"{path} is being trained by another process. Wait for it, or end it first.") from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be written to ({error.strerror}): make it writable, or copy it.") from error
     try:
         yield
     finally:
