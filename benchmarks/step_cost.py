@@ -22,7 +22,8 @@ from typing import Any
 for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(variable, None)
 
-import numpy as np  # noqa: E402 - after OpenBLAS's settings are taken away
+# E402, here and below: these imports load OpenBLAS, which reads the settings that were just taken away.
+import numpy as np  # noqa: E402
 import report  # noqa: E402
 from threadpoolctl import threadpool_limits  # noqa: E402
 

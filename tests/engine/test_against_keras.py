@@ -35,9 +35,10 @@ def test_packed_step_is_keras_up_to_rounding_after_100_steps(name, rows):
         np.testing.assert_allclose(history.history[key], values, atol=1e-3, err_msg=key)
 
 
-def test_loss_of_an_epoch_over_60_000_rows_is_keras_within_1e_3(fashion_mnist):
-    x, y = fashion_mnist.train.images / np.float32(255), fashion_mnist.train.labels
-    (_, expected), (_, history) = fit_both(models.notebook, x, y, packed=True)
+@pytest.mark.parametrize("name", models.PACKED)
+def test_loss_of_an_epoch_over_60_000_rows_is_keras_within_1e_3(name, fashion_mnist):
+    x, y = models.data(name, fashion_mnist.train.images / np.float32(255), fashion_mnist.train.labels)
+    (_, expected), (_, history) = fit_both(models.ALL[name], x, y, packed=True)
     assert abs(history.history["loss"][0] - expected.history["loss"][0]) < 1e-3
 
 
