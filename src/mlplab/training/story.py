@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.datasets import CATALOG, Data, load
+from mlplab.datasets import Data, load
 from mlplab.engine import backend, fit, keras
-from mlplab.errors import DataError, Interrupted
+from mlplab.errors import Interrupted
 from mlplab.runs import Config, Run, Settings, architecture, files, machine
 from mlplab.runs.checkpoint import Checkpoint
+from mlplab.runs.origin import data_of, identity
 from mlplab.training import splits
 from mlplab.training.folder import alone, create, free_folder
 from mlplab.training.keeping import Keeper, Stopping
@@ -135,15 +136,8 @@ def resume(
         _log.info(f"{run.path} was finished already: there is nothing left to do.")
         return run
     config = run.config
-    if data is None and config.data["source"] is None:
-        raise DataError(f"{run.path} was begun with arrays: give them again, mlplab.resume({str(path)!r}, data=…).")
     _warn_of_differences(config)
-    data = load(config.data["source"] if data is None else data, quiet=verbose == 0)
-    if (hashes := identity(data)["hashes"]) != config.data["hashes"]:
-        raise DataError(
-            f"{run.path} was begun with {config.data['name']} of other content. Expected {config.data['hashes']}, "
-            f"got {hashes}."
-        )
+    data = data_of(run, data, quiet=verbose == 0)
     begun.loaded()
     split = files.read_arrays(run.path / "split.npz")
     _tell(data, split)
@@ -193,17 +187,6 @@ def _tell(data: Data, split: dict[str, np.ndarray]) -> None:
         f"{data.name}: {len(data.train):,} {kind} in {len(data.class_names)} classes, {trained:,} to train on, "
         f"{held_out:,} held out for validation; {len(data.test):,} to test on."
     )
-
-
-def identity(data: Data) -> dict[str, Any]:
-    """What tells a data set from another, and what `load` takes to have it again (None for arrays)."""
-    hashes = {
-        part.provenance.split: part.provenance.sha256 or {"content": part.content_hash()}
-        for part in (data.train, data.test)
-    }
-    file = data.train.provenance.source
-    again = data.name if data.name in CATALOG else str(Path(file).resolve()) if file.endswith(".npz") else None
-    return {"name": data.name, "source": again, "hashes": hashes}
 
 
 def _warn_of_differences(config: Config) -> None:

@@ -1,12 +1,11 @@
-"""The pictures that mlplab draws: arrays in, matplotlib figures out, without pyplot and its global state."""
+"""Figures made of images."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlplab.errors import UsageError
+from mlplab.figures.canvas import new_figure, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,15 +34,13 @@ def sample_grid(samples: Sequence[np.ndarray], class_names: Sequence[str], title
         class_names: one for each.
         title: above the picture.
     """
-    from matplotlib.figure import Figure  # half a second, which those who draw nothing should not pay
-
     columns = max(len(row) for row in samples)
     shape = samples[0].shape[1:]
     mosaic = _mosaic(samples, columns)
-    figure = Figure(figsize=(1.8 + 0.6 * columns, 0.6 + 0.6 * len(samples)), dpi=120, layout="constrained")
+    figure = new_figure(1.8 + 0.6 * columns, 0.6 + 0.6 * len(samples))
     axes = figure.add_subplot()
     axes.imshow(mosaic.squeeze(), cmap="gray", interpolation="nearest")
-    axes.set_yticks((np.arange(len(samples)) + 0.5) * (shape[0] + 1), list(class_names))
+    axes.set_yticks((np.arange(len(samples)) + 0.5) * (shape[0] + 1), list(map(plain, class_names)))
     axes.set_xticks([])
     axes.tick_params(left=False)
     axes.spines[:].set_visible(False)
@@ -51,19 +48,34 @@ def sample_grid(samples: Sequence[np.ndarray], class_names: Sequence[str], title
     return figure
 
 
-def save_figure(figure: "Figure", path: Path) -> Path:
-    """Writes the figure, in the format of the path's suffix, and returns the path.
+def gallery(images: np.ndarray, titles: Sequence[str], columns: int = 10) -> "Figure":
+    """Images in rows, each under its title; each stretched from its own darkest to its own brightest value.
 
-    Raises:
-        UsageError: if the format is unknown or the file cannot be written.
+    Args:
+        images: (n, h, w) or (n, h, w, c) with 1 or 3 channels; of others the mean over channels is shown.
+        titles: one for each image, of one or more lines.
+        columns: images in a row.
     """
-    try:
-        figure.savefig(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise UsageError(f"{path}: {error}. Name a .png file.") from error
-    return path
+    lines = max(title.count("\n") + 1 for title in titles)
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    figure = new_figure(1.15 * columns, (1.0 + 0.14 * lines) * rows)
+    for place, (image, title) in enumerate(zip(displayable(images), titles, strict=True), 1):
+        axes = figure.add_subplot(rows, columns, place)
+        axes.imshow(image, cmap="gray", interpolation="nearest")
+        axes.set_title(plain(title, 80), fontsize=6.5, pad=2)
+        axes.axis("off")
+    return figure
+
+
+def displayable(images: np.ndarray) -> np.ndarray:
+    """Images of any numbers as float32 from 0 to 1, each stretched by itself: (n, h, w), or (n, h, w, 3) of colours."""
+    images = images.astype(np.float32)
+    if images.ndim == 4 and images.shape[-1] != 3:
+        images = images.mean(-1)
+    axes = tuple(range(1, images.ndim))
+    low, high = images.min(axes, keepdims=True), images.max(axes, keepdims=True)
+    return (images - low) / np.maximum(high - low, np.float32(1e-9))
 
 
 def _mosaic(samples: Sequence[np.ndarray], columns: int) -> np.ndarray:

@@ -1,0 +1,199 @@
+"""Labelled rows with their predictions: what all of inspection looks at, of a run or of plain arrays."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mlplab.datasets import Data
+from mlplab.errors import DataError, RunError, UsageError, unknown_name
+from mlplab.runs import Run, files
+from mlplab.runs.origin import data_of
+
+SPLITS = ("test", "validation", "train")
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Labelled rows with their predictions.
+
+    Attributes:
+        name: where they come from, for titles.
+        index: int (n,), positions in the data set.
+        labels: int (n,), the classes given.
+        probabilities: float (n, classes), predicted.
+        class_names: one for each class.
+        inputs: raw, (n, h, w), (n, h, w, c) or (n, d); None where there are none at hand.
+    """
+
+    name: str
+    index: np.ndarray
+    labels: np.ndarray
+    probabilities: np.ndarray
+    class_names: tuple[str, ...]
+    inputs: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @functools.cached_property
+    def predicted(self) -> np.ndarray:
+        """The class with the highest probability, int (n,); the first of several."""
+        return self.probabilities.argmax(1)
+
+    @functools.cached_property
+    def confidence(self) -> np.ndarray:
+        """The probability of the predicted class, (n,)."""
+        return self.probabilities.max(1)
+
+    @functools.cached_property
+    def given(self) -> np.ndarray:
+        """The probability of the true class, (n,)."""
+        return self.probabilities[np.arange(len(self)), self.labels]
+
+    @functools.cached_property
+    def correct(self) -> np.ndarray:
+        """Whether the prediction is the label, bool (n,)."""
+        return self.predicted == self.labels
+
+    @property
+    def images(self) -> np.ndarray | None:
+        """The inputs, if they are images."""
+        return self.inputs if self.inputs is not None and self.inputs.ndim > 2 else None
+
+    def names(self, classes: np.ndarray) -> np.ndarray:
+        """The names of classes given by number."""
+        return np.array(self.class_names, dtype=object)[classes]
+
+    def class_number(self, wanted: str | int) -> int:
+        """A class by name or by number. Raises `UsageError` with the nearest names where there is none."""
+        return class_number(wanted, self.class_names)
+
+
+def class_number(wanted: str | int, class_names: Sequence[str]) -> int:
+    """The number of a class that is given by its name, in any case, or by its number.
+
+    Raises:
+        UsageError: if there is no such class; the nearest names are told.
+    """
+    by_name = {name: number for number, name in enumerate(class_names)}
+    if isinstance(wanted, str):
+        lowered = {name.lower(): number for name, number in by_name.items()}
+        number = by_name.get(wanted, lowered.get(wanted.lower()))
+        if number is None and wanted.isdecimal():
+            number = int(wanted)
+        if number is None:
+            raise UsageError(unknown_name("class", wanted, class_names))
+    else:
+        number = int(wanted)
+    if not 0 <= number < len(class_names):
+        raise UsageError(f"Classes are numbered from 0 to {len(class_names) - 1}; got {number}.")
+    return number
+
+
+def examples_of(
+    source: Run | ArrayLike,
+    y: ArrayLike | None = None,
+    X: ArrayLike | None = None,
+    *,
+    split: str = "test",
+    class_names: Sequence[str] | None = None,
+    data: Any = None,
+    inputs: bool = True,
+) -> Examples:
+    """The rows to look at, checked.
+
+    Args:
+        source: a run; or probabilities (n, classes), or of the second of two classes (n,) or (n, 1).
+        y: with probabilities, the labels: integers (n,), or one-hot (n, classes).
+        X: with probabilities, the inputs (n, …), if images should be seen.
+        split: of a run: "test", "validation" or "train" (predicted when first asked for, then kept in the run).
+        class_names: with probabilities; "0", "1", … by default.
+        data: for runs that were begun with arrays: the same arrays.
+        inputs: whether the run's inputs are wanted. Where they are not at hand, they are left out.
+
+    Raises:
+        UsageError: for arguments that contradict each other.
+        DataError: for arrays that do not belong together.
+        RunError: for a run without such predictions.
+    """
+    if isinstance(source, Run):
+        if y is not None or X is not None or class_names is not None:
+            raise UsageError("A run has its own labels, inputs and class names: leave out y, X and class_names.")
+        return _of_run(source, split, data, inputs)
+    if y is None:
+        raise UsageError(
+            "Give a run, or probabilities (n, classes) and labels: (predictions, y_test), and X_test to see images. "
+            f"Got {type(source).__name__} alone."
+        )
+    return _of_arrays(np.asarray(source), np.asarray(y), None if X is None else np.asarray(X), class_names)
+
+
+def _of_run(run: Run, split: str, data: Any, inputs: bool) -> Examples:
+    if split not in SPLITS:
+        raise UsageError(unknown_name("split", split, SPLITS))
+    # A run begun with arrays has its labels and predictions all the same; only images are missing.
+    at_hand = data is not None or run.config.data["source"] is not None
+    loaded = data_of(run, data, quiet=True) if at_hand and (inputs or split == "train") else None
+    if split == "train" and not (run.path / "predictions-train.npz").exists():
+        keep_train_predictions(run, loaded or data_of(run, data))
+    kept = run.predictions(split)
+    rows = None
+    if loaded is not None and inputs:
+        part = loaded.test if split == "test" else loaded.train
+        rows = part.inputs if len(kept.index) == len(part) else part.inputs[kept.index]
+    name = f"{run.config.data['name']}, {split} set, {run.path.name}"
+    return Examples(name, kept.index, kept.label, kept.probabilities, run.class_names, rows)
+
+
+def keep_train_predictions(run: Run, data: Data) -> None:
+    """Predict the rows that the run was trained on, and keep that in the run: predictions-train.npz."""
+    if run.result is None:
+        raise RunError(f"{run.path} is not finished: go on with mlplab train --resume {run.path}")
+    index = files.read_arrays(run.path / "split.npz")["train"]
+    part = data.train if len(index) == len(data.train) else data.train.select(index)
+    files.write_arrays(
+        run.path / "predictions-train.npz",
+        index=index,
+        label=part.labels,
+        probabilities=run.predict(part.inputs),
+    )
+
+
+def _of_arrays(
+    probabilities: np.ndarray, labels: np.ndarray, inputs: np.ndarray | None, class_names: Sequence[str] | None
+) -> Examples:
+    if probabilities.dtype.kind != "f" or not 1 <= probabilities.ndim <= 2 or not len(probabilities):
+        raise DataError(
+            "Predictions must be probabilities, floats of shape (n, classes), as model.predict gives them. "
+            f"Got {probabilities.dtype} of shape {probabilities.shape}."
+        )
+    if probabilities.ndim == 1 or probabilities.shape[1] == 1:  # one sigmoid unit
+        second = probabilities.reshape(-1)
+        probabilities = np.stack([1 - second, second], 1)
+    if not np.isfinite(probabilities).all() or probabilities.min() < 0 or probabilities.max() > 1 + 1e-4:
+        raise DataError(
+            "Probabilities must lie between 0 and 1. A model that ends without softmax gives logits: "
+            "put them through keras.ops.softmax first."
+        )
+    n, classes = probabilities.shape
+    if labels.ndim == 2 and labels.shape[1] == classes and classes > 1:  # one-hot
+        labels = labels.argmax(1)
+    labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if labels.shape != (n,) or not np.array_equal(labels, labels.astype(np.int64)):
+        raise DataError(f"Expected {n} labels, integers (n,) or one-hot; got {labels.dtype} of shape {labels.shape}.")
+    labels = labels.astype(np.int64)
+    if labels.min() < 0 or labels.max() >= classes:
+        raise DataError(
+            f"Labels must number the {classes} classes of the predictions, 0 to {classes - 1}; "
+            f"got {labels.min()} to {labels.max()}."
+        )
+    if inputs is not None and (inputs.ndim < 2 or len(inputs) != n or inputs.dtype.kind not in "uifb"):
+        raise DataError(f"Expected {n} inputs, numbers (n, h, w), (n, h, w, c) or (n, d); got {inputs.shape}.")
+    names = tuple(map(str, range(classes) if class_names is None else class_names))
+    if len(names) != classes:
+        raise DataError(f"Expected {classes} class names, one for each column of the predictions; got {len(names)}.")
+    return Examples("predictions", np.arange(n), labels, probabilities, names, inputs)
