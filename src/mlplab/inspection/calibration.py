@@ -1,0 +1,164 @@
+"""How far the probabilities can be trusted: reliability, its error, and the temperature that mends it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mlplab.errors import RunError, UsageError, unknown_name
+from mlplab.inspection.examples import Examples, examples_of
+from mlplab.inspection.table import Table
+from mlplab.runs import Run, files
+from mlplab.scores import wilson_interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BINS = 15
+BINNINGS = ("width", "mass")
+_RESAMPLES = 500
+
+
+def show_calibration(
+    source: Run | ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    bins: int = BINS,
+    equal: str = "width",
+    split: str = "test",
+    class_names: Sequence[str] | None = None,
+    data: Any = None,
+) -> Table:
+    """The reliability diagram: how often the predicted class is right, by how probable the network said it is.
+
+    Args:
+        source, y, split, class_names, data: see `examples_of`.
+        bins: how many parts the confidences are divided into.
+        equal: "width": parts of the interval from 0 to 1; "mass": parts of as many rows each.
+
+    Returns:
+        Table of bin_low, bin_high, n, confidence, accuracy, accuracy_low, accuracy_high (Wilson, 95 %); bins without
+        rows are left out.
+    """
+    examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False)
+    return reliability(examples, bins, equal).show()
+
+
+def calibrate(run: Run) -> dict[str, float]:
+    """The temperature that fits the run's validation split best, found once and kept in the run (calibration.json).
+
+    Probabilities become softmax(log(p) / temperature): their order stays, and so does the accuracy. Guo et al. 2017,
+    "On calibration of modern neural networks", section 4.2. The test set has no part in it.
+
+    Returns:
+        `temperature`, above 1 for a network that is too sure, and the mean log-loss of the validation rows `before`
+        and `after`.
+
+    Raises:
+        RunError: if the run has no validation split.
+    """
+    path = run.path / "calibration.json"
+    if path.exists():
+        return files.read_json(path)
+    try:
+        held_out = run.predictions("validation")
+    except RunError as error:
+        raise RunError(
+            f"{run.path} has no validation split, and a temperature must not be fitted to the test set. "
+            "Train with --validation 0.1."
+        ) from error
+    found = temperature(held_out.probabilities, held_out.label)
+    files.write_json(path, found)
+    return found
+
+
+def reliability(examples: Examples, bins: int = BINS, equal: str = "width") -> Table:
+    """See `show_calibration`."""
+    edges = _edges(examples.confidence, bins, equal)
+    place = _bins(examples.confidence, edges)
+    n = np.bincount(place, minlength=bins)
+    used = n > 0
+    right = np.bincount(place, examples.correct, bins).astype(int)
+    intervals = np.array([wilson_interval(int(k), int(m)) for k, m in zip(right[used], n[used], strict=True)])
+    columns = {
+        "bin_low": edges[:-1][used],
+        "bin_high": edges[1:][used],
+        "n": n[used],
+        "confidence": np.bincount(place, examples.confidence, bins)[used] / n[used],
+        "accuracy": right[used] / n[used],
+        "accuracy_low": intervals[:, 0],
+        "accuracy_high": intervals[:, 1],
+    }
+
+    def draw() -> "Figure":
+        from mlplab.figures import charts
+
+        return charts.reliability(columns)
+
+    return Table(columns, f"Accuracy by confidence ({examples.name})", draw)
+
+
+def expected_calibration_error(
+    examples: Examples, bins: int = BINS, equal: str = "width"
+) -> tuple[float, float, float]:
+    """The expected calibration error of the predicted classes' probabilities, with a 95 % interval.
+
+    The mean over rows of |accuracy − confidence| of their bin: Naeini et al. 2015, Guo et al. 2017 eq. 3, with
+    bins [low, high) as torchmetrics has them, and the last one closed. The interval is a bootstrap's over rows (percentiles); as resampling
+    adds noise of its own to every bin, it lies somewhat high for networks that are calibrated well.
+
+    Returns:
+        value, low, high; fractions from 0 to 1.
+    """
+    place = _bins(examples.confidence, _edges(examples.confidence, bins, equal))
+    gaps = examples.correct - examples.confidence.astype(np.float64)
+    n = len(examples)
+    value = float(np.abs(np.bincount(place, gaps, bins)).sum() / n)
+    rng = np.random.default_rng(0)
+    draws = [
+        np.abs(np.bincount(place, gaps * rng.poisson(1, n), bins)).sum() / n for _ in range(_RESAMPLES)
+    ]  # each row as often as it would be drawn
+    low, high = np.percentile(draws, (2.5, 97.5))
+    return value, float(min(low, value)), float(max(high, value))
+
+
+def temperature(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """The temperature with the least log-loss on these rows, between 0.05 and 20, see `calibrate`."""
+    from scipy.optimize import minimize_scalar
+
+    logits = np.log(probabilities.astype(np.float64).clip(np.finfo(np.float32).tiny))
+
+    def log_loss(log_temperature: float) -> float:
+        return float(-np.log(_softmax(logits / np.exp(log_temperature))[np.arange(len(labels)), labels]).mean())
+
+    best = minimize_scalar(log_loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
+    return {"temperature": float(np.exp(best.x)), "before": log_loss(0.0), "after": float(best.fun)}
+
+
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities (n, classes) as they are at a temperature, see `calibrate`; float64."""
+    return _softmax(np.log(probabilities.astype(np.float64).clip(np.finfo(np.float32).tiny)) / temperature)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    exponentials = np.exp(logits - logits.max(1, keepdims=True))
+    return exponentials / exponentials.sum(1, keepdims=True)
+
+
+def _edges(confidence: np.ndarray, bins: int, equal: str) -> np.ndarray:
+    """The bins' limits, (bins + 1,), from 0 to 1."""
+    if equal not in BINNINGS:
+        raise UsageError(unknown_name("kind of bins", equal, BINNINGS))
+    if bins < 1:
+        raise UsageError(f"bins must be a number of at least 1; got {bins}.")
+    if equal == "width":
+        return np.linspace(0, 1, bins + 1)
+    edges = np.quantile(confidence, np.linspace(0, 1, bins + 1))
+    edges[0], edges[-1] = 0, 1
+    return edges
+
+
+def _bins(confidence: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """The bin [low, high) of each confidence, the last with its high end; int (n,)."""
+    return (np.searchsorted(edges, confidence, side="right") - 1).clip(0, len(edges) - 2)
