@@ -1,6 +1,7 @@
 """What a classifier's predictions on labelled rows amount to, with the uncertainty of it. NumPy only."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ def wilson_interval(correct: int, n: int, z: float = 1.959964) -> tuple[float, f
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 
-def accuracy(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, object]:
+def accuracy(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
     """Loss and accuracy of probabilities (n, classes) on labels (n,): `loss`, `accuracy`, `interval` (95 %), `n`."""
     n = len(labels)
     correct = int((probabilities.argmax(1) == labels).sum())

@@ -1,5 +1,6 @@
 """How far the probabilities can be trusted: reliability, its error, and the temperature that mends it."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from mlplab.errors import RunError, UsageError, unknown_name
 from mlplab.inspection.examples import Examples, examples_of
 from mlplab.inspection.table import Table
 from mlplab.runs import Run, files
-from mlplab.scores import wilson_interval
+from mlplab.scores import accuracy, wilson_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,9 +105,10 @@ def expected_calibration_error(
 ) -> tuple[float, float, float]:
     """The expected calibration error of the predicted classes' probabilities, with a 95 % interval.
 
-    The mean over rows of |accuracy − confidence| of their bin: Naeini et al. 2015, Guo et al. 2017 eq. 3, with
-    bins [low, high) as torchmetrics has them, and the last one closed. The interval is a bootstrap's over rows (percentiles); as resampling
-    adds noise of its own to every bin, it lies somewhat high for networks that are calibrated well.
+    The mean over rows of |accuracy − confidence| of their bin: Naeini et al. 2015, Guo et al. 2017 eq. 3, with bins
+    [low, high) as torchmetrics has them, the last one closed. The interval is that of a bootstrap over rows
+    (percentiles); as resampling adds noise of its own to every bin, it lies somewhat high for networks that are
+    calibrated well.
 
     Returns:
         value, low, high; fractions from 0 to 1.
@@ -121,6 +123,38 @@ def expected_calibration_error(
     ]  # each row as often as it would be drawn
     low, high = np.percentile(draws, (2.5, 97.5))
     return value, float(min(low, value)), float(max(high, value))
+
+
+def errors(examples: Examples, run: Run | None = None) -> Table:
+    """Expected calibration errors, as the network comes and, where a temperature can be had, with it.
+
+    Args:
+        examples: the rows to look at.
+        run: if given and it has a validation split, its temperature is applied, see `calibrate`.
+
+    Returns:
+        Table of probabilities ("as predicted" or "at temperature 1.2"), ece_width and ece_mass, each with `_low` and
+        `_high`, and log_loss.
+    """
+    found = {"as predicted": examples}
+    scaling = run and temperature_of(run)
+    if scaling:
+        mended = tempered(examples.probabilities, scaling["temperature"])
+        found[f"at temperature {scaling['temperature']:.2f}"] = dataclasses.replace(examples, probabilities=mended)
+    columns: dict[str, list] = {"probabilities": list(found)}
+    for equal in BINNINGS:
+        triples = [expected_calibration_error(each, equal=equal) for each in found.values()]
+        for end, values in zip(("", "_low", "_high"), zip(*triples, strict=True), strict=True):
+            columns[f"ece_{equal}{end}"] = list(values)
+    columns["log_loss"] = [accuracy(each.labels, each.probabilities)["loss"] for each in found.values()]
+    title = f"Expected calibration error, {BINS} bins of equal width or equal mass ({examples.name})"
+    return Table({name: np.array(values) for name, values in columns.items()}, title)
+
+
+def temperature_of(run: Run) -> dict[str, float] | None:
+    """The run's temperature, see `calibrate`; None for a run without a validation split."""
+    has = (run.path / "calibration.json").exists() or (run.path / "predictions-validation.npz").exists()
+    return calibrate(run) if has else None
 
 
 def temperature(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -79,8 +79,8 @@ def overall(examples: Examples) -> Table:
         occurs = (counts[1] + counts[2]) > 0
         low, high = np.percentile(np.nan_to_num(draws[:, occurs]).mean(1), (2.5, 97.5))
         rows.append((f"macro {name}", float(np.nan_to_num(values[occurs]).mean()), float(low), float(high)))
-    names = ("metric", "value", "low", "high")
-    columns = dict(zip(names, map(np.array, zip(*rows, strict=True)), strict=True))
+    values = map(np.array, zip(*rows, strict=True))
+    columns: dict[str, np.ndarray] = dict(zip(("metric", "value", "low", "high"), values, strict=True))
     return Table(columns, f"Scores on {len(examples):,} rows, with 95 % intervals ({examples.name})")
 
 

@@ -1,0 +1,64 @@
+"""`mlplab failures`: what a run gets wrong."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mlplab.cli.options import Json, Quiet, RunPath, Split, print_json, print_table, say
+from mlplab.cli.terminal_images import can_show_images, print_images
+from mlplab.inspection import examples, failures
+from mlplab.runs import Run
+
+
+def show(
+    path: RunPath,
+    true: Annotated[str | None, typer.Option(metavar="CLASS", help="Only of this true class: name or number.")] = None,
+    predicted: Annotated[str | None, typer.Option(metavar="CLASS", help="Only predicted as this class.")] = None,
+    order: Annotated[
+        str, typer.Option(metavar="index|loss|confidence", help="As in the data set, worst first, or surest first.")
+    ] = "loss",
+    least_confidence: Annotated[float, typer.Option(help="Only where the network was at least so sure.")] = 0.0,
+    most_confidence: Annotated[float, typer.Option(help="Only where it was at most so sure.")] = 1.0,
+    at_most: Annotated[int, typer.Option("--max", help="Show at most so many.")] = 20,
+    split: Split = "test",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The file: a picture (.png, .svg, .pdf) or all of the table (.csv).", show_default=False),
+    ] = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what a run predicted wrong: a table, and with --out a picture."""
+    logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
+    run = Run(path)
+    rows = examples.examples_of(run, split=split)
+    everything = out is not None and out.suffix == ".csv"
+    table = failures.failures(
+        rows,
+        true,
+        predicted,
+        order=order,
+        least_confidence=least_confidence,
+        most_confidence=most_confidence,
+        at_most=None if everything else at_most,
+    )
+    written = out and (table.save(out) if everything or table.draw else None)
+    console = Console(stderr=True, quiet=quiet)
+    shown = table.rows()[:at_most]
+    if len(table):
+        print_table(console, table.columns, shown)
+    if rows.images is not None and len(table) and can_show_images(console):
+        positions = {index: row for row, index in enumerate(rows.index.tolist())}
+        print_images(console, list(rows.images[[positions[row["index"]] for row in shown[:10]]]))
+    say(console, table.title)
+    if written:
+        say(console, f"Written: {written}")
+    elif out:
+        say(console, "There is nothing to draw: " + ("no failures." if not len(table) else "no images are at hand."))
+    elif len(table):
+        say(console, f"Next, as a page to click through: mlplab report {path}")
+    if json_:
+        print_json(run=str(run.path), split=split, title=table.title, failures=table.rows())

@@ -1,0 +1,78 @@
+"""`mlplab figure`: one figure of a run as a picture, with its numbers as a table."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from mlplab.cli.options import Json, Quiet, RunPath, Split, print_json, print_table, say
+from mlplab.errors import UsageError, unknown_name
+from mlplab.inspection import attribution, calibration, confusion, curves, model_graph, projection, units
+from mlplab.inspection.classification import classification_report
+from mlplab.inspection.table import SHOWN, Table
+from mlplab.runs import Run
+
+FIGURES: dict[str, tuple[str, Callable[..., Table]]] = {
+    "calibration": ("how often it is right, by how sure it is", calibration.show_calibration),
+    "classes": ("precision and recall of each class", classification_report),
+    "confusion": ("what is taken for what", confusion.show_confusion),
+    "curves": ("loss and accuracy by epoch", curves.show_curves),
+    "graph": ("the model's layers", model_graph.plot_model),
+    "neighbours": ("the training images nearest to one image", attribution.show_neighbours),
+    "projection": ("the last hidden layer, in two dimensions", projection.show_projection),
+    "saliency": ("the pixels that one prediction hangs on", attribution.show_saliency),
+    "units": ("what the first layer's units look for", units.show_units),
+}
+_OF_ONE_ROW = ("neighbours", "saliency")
+_OF_A_SPLIT = ("calibration", "classes", "confusion", *_OF_ONE_ROW)
+
+
+def complete_figure(incomplete: str) -> list[tuple[str, str]]:
+    """Names of figures that begin so, with what they show, for the shell's completion."""
+    return [(name, about) for name, (about, _) in FIGURES.items() if name.startswith(incomplete)]
+
+
+def show(
+    path: RunPath,
+    name: Annotated[
+        str,
+        typer.Argument(metavar="FIGURE", help=", ".join(FIGURES), autocompletion=complete_figure, show_default=False),
+    ],
+    index: Annotated[
+        int | None, typer.Option(help="The row that saliency and neighbours are of: its index in the data set.")
+    ] = None,
+    split: Split = "test",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The picture (.png, .svg, .pdf) or the table (.csv); RUN/FIGURE.png by default."),
+    ] = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw one figure of a run, and show its numbers."""
+    logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
+    if name not in FIGURES:
+        raise UsageError(unknown_name("figure", name, FIGURES))
+    run = Run(path)
+    arguments: dict[str, Any] = {"split": split} if name in _OF_A_SPLIT else {}
+    if name not in _OF_A_SPLIT and split != "test":
+        raise UsageError(f"{name} is not of one split: leave out --split.")
+    if name in _OF_ONE_ROW:
+        if index is None:
+            raise UsageError(f"{name} is of one row: give its --index. 'mlplab failures {path}' lists some.")
+        arguments["index"] = index
+    elif index is not None:
+        raise UsageError(f"{name} is not of one row: leave out --index.")
+    table = FIGURES[name][1](run, **arguments)
+    number = "" if index is None else f"-{index}"
+    written = table.save(out or run.path / f"{name}{number}.png")
+    console = Console(stderr=True, quiet=quiet)
+    print_table(console, table.columns, table.rows()[:SHOWN])
+    if len(table) > SHOWN:
+        say(console, f"… {len(table) - SHOWN} more rows: --out {name}.csv has all")
+    say(console, f"{table.title}\nWritten: {written}")
+    if json_:
+        print_json(run=str(run.path), figure=name, file=str(written), title=table.title, rows=table.rows())

@@ -1,0 +1,49 @@
+"""`mlplab scores`: the numbers of a run, each with its interval."""
+
+import logging
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mlplab.cli.options import Json, Quiet, RunPath, Split, print_json, print_table, say
+from mlplab.errors import DataError
+from mlplab.inspection import baselines, calibration, classification, confusion, examples
+from mlplab.inspection.table import Table
+from mlplab.runs import Run
+from mlplab.runs.origin import data_of
+
+_PAIRS = 10
+
+
+def show(
+    path: RunPath,
+    split: Split = "test",
+    simple: Annotated[
+        bool, typer.Option("--baselines/--no-baselines", help="Compare with simple methods (test rows only).")
+    ] = True,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show a run's scores with their intervals: overall, by class, most confused pairs, calibration, simple methods."""
+    logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
+    run = Run(path)
+    rows = examples.examples_of(run, split=split, inputs=False)
+    tables: dict[str, Table] = {
+        "scores": classification.overall(rows),
+        "classes": classification.by_class(rows),
+        "most_confused": confusion.confused(rows),
+        "calibration": calibration.errors(rows, run),
+    }
+    if simple and split == "test":
+        try:
+            tables["baselines"] = baselines.against(rows, data_of(run, quiet=True))
+        except DataError as error:
+            logging.getLogger("mlplab").info(f"No comparison with simple methods: {error}")
+    console = Console(stderr=True, quiet=quiet)
+    for name, table in tables.items():
+        say(console, table.title, style="bold")
+        print_table(console, table.columns, table.rows()[: _PAIRS if name == "most_confused" else None])
+        say(console, "")
+    if json_:
+        print_json(run=str(run.path), split=split, **{name: table.rows() for name, table in tables.items()})

@@ -1,0 +1,196 @@
+"""What simple methods reach on the same data, and whether a network earns its cost beside them."""
+
+import hashlib
+import json
+import logging
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mlplab import scores
+from mlplab.datasets import Data, Dataset, load
+from mlplab.datasets.cache import cache_folder
+from mlplab.errors import RunError
+from mlplab.inspection.examples import Examples, examples_of
+from mlplab.inspection.paired_tests import bootstrap_interval, mcnemar
+from mlplab.inspection.table import Table
+from mlplab.runs import Run, files
+from mlplab.runs.origin import data_of, identity
+
+_log = logging.getLogger("mlplab")
+
+_VERSION = 1
+"""Of what is kept: another is computed anew."""
+_MOST_ROWS, _LEAST_ROWS = 10_000, 2_000
+_WORK = 10**8
+"""Rows × inputs × classes that a few seconds are enough for."""
+_NEIGHBOURS = 5
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A simple method, trained on (a part of) the training set.
+
+    Attributes:
+        method: its name.
+        predicted: classes of the test rows, int (n,).
+        log_loss: mean over the test rows; NaN where the method gives no probabilities.
+        seconds: that training and predicting took, when they were done.
+        training_rows: it was trained on so many, drawn at random.
+    """
+
+    method: str
+    predicted: np.ndarray
+    log_loss: float
+    seconds: float
+    training_rows: int
+
+
+def baselines(source: Run | Any, data: Any = None) -> Table:
+    """How a run's network does beside the majority class, logistic regression and nearest neighbours.
+
+    Args:
+        source: a run, or data (anything that `load` takes) for the simple methods alone.
+        data: for runs that were begun with arrays: the same arrays.
+
+    Returns:
+        Table of method, accuracy, low, high (95 %), log_loss, seconds, training_rows; with a run also difference (of
+        accuracies, network − method), difference_low, difference_high, and p_value (McNemar). The title is the verdict.
+    """
+    if not isinstance(source, Run):
+        data = load(source)
+        return Table(_columns(data.test.labels, baselines_of(data)), f"Simple methods on {data.name}")
+    return against(examples_of(source, data=data, inputs=False), data_of(source, data))
+
+
+def against(examples: Examples, data: Data) -> Table:
+    """The network's predictions of test rows beside the simple methods', see `baselines`."""
+    found = baselines_of(data)
+    columns = _columns(examples.labels, found, examples.index)
+    accuracy = float(examples.correct.mean())
+    differences, p_values = [], []
+    for baseline in found:
+        right = baseline.predicted[examples.index] == examples.labels
+        only_network, only_simple = (examples.correct & ~right).sum(), (right & ~examples.correct).sum()
+        differences.append(bootstrap_interval(int(only_network), int(only_simple), len(examples)))
+        p_values.append(mcnemar(int(only_network), int(only_simple)))
+    low, high = np.array(differences).T
+    columns |= {
+        "difference": accuracy - columns["accuracy"],
+        "difference_low": low,
+        "difference_high": high,
+        "p_value": np.array(p_values),
+    }
+    return Table(columns, _verdict(columns, len(examples)))
+
+
+def baselines_of(data: Data) -> list[Baseline]:
+    """The simple methods' predictions of the test set; computed once for a data set, then kept in the cache folder.
+
+    Logistic regression (L2, C = 0.1) and nearest neighbours (5) are scikit-learn's, trained on at most 10,000 rows:
+    with all of 60,000 they would take minutes, and gain a point or two.
+    """
+    hashes = [identity(data)["hashes"], hashlib.sha256(data.train.labels.tobytes()).hexdigest(), _VERSION]
+    path = cache_folder() / "baselines" / f"{hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:24]}.npz"
+    if path.exists():
+        return _read(path)
+    _log.info(f"Simple methods on {data.name}, to compare with: a few seconds, once for a data set …")
+    found = _fitted(data)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_arrays(path, **{name: np.array([getattr(b, name) for b in found]) for name in _FIELDS})
+    except OSError as error:
+        _log.info(f"They were not kept for another time: {error}")
+    return found
+
+
+_FIELDS = ("method", "predicted", "log_loss", "seconds", "training_rows")
+
+
+def _read(path: Any) -> list[Baseline]:
+    kept = files.read_arrays(path)
+    try:
+        rows = zip(kept["predicted"], *(kept[name].tolist() for name in _FIELDS if name != "predicted"), strict=True)
+        return [Baseline(m, p, loss, seconds, n) for p, m, loss, seconds, n in rows]
+    except (KeyError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}. Delete it, and it is computed anew.") from error
+
+
+def _fitted(data: Data) -> list[Baseline]:
+    from sklearn.dummy import DummyClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+
+    train, test = _subsample(data.train), data.test
+    x, x_test = _scaled(train.inputs, train.inputs), _scaled(test.inputs, train.inputs)
+    kinds: dict[str, Any] = {
+        "majority class": DummyClassifier(),
+        "logistic regression": LogisticRegression(C=0.1, tol=1e-3),
+        "nearest neighbours": KNeighborsClassifier(min(_NEIGHBOURS, len(train))),
+    }
+    if len(np.unique(train.labels)) == 1:
+        del kinds["logistic regression"]  # there is nothing to tell apart
+    return [_baseline(name, kind, x, train.labels, x_test, test.labels) for name, kind in kinds.items()]
+
+
+def _baseline(
+    name: str, kind: Any, x: np.ndarray, labels: np.ndarray, x_test: np.ndarray, test_labels: np.ndarray
+) -> Baseline:
+    begun = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # after 100 iterations the solution is good enough for a comparison
+        found = kind.fit(x, labels).predict_proba(x_test)
+    seconds = time.perf_counter() - begun
+    probabilities = np.zeros((len(x_test), 1 + max(labels.max(), test_labels.max())))
+    probabilities[:, kind.classes_] = found
+    # Neighbours and majorities give probabilities of 0, which make a log-loss that tells nothing.
+    loss = scores.accuracy(test_labels, probabilities)["loss"] if name == "logistic regression" else np.nan
+    return Baseline(name, probabilities.argmax(1), float(loss), seconds, len(x))
+
+
+def _subsample(train: Dataset) -> Dataset:
+    wanted = _WORK // (train.inputs[0].size * len(train.class_names))
+    rows = min(max(wanted, _LEAST_ROWS), _MOST_ROWS)
+    if rows >= len(train):
+        return train
+    return train.select(np.sort(np.random.default_rng(0).permutation(len(train))[:rows]))
+
+
+def _scaled(inputs: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """Float32 (n, d): images divided by the largest training value, features standardised."""
+    flat = inputs.reshape(len(inputs), -1).astype(np.float32)
+    if inputs.ndim > 2:
+        return flat / max(float(by.max()), 1e-9)
+    return (flat - by.mean(0)) / np.maximum(by.std(0), np.float32(1e-9))
+
+
+def _columns(labels: np.ndarray, found: list[Baseline], index: ArrayLike | None = None) -> dict[str, np.ndarray]:
+    rows = slice(None) if index is None else np.asarray(index)
+    right = [int((baseline.predicted[rows] == labels).sum()) for baseline in found]
+    intervals = np.array([scores.wilson_interval(k, len(labels)) for k in right])
+    return {
+        "method": np.array([baseline.method for baseline in found], dtype=object),
+        "accuracy": np.array(right) / len(labels),
+        "low": intervals[:, 0],
+        "high": intervals[:, 1],
+        "log_loss": np.array([baseline.log_loss for baseline in found]),
+        "seconds": np.array([baseline.seconds for baseline in found]),
+        "training_rows": np.array([baseline.training_rows for baseline in found]),
+    }
+
+
+def _verdict(columns: dict[str, np.ndarray], n: int) -> str:
+    best = int(columns["accuracy"].argmax())
+    method, rows = columns["method"][best], columns["training_rows"][best]
+    points, low, high = (100 * columns[f"difference{end}"][best] for end in ("", "_low", "_high"))
+    interval = f"95 % interval {low:+.1f} to {high:+.1f}, {n:,} test rows"
+    simple = f"the best simple method, {method} (trained on {rows:,} rows)"
+    if columns["p_value"][best] >= 0.05:
+        return f"Not told apart from {simple}: {points:+.1f} points ({interval}). The network has yet to earn its cost."
+    if points > 0:
+        return f"{points:.1f} points better than {simple} ({interval}): the network earns its cost."
+    return f"{-points:.1f} points worse than {simple} ({interval}): the network does not earn its cost."
