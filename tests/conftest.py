@@ -1,7 +1,9 @@
-"""What all tests share: the real data sets, fetched once into the user's cache."""
+"""What all tests share: the real data sets, fetched once into the user's cache, and runs on them."""
 
 import pytest
 
+import mlplab
+from mlplab import Run
 from mlplab.datasets import Data, load
 
 
@@ -18,3 +20,17 @@ def mnist() -> Data:
 @pytest.fixture(scope="session")
 def digits() -> Data:
     return load("digits")
+
+
+@pytest.fixture(scope="session")
+def fashion_run(fashion_mnist: Data, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The notebook's network on the real Fashion-MNIST, two epochs; not to be written into: copy it first."""
+    folder = tmp_path_factory.mktemp("runs") / "fashion"
+    return mlplab.train("fashion-mnist", hidden=[20], epochs=2, seed=0, out=folder, verbose=0)
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A small network on digits; not to be written into: copy it first."""
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    return mlplab.train("digits", hidden=[16], epochs=3, seed=0, out=folder, verbose=0)

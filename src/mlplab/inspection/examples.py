@@ -171,7 +171,8 @@ def _of_arrays(
             "Predictions must be probabilities, floats of shape (n, classes), as model.predict gives them. "
             f"Got {probabilities.dtype} of shape {probabilities.shape}."
         )
-    if probabilities.ndim == 1 or probabilities.shape[1] == 1:  # one sigmoid unit
+    single = class_names is not None and len(class_names) == 1
+    if probabilities.ndim == 1 or (probabilities.shape[1] == 1 and not single):  # one sigmoid unit
         second = probabilities.reshape(-1)
         probabilities = np.stack([1 - second, second], 1)
     if not np.isfinite(probabilities).all() or probabilities.min() < 0 or probabilities.max() > 1 + 1e-4:

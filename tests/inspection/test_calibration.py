@@ -1,0 +1,138 @@
+"""Calibration held against definitions computed another way, torchmetrics' figures, and known probabilities."""
+
+import itertools
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+import mlplab
+from mlplab.errors import RunError, UsageError
+from mlplab.inspection.calibration import (
+    calibrate,
+    errors,
+    expected_calibration_error,
+    reliability,
+    temperature,
+    tempered,
+)
+from mlplab.inspection.examples import examples_of
+
+TORCHMETRICS = json.loads((Path(__file__).parent / "torchmetrics.json").read_text())
+
+
+def drawn(seed, n, classes, sharpness):
+    """Probabilities, and labels that they tell badly about."""
+    rng = np.random.default_rng(seed)
+    probabilities = rng.dirichlet(np.full(classes, sharpness), n).astype(np.float32)
+    labels = np.where(rng.random(n) < 0.5, probabilities.argmax(1), rng.integers(classes, size=n))
+    return probabilities, labels
+
+
+@pytest.mark.parametrize("case", TORCHMETRICS["cases"], ids=lambda case: f"{case['classes']} classes")
+def test_the_error_is_torchmetrics(case):
+    examples = examples_of(*drawn(case["seed"], case["n"], case["classes"], case["sharpness"]))
+    assert expected_calibration_error(examples, case["bins"])[0] == pytest.approx(case["error"], abs=1e-6)
+
+
+def by_hand(examples, edges):
+    """The definition, bin by bin."""
+    total = 0.0
+    for low, high in itertools.pairwise(edges):
+        last = high == edges[-1]
+        inside = (examples.confidence >= low) & ((examples.confidence < high) | last)
+        if inside.any():
+            total += inside.mean() * abs(examples.correct[inside].mean() - examples.confidence[inside].mean())
+    return total
+
+
+@pytest.mark.parametrize("bins", [1, 10, 15])
+def test_the_error_is_its_definition(examples, bins):
+    equal_mass = np.quantile(examples.confidence, np.linspace(0, 1, bins + 1))
+    for equal, edges in (("width", np.linspace(0, 1, bins + 1)), ("mass", equal_mass)):
+        value, low, high = expected_calibration_error(examples, bins, equal)
+        assert value == pytest.approx(by_hand(examples, edges), abs=1e-6)
+        assert 0 <= low <= value <= high <= 1
+
+
+def test_bins_of_equal_mass_have_as_many_rows(examples):
+    counts = reliability(examples, 10, "mass")["n"]
+    assert counts.sum() == len(examples)
+    assert (np.abs(counts - len(examples) / 10) <= 0.02 * len(examples) + 2).all()
+
+
+def test_the_diagram_shows_what_is_in_each_bin(examples):
+    table = reliability(examples)
+    assert table["n"].sum() == len(examples)
+    row = max(table, key=lambda row: row["n"])
+    inside = (examples.confidence >= row["bin_low"]) & (examples.confidence <= row["bin_high"])
+    assert row["n"] == inside.sum()
+    assert row["accuracy"] == pytest.approx(examples.correct[inside].mean())
+    assert row["confidence"] == pytest.approx(examples.confidence[inside].mean(), rel=1e-5)
+    assert row["accuracy_low"] < row["accuracy"] <= row["accuracy_high"]
+
+
+def test_probabilities_that_are_right_have_little_error():
+    rng = np.random.default_rng(3)
+    probabilities = rng.dirichlet(np.ones(4), 20_000)
+    labels = (rng.random((20_000, 1)) > probabilities.cumsum(1)).sum(1).clip(max=3)
+    value, low, _ = expected_calibration_error(examples_of(probabilities, labels))
+    assert value < 0.015
+    assert low < 0.015
+    assert temperature(probabilities, labels)["temperature"] == pytest.approx(1, abs=0.03)
+
+
+def test_the_temperature_is_found_again():
+    """Logits that are 2.5 times too large want a temperature of 2.5."""
+    rng = np.random.default_rng(4)
+    logits = rng.normal(0, 2, (20_000, 5))
+    true = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    labels = (rng.random((20_000, 1)) > true.cumsum(1)).sum(1).clip(max=4)
+    sure = np.exp(2.5 * logits) / np.exp(2.5 * logits).sum(1, keepdims=True)
+    found = temperature(sure, labels)
+    assert found["temperature"] == pytest.approx(2.5, rel=0.04)
+    assert found["after"] < found["before"]
+    np.testing.assert_allclose(tempered(sure, 2.5), true, atol=1e-6)
+
+
+def test_it_is_fitted_to_the_validation_split_and_kept(fashion_run, tmp_path):
+    run = mlplab.Run(shutil.copytree(fashion_run.path, tmp_path / "run"))
+    found = calibrate(run)
+    held_out = run.predictions("validation")
+    rows = np.arange(len(held_out.label))
+    logits = np.log(held_out.probabilities.astype(np.float64))
+
+    def loss(t):
+        scaled = logits / t
+        return float((np.log(np.exp(scaled).sum(1)) - scaled[rows, held_out.label]).mean())
+
+    expected = minimize(lambda t: loss(t[0]), [1.0], method="Nelder-Mead", options={"xatol": 1e-6})
+    assert found["temperature"] == pytest.approx(expected.x[0], rel=1e-3)
+    assert found["after"] == pytest.approx(expected.fun, abs=1e-8)
+    assert json.loads((run.path / "calibration.json").read_text()) == found
+    (run.path / "predictions-test.npz").unlink()  # the test set has no part in it
+    assert calibrate(run) == found
+
+
+def test_errors_with_and_without_temperature(fashion_run, tmp_path):
+    run = mlplab.Run(shutil.copytree(fashion_run.path, tmp_path / "run"))
+    examples = examples_of(run, inputs=False)
+    rows = errors(examples, run).rows()
+    assert [row["probabilities"].split()[0] for row in rows] == ["as", "at"]
+    assert rows[0]["ece_width"] == expected_calibration_error(examples)[0]
+    assert rows[0]["log_loss"] == pytest.approx(run.result["test"]["loss"])
+
+
+def test_what_is_wrong_is_told(unbalanced_run, tmp_path):
+    arrays = np.eye(8, dtype=np.float32)[:, None], np.arange(8) % 2
+    run = mlplab.train((arrays, arrays), hidden=[2], epochs=1, validation=0, out=tmp_path / "run", verbose=0)
+    with pytest.raises(RunError, match="has no validation split"):
+        mlplab.calibrate(run)
+    assert len(errors(examples_of(run, inputs=False), run)) == 1
+    with pytest.raises(UsageError, match="Unknown kind of bins 'size'"):
+        mlplab.show_calibration(unbalanced_run, equal="size")
+    with pytest.raises(UsageError, match="bins must be a number of at least 1"):
+        mlplab.show_calibration(unbalanced_run, bins=0)

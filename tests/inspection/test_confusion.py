@@ -1,0 +1,53 @@
+"""The confusion matrix and the most confused classes, held against scikit-learn."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import confusion_matrix
+
+import mlplab
+from mlplab.errors import UsageError
+from mlplab.inspection.confusion import confused, confusion
+from mlplab.inspection.examples import examples_of
+
+
+@pytest.mark.parametrize("normalize", [None, "true", "pred"])
+def test_it_is_scikit_learns(examples, normalize):
+    table = confusion(examples, normalize)
+    classes = len(examples.class_names)
+    counts = confusion_matrix(examples.labels, examples.predicted, labels=range(classes))
+    shares = confusion_matrix(examples.labels, examples.predicted, labels=range(classes), normalize=normalize or "all")
+    assert (table["count"].reshape(classes, classes) == counts).all()
+    np.testing.assert_allclose(np.nan_to_num(table["share"]).reshape(classes, classes), shares)
+    assert table["true"].reshape(classes, classes)[:, 0].tolist() == list(examples.class_names)
+
+
+def test_the_most_confused_come_first(examples):
+    table = confused(examples)
+    rows = table.rows()
+    assert [row["count"] for row in rows] == sorted(table["count"], reverse=True)
+    assert table["count"].sum() == (~examples.correct).sum()
+    for row in rows[:5]:
+        true, predicted = (examples.class_names.index(row[name]) for name in ("true", "predicted"))
+        assert row["count"] == ((examples.labels == true) & (examples.predicted == predicted)).sum()
+        assert row["share"] == pytest.approx(row["count"] / (examples.labels == true).sum())
+        assert row["share_low"] < row["share"] < row["share_high"]
+    assert (confused(examples, min_count=3)["count"] >= 3).all()
+
+
+def test_nothing_confused():
+    table = confused(examples_of(np.eye(3), [0, 1, 2]))
+    assert len(table) == 0
+    assert repr(table).startswith("Most confused classes")
+
+
+def test_an_unknown_normalization_is_refused(digits_run):
+    with pytest.raises(UsageError, match=r"Unknown normalization 'rows'.*Known: pred, true"):
+        mlplab.show_confusion(digits_run, normalize="rows")
+
+
+@pytest.mark.parametrize("classes", [1, 2, 40, 1000])
+def test_figures_of_any_number_of_classes(classes, tmp_path):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(classes, size=200)
+    table = confusion(examples_of(rng.dirichlet(np.ones(classes), 200), labels))
+    assert table.save(tmp_path / "matrix.png").stat().st_size > 1000
