@@ -22,7 +22,7 @@ def complete_run(incomplete: str) -> list[str]:
     for candidate in folder.glob("*") if folder.is_dir() else ():
         if candidate.is_dir() and not candidate.name.startswith(".") and str(candidate).startswith(incomplete):
             found.append(str(candidate) if (candidate / "config.json").exists() else f"{candidate}/")
-    return found or ([f"runs/{path.name}" for path in Path("runs").glob("*/")] if not incomplete else [])
+    return found
 
 
 RunPath = Annotated[
@@ -40,21 +40,33 @@ def say(console: Console, text: object, **style: Any) -> None:
 
 
 def print_table(console: Console, columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> None:
-    """Rows as a table for a person; numbers to the right."""
+    """Rows as a table for a person; numbers to the right, each with its interval in one cell."""
     columns, rows = list(columns), list(rows)
     table = RichTable(box=None, padding=(0, 1))
-    for name in columns:
+    cells = {name: _INTERVALS.get(name, (f"{name}_low", f"{name}_high")) for name in columns}
+    ends = {end for interval in cells.values() if set(interval) <= set(columns) for end in interval}
+    shown = [name for name in columns if name not in ends]
+    for name in shown:
         numeric = all(isinstance(row[name], int | float | None) for row in rows)
         table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(escape(_cell(row[name])) for name in columns))
+        table.add_row(*(escape(_cell(name, row, cells[name])) for name in shown))
     console.print(table)
 
 
-def _cell(value: Any) -> str:
+_INTERVALS = {"value": ("low", "high")}
+"""Columns whose interval has names of its own; in general that of `x` is `x_low` and `x_high`."""
+
+
+def _cell(name: str, row: dict[str, Any], interval: tuple[str, str]) -> str:
+    value = row[name]
     if value is None:
         return "–"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    if name == "p_value" and value < 1e-4:
+        return "< 0.0001"
+    text = f"{value:.4f}" if isinstance(value, float) else str(value)
+    low, high = (row.get(end) for end in interval)
+    return text if low is None or high is None else f"{text} ({low:.3f}–{high:.3f})"
 
 
 def print_json(**content: Any) -> None:

@@ -14,6 +14,8 @@ from mlplab.runs import Run
 from mlplab.runs.origin import data_of
 
 _PAIRS = 10
+_NOT_PRINTED = ("seconds", "training_rows")
+"""Of simple methods; the title tells their rows, and `--json` all of it."""
 
 
 def show(
@@ -43,7 +45,8 @@ def show(
     console = Console(stderr=True, quiet=quiet)
     for name, table in tables.items():
         say(console, table.title, style="bold")
-        print_table(console, table.columns, table.rows()[: _PAIRS if name == "most_confused" else None])
+        columns = [column for column in table.columns if column not in _NOT_PRINTED]
+        print_table(console, columns, table.rows()[: _PAIRS if name == "most_confused" else None])
         say(console, "")
     if json_:
         print_json(run=str(run.path), split=split, **{name: table.rows() for name, table in tables.items()})

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from mlplab.cli.data import complete_dataset
+from mlplab.cli.options import say
 from mlplab.datasets import find_entry
+from mlplab.datasets.corrections import read_rows
 from mlplab.datasets.loading import is_path
 from mlplab.errors import UsageError
 from mlplab.runs import Settings
@@ -57,7 +60,14 @@ def train(
     labelled: Annotated[int | None, typer.Option(metavar="N", help="Train on N rows, as many of each class.")] = None,
     standardize: Annotated[bool, typer.Option("--standardize", help="Inputs to mean 0, standard deviation 1.")] = False,
     seed: Annotated[int | None, typer.Option(help="Of weights, split, shuffling and dropout; 0 by default.")] = None,
+    corrected_labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Training labels to use instead of the data set's; see: mlplab labels"),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The run directory; runs/NAME-DATE-TIME by default.")] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write the report too: what the network gets wrong, as one page.")
+    ] = False,
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run, to the very same weights.")
     ] = None,
@@ -86,6 +96,7 @@ def train(
         "labelled": labelled,
         "standardize": standardize or None,
         "seed": seed,
+        "corrected_labels": corrected_labels,
         "out": out,
     }
     given = {name: value for name, value in given.items() if value is not None}
@@ -118,15 +129,24 @@ def train(
         watch.close()
     if not quiet:
         _print_result(console, run)
+    if report:
+        from mlplab.inspection.report import report as write_report
+
+        page = write_report(run)
+        say(console, f"Report: {os.path.relpath(page)} (a page for your browser)")
+    if not quiet:
+        say(console, _next(run, report))
     if json_:
         typer.echo(json.dumps(run.result))
 
 
 def _check_early(dataset: str, given: dict[str, Any]) -> None:
-    """Refuse a misspelt name or number before Keras is imported, which takes a second."""
+    """Refuse a misspelt name or number, or a file that is none, before Keras is imported, which takes a second."""
     if not is_path(dataset):
         find_entry(dataset)
-    Settings.filled(**{name: value for name, value in given.items() if name != "out"})
+    if "corrected_labels" in given:
+        read_rows(given["corrected_labels"])
+    Settings.filled(**{name: value for name, value in given.items() if name not in ("corrected_labels", "out")})
 
 
 def _units(hidden: str) -> list[int]:
@@ -169,14 +189,17 @@ def _print_result(console: Console, run: "Run") -> None:
         highlight=False,
         soft_wrap=True,
     )
-    console.print(f"Run: {run.path}", soft_wrap=True, highlight=False, markup=False)
-    if run.config.settings.hidden == Settings.filled().hidden:
-        console.print("Next: mlplab runs", highlight=False)
-    else:
-        name = run.config.data["source"]
-        console.print(
-            f"Next, two hidden layers with dropout and a schedule: mlplab train {name}", soft_wrap=True, markup=False
-        )
+    say(console, f"Run: {os.path.relpath(run.path)}")
+
+
+def _next(run: "Run", reported: bool) -> str:
+    """One command to go on with."""
+    if not reported:
+        return f"Next, what it gets wrong, as a page: mlplab report {os.path.relpath(run.path)}"
+    if run.config.settings.hidden != Settings.filled().hidden:
+        data = run.config.data["source"]
+        return f"Next, two hidden layers with dropout and a schedule: mlplab train {data} --report"
+    return f"Next, labels that are probably wrong: mlplab labels {os.path.relpath(run.path)}"
 
 
 def _classes(run: "Run") -> Table:

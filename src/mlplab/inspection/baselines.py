@@ -58,7 +58,7 @@ def baselines(source: Run | Any, data: Any = None) -> Table:
         data: for runs that were begun with arrays: the same arrays.
 
     Returns:
-        Table of method, accuracy, low, high (95 %), log_loss, seconds, training_rows; with a run also difference (of
+        Table of method, accuracy, accuracy_low, accuracy_high (95 %), log_loss, seconds, training_rows; with a run also difference (of
         accuracies, network − method), difference_low, difference_high, and p_value (McNemar). The title is the verdict.
     """
     if not isinstance(source, Run):
@@ -175,8 +175,8 @@ def _columns(labels: np.ndarray, found: list[Baseline], index: ArrayLike | None 
     return {
         "method": np.array([baseline.method for baseline in found], dtype=object),
         "accuracy": np.array(right) / len(labels),
-        "low": intervals[:, 0],
-        "high": intervals[:, 1],
+        "accuracy_low": intervals[:, 0],
+        "accuracy_high": intervals[:, 1],
         "log_loss": np.array([baseline.log_loss for baseline in found]),
         "seconds": np.array([baseline.seconds for baseline in found]),
         "training_rows": np.array([baseline.training_rows for baseline in found]),

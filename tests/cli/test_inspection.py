@@ -1,0 +1,150 @@
+"""`mlplab scores`, `failures` and `figure`: what a person sees, what a program reads, and what is refused."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from mlplab.cli import app
+from mlplab.cli.figure import FIGURES, complete_figure
+from mlplab.cli.options import complete_run
+from mlplab.errors import RunError, UsageError
+
+
+@pytest.fixture
+def path(digits_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.chdir(tmp_path)
+    return shutil.copytree(digits_run.path, tmp_path / "runs" / "digits")
+
+
+def run(*arguments):
+    """Errors come through: it is `cli.main` that prints them."""
+    return CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+
+
+def test_scores_for_a_person(path, digits_run):
+    shown = run("scores", path)
+    assert shown.stdout == ""
+    test = digits_run.result["test"]
+    low, high = test["interval"]
+    assert f"{test['accuracy']:.4f} ({low:.3f}–{high:.3f})" in shown.stderr
+    for part in ("Precision, recall and F1", "Most confused classes", "calibration error", "nearest neighbours"):
+        assert part in shown.stderr
+
+
+def test_scores_for_a_program(path, digits_run):
+    shown = run("scores", path, "--json", "--quiet")
+    assert shown.stderr == ""
+    printed = json.loads(shown.stdout)
+    assert printed["schema"] == 1
+    assert printed["scores"][0]["value"] == digits_run.result["test"]["accuracy"]
+    assert {len(printed[name]) for name in ("classes",)} == {10}
+    assert len(printed["calibration"]) == 2
+    assert {row["method"] for row in printed["baselines"]} >= {"majority class", "logistic regression"}
+    validation = json.loads(run("scores", path, "--split", "validation", "--json", "--quiet").stdout)
+    assert "baselines" not in validation
+    assert validation["scores"][0]["value"] == digits_run.result["validation"]["accuracy"]
+
+
+def test_failures_as_table_picture_and_csv(path, digits_run):
+    test = digits_run.predictions("test")
+    wrong = np.flatnonzero(test.probabilities.argmax(1) != test.label)
+    printed = json.loads(run("failures", path, "--json", "--max", 7, "--out", "worst.png").stdout)
+    worst = wrong[np.argsort(test.probabilities[wrong, test.label[wrong]], kind="stable")[:7]]
+    assert [row["index"] for row in printed["failures"]] == worst.tolist()
+    with Image.open("worst.png") as image:
+        assert image.width > 7 * 100
+    run("failures", path, "--out", "all.csv", "--order", "index", "--max", 3)
+    with open("all.csv", newline="") as file:
+        assert [int(row["index"]) for row in csv.DictReader(file)] == wrong.tolist()
+
+
+def test_failures_of_one_kind(path, digits_run):
+    test = digits_run.predictions("test")
+    cell = np.flatnonzero((test.label == 8) & (test.probabilities.argmax(1) == 1))
+    printed = json.loads(run("failures", path, "--true", "8", "--predicted", "1", "--json").stdout)
+    assert sorted(row["index"] for row in printed["failures"]) == cell.tolist()
+    nothing = run("failures", path, "--most-confidence", "0.01", "--out", "none.png")
+    assert "There is nothing to draw: no failures." in nothing.stderr
+
+
+def test_next_step_is_told(path):
+    assert f"mlplab report {path}" in run("failures", path).stderr
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_a_picture_and_a_table(path, name):
+    row = ["--index", 3] if name in ("saliency", "neighbours") else []
+    shown = run("figure", path, name, *row, "--json")
+    printed = json.loads(shown.stdout)
+    with Image.open(printed["file"]) as image:
+        assert np.asarray(image.convert("L")).std() > 5
+    assert printed["rows"]
+    assert printed["title"] in shown.stderr.replace("\n", " ")
+    run("figure", path, name, *row, "--out", "table.csv")
+    with open("table.csv", newline="") as file:
+        assert len(list(csv.DictReader(file))) == len(printed["rows"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["figure", "runs/digits", "confusoin"], "Did you mean 'confusion'"),
+        (["figure", "runs/digits", "saliency"], "saliency is of one row: give its --index"),
+        (["figure", "runs/digits", "units", "--index", "3"], "leave out --index"),
+        (["figure", "runs/digits", "units", "--split", "train"], "leave out --split"),
+        (["figure", "runs/digits", "confusion", "--out", "no/such/folder.png"], "cannot be written"),
+        (["failures", "runs/digits", "--true", "eleven"], "Unknown class 'eleven'"),
+        (["failures", "runs/digits", "--order", "worst"], "Unknown order 'worst'"),
+        (["failures", "runs/digits", "--max", "0"], "At least one must be shown"),
+        (["scores", "runs/digits", "--split", "tets"], "Did you mean 'test'"),
+    ],
+)
+def test_wrong_usage(path, arguments, message):
+    with pytest.raises(UsageError, match=message):
+        run(*arguments)
+
+
+@pytest.mark.parametrize("verb", ["scores", "failures", "report", "labels"])
+def test_what_is_no_run(path, verb):
+    with pytest.raises(RunError, match="There is no run at runs/other"):
+        run(verb, "runs/other")
+    (path / "config.json").write_text("{}")
+    with pytest.raises(RunError, match="run format"):
+        run(verb, path)
+
+
+def test_a_run_without_test_predictions(path):
+    (path / "predictions-test.npz").unlink()
+    for verb in ("scores", "failures"):
+        with pytest.raises(RunError, match="keeps no predictions for 'test'"):
+            run(verb, path)
+
+
+def test_as_a_process_with_exit_codes(path):
+    def mlplab(*arguments):
+        command = [sys.executable, "-m", "mlplab", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "120"})
+
+    done = mlplab("failures", path, "--true", "eigth")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+    assert mlplab("failures", "runs/nothing").returncode == 1
+    done = mlplab("failures", path, "--max", 3)
+    assert done.returncode == 0
+    assert "highest loss first" in done.stderr
+
+
+def test_completion_of_runs_and_figures(path):
+    assert complete_run("runs/d") == ["runs/digits"]
+    assert complete_run("") == complete_run("ru") == ["runs/"]
+    assert complete_run("runs/") == ["runs/digits"]
+    assert [name for name, _ in complete_figure("co")] == ["confusion"]
