@@ -57,6 +57,17 @@ def test_the_command_is_recorded(trained):
     assert recorded[:3] == ["mlplab", "train", "digits"]
 
 
+def test_corrected_labels_are_told(tmp_path):
+    (tmp_path / "labels.csv").write_text("index,label\n0,1\n1,2\n2,0\n")
+    asked = ["--hidden", 4, "--epochs", 1, "--corrected-labels", "labels.csv", "--out", "run"]
+    done = mlplab("train", "digits", *asked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert f"Training labels corrected: {config['corrected_labels']}." in done.stderr
+    assert config["corrected_labels"] == 3
+    assert (tmp_path / "run" / "corrected-labels.csv").read_text().split() == ["index,label", "0,1", "1,2", "2,0"]
+
+
 def test_quiet_says_nothing(tmp_path):
     done = mlplab("train", "digits", "--hidden", 4, "--epochs", 1, "--quiet", "--out", tmp_path / "run")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -84,6 +95,8 @@ def test_runs_lists_it(trained):
         (["train", "digits", "--optimizer", "adm"], 2, "Unknown optimizer"),
         (["train", "--resume", "RUN", "--epochs", "3"], 2, "leave out --epochs"),
         (["train", "digits", "--no-such-flag"], 2, "No such option"),
+        (["train", "--resume", "RUN", "--corrected-labels", "a.csv"], 2, "leave out --corrected-labels"),
+        (["train", "digits", "--corrected-labels", "a.csv"], 1, "a.csv cannot be read: No such file"),
         (["train", "--resume", "nowhere"], 1, "There is no run at nowhere"),
         (["train", "digits", "--out", "RUN"], 1, "exists already"),
         (["train", "nowhere.npz"], 1, "nowhere.npz"),

@@ -48,6 +48,25 @@ def test_an_array_source_is_what_fit_makes_of_arrays(few, other):
     assert mixed.history == expected.history
 
 
+@pytest.mark.parametrize("shuffle", [True, False, "batch"])
+def test_a_subset_is_what_a_source_of_these_rows_alone_is(few, shuffle):
+    rows = np.random.default_rng(0).permutation(len(few[0]))[:75]
+    alone, expected = trained(source(few[0][rows], few[1][rows], shuffle=shuffle, seed=4), epochs=2)
+    all_rows = source(*few)
+    ours, history = trained(source(*all_rows.arrays[:2], shuffle=shuffle, seed=4, subset=rows), epochs=2)
+    assert_equal_models(alone, ours)
+    assert history.history == expected.history
+    predicted = mlplab.predict(ours, source(few[0], None, subset=rows[:5]))
+    np.testing.assert_array_equal(predicted, mlplab.predict(ours, few[0][rows[:5]]))
+
+
+def test_subsets_share_the_arrays_that_are_on_the_device(few):
+    all_rows = source(*few)
+    part = source(*all_rows.arrays[:2], subset=np.arange(40))
+    assert part.arrays[0].unsafe_buffer_pointer() == all_rows.arrays[0].unsafe_buffer_pointer()
+    assert (part.rows, part.steps) == (40, 2)
+
+
 @dataclass(frozen=True)
 class _Keys:
     """A batch whose x is a number made of the step's key."""

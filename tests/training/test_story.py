@@ -15,6 +15,7 @@ from mlplab import keras
 from mlplab.datasets import Data
 from mlplab.errors import DataError, Interrupted, ModelError, RunError, TrainingError, UsageError
 from mlplab.runs.checkpoint import Checkpoint
+from mlplab.runs.origin import data_of
 
 layers = keras.layers
 SMALL = {"hidden": [16, 16], "dropout": 0.2, "epochs": 6, "early_stopping": 2, "schedule": "cosine", "verbose": 0}
@@ -292,3 +293,70 @@ def test_global_random_state_is_left_alone(digits, tmp_path):
     before = np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002 - the global state is the point
     mlplab.train(digits, hidden=[4], dropout=0.1, epochs=1, verbose=0, out=tmp_path / "run")
     assert (np.random.get_state()[1].tolist(), random.getstate()) == before  # noqa: NPY002
+
+
+@pytest.fixture
+def corrections(digits, tmp_path):
+    """A file that gives the first forty training rows the next class, and one row the label that it has."""
+    path = tmp_path / "corrections.csv"
+    wrong = (digits.train.labels[:40] + 1) % 10
+    lines = [f"{index},{digits.class_names[label]},x" for index, label in enumerate(wrong)]
+    path.write_text("\n".join(["index,label,note", *lines, f"50,{digits.train.labels[50]},x"]))
+    return path
+
+
+def test_corrected_labels_are_trained_on_and_kept(corrections, digits, tmp_path):
+    run = mlplab.train(digits, **SMALL, corrected_labels=corrections, out=tmp_path / "run")
+    wanted = digits.train.labels.copy()
+    wanted[:40] = (wanted[:40] + 1) % 10
+    assert run.config.corrected_labels == 40
+    corrections.unlink()
+    np.testing.assert_array_equal(data_of(run).train.labels, wanted)
+    np.testing.assert_array_equal(data_of(run).test.labels, digits.test.labels)
+    again = data_of(run)
+    assert data_of(run, again) is again  # what it gave it takes
+    with pytest.raises(DataError, match="other content"):
+        data_of(mlplab.train(digits, hidden=[4], epochs=1, verbose=0, out=tmp_path / "plain"), again)
+    held_out = run.predictions("validation")
+    np.testing.assert_array_equal(held_out.label, wanted[held_out.index])
+    by_hand = Data("digits", type(digits.train)(digits.train.inputs, wanted, *_told(digits)), digits.test)
+    assert bytes_of(mlplab.train(by_hand, **SMALL, out=tmp_path / "by hand")) == bytes_of(run)
+    assert run.config.data == mlplab.Run(tmp_path / "plain").config.data
+
+
+def _told(data):
+    return data.class_names, data.train.provenance
+
+
+def test_a_run_with_corrected_labels_goes_on_with_them(corrections, digits, tmp_path):
+    whole = mlplab.train(digits, **SMALL, corrected_labels=corrections, out=tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        mlplab.train(digits, **SMALL, corrected_labels=corrections, out=tmp_path / "cut", callbacks=[EndAfter(2)])
+    corrections.unlink()
+    kept = tmp_path / "cut" / "corrected-labels.csv"
+    lines = kept.read_text()
+    kept.write_text("".join(lines.splitlines(keepends=True)[:-1]))
+    with pytest.raises(RunError, match="it corrects 39 labels, and the run began with 40"):
+        mlplab.resume(tmp_path / "cut", verbose=0)
+    kept.write_text("index,label\n7,x\n")
+    with pytest.raises(RunError, match=r"corrected labels, and they are damaged: .*Unknown class 'x'"):
+        mlplab.resume(tmp_path / "cut", verbose=0)
+    kept.write_text(lines)
+    assert bytes_of(mlplab.resume(tmp_path / "cut", verbose=0)) == bytes_of(whole)
+
+
+def test_a_file_that_corrects_nothing_changes_nothing(finished, digits, tmp_path):
+    path = tmp_path / "same.csv"
+    path.write_text("index,label\n" + "".join(f"{i},{label}\n" for i, label in enumerate(digits.train.labels)))
+    run = mlplab.train(digits, **SMALL, corrected_labels=path, out=tmp_path / "run")
+    assert bytes_of(run) == bytes_of(finished)
+    assert run.config.corrected_labels == 0
+    assert not (run.path / "corrected-labels.csv").exists()
+
+
+def test_corrections_that_do_not_fit_are_refused_before_anything_is_written(digits, tmp_path):
+    path = tmp_path / "wrong.csv"
+    path.write_text("index,label\n1442,3\n")
+    with pytest.raises(DataError, match=r"line 2: the training set has the rows 0 to 1441; got the index 1442"):
+        mlplab.train(digits, **SMALL, corrected_labels=path, out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == [path]

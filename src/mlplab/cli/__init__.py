@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from mlplab import __version__
-from mlplab.cli import compare, data, failures, figure, labels, runs, scores, train
+from mlplab.cli import compare, data, failures, figure, labels, report, runs, scores, train
 from mlplab.errors import MlplabError, UsageError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("train")(train.train)
 app.command("runs")(runs.runs)
+app.command("report")(report.report)
 app.command("scores")(scores.show)
 app.command("failures")(failures.show)
 app.command("figure")(figure.show)

@@ -1,6 +1,8 @@
 """`mlplab compare`: which of several runs is better, how sure that is, and where they differ."""
 
-import json
+import itertools
+import logging
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
+from mlplab.cli.options import Json, Quiet, complete_run, print_json, say
 from mlplab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,17 +21,28 @@ if TYPE_CHECKING:
 _ACROSS = 4
 """Up to so many runs stand side by side, one a column; more, one below the other."""
 
-_GALLERY = 10
-"""Rows of a gallery that are printed."""
+_MOST_SETTINGS, _MOST_SCORES, _MOST_CLASSES, _GALLERY = 7, 2, 30, 10
+"""So much is printed of many runs, of many classes, of a gallery."""
+
+_DIFFERENCE = "a − b, points"
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN …", help="Two or more finished runs on one data set.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN RUN …",
+            help="Two or more finished runs on one data set.",
+            autocompletion=complete_run,
+            show_default=False,
+        ),
+    ],
     right: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Show what this run gets right, with --wrong.", show_default=False)
+        str | None,
+        typer.Option(metavar="NAME", help="Show what this run gets right, with --wrong.", show_default=False),
     ] = None,
     wrong: Annotated[
-        str | None, typer.Option(metavar="NAME", help="… and what this one gets wrong.", show_default=False)
+        str | None, typer.Option(metavar="NAME", help="… what this one gets wrong.", show_default=False)
     ] = None,
     out: Annotated[
         Path | None,
@@ -39,10 +53,8 @@ def compare(
             show_default=False,
         ),
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Print nothing but errors (and what --json asks for).")
-    ] = False,
+    json_: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare runs: what differs in their settings, scores side by side, and whether one is really better.
 
@@ -53,17 +65,17 @@ def compare(
 
     if (right is None) != (wrong is None):
         raise UsageError("--right NAME and --wrong NAME go together: what one gets right and the other wrong.")
+    logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
     comparison = compared(*runs)
     gallery = None
     if right is not None and wrong is not None:
         gallery = comparison.gallery(_name(comparison, right), _name(comparison, wrong))
     written = None if out is None else _write(comparison, gallery, out)
-    if not quiet:
-        _print(Console(stderr=True), comparison, gallery, written, runs)
+    _print(Console(stderr=True, quiet=quiet), comparison, gallery, written, runs)
     if json_:
-        shown = {} if gallery is None else {"gallery": gallery.rows()}
-        result = {**comparison.to_json(), **shown, "out": None if written is None else str(written)}
-        typer.echo(json.dumps(result, ensure_ascii=False))
+        told = comparison.to_json() | ({} if gallery is None else {"gallery": gallery.rows()})
+        del told["schema"]  # print_json has its own
+        print_json(**told | {"out": None if written is None else str(written)})
 
 
 def _name(comparison: "Comparison", given: str) -> str:
@@ -79,67 +91,72 @@ def _write(comparison: "Comparison", gallery: "Table | None", out: Path) -> Path
 def _print(
     console: Console, comparison: "Comparison", gallery: "Table | None", written: Path | None, runs: list[Path]
 ) -> None:
-    for title, table in (("What differs", comparison.settings), ("Scores, 95 % intervals", _scores(comparison))):
-        console.print(_side_by_side(title, table), "")
+    console.print(_side_by_side("What differs", comparison.settings.rows(), _MOST_SETTINGS), "")
+    console.print(_side_by_side("Scores, 95 % intervals", _scores(comparison), _MOST_SCORES), "")
     console.print(_pairs(comparison), "")
     console.print(_classes(comparison), "")
     if gallery is not None:
-        console.print(_grid(gallery.title, _first(gallery, _GALLERY)), "")
+        console.print(_gallery(gallery), "")
     for verdict in comparison.verdicts:
-        console.print(verdict, style="bold", highlight=False, markup=False)
+        say(console, verdict, style="bold")
     if written is not None:
-        console.print(f"Written: {written}", soft_wrap=True, highlight=False, markup=False)
+        say(console, f"Written: {written}")
     else:
-        command = f"mlplab compare {' '.join(map(str, runs))} --out comparison.html"
-        console.print(f"As a page, with images: {command}", soft_wrap=True, highlight=False, markup=False)
+        say(console, f"As a page, with images: mlplab compare {shlex.join(map(str, runs))} --out comparison.html")
 
 
 def _scores(comparison: "Comparison") -> list[dict[str, Any]]:
     """The rows of scores, each value with its interval as one text."""
-    names = [name for name in comparison.scores.columns if not name.endswith(("_low", "_high"))]
+    names = [name for name in comparison.scores.columns if name != "run" and not name.endswith(("_low", "_high"))]
     return [
         {"run": row["run"]}
         | {
             name.replace("_", " "): f"{row[name]:.4f} ({row[f'{name}_low']:.4f}–{row[f'{name}_high']:.4f})"
-            for name in names[1:]
+            for name in sorted(names, key=lambda name: name not in ("accuracy", "log_loss"))
         }
         for row in comparison.scores
     ]
 
 
-def _side_by_side(title: str, rows: Any) -> Grid:
-    """A run a column, where they are few; a run a row else."""
-    rows = list(rows)
+def _side_by_side(title: str, rows: list[dict[str, Any]], most: int) -> Grid:
+    """A run a column, where they are few; else a run a row, with the first `most` things only, which have room."""
     if len(rows) > _ACROSS:
-        return _grid(title, rows)
-    turned = [
-        {"": name, **{row["run"]: row[name] for row in rows}} for name in (rows[0] if rows else {}) if name != "run"
-    ]
+        cut = [dict(list(row.items())[: most + 1]) for row in rows]
+        return _grid(title if len(rows[0]) <= most + 1 else f"{title} (more in --json and --out)", cut)
+    names = [name for name in rows[0] if name != "run"]
+    turned = [{"": name, **{row["run"]: row[name] for row in rows}} for name in names]
     return _grid(title, turned or [{"": "nothing", **{row["run"]: "" for row in rows}}])
 
 
 def _pairs(comparison: "Comparison") -> Grid:
     rows = [
-        {"a": row["a"], "b": row["b"]}
-        | {"both right": row["both_right"], "only a": row["only_a"], "only b": row["only_b"]}
-        | {"both wrong": row["both_wrong"], "a − b, points": _points(row), "p": f"{row['p_corrected']:.2g}"}
+        {"a": row["a"], "b": row["b"], "both": row["both_right"], "only a": row["only_a"], "only b": row["only_b"]}
+        | {"neither": row["both_wrong"], _DIFFERENCE: _points(row), "p": _p(row)}
         for row in comparison.pairs
     ]
-    return _grid("Accuracy of a minus that of b", rows)
+    return _grid("Rows that both, one or neither gets right; accuracy of a minus that of b", rows)
 
 
 def _classes(comparison: "Comparison") -> Grid | str:
     """The classes in which two differ significantly."""
+    from mlplab.inspection.pairs import LEVEL
+
     rows = [
-        {"class": row["class"], "a": row["a"], "b": row["b"]}
-        | {"rows": row["n"], "a − b, points": _points(row), "p": f"{row['p_corrected']:.2g}"}
+        {"class": row["class"], "a": row["a"], "b": row["b"], "rows": row["n"], _DIFFERENCE: _points(row), "p": _p(row)}
         for row in comparison.classes
-        if row["p_corrected"] < 0.05
+        if row["p_corrected"] < LEVEL
     ]
-    many = f"corrected for {len(comparison.classes)} comparisons"
-    return _grid(f"Classes that differ significantly ({many})", rows) if rows else (
-        f"In no class alone is the difference significant ({many})."
-    )
+    many = f"p corrected for {len(comparison.classes)} comparisons"
+    if not rows:
+        return f"In no class alone is the difference significant ({many})."
+    more = f"; {_MOST_CLASSES} of {len(rows)} shown" if len(rows) > _MOST_CLASSES else ""
+    return _grid(f"Classes that differ significantly ({many}{more})", rows[:_MOST_CLASSES])
+
+
+def _gallery(gallery: "Table") -> Grid:
+    names = ("index", "true", "predicted_a", "confidence_a", "predicted_b", "confidence_b")
+    shown = itertools.islice(gallery, _GALLERY)
+    return _grid(gallery.title, [{name.replace("_", " "): row[name] for name in names} for row in shown])
 
 
 def _points(row: dict[str, Any]) -> str:
@@ -148,14 +165,15 @@ def _points(row: dict[str, Any]) -> str:
     return f"{100 * row['difference']:+.2f} ({100 * row['low']:+.2f} to {100 * row['high']:+.2f})"
 
 
-def _first(table: "Table", rows: int) -> list[dict[str, Any]]:
-    return [row for row, _ in zip(table, range(rows), strict=False)]
+def _p(row: dict[str, Any]) -> str:
+    return "<0.0001" if row["p_corrected"] < 0.0001 else f"{row['p_corrected']:.2g}"
 
 
 def _grid(title: str, rows: list[dict[str, Any]]) -> Grid:
     grid = Grid(title=escape(title), title_justify="left", box=None, padding=(0, 1))
     for name in rows[0] if rows else ():
-        grid.add_column(escape(str(name)), overflow="fold")
+        narrowest = min(16, max(len(_cell(row[name])) for row in rows)) if name in ("a", "b", "run") else None
+        grid.add_column(escape(str(name)), overflow="fold", no_wrap=name in (_DIFFERENCE, "p"), min_width=narrowest)
     for row in rows:
         grid.add_row(*[escape(_cell(value)) for value in row.values()])
     return grid

@@ -99,9 +99,12 @@ class ArraySource:
         shuffle: True for a new order each epoch; False for the data's own; "batch" shuffles within each batch.
         seed: of the order and of the transform.
         batch: what is done with the rows inside the step.
+        subset: integers (m,), the rows that an epoch goes through; None: all. Sources of several subsets share
+            arrays that are on the device already.
 
     Attributes:
         arrays: `(x, y, sample_weight)` on the device.
+        rows: how many an epoch goes through.
     """
 
     def __init__(
@@ -114,10 +117,12 @@ class ArraySource:
         shuffle: bool | str = False,
         seed: int = 0,
         batch: Rows = Rows(),
+        subset: np.ndarray | None = None,
     ):
         if not isinstance(shuffle, bool) and shuffle != "batch":
             raise UsageError(f"shuffle must be True, False or 'batch'; got {shuffle!r}.")
-        self.rows = len(jax.tree.leaves(x)[0])
+        self._subset = None if subset is None else np.asarray(subset, np.int32)
+        self.rows = len(jax.tree.leaves(x)[0] if self._subset is None else self._subset)
         self.batch_size = min(batch_size, self.rows)
         self.seed = seed
         self.batch = batch
@@ -137,7 +142,7 @@ class ArraySource:
 
     def _order(self, position: int) -> np.ndarray:
         """Row numbers, int32 (rows,), in the order of one epoch."""
-        order = np.arange(self.rows, dtype=np.int32)
+        order = np.arange(self.rows, dtype=np.int32) if self._subset is None else self._subset.copy()
         if not self._shuffle:
             return order
         rng = np.random.default_rng((self.seed, position))

@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,11 @@ def png(figure: "Figure") -> bytes:
 
 
 def svg(figure: "Figure", name: str) -> str:
-    """The figure as an SVG element for a page: no background, text as text, black in the page's own colour.
+    """The figure as an SVG element for a page: no background, text as text, and the page's own colours and font.
+
+    Black is the colour of the text around it, white that of the ground (`--surface`), and the colours of lines are
+    `--blue`, `--orange` and `--red` where the page's style has them. It is never wider than looks well
+    (1.55 CSS pixels a point), and smaller where there is less room.
 
     Args:
         name: makes the element's inner ids differ from those of other figures on the page.
@@ -74,23 +79,44 @@ def svg(figure: "Figure", name: str) -> str:
 
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+    options = {"svg.fonttype": "none", "svg.hashsalt": name}
+    with matplotlib.rc_context(options), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the page's fonts draw the text, not matplotlib's
         figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.DOTALL)
-    text = re.sub(r'\b(id="|xlink:href="#|url\(#)', rf"\g<1>{name}-", text)
-    text = re.sub(r"#000000\b", "currentColor", text)
-    text = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", text)
+    # Only tags are touched: a class may be called "#000000".
+    text = re.sub(r"<[^>]*>", lambda tag: _for_page(tag[0], name), re.sub(r">\s+<", "><", text))
     width, height = figure.get_size_inches() * 72
     return re.sub(
         r"<svg .*?>",
-        f'<svg class="chart" viewBox="0 0 {width:g} {height:g}" fill="currentColor" stroke-linejoin="round" '
-        'xmlns:xlink="http://www.w3.org/1999/xlink" aria-hidden="true">',
+        f'<svg class="chart" viewBox="0 0 {width:g} {height:g}" style="max-width: {1.55 * width:.0f}px" '
+        'fill="currentColor" stroke-linejoin="round" aria-hidden="true">',
         text,
         count=1,
         flags=re.DOTALL,
     )
+
+
+_PAGE_COLOURS = {
+    "#000000": "currentColor",
+    "#ffffff": "var(--surface, #ffffff)",
+    BLUE: f"var(--blue, {BLUE})",
+    ORANGE: f"var(--orange, {ORANGE})",
+    RED: f"var(--red, {RED})",
+}
+
+
+def _for_page(tag: str, name: str) -> str:
+    """A tag of an SVG file with ids and colours of the page, without fonts, line breaks, and digits that nobody sees."""
+    tag = re.sub(r'\b(id="|xlink:href="#|url\(#)', rf"\g<1>{name}-", tag).replace("xlink:href", "href")
+    for colour, variable in _PAGE_COLOURS.items():
+        tag = re.sub(rf"{colour}\b", variable, tag, flags=re.IGNORECASE)
+    tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
+    tag = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", tag)
+    tag = re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), tag)
+    return re.sub(r"\s+", " ", tag)
 
 
 def colour_of(label: int) -> str:

@@ -126,6 +126,8 @@ class Config:
         class_names: in the order of the labels.
         versions, device, threads: what the run began on.
         command: the command line, or None for a run begun in Python.
+        corrected_labels: how many training labels differ from the data set's: those in corrected-labels.csv. `hashes`
+            are those of the data set.
         format: see `FORMAT`.
     """
 
@@ -138,6 +140,7 @@ class Config:
     device: str
     threads: int
     command: list[str] | None = None
+    corrected_labels: int = 0
     format: int = FORMAT
 
     def to_json(self) -> dict[str, Any]:

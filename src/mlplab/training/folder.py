@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
+from mlplab.datasets.corrections import Corrections
 from mlplab.errors import RunError
 from mlplab.runs import Config, architecture, files
+from mlplab.runs.origin import CORRECTED_LABELS
 from mlplab.training.work import Work
 
 
@@ -27,7 +29,14 @@ def free_folder(out: str | Path | None) -> Path | None:
     return path
 
 
-def create(folder: Path | None, config: Config, split: dict[str, np.ndarray], work: Work, stem: str) -> Path:
+def create(
+    folder: Path | None,
+    config: Config,
+    split: dict[str, np.ndarray],
+    work: Work,
+    stem: str,
+    corrections: Corrections | None = None,
+) -> Path:
     """Make the run directory, complete in one moment: whoever finds it can resume it."""
     path = folder or Path("runs") / f"{stem}-{datetime.now():%Y-%m-%d-%H%M%S}"
     described = architecture.describe(work.model)
@@ -39,6 +48,8 @@ def create(folder: Path | None, config: Config, split: dict[str, np.ndarray], wo
             files.write_json(made / "config.json", config.to_json())
             files.write_json(made / "model.json", described)
             files.write_arrays(made / "split.npz", **split)
+            if corrections:
+                corrections.write(made / CORRECTED_LABELS, config.class_names)
             work.checkpoint(0, [], None, stopped=False).save(made)
             return _rename(made, path, may_number=folder is None).resolve()
     except OSError as error:

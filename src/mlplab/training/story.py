@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data, load
+from mlplab.datasets.corrections import read_corrections
 from mlplab.engine import backend, fit, keras
 from mlplab.errors import Interrupted
 from mlplab.runs import Config, Run, Settings, architecture, files, machine
@@ -42,6 +43,7 @@ def train(
     labelled: int | None = None,
     standardize: bool | None = None,
     seed: int | None = None,
+    corrected_labels: str | Path | None = None,
     out: str | Path | None = None,
     verbose: int | str = "auto",
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -57,6 +59,8 @@ def train(
         hidden, activation, dropout, batch_norm: see `mlplab.mlp`.
         optimizer: by Keras's name.
         schedule, early_stopping, validation, labelled, standardize, seed: see `Settings`.
+        corrected_labels: a CSV file with the columns index and label: training labels to use instead of the data set's,
+            see `datasets.corrections`. The run keeps those that differ.
         out: the directory to make; by default runs/NAME-DATE-TIME.
         verbose, callbacks: as in `mlplab.fit`. Callbacks are not part of the run: going on knows nothing of them.
         command: the command line to record.
@@ -89,14 +93,18 @@ def train(
     )
     folder = free_folder(out)
     data = load(data, quiet=verbose == 0)
+    origin = identity(data)
+    corrections = None if corrected_labels is None else read_corrections(corrected_labels, data)
+    if corrections is not None:
+        data = corrections.applied_to(data)
     begun.loaded()
     split = splits.split(data.train, settings)
-    _tell(data, split)
+    _tell(data, split, None if corrections is None else len(corrections))
     preprocessing = splits.fit_preprocessing(data.train.inputs, split["train"], settings.standardize)
     model = built(settings, data, len(split["train"])) if model is None else checked(model, data)
     config = Config(
         settings=settings,
-        data=identity(data),
+        data=origin,
         input_shape=data.train.inputs.shape[1:],
         class_names=data.class_names,
         preprocessing=preprocessing,
@@ -104,9 +112,10 @@ def train(
         device=backend.device(),
         threads=machine.threads(),
         command=command,
+        corrected_labels=0 if corrections is None else len(corrections),
     )
     work = Work(config, data, split, model)
-    path = create(folder, config, split, work, stem=Path(data.name).stem)
+    path = create(folder, config, split, work, stem=Path(data.name).stem, corrections=corrections)
     return _finish(path, work, begun, verbose, callbacks)
 
 
@@ -140,7 +149,7 @@ def resume(
     data = data_of(run, data, quiet=verbose == 0)
     begun.loaded()
     split = files.read_arrays(run.path / "split.npz")
-    _tell(data, split)
+    _tell(data, split, config.corrected_labels or None)
     work = Work(config, data, split, architecture.read(run.path / "model.json"))
     return _finish(run.path, work, begun, verbose, callbacks)
 
@@ -180,12 +189,13 @@ def _finish(
     return Run(path)
 
 
-def _tell(data: Data, split: dict[str, np.ndarray]) -> None:
+def _tell(data: Data, split: dict[str, np.ndarray], corrected: int | None) -> None:
     kind = f"{'images' if data.train.has_images else 'rows'} {'×'.join(map(str, data.train.inputs.shape[1:]))}"
     trained, held_out = len(split["train"]), len(split["validation"])
     _log.info(
         f"{data.name}: {len(data.train):,} {kind} in {len(data.class_names)} classes, {trained:,} to train on, "
         f"{held_out:,} held out for validation; {len(data.test):,} to test on."
+        + ("" if corrected is None else f" Training labels corrected: {corrected:,}.")
     )
 
 

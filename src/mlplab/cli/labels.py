@@ -1,0 +1,76 @@
+"""`mlplab labels`: labels of a run's data set that are probably wrong."""
+
+import logging
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mlplab.cli.options import Json, Quiet, RunPath, print_json, print_table, say
+from mlplab.inspection import label_errors
+from mlplab.runs import Run
+
+_COLUMNS = ("index", "given", "suggested", "quality", "suggested_probability", "flagged")
+
+
+def labels(
+    path: RunPath,
+    split: Annotated[
+        str,
+        typer.Option(metavar="train|test|validation", help="Whose labels. Those of the training set can be corrected."),
+    ] = "train",
+    folds: Annotated[
+        int, typer.Option(help="Of the cross-validation that judges the training set; it is kept in the run.")
+    ] = 5,
+    accept: Annotated[
+        int, typer.Option(metavar="N", help="Write the suggestion as the label of the first N rows, unseen.")
+    ] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.csv", help="The table; RUN/label-errors.csv by default.", show_default=False),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="The worst as images; beside the table by default.", show_default=False),
+    ] = None,
+    at_most: Annotated[int, typer.Option("--max", help="Print at most so many.")] = 20,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find labels that are probably wrong, worst first, and write them as a table to correct and train on.
+
+    The training set is judged by cross-validation: networks like the run's are trained on parts of it, and each judges
+    what it has not seen.
+    """
+    logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
+    run = Run(path)
+    table = label_errors.find_label_errors(run, split=split, folds=folds, verbose=0 if quiet else "auto")
+    file = out or path / ("label-errors.csv" if split == "train" else f"label-errors-{split}.csv")
+    written = label_errors.write_correctable(table, file, accept) is not None
+    drawn = table.save(picture or file.with_suffix(".png")) if table.draw or picture else None
+    console = Console(stderr=True, quiet=quiet)
+    if shown := table.rows()[:at_most]:
+        print_table(console, _COLUMNS, [row | {"quality": f"{row['quality']:.1e}"} for row in shown])
+    say(console, table.title)
+    if drawn:
+        say(console, f"The worst as images: {drawn}")
+    say(console, f"The table: {file}" if written else f"{file} has labels that were corrected: it is left as it is.")
+    if split != "test":
+        command = shlex.join(
+            ["mlplab", "train", run.config.data["source"] or "DATASET", "--corrected-labels", str(file)]
+        )
+        say(console, f"Next, correct its column label, then: {command}")
+    if json_:
+        print_json(
+            run=str(run.path),
+            split=split,
+            folds=folds if split == "train" else None,
+            rows=len(table),
+            flagged=int(table["flagged"].sum()),
+            file=str(file),
+            written=written,
+            picture=drawn and str(drawn),
+            labels=shown,
+        )

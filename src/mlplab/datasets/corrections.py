@@ -1,0 +1,180 @@
+"""Corrected labels: a CSV file with an index and a label a row → a data set trained on with these labels."""
+
+import csv
+import dataclasses
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mlplab.datasets.dataset import Data, Dataset
+from mlplab.errors import DataError, unknown_name
+
+CORRECTED = "corrected labels"
+"""Whose hash stands under this name among those of a training set."""
+
+_SEPARATORS = ",;\t"
+"""Spreadsheets of some countries write the second; the header tells which it is."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a CSV file: the line that it ends in, counted from 1, and its cells by column name."""
+
+    line: int
+    cells: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Corrections:
+    """Labels for some training rows, as a rule those that differ from a data set's own.
+
+    Attributes:
+        index: int64 (k,), positions in the training set, ascending, each once.
+        label: int32 (k,), positions in the class names.
+    """
+
+    index: np.ndarray
+    label: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def applied_to(self, data: Data) -> Data:
+        """The data set with these training labels, and hashes that say so."""
+        if not len(self):
+            return data
+        train = data.train
+        labels = train.labels.copy()
+        labels[self.index] = self.label
+        source = f"{train.provenance.source}, {len(self):,} labels corrected"
+        hashes = self.added_to(train.provenance.sha256 or {"content": train.content_hash()})
+        provenance = dataclasses.replace(train.provenance, sha256=hashes, source=source)
+        return Data(data.name, Dataset(train.inputs, labels, train.class_names, provenance), data.test)
+
+    def added_to(self, hashes: Mapping[str, str]) -> dict[str, str]:
+        """The hashes of a training set with these labels, from those of the training set before."""
+        digest = hashlib.sha256(hashes.get(CORRECTED, "").encode())
+        digest.update(self.index.astype("<i8").tobytes())
+        digest.update(self.label.astype("<i4").tobytes())
+        return {**hashes, CORRECTED: digest.hexdigest()}
+
+    def write(self, path: Path, class_names: Sequence[str]) -> None:
+        """A file that `read_corrections` reads back: the columns index and label, classes by name."""
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(("index", "label"))
+            writer.writerows((index, class_names[label]) for index, label in zip(self.index, self.label, strict=True))
+
+
+def read_corrections(path: str | Path, data: Data) -> Corrections:
+    """What a CSV file changes about the training labels of a data set, checked.
+
+    Args:
+        path: a file with the columns `index`, a row number in the training set, and `label`, a class by name or by
+            number; other columns are passed over. `mlplab labels` writes such a file.
+        data: the data set that they are for.
+
+    Raises:
+        DataError: if it cannot be read, is no such file, contradicts itself, names rows or classes that the data set
+            does not have, or is about the test set, whose labels are never changed.
+    """
+    corrections = read_all(path, data)
+    differs = corrections.label != data.train.labels[corrections.index]
+    return Corrections(corrections.index[differs], corrections.label[differs])
+
+
+def read_all(path: str | Path, data: Data) -> Corrections:
+    """As `read_corrections`, with the labels too that the data set has already."""
+    rows = read_rows(path)
+    if any(row.cells.get("split", "").strip().lower() == "test" for row in rows):
+        raise DataError(
+            f"{path} is about the test set, and test labels are never changed: scores would no longer compare. "
+            "Correct training labels, from: mlplab labels RUN --split train"
+        )
+    class_of = _Classes(data.class_names)
+    found: dict[int, int] = {}
+    for row in rows:
+        where = f"{path}, line {row.line}"
+        index = _index(row.cells["index"], len(data.train), where)
+        label = class_of(row.cells["label"], where)
+        if found.setdefault(index, label) != label:
+            names = [data.class_names[found[index]], data.class_names[label]]
+            raise DataError(f"{where}: row {index} has a second label, {names[1]!r}; it had {names[0]!r} further up.")
+    index = np.array(sorted(found), np.int64)
+    label = np.array([found[row] for row in index.tolist()], np.int32)
+    return Corrections(index, label)
+
+
+def read_rows(path: str | Path) -> list[Row]:
+    """The rows of a CSV file that has the columns `index` and `label`, as text.
+
+    Raises:
+        DataError: if it cannot be read, or is no such file.
+    """
+    wanted = "Expected a CSV file with the columns index and label, as mlplab labels writes it"
+    try:
+        header, rows = _parsed(Path(path).read_bytes())
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}. {wanted}.") from error
+    except (ValueError, csv.Error) as error:  # of these, text that is not UTF-8
+        raise DataError(f"{path} is no CSV file in UTF-8: {error}. {wanted}.") from error
+    for name in ("index", "label"):
+        if header.count(name) != 1:
+            has = ", ".join(header)[:200] or "nothing"
+            count = "no column" if name not in header else f"{header.count(name)} columns"
+            raise DataError(f"{path} has {count} {name}: its first line is {has}. {wanted}.")
+    if not rows:
+        raise DataError(f"{path} has no rows below its first line. {wanted}.")
+    for line, cells in rows:
+        if len(cells) <= max(header.index("index"), header.index("label")):
+            raise DataError(f"{path}, line {line}: {len(cells)} columns, and the first line has {len(header)}.")
+    return [Row(line, dict(zip(header, cells, strict=False))) for line, cells in rows]
+
+
+def _parsed(content: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The column names in small letters, and the rows below, each with the line that it ends in; blank ones aside."""
+    text = content.decode("utf-8-sig")
+    if "\0" in text:
+        raise ValueError("it has bytes that no text has")
+    separator = max(_SEPARATORS, key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    rows = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
+    header = rows[0][1] if rows else []
+    return [cell.strip().lower() for cell in header], rows[1:]
+
+
+def _index(text: str, rows: int, where: str) -> int:
+    try:
+        index = int(text)
+    except ValueError as error:
+        raise DataError(
+            f"{where}: the index must be a whole number, a row of the training set; got {text!r}."
+        ) from error
+    if not 0 <= index < rows:
+        raise DataError(f"{where}: the training set has the rows 0 to {rows - 1}; got the index {index}.")
+    return index
+
+
+class _Classes:
+    """Classes by name as it stands, by name in any case, or by number, in that order."""
+
+    def __init__(self, names: Sequence[str]):
+        self._names = names
+        self._numbers = {name.strip().lower(): number for number, name in enumerate(names)}
+        self._numbers |= {name: number for number, name in enumerate(names)}
+
+    def __call__(self, text: str, where: str) -> int:
+        number = self._numbers.get(text, self._numbers.get(text.strip().lower()))
+        if number is not None:
+            return number
+        if text.strip().isdecimal():
+            if (number := int(text)) < len(self._names):
+                return number
+            raise DataError(f"{where}: classes are numbered from 0 to {len(self._names) - 1}; got {number}.")
+        if not text.strip():
+            raise DataError(f"{where}: the label is empty. Write a class's name or number, or take the line out.")
+        raise DataError(f"{where}: {unknown_name('class', text, self._names)}")

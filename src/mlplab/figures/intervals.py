@@ -1,0 +1,63 @@
+"""Values with their intervals, one below the other: of accuracies, of differences."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlplab.figures.canvas import BLUE, GREY, new_axes, new_figure, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Intervals:
+    """What one chart shows.
+
+    Attributes:
+        title: above the chart.
+        unit: below its axis.
+        names: one for each line.
+        values, lows, highs: float (n,); NaN is left out.
+        clear: bool (n,), which are drawn in colour, the others in grey; None: all.
+        zero: whether a line marks 0, where two are the same.
+    """
+
+    title: str
+    unit: str
+    names: Sequence[str]
+    values: np.ndarray
+    lows: np.ndarray
+    highs: np.ndarray
+    clear: np.ndarray | None = None
+    zero: bool = False
+
+
+def intervals(charts: Sequence[Intervals], width: float = 6.4) -> "Figure":
+    """A point and a bar a line ("forest plot"), charts one below the other; `width` in inches."""
+    heights = [0.75 + 0.27 * len(chart.names) for chart in charts]
+    figure = new_figure(width, sum(heights))
+    grid = figure.add_gridspec(len(charts), 1, height_ratios=heights)
+    for place, chart in enumerate(charts):
+        _draw(new_axes(figure, grid[place]), chart, longest_name=int(7 * width))
+    return figure
+
+
+def _draw(axes: "Axes", chart: Intervals, longest_name: int) -> None:
+    lines = np.arange(len(chart.names))
+    clear = np.ones(len(lines), bool) if chart.clear is None else chart.clear
+    for colour, rows in ((BLUE, clear), (GREY, ~clear)):
+        # A value has a point, also where it has no interval.
+        low, high = (np.where(np.isnan(end), chart.values, end)[rows] for end in (chart.lows, chart.highs))
+        axes.hlines(lines[rows], low, high, colors=colour, linewidth=2)
+        axes.plot(chart.values[rows], lines[rows], "o", color=colour, markersize=5)
+    if chart.zero:
+        axes.axvline(0, color=GREY, linewidth=1, linestyle=":")
+    axes.set_yticks(lines, [plain(name, longest_name) for name in chart.names])
+    axes.set_ylim(len(lines) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(chart.unit, fontsize="small")
+    axes.set_title(plain(chart.title, 90), fontsize="medium", loc="left")

@@ -1,0 +1,184 @@
+"""What a report says, section by section: the values that its template (report.html.j2) is filled with."""
+
+import shlex
+from datetime import datetime
+from typing import Any
+
+from mlplab.datasets import Data
+from mlplab.errors import DataError, FetchError
+from mlplab.figures import svg
+from mlplab.figures.canvas import CLASS_COLOURS
+from mlplab.inspection.baselines import against
+from mlplab.inspection.calibration import errors, reliability, temperature_of
+from mlplab.inspection.classification import by_class, overall
+from mlplab.inspection.confusion import confused
+from mlplab.inspection.curves import curves
+from mlplab.inspection.examples import Examples, examples_of
+from mlplab.inspection.report import inside, wording
+from mlplab.inspection.report.matrix import matrix
+from mlplab.inspection.report.rows import chosen, for_script
+from mlplab.inspection.table import Table
+from mlplab.runs import Run, files
+from mlplab.runs.origin import data_of
+
+_SECTIONS = (
+    ("result", "Result"),
+    ("curves", "Training"),
+    ("confusion", "Confusions"),
+    ("images", "Images"),
+    ("calibration", "Calibration"),
+    ("classes", "Classes"),
+    ("units", "Network"),
+    ("map", "Map"),
+    ("labels", "Labels"),
+    ("made", "How it was made"),
+)
+
+
+def content(run: Run, given: Any = None) -> dict[str, Any]:
+    """Everything that the template of the report wants to know."""
+    data, why_not = _data(run, given)
+    examples = examples_of(run, data=data, inputs=data is not None)
+    rows = chosen(examples)
+    seen = inside.inside(run, data, rows.positions)
+    projection = None if seen.internals is None else seen.internals.projection
+    part = matrix(examples)
+    found: dict[str, Any] = {
+        "result": _result(run, examples, data),
+        "curves": _curves(run),
+        "confusion": _confusion(examples),
+        "images": {"note": rows.note, "missing": why_not or _no_images(examples), "failures": int((~examples.correct).sum())},
+        "calibration": _calibration(run, examples),
+        "classes": _classes(examples),
+        "units": seen.units,
+        "map": seen.map,
+        "labels": None,
+        "made": _made(run, data),
+    }
+    return {
+        "title": f"{run.path.name}: {run.config.data['name']}, mlplab report",
+        "sections": [(id, _name(id, name, examples)) for id, name in _SECTIONS if found[id] is not None],
+        "run": run,
+        "examples": examples,
+        "matrix": part,
+        "colours": CLASS_COLOURS,
+        **found,
+        "script": {
+            "classes": run.class_names,
+            "rows": for_script(examples, rows, projection),
+            "matrix": {
+                "classes": part.classes.tolist(),
+                "of_true": part.of_true.tolist(),
+                "of_predicted": part.of_predicted.tolist(),
+            },
+            "inside": seen.for_script,
+        },
+    }
+
+
+def _name(id: str, name: str, examples: Examples) -> str:
+    return "Rows" if id == "images" and examples.images is None else name
+
+
+def _data(run: Run, given: Any) -> tuple[Data | None, str]:
+    """The run's data set; or None, and why it is not at hand."""
+    if given is None and run.config.data["source"] is None:
+        return None, (
+            "This run was begun with arrays, so there are no images here. With them: "
+            "mlplab.report(run, data=((x_train, y_train), (x_test, y_test)))."
+        )
+    try:
+        return data_of(run, given, quiet=True), ""
+    except (FetchError, DataError) as error:
+        if given is not None:
+            raise
+        return None, f"The data set is not at hand, so there are no images here. {error}"
+
+
+def _no_images(examples: Examples) -> str:
+    return "" if examples.images is not None else "The inputs are features, so the rows have numbers and no images."
+
+
+def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
+    scores = overall(examples)
+    simple = None
+    if data is not None:
+        simple = against(examples, data)
+    return {
+        "scores": scores,
+        "accuracy": scores.rows()[0],
+        "n": len(examples),
+        "right": int(examples.correct.sum()),
+        "what": "images" if examples.images is not None or len(run.config.input_shape) > 1 else "rows",
+        "network": wording.network(run.config),
+        "settings": wording.settings(run.config),
+        "finished": datetime.fromtimestamp((run.path / "result.json").stat().st_mtime).astimezone(),
+        "simple": simple,
+    }
+
+
+def _curves(run: Run) -> dict[str, Any] | None:
+    if not run.epochs:
+        return None
+    table = curves(run)
+    stopping = files.read_json(run.path / "checkpoint.json").get("stopping") or {}
+    kept = int(stopping["best_epoch"]) + 1 if stopping else int(table["epoch"][-1])
+    names = [name for name in ("loss", "accuracy") if name in table.columns] or list(table.columns)[1:3]
+    return {
+        "table": table,
+        "kept": kept,
+        "said": wording.curves(table, kept),
+        "drawings": [(name, _curve(table, name, kept if stopping else None)) for name in names],
+    }
+
+
+def _curve(table: Table, name: str, kept: int | None) -> str:
+    from mlplab.figures import charts
+
+    figure = charts.curves({key: table[key] for key in ("epoch", name, f"val_{name}") if key in table.columns})
+    if kept is not None:
+        figure.axes[0].axvline(kept, color="#888888", linewidth=1, linestyle=":", label="kept")
+        figure.axes[0].legend(fontsize="small", frameon=False)
+    return svg(figure, f"curve-{name}")
+
+
+def _confusion(examples: Examples) -> dict[str, Any]:
+    pairs = confused(examples)
+    return {"pairs": pairs, "said": wording.confusions(pairs, examples)}
+
+
+def _calibration(run: Run, examples: Examples) -> dict[str, Any]:
+    table, ece = reliability(examples), errors(examples, run)
+    kept = temperature_of(run)
+    return {
+        "table": table,
+        "drawing": svg(table.figure, "reliability"),
+        "errors": ece,
+        "said": wording.calibration(examples, float(ece["ece_width"][0]), kept is not None),
+        "temperature": kept and kept["temperature"],
+        "temperature_said": wording.temperature(kept, ece),
+    }
+
+
+def _classes(examples: Examples) -> dict[str, Any]:
+    table = by_class(examples)
+    shown = Table({name: table[name] for name in ("class", "n", "precision", "recall", "f1")})
+    return {"table": table, "shown": shown, "drawing": svg(table.figure, "classes"), "said": wording.classes(table)}
+
+
+def _made(run: Run, data: Data | None) -> dict[str, Any]:
+    config, result = run.config, run.result or {}
+    hashes = [
+        (f"{split}: {name}", digest) for split, files_ in config.data["hashes"].items() for name, digest in files_.items()
+    ]
+    return {
+        "command": None if config.command is None else shlex.join(config.command),
+        "seconds": result["seconds"],
+        "memory": result["peak_memory_bytes"],
+        "versions": config.versions,
+        "device": config.device,
+        "threads": config.threads,
+        "hashes": hashes,
+        "licence": None if data is None else data.train.provenance.licence,
+        "path": str(run.path),
+    }

@@ -1,0 +1,128 @@
+// What all pages share: the theme's button, where one is on the page, sortable tables, packed numbers, sprites.
+
+const $ = (selector, within = document) => within.querySelector(selector);
+const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+/** An element with attributes and children; strings become text, never HTML. */
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "onclick") made.addEventListener("click", value);
+    else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+/** The object in <script type="application/json" id="…">. */
+const json = (id) => JSON.parse($(`#${id}`).textContent);
+
+/** Base64 of little-endian numbers (pages.packed) → a typed array of the given kind, as in unpack(text, Float32Array). */
+function unpack(text, Kind) {
+  return new Kind(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer);
+}
+
+/** A fraction as people read it. */
+const percent = (fraction, digits = 1) => `${(100 * fraction).toFixed(digits)}\u00a0%`;
+const whole = (count) => count.toLocaleString("en");
+
+/** Images of one size on a few sheets (sprites.py). A sheet is unpacked when an image of it is first drawn. */
+class Sprites {
+  constructor(layout, sheets) {
+    Object.assign(this, layout);
+    this.sources = sheets;
+    this.sheets = [];
+  }
+
+  sheet(number) {
+    this.sheets[number] ??= (async () => {
+      const image = new Image();
+      image.src = this.sources[number];
+      await image.decode();
+      return createImageBitmap(image);
+    })();
+    return this.sheets[number];
+  }
+
+  /** Draw image `position` on a canvas, which takes its size in pixels; CSS says how large it is on the page. */
+  async draw(canvas, position) {
+    canvas.width = this.width;
+    canvas.height = this.height;
+    canvas.dataset.position = position;
+    const sheet = await this.sheet(Math.floor(position / this.per_sheet));
+    if (canvas.dataset.position !== String(position)) return; // another image was asked for meanwhile
+    const place = position % this.per_sheet;
+    const x = (place % this.columns) * this.cell_width + this.left;
+    const y = Math.floor(place / this.columns) * this.cell_height + this.top;
+    canvas.getContext("2d").drawImage(sheet, x, y, this.width, this.height, 0, 0, this.width, this.height);
+  }
+
+  /** A canvas with image `position`, `shown` CSS pixels on its longer side. */
+  canvas(position, shown, label) {
+    const scale = shown / Math.max(this.width, this.height);
+    const canvas = element("canvas", { class: "sprite", ...(label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" }) });
+    canvas.style.width = `${Math.round(this.width * scale)}px`;
+    canvas.style.height = `${Math.round(this.height * scale)}px`;
+    this.draw(canvas, position);
+    return canvas;
+  }
+}
+
+function themeButton() {
+  const root = document.documentElement;
+  const names = { auto: "Auto", light: "Light", dark: "Dark" };
+  const show = () => {
+    $("#theme-name").textContent = names[root.dataset.theme] ?? "Auto";
+    $("#theme").setAttribute("aria-label", `Colours: ${names[root.dataset.theme] ?? "Auto"}`);
+  };
+  $("#theme").addEventListener("click", () => {
+    const order = Object.keys(names);
+    root.dataset.theme = order[(order.indexOf(root.dataset.theme) + 1) % order.length];
+    try { localStorage.setItem("mlplab-theme", root.dataset.theme); } catch { /* no storage: for this visit only */ }
+    show();
+    document.dispatchEvent(new Event("themechange"));
+  });
+  root.dataset.theme ??= "auto";
+  show();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new Event("themechange")));
+}
+
+/** Marks the section that one reads in the navigation. */
+function whereOnPage() {
+  const links = new Map($$(".bar nav a").map((link) => [link.hash.slice(1), link]));
+  const watch = new IntersectionObserver((entries) => {
+    for (const entry of entries.filter((one) => one.isIntersecting)) {
+      links.forEach((link, id) => link.toggleAttribute("aria-current", false) || (id === entry.target.id && link.setAttribute("aria-current", "true")));
+      const link = links.get(entry.target.id);
+      link.closest("nav").scrollTo({ left: link.offsetLeft - 120 });
+    }
+  }, { rootMargin: "-20% 0px -75% 0px" });
+  links.forEach((_, id) => { const section = document.getElementById(id); if (section) watch.observe(section); });
+}
+
+/** Headings of a table.sortable become buttons; numbers sort by data-value, the rest as text. */
+function sortableTables() {
+  for (const table of $$("table.sortable")) {
+    const headings = $$("thead th", table);
+    headings.forEach((heading, column) => {
+      const button = element("button", { type: "button" }, heading.textContent);
+      heading.replaceChildren(button);
+      button.addEventListener("click", () => {
+        const down = heading.getAttribute("aria-sort") === "ascending";
+        headings.forEach((other) => other.removeAttribute("aria-sort"));
+        heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+        sortRows(table.tBodies[0], column, down ? -1 : 1);
+      });
+    });
+  }
+}
+
+function sortRows(body, column, direction) {
+  const value = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
+  const compare = (a, b) => (isNaN(a) || isNaN(b) ? String(a).localeCompare(b, "en", { numeric: true }) : a - b);
+  body.append(...[...body.rows].sort((a, b) => direction * compare(value(a), value(b))));
+}
+
+themeButton();
+whereOnPage();
+sortableTables();

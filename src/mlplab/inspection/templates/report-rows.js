@@ -1,0 +1,38 @@
+// The test rows: columns of numbers, and the images that belong to them.
+
+const data = json("report-data");
+const classNames = data.classes;
+/** "image" or "row", one or several. */
+const what = (count) => (count === 1 ? data.what.slice(0, -1) : data.what);
+
+function readRows({ count, top, columns, images }) {
+  const kinds = { index: Uint32Array, label: Uint16Array, given: Float32Array, top_class: Uint16Array, top_probability: Float32Array, projection: Uint16Array };
+  const read = Object.fromEntries(Object.entries(columns).map(([name, text]) => [name, unpack(text, kinds[name])]));
+  return { count, top, ...read, images: images && new Sprites(images, images.sheets) };
+}
+
+const rows = readRows(data.rows);
+const predicted = (row) => rows.top_class[row * rows.top];
+const confidence = (row) => rows.top_probability[row * rows.top];
+const isRight = (row) => predicted(row) === rows.label[row];
+const everyRow = Array.from({ length: rows.count }, (_, row) => row);
+const inDataOrder = everyRow.slice().sort((a, b) => rows.index[a] - rows.index[b]);
+
+/** A probability in few digits, which does not say 100 % of what is only nearly so. */
+function chance(p) {
+  if (p > 0.995 && p < 1) return "> 99\u00a0%";
+  if (p < 0.005 && p > 0) return "< 1\u00a0%";
+  return percent(p, 0);
+}
+
+const described = (row) =>
+  `Number ${rows.index[row]}: predicted ${classNames[predicted(row)]}, ${chance(confidence(row))}; ` +
+  `true class ${classNames[rows.label[row]]}` + (isRight(row) ? "" : `, ${chance(rows.given[row])}`);
+
+// Of the worst failures: where they are among saliency maps and neighbours.
+const inside = data.inside.rows ? {
+  ...data.inside,
+  place: new Map(data.inside.rows.map((row, place) => [row, place])),
+  saliency: data.inside.saliency && new Sprites(data.inside.saliency, data.inside.saliency.sheets),
+  training: data.inside.training_images && new Sprites(data.inside.training_images, data.inside.training_images.sheets),
+} : { place: new Map() };

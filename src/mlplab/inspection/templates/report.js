@@ -1,0 +1,21 @@
+// The page begins here.
+
+/** Do what the address asks for: a selection, an open row. Addresses of sections are the browser's. */
+function follow() {
+  const open = Number(new URLSearchParams(location.hash.slice(1)).get("open") ?? NaN);
+  const asked = stateOf(location.hash);
+  if (asked) {
+    state = asked;
+    showFound();
+  }
+  const row = rows.index.indexOf(open);
+  if (asked || row >= 0) $("#filters").scrollIntoView({ block: "start" });
+  if (row >= 0) view(row, found.includes(row) ? found : [row]);
+}
+
+gallery();
+matrix();
+if ($("#map-canvas") && rows.projection) scatter();
+showFound();
+follow();
+addEventListener("popstate", follow);

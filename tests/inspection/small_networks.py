@@ -1,0 +1,101 @@
+"""Networks of many kinds, small runs of them, and an independent forward pass in NumPy, float64."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import mlplab
+from mlplab import keras
+from mlplab.runs import Config, Run, Settings, architecture, files, machine
+from mlplab.runs.origin import identity
+from mlplab.runs.run import probabilities_of
+from mlplab.training.splits import fit_preprocessing
+
+layers = keras.layers
+
+
+def small_data(shape: tuple[int, ...], classes: int, seed: int = 0) -> tuple[Any, Any]:
+    """Rows around one point for each class, uint8 images or float features: 300 to train on and 120 to test on."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(classes, *shape))
+
+    def part(n: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = rng.permutation(np.arange(n) % classes)
+        rows = centres[labels] + 1.5 * rng.normal(size=(n, *shape))
+        images = np.clip(127 + 30 * rows, 0, 255).astype(np.uint8)
+        return (rows.astype(np.float32) if len(shape) == 1 else images), labels
+
+    return part(300), part(120)
+
+
+def run_of(model: keras.Model, data: Any, out: Path, logits: bool = False, standardize: bool = False) -> Run:
+    """A finished run of a model that was not trained but drawn, the same each time: that takes no compilation.
+
+    A third of the training rows are held out for validation, and the test rows are predicted.
+    """
+    rng = np.random.default_rng(1)
+    drawn = [w if w.ndim < 2 else rng.normal(size=w.shape) / np.sqrt(w[..., 0].size) for w in model.get_weights()]
+    model.set_weights(drawn)
+    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=logits))
+    loaded = mlplab.load(data)
+    order = rng.permutation(len(loaded.train))
+    split = {"train": np.sort(order[100:]), "validation": np.sort(order[:100])}
+    config = Config(
+        settings=Settings(standardize=standardize),
+        data=identity(loaded),
+        input_shape=loaded.train.inputs.shape[1:],
+        class_names=loaded.class_names,
+        preprocessing=fit_preprocessing(loaded.train.inputs, split["train"], standardize),
+        versions=machine.versions(),
+        device="cpu",
+        threads=1,
+    )
+    out.mkdir()
+    files.write_json(out / "config.json", config.to_json())
+    files.write_arrays(out / "split.npz", **split)
+    files.write_json(out / "model.json", architecture.describe(model))
+    files.write_tensors(out / "model.safetensors", {str(i): w for i, w in enumerate(model.get_weights())})
+    files.write_arrays(
+        out / "predictions-test.npz",
+        index=np.arange(len(loaded.test)),
+        label=loaded.test.labels,
+        probabilities=probabilities_of(model, loaded.test.inputs, config),
+    )
+    files.write_json(out / "result.json", {})
+    return Run(out)
+
+
+def forward(model: keras.Model, x: np.ndarray) -> list[np.ndarray]:
+    """The output of each layer of a Sequential dense network, x (n, …) preprocessed."""
+    outputs, x = [], np.asarray(x, np.float64)
+    for layer in model.layers:
+        weights = [np.asarray(w, np.float64) for w in layer.get_weights()]
+        kind = type(layer).__name__
+        if kind in ("Flatten", "Reshape"):
+            x = x.reshape(len(x), -1)
+        elif kind == "Rescaling":
+            x = x * layer.scale + layer.offset
+        elif kind == "BatchNormalization":
+            gamma, beta, mean, variance = weights
+            x = gamma * (x - mean) / np.sqrt(variance + layer.epsilon) + beta
+        elif kind == "Dense":
+            x = _activated(x @ weights[0] + (weights[1] if len(weights) > 1 else 0), layer.activation.__name__)
+        elif kind == "Activation":
+            x = _activated(x, layer.activation.__name__)
+        else:
+            assert kind == "Dropout", kind
+        outputs.append(x)
+    return outputs
+
+
+def _activated(x: np.ndarray, name: str) -> np.ndarray:
+    if name == "softmax":
+        exponentials = np.exp(x - x.max(1, keepdims=True))
+        return exponentials / exponentials.sum(1, keepdims=True)
+    return {
+        "relu": lambda: np.maximum(x, 0),
+        "tanh": lambda: np.tanh(x),
+        "sigmoid": lambda: 1 / (1 + np.exp(-x)),
+        "linear": lambda: x,
+    }[name]()

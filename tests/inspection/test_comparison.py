@@ -1,0 +1,369 @@
+"""Runs compared: what differs, which is better and how sure that is, on runs and on plain arrays."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import accuracy_score, log_loss
+
+import mlplab
+from mlplab.errors import DataError, RunError, UsageError
+from mlplab.inspection.comparison import compare
+
+
+@pytest.fixture(scope="module")
+def runs(digits_run, tmp_path_factory):
+    """Two seeds of a small network and two of a larger one."""
+    folder = tmp_path_factory.mktemp("compared")
+
+    def trained(name, **asked):
+        return mlplab.train("digits", out=folder / name, verbose=0, **asked)
+
+    small = trained("small", hidden=[16], epochs=3, seed=1)
+    large = [trained(f"large-{seed}", hidden=[64], epochs=12, seed=seed) for seed in (0, 1)]
+    return digits_run, small, *large
+
+
+@pytest.fixture(scope="module")
+def four(runs):
+    return compare(*runs)
+
+
+def correct(run):
+    kept = run.predictions("test")
+    return kept.probabilities.argmax(1) == kept.label
+
+
+def test_counts_differences_and_p_values_of_every_pair(runs, four):
+    by_name = dict(zip(four.names, runs, strict=True))
+    assert [(row["a"], row["b"]) for row in four.pairs] == [
+        ("digits", "small"), ("digits", "large-0"), ("digits", "large-1"),
+        ("small", "large-0"), ("small", "large-1"), ("large-0", "large-1"),
+    ]  # fmt: skip
+    for row in four.pairs:
+        a, b = correct(by_name[row["a"]]), correct(by_name[row["b"]])
+        counts = [
+            sum(x == u and y == v for x, y in zip(a, b, strict=True)) for u, v in ((1, 1), (1, 0), (0, 1), (0, 0))
+        ]
+        assert [row["both_right"], row["only_a"], row["only_b"], row["both_wrong"]] == counts
+        assert row["difference"] == pytest.approx(a.mean() - b.mean())
+        assert row["low"] < row["difference"] < row["high"]
+        assert row["p_value"] == pytest.approx(stats.binomtest(counts[1], counts[1] + counts[2]).pvalue)
+    assert four.pairs["p_corrected"] == pytest.approx(holm_of_r(four.pairs["p_value"]))
+
+
+def holm_of_r(p):
+    """As R's p.adjust says it."""
+    order = np.argsort(p)
+    result = np.empty(len(p))
+    result[order] = np.minimum(1, np.maximum.accumulate((len(p) - np.arange(len(p))) * p[order]))
+    return result
+
+
+def test_scores_are_those_of_scikit_learn(runs, four):
+    for row, run in zip(four.scores, runs, strict=True):
+        kept = run.predictions("test")
+        assert row["accuracy"] == pytest.approx(accuracy_score(kept.label, kept.probabilities.argmax(1)))
+        p = kept.probabilities.astype(np.float64)
+        assert row["log_loss"] == pytest.approx(log_loss(kept.label, p / p.sum(1, keepdims=True)), rel=1e-4)
+        assert row["accuracy_low"] < row["accuracy"] < row["accuracy_high"]
+
+
+def test_every_class_by_itself(runs, four):
+    first, second = runs[0], runs[2]
+    labels = first.predictions("test").label
+    rows = [row for row in four.classes if (row["a"], row["b"]) == ("digits", "large-0")]
+    assert [row["class"] for row in rows] == list(first.class_names)
+    for number, row in enumerate(rows):
+        a, b = correct(first)[labels == number], correct(second)[labels == number]
+        assert row["n"] == len(a)
+        assert row["difference"] == pytest.approx(a.mean() - b.mean())
+        assert (row["only_a"], row["only_b"]) == ((a & ~b).sum(), (b & ~a).sum())
+    assert len(four.classes) == 6 * 10
+    assert four.classes["p_corrected"] == pytest.approx(holm_of_r(four.classes["p_value"]))
+
+
+def test_disagreements_are_the_rows_that_one_alone_gets_right(runs, four):
+    a, b = correct(runs[0]), correct(runs[2])
+    found = [row for row in four.disagreements if (row["a"], row["b"]) == ("digits", "large-0")]
+    assert sorted(row["index"] for row in found if row["right"] == "digits") == np.flatnonzero(a & ~b).tolist()
+    assert sorted(row["index"] for row in found if row["right"] == "large-0") == np.flatnonzero(b & ~a).tolist()
+    kept = runs[2].predictions("test")
+    for row in found:
+        assert row["predicted_b"] == runs[2].class_names[kept.probabilities[row["index"]].argmax()]
+        assert row["confidence_b"] == pytest.approx(kept.probabilities[row["index"]].max())
+        assert row["true"] == runs[2].class_names[kept.label[row["index"]]]
+
+
+def test_a_gallery_begins_with_the_clearest_and_shows_its_images(runs, four):
+    table = four.gallery("large-0", "digits", at_most=7)
+    kept, other = runs[2].predictions("test"), runs[0].predictions("test")
+    rows = np.flatnonzero(correct(runs[2]) & ~correct(runs[0]))
+    gap = [float(kept.probabilities[i, kept.label[i]] - other.probabilities[i, kept.label[i]]) for i in rows]
+    assert table["index"].tolist() == rows[np.argsort(gap)[::-1]][:7].tolist()
+    assert len(table.figure.axes) == 7
+    with pytest.raises(UsageError, match="Did you mean 'large-"):
+        four.gallery("large", "digits")
+    with pytest.raises(UsageError, match="twice"):
+        four.gallery("digits", "digits")
+    with pytest.raises(UsageError, match="At least one"):
+        four.gallery("large-0", "digits", at_most=0)
+
+
+def test_only_what_differs_is_told(runs, four):
+    seeds = compare(runs[0], runs[1]).settings
+    assert seeds["seed"].tolist() == [0, 1]
+    assert not {"hidden", "epochs", "parameters", "data", "device", "activation"} & set(seeds.columns)
+    assert set(seeds.columns) <= {"run", "seed", "split", "seconds of training", "seconds in all"}
+    assert four.settings["hidden"].tolist() == ["16", "16", "64", "64"]
+    assert four.settings["parameters"].tolist() == [1210, 1210, 4810, 4810]
+    assert four.settings["epochs"].tolist() == four.settings["epochs done"].tolist() == [3, 3, 12, 12]
+
+
+def test_a_verdict_says_which_is_better_and_how_far_that_reaches(runs):
+    [verdict] = compare(runs[2], runs[0]).verdicts
+    assert verdict.startswith("large-0 is better than digits by ")
+    assert "95 % interval" in verdict
+    assert "correction" not in verdict
+    assert verdict.endswith("of which there are too few runs: other seeds may differ.")
+    assert compare(runs[0], runs[2]).verdicts[0] == verdict  # whichever comes first
+
+
+def test_seeds_of_one_recipe_are_called_so(runs):
+    [verdict] = compare(runs[2], runs[3]).verdicts
+    assert verdict.startswith("No significant difference between large-0 and large-1: ")
+    assert "nothing but the seed" in verdict
+    assert "not about the recipe" in verdict
+
+
+def test_recipes_with_several_seeds_are_compared_as_groups(runs, four):
+    means = [[float(correct(run).mean()) for run in pair] for pair in (runs[:2], runs[2:])]
+    assert four.groups["runs"].tolist() == [2, 2]
+    assert four.groups["recipe"].tolist() == ["hidden 16, epochs 3", "hidden 64, epochs 12"]
+    assert four.groups["accuracy"] == pytest.approx(np.mean(means, 1))
+    assert four.groups["sd"] == pytest.approx(np.std(means, 1, ddof=1))
+    [row] = four.group_pairs
+    theirs = stats.ttest_ind(*means, equal_var=False)
+    assert row["p_value"] == pytest.approx(theirs.pvalue)
+    assert (row["low"], row["high"]) == pytest.approx(tuple(theirs.confidence_interval()))
+    assert len(four.verdicts) == 7
+    assert four.verdicts[-1].startswith("Over seeds: ")
+    assert "after correction for 6 comparisons" in four.verdicts[0]
+    assert len(compare(*runs[1:3]).group_pairs) == 0  # one run each: nothing to say of recipes
+
+
+def test_a_model_of_ones_own_is_told_by_its_layers(runs, digits, tmp_path):
+    from keras import Input, Sequential, layers
+
+    def own(units, seed):
+        model = Sequential([Input((8, 8)), layers.Flatten(), layers.Dense(units, "relu"), layers.Dense(10, "softmax")])
+        model.compile(loss="sparse_categorical_crossentropy", optimizer="sgd", metrics=["accuracy"])
+        return mlplab.train(digits, model=model, epochs=1, seed=seed, out=tmp_path / f"own-{units}-{seed}", verbose=0)
+
+    first, again, other = own(12, 0), own(12, 1), own(9, 0)
+    table = compare(runs[0], first).settings
+    assert table["hidden"].tolist() == ["16", "own model: Flatten, Dense 12 relu, Dense 10 softmax"]
+    assert table["optimizer"].tolist() == ["adam", "SGD"]
+    assert table["learning rate"][1] == pytest.approx(0.01)
+    assert "nothing but the seed" in compare(first, again).verdicts[0]
+    assert "recipes" in compare(first, other).verdicts[0]
+
+
+def test_corrections_make_another_recipe(runs, tmp_path):
+    copies = [shutil.copytree(runs[0].path, tmp_path / name) for name in ("a", "b")]
+    (copies[1] / "corrected-labels.csv").write_text("index,label\n3,4\n")
+    found = compare(*copies)
+    assert found.settings["corrections"].tolist()[0] is None
+    assert "recipes" in found.verdicts[0]
+    assert found.verdicts[0].startswith("a and b get the same rows right")
+    assert found.pairs.rows()[0]["low"] is None
+    assert found.pairs["p_value"].tolist() == [1.0]
+
+
+@pytest.fixture(scope="module")
+def arrays(runs, digits):
+    return (
+        {"a <b>": runs[0].predictions("test").probabilities, "b & c": runs[2].predictions("test").probabilities},
+        digits.test.labels,
+        digits.test.images,
+    )
+
+
+def test_plain_predictions_give_the_same(runs, arrays):
+    names = runs[0].class_names
+    plain, ours = compare(*arrays, class_names=names), compare(runs[0], runs[2])
+    for name in ("only_a", "only_b", "difference", "low", "high", "p_value"):
+        assert plain.pairs[name].tolist() == ours.pairs[name].tolist()
+    assert "predictions for these rows" in plain.verdicts[0]
+    assert plain.verdicts[0].startswith("b & c is better than a <b>")
+    assert plain.settings.columns.keys() == {"run"}
+    assert len(plain.groups) == 0
+    assert len(compare(arrays[0], y=arrays[1]).pairs) == 1
+    assert plain.gallery("b & c", "a <b>", 5).figure.axes
+
+
+def test_names_can_be_given_to_runs(runs, four):
+    named = compare({"small one": runs[0], "large one": str(runs[2].path)})
+    assert named.names == ("small one", "large one")
+    assert named.pairs["only_b"].tolist() == [four.pairs["only_b"][1]]
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(runs, tmp_path):
+    shutil.copytree(runs[2].path, tmp_path / "x" / "digits")
+    shutil.copytree(runs[0].path, tmp_path / "y" / "digits")
+    assert compare(tmp_path / "x" / "digits", tmp_path / "y" / "digits").names == ("x/digits", "y/digits")
+
+
+def test_json_has_all_of_it_in_plain_values(four):
+    told = json.loads(json.dumps(four.to_json(), allow_nan=False))
+    assert told["schema"] == 1
+    assert told["runs"] == list(four.names)
+    assert told["n"] == 355
+    assert [row["only_a"] for row in told["pairs"]] == four.pairs["only_a"].tolist()
+    assert len(told["disagreements"]) == int(four.pairs["only_a"].sum() + four.pairs["only_b"].sum())
+
+
+def test_it_shows_itself_as_text_and_in_a_notebook(four, arrays):
+    assert "large-0" in repr(four)
+    assert four.verdicts[0] in repr(four)
+    page = compare(*arrays)._repr_html_()
+    assert "a &lt;b&gt;" in page
+    assert "<b>" not in page
+
+
+def test_files(four, tmp_path):
+    table = list(csv.DictReader(four.save(tmp_path / "pairs.csv").read_text("utf-8").splitlines()))
+    assert [int(row["only_a"]) for row in table] == four.pairs["only_a"].tolist()
+    assert four.save(tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+    assert four.classes.save(tmp_path / "classes.svg").exists()
+    assert ">Comparison of digits, small, large-0, large-1</h1>" in four.save(tmp_path / "page.html").read_text("utf-8")
+    (tmp_path / "file").write_text("")
+    for name in ("file/page.html", "file/pairs.csv", "file/figure.png"):
+        with pytest.raises(UsageError, match="cannot be written"):
+            four.save(tmp_path / name)
+
+
+def test_the_figure_has_a_line_for_each_run_and_each_pair(four):
+    accuracies, differences = four.figure.axes
+    assert [text.get_text() for text in accuracies.get_yticklabels()] == list(four.names)
+    assert next(text.get_text() for text in differences.get_yticklabels()) == "digits − small"
+    bars = [bar for line in differences.collections for bar in line.get_segments()]
+    expected = 100 * np.stack([four.pairs["low"], four.pairs["high"]], 1)
+    assert np.array(sorted(bar[:, 0].tolist() for bar in bars)) == pytest.approx(np.array(sorted(expected.tolist())))
+
+
+@pytest.mark.parametrize("sources", [(), ("one",), ({},)])
+def test_one_alone_cannot_be_compared(runs, sources):
+    with pytest.raises(UsageError, match="two or more"):
+        compare(*[runs[0] if source == "one" else source for source in sources])
+
+
+def test_what_contradicts_itself_is_refused(runs, arrays):
+    probabilities, labels, images = arrays
+    with pytest.raises(UsageError, match="given twice"):
+        compare(runs[0], runs[1], runs[0].path)
+    with pytest.raises(UsageError, match="leave out y"):
+        compare(runs[0], runs[1], y=labels)
+    with pytest.raises(UsageError, match="not both"):
+        compare({"a": runs[0], "b": probabilities["b & c"]}, labels)
+    with pytest.raises(UsageError, match="need names"):
+        compare(*probabilities.values(), y=labels)
+    with pytest.raises(UsageError, match="followed by labels"):
+        compare(probabilities, labels, images, images)
+    with pytest.raises(UsageError, match="labels"):
+        compare(probabilities)
+    with pytest.raises(DataError, match=f"Expected {len(labels)} labels"):
+        compare(probabilities, labels[:-1])
+
+
+def test_what_is_no_finished_run_is_refused(runs, tmp_path):
+    with pytest.raises(RunError, match="There is no run"):
+        compare(runs[0], tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RunError, match="no run"):
+        compare(runs[0], tmp_path / "empty")
+    unfinished = shutil.copytree(runs[1].path, tmp_path / "unfinished")
+    (unfinished / "result.json").unlink()
+    with pytest.raises(RunError, match=r"not finished.*--resume"):
+        compare(runs[0], unfinished)
+    bare = shutil.copytree(runs[1].path, tmp_path / "bare")
+    (bare / "predictions-test.npz").unlink()
+    with pytest.raises(RunError, match="keeps no predictions"):
+        compare(runs[0], bare)
+
+
+def changed(run, path, **arrays):
+    """A copy of a run whose test predictions are others."""
+    copy = shutil.copytree(run.path, path)
+    kept = dict(np.load(copy / "predictions-test.npz"))
+    np.savez(copy / "predictions-test.npz", **{name: arrays.get(name, lambda a: a)(a) for name, a in kept.items()})
+    return copy
+
+
+def test_different_test_sets_are_refused(runs, fashion_run, tmp_path):
+    with pytest.raises(DataError, match="digits was tested on that of digits and fashion on that of fashion-mnist"):
+        compare(runs[0], fashion_run)
+    with pytest.raises(DataError, match="2 of 355 rows have other labels in relabelled than in digits"):
+        compare(runs[0], changed(runs[1], tmp_path / "relabelled", label=lambda a: np.r_[(a[:2] + 1) % 10, a[2:]]))
+    with pytest.raises(DataError, match="not for the same rows"):
+        compare(runs[0], changed(runs[1], tmp_path / "turned", index=lambda a: a[::-1]))
+    shorter = dict.fromkeys(("index", "label", "probabilities"), lambda array: array[:350])
+    with pytest.raises(DataError, match="355 rows and shorter for 350"):
+        compare(runs[0], changed(runs[1], tmp_path / "shorter", **shorter))
+
+
+def with_config(run, path, **changes):
+    copy = shutil.copytree(run.path, path)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, **changes}))
+    return copy
+
+
+def test_different_class_names_are_refused(runs, tmp_path):
+    names = ["zero", *runs[1].class_names[1:]]
+    with pytest.raises(DataError, match="classes of digits and named are not the same: '0' and 'zero'"):
+        compare(runs[0], with_config(runs[1], tmp_path / "named", class_names=names))
+
+
+def test_rows_known_by_their_content_are_the_same_as_by_their_file(runs, digits, tmp_path):
+    # A run on digits by name and one on the same arrays: the hashes have different names and say nothing.
+    data = {**runs[1].config.data, "name": "arrays", "source": None}
+    data["hashes"] = {split: {"file": "0"} for split in ("train", "test")}
+    found = compare(runs[0], with_config(runs[1], tmp_path / "arrays", data=data))
+    assert found.settings["data"].tolist() == ["digits", "arrays"]
+    assert found.gallery(*found.names[::-1]).draw is not None  # the first has its images
+
+
+def test_runs_begun_with_arrays_are_compared_without_pictures(runs, tmp_path):
+    data = {**runs[0].config.data, "name": "arrays", "source": None}
+    copies = [with_config(run, tmp_path / name, data=data) for run, name in ((runs[0], "a"), (runs[2], "b"))]
+    assert compare(*copies).gallery("b", "a").draw is None
+    assert compare(*copies, data="digits").gallery("b", "a").draw is not None
+    with pytest.raises(DataError, match="other content"):
+        compare(*copies, data=(([[0.0]], [0]), ([[0.0]], [0])))
+
+
+def test_a_thousand_classes_two_classes_and_features():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 1000, 3000)
+    many = {name: rng.dirichlet(np.full(1000, 0.01), 3000).astype(np.float32) for name in "ab"}
+    assert len(compare(many, labels).classes) == len(np.unique(labels))
+    two = {name: rng.random(50) for name in "ab"}
+    found = compare(two, rng.integers(0, 2, 50), rng.random((50, 3)))
+    assert found.gallery("a", "b").draw is None
+    assert found.pairs["n"].tolist() == [50]
+
+
+def test_it_needs_neither_keras_nor_jax_nor_matplotlib(runs):
+    code = (
+        "import sys\nfrom mlplab.inspection.comparison import compare\ncompare(*sys.argv[1:]).to_json()\n"
+        "print([name for name in ('keras', 'jax', 'matplotlib') if name in sys.modules])"
+    )
+    paths = [str(runs[0].path), str(runs[2].path)]
+    done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,154 @@
+"""The page of a comparison, in a real browser."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+from mlplab.inspection.comparison import compare
+
+HOSTILE = "<script>alert(1)</script>"
+NAMES = (
+    HOSTILE,
+    "<img src=x onerror=alert(2)>",
+    "three",
+    'a"b',
+    "&amp;",
+    "{{ 7 * 7 }}",
+    "six",
+    "seven",
+    "eight",
+    "$9$",
+)
+
+
+@pytest.fixture(scope="module")
+def comparison(digits):
+    """Two made-up classifiers of digits, of which the first is better; names that would be code if not escaped."""
+    rng = np.random.default_rng(0)
+    sure = np.eye(10)[digits.test.labels]
+    given = {HOSTILE: 4.0, "</script><b>plain": 1.5, "third": 3.9}
+    scores = {name: rng.gumbel(size=sure.shape) + strength * sure for name, strength in given.items()}
+    probabilities = {name: np.exp(s) / np.exp(s).sum(1, keepdims=True) for name, s in scores.items()}
+    return compare(probabilities, digits.test.labels, digits.test.images, class_names=NAMES)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    flags = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(flags))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(comparison, browser, tmp_path):
+    """Opens the page: (width, scheme) → the page, and what it said and asked for."""
+    path = comparison.save(tmp_path / "comparison.html")
+    contexts = []
+
+    def open_page(width=1280, scheme="light"):
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        page, said, asked = context.new_page(), [], []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(path.as_uri())
+        page.wait_for_selector("#tiles li")
+        return page, said, [url for url in asked if not url.startswith(("data:", "blob:", "file:"))]
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def test_it_asks_for_nothing_says_nothing_and_runs_no_name(opened):
+    page, said, asked = opened()
+    page.select_option("#gallery", "1")
+    assert said == []
+    assert asked == []
+    assert page.locator("main img, main script, main b b").count() == 0
+    assert HOSTILE in page.locator("h1").inner_text()
+    assert page.locator("#classes tbody th").first.inner_text() == HOSTILE
+    assert "</script><b>plain right" in page.locator("#gallery option").nth(1).inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_is_accessible_and_fits(opened, width, scheme):
+    page, _, _ = opened(width, scheme)
+    found = Axe().run(page).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_gallery_has_the_rows_that_the_table_has(opened, comparison):
+    page, _, _ = opened()
+    first, second, _ = comparison.names
+    table = comparison.gallery(second, first)
+    page.select_option("#gallery", label=f"{second} right, {first} wrong ({len(table)})")
+    while page.locator("#more").is_visible():
+        page.click("#more")
+    tiles = page.locator("#tiles li")
+    assert tiles.count() == len(table)
+    for position in (0, len(table) // 2, len(table) - 1):
+        row = table.rows()[position]
+        text = tiles.nth(position).inner_text()
+        assert f"{row['true']} #{row['index']}" in text
+        assert f"{second}: {row['predicted_a']} ({row['confidence_a']:.2f})" in text
+        assert f"{first}: {row['predicted_b']} ({row['confidence_b']:.2f})" in text
+
+
+def test_a_gallery_can_be_narrowed_to_a_class(opened, comparison):
+    page, _, _ = opened()
+    first, second, _ = comparison.names
+    table = comparison.gallery(first, second)
+    wanted = int((table["true"] == "six").sum())
+    page.select_option("#of-class", label=f"six ({wanted})")
+    page.wait_for_function("[...document.querySelectorAll('#tiles b')].every((b) => b.textContent === 'six')")
+    shown = min(wanted, 48)
+    assert page.locator("#tiles li").count() == shown
+    assert page.locator("#found").inner_text().startswith(f"{shown} of {wanted} shown.")
+
+
+def test_its_images_are_those_of_the_rows(opened, comparison, digits):
+    page, _, _ = opened()
+    first, second, _ = comparison.names
+    index = comparison.gallery(first, second)["index"][0]
+    page.wait_for_function(
+        "() => { const c = document.querySelector('#tiles canvas'); return c.getContext('2d').getImageData(0, 0, "
+        "c.width, c.height).data.some((v, i) => i % 4 !== 3 && v > 0) }"
+    )
+    pixels = page.evaluate(
+        "() => { const c = document.querySelector('#tiles canvas'); return [...c.getContext('2d').getImageData(0, 0, "
+        "c.width, c.height).data].filter((_, i) => i % 4 === 0) }"
+    )
+    expected = digits.test.images[index].astype(float).ravel()
+    assert np.corrcoef(pixels, expected)[0, 1] > 0.98
+    assert max(pixels) > 200  # digits' bytes end at 16: shown as they are, they would be black
+
+
+def test_tables_can_be_sorted_by_keyboard(opened, comparison):
+    page, _, _ = opened()
+    button = page.locator("#classes thead button", has_text="only b").first
+    button.focus()
+    page.keyboard.press("Enter")
+    values = [int(value) for value in page.locator("#classes tbody td:last-child").all_inner_texts()]
+    assert values == sorted(comparison.classes["only_b"].tolist())
+
+
+def test_a_page_without_images_and_without_disagreements(tmp_path):
+    labels = np.array([0, 1, 1])
+    same = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    page = compare({"a": same, "b": same}, labels).save(tmp_path / "page.html").read_text("utf-8")
+    assert "a and b get the same rows right" in page
+    told = json.loads(page.partition('id="disagreeing">')[2].partition("</script>")[0])
+    assert told["layout"] is None
+    assert [one["rows"] for one in told["galleries"]] == [[], []]

@@ -1,0 +1,169 @@
+"""Which units matter and which are of no use, on weights that were written by hand."""
+
+import numpy as np
+import pytest
+from small_networks import forward, layers, run_of, small_data
+
+from mlplab import keras
+from mlplab.figures import png
+from mlplab.inspection.activity import UnitStatistics
+from mlplab.inspection.internals import internals_of
+from mlplab.inspection.units import show_units
+
+SHAPE = (4, 4)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return small_data(SHAPE, 3)
+
+
+@pytest.fixture(scope="module")
+def relu_run(data, tmp_path_factory):
+    """Unit 0 is alive; 1 never above 0; 3 always 1; 4 as 0, with outgoing weights ten times as large."""
+    model = keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            layers.Flatten(),
+            layers.Dense(5, "relu", name="first"),
+            layers.Dropout(0.2),
+            layers.Dense(4, "relu", name="second"),
+            layers.Dense(3, "softmax"),
+        ]
+    )
+    run = run_of(model, data, tmp_path_factory.mktemp("runs") / "relu")
+    first, bias, second, *rest = run.model.get_weights()
+    bias[[0, 2]] = 1
+    bias[1] = -100
+    first[:, 3], bias[3] = 0, 1
+    first[:, 4], bias[4] = first[:, 0], bias[0]
+    second[4] = 10 * second[0]
+    run.model.set_weights([first, bias, second, *rest])
+    return run
+
+
+@pytest.fixture(scope="module")
+def relu_units(relu_run, data):
+    return show_units(relu_run, data)
+
+
+def test_columns_and_order(relu_units):
+    assert list(relu_units.columns) == ["layer", "unit", "mean", "sd", "active", "importance", "state"]
+    assert relu_units["layer"].tolist() == ["first"] * 5 + ["second"] * 4
+    for layer in ("first", "second"):
+        assert (np.diff(relu_units["importance"][relu_units["layer"] == layer]) <= 0).all()
+
+
+def test_statistics_are_numpys(relu_run, relu_units, data):
+    outputs = forward(relu_run.model, relu_run.config.preprocessing(data[1][0]))
+    kernels = [layer.get_weights()[0] for layer in relu_run.model.layers if layer.get_weights()]
+    for row in relu_units:
+        at, kernel = {"first": (1, kernels[1]), "second": (3, kernels[2])}[row["layer"]]
+        unit = outputs[at][:, row["unit"]]
+        assert row["mean"] == pytest.approx(unit.mean(), rel=1e-4, abs=1e-5)
+        assert row["sd"] == pytest.approx(unit.std(), rel=1e-3, abs=1e-5)
+        assert row["active"] == np.mean(unit > 0)
+        assert row["importance"] == pytest.approx(unit.std() * np.linalg.norm(kernel[row["unit"]]), rel=1e-3, abs=1e-5)
+
+
+def test_dead_units_are_those_that_never_change(relu_units):
+    first = {row["unit"]: row for row in relu_units if row["layer"] == "first"}
+    assert {unit for unit, row in first.items() if row["state"] == "dead"} >= {1, 3}
+    assert first[0]["state"] == first[4]["state"] == ""
+    assert first[1]["importance"] == first[3]["importance"] == 0
+    assert first[4]["importance"] == pytest.approx(10 * first[0]["importance"], rel=1e-6)
+    assert {row["unit"] for row in list(relu_units)[3:5]} == {1, 3}, "what is dead comes last"
+    assert "dead" in relu_units.title
+
+
+def test_the_figure_shows_the_weights_and_marks_what_is_of_no_use(relu_run, relu_units, data):
+    figure = relu_units.figure
+    assert len(figure.axes) == 5
+    assert [axes.get_title().split("\n")[0] for axes in figure.axes] == [
+        f"unit {unit}" for unit in relu_units["unit"][:5]
+    ]
+    for axes, weights in zip(figure.axes, internals_of(relu_run, data).weights, strict=True):
+        (image,) = axes.images
+        np.testing.assert_array_equal(image.get_array(), weights)
+        low, high = image.get_clim()
+        assert high == -low > 0
+    assert [axes.get_title().split("\n")[1] for axes in figure.axes[3:]] == ["dead", "dead"]
+    assert png(figure)[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(("activation", "limits"), [("sigmoid", (0, 1)), ("tanh", (-1, 1)), ("softsign", (-1, 1))])
+def test_saturated_units(activation, limits):
+    low, high = limits
+    rows = np.random.default_rng(0).uniform(low, high, (1000, 5)).astype(np.float32)
+    rows[:960, 0] = high - 0.049 * (high - low)  # 96 % near the upper limit
+    rows[:960, 1] = low + 0.049 * (high - low)
+    rows[:960, 2] = high - 0.06 * (high - low)
+    rows[:480, 3], rows[480:940, 3] = high, high  # 94 %, and a few by chance
+    rows[940:, 3] = (low + high) / 2
+    statistics = UnitStatistics(activation)
+    for block in np.array_split(rows, 7):
+        statistics.add(block)
+    columns = statistics.columns()
+    assert columns["state"].tolist() == ["saturated", "saturated", "", "", ""]
+    np.testing.assert_allclose(columns["mean"], rows.mean(0, dtype=float), atol=1e-6)
+    np.testing.assert_allclose(columns["sd"], rows.std(0, dtype=float), rtol=1e-5)
+    np.testing.assert_array_equal(columns["active"], (rows > 0).mean(0))
+    unbounded = UnitStatistics("relu")
+    unbounded.add(np.abs(rows))
+    assert unbounded.columns()["state"].tolist() == [""] * 5
+
+
+def test_a_saturated_network_is_told(data, tmp_path):
+    """Features, a sigmoid that is a layer of its own, after a normalisation: state is that of what comes out."""
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(4, name="units"),
+            layers.BatchNormalization(),
+            layers.Activation("sigmoid"),
+            layers.Dense(3, "softmax"),
+        ]
+    )
+    data = small_data((6,), 3)
+    run = run_of(model, data, tmp_path / "run")
+    weights = run.model.get_weights()
+    weights[2], weights[3] = np.float32([1, 0.1, 0.1, 1]), np.float32([0, 4, -4, 0])  # gamma, beta
+    run.model.set_weights(weights)
+    table = show_units(run, data)
+    states = {row["unit"]: row["state"] for row in table}
+    assert states == {0: "", 1: "saturated", 2: "saturated", 3: ""}
+    (axes, _) = table.figure.axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert [label.split(",")[0] for label in labels] == [f"unit {unit}" for unit in table["unit"]]
+    assert sum("saturated" in label for label in labels) == 2
+
+
+def test_at_most_forty_are_pictured_and_colours_stay(tmp_path):
+    data = small_data((3, 3, 3), 2)
+    model = keras.Sequential(
+        [keras.Input((3, 3, 3)), layers.Flatten(), layers.Dense(50, "relu"), layers.Dense(2, "softmax")]
+    )
+    table = show_units(run_of(model, data, tmp_path / "run"), data)
+    assert len(table) == 50
+    assert len(table.figure.axes) == 40
+    assert "40 of 50 units" in table.figure.get_suptitle()
+    shown = table.figure.axes[0].images[0].get_array()
+    assert shown.shape == (3, 3, 3)
+    assert shown.min() >= 0
+    assert shown.max() <= 1
+
+
+def test_where_weights_make_no_pictures_there_are_bars(tmp_path):
+    data = small_data((6, 6, 1), 2)
+    model = keras.Sequential(
+        [
+            keras.Input((6, 6, 1)),
+            layers.Conv2D(2, 3),
+            layers.Flatten(),
+            layers.Dense(4, "relu"),
+            layers.Dense(2, "softmax"),
+        ]
+    )
+    table = show_units(run_of(model, data, tmp_path / "run"), data)
+    (axes,) = table.figure.axes
+    np.testing.assert_allclose([bar.get_width() for bar in axes.patches], table["importance"])
