@@ -14,6 +14,8 @@ A. Athalye, J. Mueller: "Pervasive Label Errors in Test Sets Destabilize Machine
 
 import argparse
 import json
+import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -45,19 +47,25 @@ METHODS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy"
 
 
 def speed(folder: Path) -> dict[str, Any]:
-    """Seconds of the verb, which trains the folds, and of the same again."""
-    seconds: dict[str, list[float]] = {"first": [], "again": []}
+    """Seconds of the verb, which trains the folds, and of the same again: by the clock, and of the processors."""
+    runs: dict[str, list[dict[str, float]]] = {"first": [], "again": []}
     for seed in SEEDS:
         run = mlplab.train("fashion-mnist", **NOTEBOOK, seed=seed, verbose=0, out=folder / f"speed-{seed}")
-        for which in seconds:
-            begun = time.perf_counter()
-            command = [sys.executable, "-m", "mlplab", "labels", str(run.path), "--json", "--quiet"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            seconds[which].append(round(time.perf_counter() - begun, 2))
-            if done.returncode:
-                sys.exit(f"mlplab labels failed ({done.returncode}):\n{done.stderr[-2000:]}")
-            assert json.loads(done.stdout)["rows"] == 60_000
-    return {"network": NOTEBOOK, "folds": 5, "runs": seconds, **{name: spread(v) for name, v in seconds.items()}}
+        for which in runs:
+            runs[which].append(_timed([sys.executable, "-m", "mlplab", "labels", str(run.path), "--json", "--quiet"]))
+            print(f"{which} call, seed {seed}: {runs[which][-1]}", file=sys.stderr, flush=True)
+    seconds = {name: spread(run["seconds"] for run in runs[name]) for name in runs}
+    return {"network": NOTEBOOK, "folds": 5, "runs": runs, **seconds}
+
+
+def _timed(command: list[str]) -> dict[str, float]:
+    load, before, begun = os.getloadavg()[0], resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    seconds, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode or json.loads(done.stdout)["rows"] != 60_000:
+        sys.exit(f"{' '.join(command)} failed ({done.returncode}):\n{done.stderr[-2000:]}")
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": round(seconds, 2), "cpu_seconds": round(cpu, 2), "load_before": round(load, 2)}
 
 
 def flipped(folder: Path) -> dict[str, Any]:

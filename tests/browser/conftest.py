@@ -58,11 +58,14 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Visit]]:
         contexts.append(context)
         made = Visit(context.new_page())
         made.page.set_default_timeout(10_000)
-        made.page.on("console", lambda said: made.errors.append(said.text) if said.type in ("error", "warning") else None)
+        made.page.on(
+            "console", lambda said: made.errors.append(said.text) if said.type in ("error", "warning") else None
+        )
         made.page.on("pageerror", lambda error: made.errors.append(str(error)))
         made.page.on("dialog", lambda dialog: (made.errors.append(dialog.message), dialog.dismiss()))
         made.page.on(
-            "request", lambda asked: None if asked.url.startswith(("data:", "blob:")) else made.requests.append(asked.url)
+            "request",
+            lambda asked: None if asked.url.startswith(("data:", "blob:")) else made.requests.append(asked.url),
         )
         made.page.goto(path.as_uri() + address)
         return made

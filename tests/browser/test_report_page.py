@@ -218,7 +218,10 @@ def test_accessible_and_nowhere_wider_than_the_screen(visit, fashion, width, sch
 def serious(page) -> list[str]:
     found = Axe().run(page).response["violations"]
     return [
-        f"{one['id']}: {node['target']}" for one in found if one["impact"] in ("serious", "critical") for node in one["nodes"]
+        f"{one['id']}: {node['target']}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
     ]
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import mlplab
 from mlplab.cli import labels
 from mlplab.errors import DataError, RunError, UsageError
+from mlplab.inspection.label_errors import find_label_errors
 from mlplab.runs.origin import data_of
 
 NAMES = ("<b>bold</b>", 'a, "b"', "two\nlines")
@@ -85,6 +86,8 @@ def test_what_is_accepted_and_corrected_is_kept_and_trained_on(run, tmp_path):
     corrected = mlplab.train(source, hidden=[8], epochs=1, verbose=0, corrected_labels=table, out=tmp_path / "run")
     suggested = np.load(run.path / "predictions-crossvalidated.npz")["probabilities"].argmax(1)
     np.testing.assert_array_equal(data_of(corrected).train.labels, suggested)
+    judged = find_label_errors(corrected, folds=2, verbose=0)
+    np.testing.assert_array_equal(judged["label"][np.argsort(judged["index"])], suggested)
     assert corrected.config.corrected_labels == (suggested != data_of(run).train.labels).sum() > 0
 
 

@@ -165,13 +165,13 @@ def test_a_model_of_ones_own_is_told_by_its_layers(runs, digits, tmp_path):
         model.compile(loss="sparse_categorical_crossentropy", optimizer="sgd", metrics=["accuracy"])
         return mlplab.train(digits, model=model, epochs=1, seed=seed, out=tmp_path / f"own-{units}-{seed}", verbose=0)
 
-    first, again, other = own(12, 0), own(12, 1), own(9, 0)
+    first, again = own(12, 0), own(12, 1)
     table = compare(runs[0], first).settings
     assert table["hidden"].tolist() == ["16", "own model: Flatten, Dense 12 relu, Dense 10 softmax"]
     assert table["optimizer"].tolist() == ["adam", "SGD"]
     assert table["learning rate"][1] == pytest.approx(0.01)
     assert "nothing but the seed" in compare(first, again).verdicts[0]
-    assert "recipes" in compare(first, other).verdicts[0]
+    assert "recipes" in compare(first, runs[0]).verdicts[0]
 
 
 def test_corrections_make_another_recipe(runs, tmp_path):
@@ -350,8 +350,8 @@ def test_runs_begun_with_arrays_are_compared_without_pictures(runs, tmp_path):
 
 def test_a_thousand_classes_two_classes_and_features():
     rng = np.random.default_rng(0)
-    labels = rng.integers(0, 1000, 3000)
-    many = {name: rng.dirichlet(np.full(1000, 0.01), 3000).astype(np.float32) for name in "ab"}
+    labels = rng.integers(0, 1000, 1500)
+    many = {name: rng.dirichlet(np.full(1000, 0.01), 1500).astype(np.float32) for name in "ab"}
     assert len(compare(many, labels).classes) == len(np.unique(labels))
     two = {name: rng.random(50) for name in "ab"}
     found = compare(two, rng.integers(0, 2, 50), rng.random((50, 3)))

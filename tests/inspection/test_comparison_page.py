@@ -80,8 +80,7 @@ def test_it_asks_for_nothing_says_nothing_and_runs_no_name(opened):
     assert "</script><b>plain right" in page.locator("#gallery option").nth(1).inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_it_is_accessible_and_fits(opened, width, scheme):
     page, _, _ = opened(width, scheme)
     found = Axe().run(page).response["violations"]

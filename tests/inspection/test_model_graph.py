@@ -158,6 +158,12 @@ def test_a_chain_is_a_straight_line_and_a_diamond_is_symmetric():
     np.testing.assert_allclose(diamond.x[[0, 3]], diamond.x[1:3].mean())
 
 
+def test_a_box_with_one_neighbour_stands_right_below_it():
+    """Also where boxes beside push its parent aside."""
+    x = layered([[], [0], [0], [0], [1], [4]]).x
+    np.testing.assert_allclose(x[[4, 5]], x[1], atol=1e-3)
+
+
 def test_a_late_input_stands_right_above_what_needs_it():
     assert layered([[], [0], [1], [], [2, 3]]).layer.tolist() == [0, 1, 2, 2, 3]
 

@@ -44,7 +44,9 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "action", "srcset", "poster")]
+        self.addresses += [
+            value or "" for name, value in attrs if name in ("src", "href", "action", "srcset", "poster")
+        ]
         if tag in ("script", "style"):
             self._inside = "json" if ("type", "application/json") in attrs else tag
 
@@ -74,7 +76,9 @@ def page(copied) -> Page:
     return Page(report(copied))
 
 
-def small_run(folder: Path, classes=3, shape: tuple[int, ...] = (6, 6, 3), *, names=None, n=120, name="made-up", **settings):
+def small_run(
+    folder: Path, classes=3, shape: tuple[int, ...] = (6, 6, 3), *, names=None, n=120, name="made-up", **settings
+):
     """A run on made-up data, colour images by default, and the data."""
     rng = np.random.default_rng(0)
     labels = np.arange(n, dtype=np.int32) % classes
@@ -209,9 +213,10 @@ def test_the_epoch_that_was_kept_is_told(tmp_path):
     best = 1 + int(np.argmax(run.history["val_accuracy"]))
     last = len(run.epochs)
     assert best < last
-    assert f"The weights of epoch {best} of {last} were kept, the best on the validation rows." in Page(
-        report(run, data=data)
-    ).text
+    assert (
+        f"The weights of epoch {best} of {last} were kept, the best on the validation rows."
+        in Page(report(run, data=data)).text
+    )
 
 
 def made_up(n: int, classes: int, accuracy: float) -> Examples:

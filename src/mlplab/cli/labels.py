@@ -46,7 +46,11 @@ def labels(
     """
     logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
     run = Run(path)
-    table = label_errors.find_label_errors(run, split=split, folds=folds, verbose=0 if quiet else "auto")
+    try:
+        table = label_errors.find_label_errors(run, split=split, folds=folds, verbose=0 if quiet else "auto")
+    except KeyboardInterrupt:
+        say(Console(stderr=True), "Interrupted: nothing of the cross-validation is kept, and the run is as it was.")
+        raise
     file = out or path / ("label-errors.csv" if split == "train" else f"label-errors-{split}.csv")
     written = label_errors.write_correctable(table, file, accept) is not None
     drawn = table.save(picture or file.with_suffix(".png")) if table.draw or picture else None

@@ -79,8 +79,7 @@ def svg(figure: "Figure", name: str) -> str:
 
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    options = {"svg.fonttype": "none", "svg.hashsalt": name}
-    with matplotlib.rc_context(options), warnings.catch_warnings():
+    with warnings.catch_warnings(), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the page's fonts draw the text, not matplotlib's
         figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
     text = buffer.getvalue()
@@ -109,7 +108,7 @@ _PAGE_COLOURS = {
 
 
 def _for_page(tag: str, name: str) -> str:
-    """A tag of an SVG file with ids and colours of the page, without fonts, line breaks, and digits that nobody sees."""
+    """A tag of an SVG file, with the page's ids and colours; without fonts, and digits that nobody sees."""
     tag = re.sub(r'\b(id="|xlink:href="#|url\(#)', rf"\g<1>{name}-", tag).replace("xlink:href", "href")
     for colour, variable in _PAGE_COLOURS.items():
         tag = re.sub(rf"{colour}\b", variable, tag, flags=re.IGNORECASE)

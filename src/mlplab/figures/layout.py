@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_SWEEPS, _SETTLE = 8, 60
-"""Passes over the layers: for their order, for the places in them."""
+_SWEEPS, _SETTLE = 8, 300
+"""Passes over the layers: for their order; for the places in them, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,30 +106,34 @@ def _order(layers: list[list[int]], neighbours: tuple[list[list[int]], list[list
 def _places(
     layers: list[list[int]], neighbours: tuple[list[list[int]], list[list[int]]], boxes: int, gap: float
 ) -> np.ndarray:
-    """x of each node: under the middle of its neighbours, as far as its layer has room."""
+    """x of each node: least squared widths of all edges, layer by layer, as far as a layer has room."""
     x = np.zeros(sum(map(len, layers)))
     widths = np.where(np.arange(len(x)) < boxes, 1.0, 0.2)
     for nodes in layers:
         x[nodes] = np.cumsum(widths[nodes] + gap) - (widths[nodes] + gap).sum() / 2
     above, below = neighbours
     for sweep in range(_SETTLE):
+        before = x.copy()
         for nodes in layers if sweep % 2 == 0 else reversed(layers):
-            wanted = [float(np.mean(x[[*above[node], *below[node]] or [node]])) for node in nodes]
-            x[nodes] = _apart(np.array(wanted), widths[nodes], gap)
+            near = [[*above[node], *below[node]] or [node] for node in nodes]
+            wanted = np.array([x[others].mean() for others in near])
+            x[nodes] = _apart(wanted, np.array(list(map(len, near)), float), widths[nodes], gap)
+        if np.abs(x - before).max() < 1e-4:
+            break
     return x - x.min()
 
 
-def _apart(wanted: np.ndarray, widths: np.ndarray, gap: float) -> np.ndarray:
-    """The places nearest to those wanted (least squares) that keep the order and do not overlap.
+def _apart(wanted: np.ndarray, weights: np.ndarray, widths: np.ndarray, gap: float) -> np.ndarray:
+    """The places nearest to those wanted (weighted least squares) that keep the order and do not overlap.
 
     With the least distances subtracted, that is a regression by a sequence that does not fall, which pooling
     adjacent violators gives (Barlow et al., 1972, "Statistical inference under order restrictions", section 1.2).
     """
     least = np.concatenate([[0.0], np.cumsum((widths[1:] + widths[:-1]) / 2 + gap)])
-    pools: list[list[float]] = []
-    for value in wanted - least:
-        pools.append([value, 1.0])
+    pools: list[list[float]] = []  # mean, weight, nodes
+    for value, weight in zip(wanted - least, weights, strict=True):
+        pools.append([value, weight, 1])
         while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
-            (a, m), (b, n) = pools[-2:]
-            pools[-2:] = [[(a * m + b * n) / (m + n), m + n]]
-    return np.concatenate([np.full(int(count), mean) for mean, count in pools]) + least
+            (a, u, m), (b, v, n) = pools[-2:]
+            pools[-2:] = [[(a * u + b * v) / (u + v), u + v, m + n]]
+    return np.concatenate([np.full(int(count), mean) for mean, _, count in pools]) + least

@@ -87,12 +87,11 @@ def label_quality(examples: Examples, split: str = "") -> Table:
     """Judge labels by probabilities of networks that were not trained on them.
 
     The quality is cleanlab's self-confidence, the probability of the given label, for it finds most. Of 1,000 labels
-    of Fashion-MNIST flipped at random (three seeds, the notebook's network) it has 861 to 886 among the first 1,500,
-    cleanlab's normalised margin 671 to 680, its confidence-weighted entropy 833 to 846; adjusted by class, either of
+    of Fashion-MNIST flipped at random (three seeds, the notebook's network) it has 860 to 887 among the first 1,500,
+    cleanlab's normalised margin 674 to 684, its confidence-weighted entropy 823 to 841; adjusted by class, either of
     the first two finds fewer. Of 15 wrong labels in MNIST's test set (512-512 with dropout, three seeds) it has 12 to
     14 among the first 150, the margin 13 or 14, the entropy none. `flagged` follows the same order, so what is flagged
-    comes first: of the flips 953 to 969, among 3,436 to 3,854 rows, where cleanlab's own default finds 887 to 907
-    among 4,758 to 5,203. benchmarks/label_errors.py measures it.
+    comes first: 953 to 969 of the flips, among 3,427 to 3,854 rows. benchmarks/label_errors.py measures it.
 
     Args:
         examples: labels with out-of-sample probabilities.

@@ -52,7 +52,7 @@ def write_page(path: Path, text: str) -> Path:
 
 
 def packed(array: np.ndarray) -> str:
-    """Numbers as base64 of their little-endian bytes: the page's script makes a typed array of it (page.js, `unpack`)."""
+    """Numbers as base64 of their little-endian bytes, of which page.js (`unpack`) makes a typed array."""
     array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     return base64.b64encode(array.tobytes()).decode("ascii")
 

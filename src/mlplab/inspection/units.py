@@ -58,7 +58,8 @@ def _figure(internals: Internals) -> Any:
     title = (f"{n} units" if n == there else f"{n} of {there} units") + ", with their importance"
     if not pictured:
         return networks.unit_bars(table["importance"][:n], titles, states, title)
-    title = f"{table['layer'][0]}: {title}. Red weighs for a unit, blue against it"
+    signs = ("Bright", "dark") if weights.ndim == 4 and weights.shape[-1] == 3 else ("Red", "blue")
+    title = f"{table['layer'][0]}: {title}. {signs[0]} weighs for a unit, {signs[1]} against it"
     draw = networks.weight_rows if weights.ndim == 2 else networks.weight_images
     return draw(weights[:n], titles, states, title)
 

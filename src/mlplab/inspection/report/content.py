@@ -15,6 +15,7 @@ from mlplab.inspection.confusion import confused
 from mlplab.inspection.curves import curves
 from mlplab.inspection.examples import Examples, examples_of
 from mlplab.inspection.report import inside, wording
+from mlplab.inspection.report.labels import doubtful
 from mlplab.inspection.report.matrix import matrix
 from mlplab.inspection.report.rows import chosen, for_script
 from mlplab.inspection.table import Table
@@ -47,12 +48,16 @@ def content(run: Run, given: Any = None) -> dict[str, Any]:
         "result": _result(run, examples, data),
         "curves": _curves(run),
         "confusion": _confusion(examples),
-        "images": {"note": rows.note, "missing": why_not or _no_images(examples), "failures": int((~examples.correct).sum())},
+        "images": {
+            "note": rows.note,
+            "missing": why_not or _no_images(examples),
+            "failures": int((~examples.correct).sum()),
+        },
         "calibration": _calibration(run, examples),
         "classes": _classes(examples),
         "units": seen.units,
         "map": seen.map,
-        "labels": None,
+        "labels": doubtful(run, data),
         "made": _made(run, data),
     }
     return {
@@ -72,6 +77,7 @@ def content(run: Run, given: Any = None) -> dict[str, Any]:
                 "of_predicted": part.of_predicted.tolist(),
             },
             "inside": seen.for_script,
+            "labels": found["labels"] and found["labels"]["for_script"],
         },
     }
 
@@ -169,7 +175,9 @@ def _classes(examples: Examples) -> dict[str, Any]:
 def _made(run: Run, data: Data | None) -> dict[str, Any]:
     config, result = run.config, run.result or {}
     hashes = [
-        (f"{split}: {name}", digest) for split, files_ in config.data["hashes"].items() for name, digest in files_.items()
+        (f"{split}: {name}", digest)
+        for split, files_ in config.data["hashes"].items()
+        for name, digest in files_.items()
     ]
     return {
         "command": None if config.command is None else shlex.join(config.command),

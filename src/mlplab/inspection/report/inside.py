@@ -121,8 +121,10 @@ def _worst(found: Any, data: Data, positions: np.ndarray) -> dict[str, Any]:
 
 
 def heat_image(saliency: np.ndarray) -> np.ndarray:
-    """How much each pixel matters, uint8 (h, w, 3), from black by orange to white; of the gradient's size, not its sign."""
+    """How much each pixel matters, black to orange to white, uint8 (h, w, 3): the gradient's size, not its sign."""
     size = np.abs(saliency if saliency.ndim == 2 else np.abs(saliency).sum(-1))
     strength = (size / max(float(size.max()), 1e-12)) ** 0.7
     stops = np.array([[0, 0, 0], [120, 28, 60], [240, 110, 40], [255, 220, 120], [255, 255, 240]])
-    return np.stack([np.interp(strength, np.linspace(0, 1, 5), stops[:, channel]) for channel in range(3)], -1).astype(np.uint8)
+    return np.stack([np.interp(strength, np.linspace(0, 1, 5), stops[:, channel]) for channel in range(3)], -1).astype(
+        np.uint8
+    )

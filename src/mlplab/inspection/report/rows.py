@@ -33,7 +33,7 @@ class Rows:
 
 
 def chosen(examples: Examples, most_rows: int = MOST_ROWS, most_bytes: int = MOST_BYTES) -> Rows:
-    """As many rows as a page can hold: all failures, and of the others as many as there is room for, drawn at random."""
+    """As many rows as a page can hold: all failures, and as many of the others as there is room for, at random."""
     # The order in which rows are kept: failures, then the others, each shuffled, so that any first part is fair.
     shuffled = np.random.default_rng(0).permutation(len(examples))
     order = shuffled[np.argsort(examples.correct[shuffled], kind="stable")][:most_rows]

@@ -20,7 +20,10 @@ _NEAR = 0.03
 def network(config: Config) -> str:
     """The network in a few words: `28 × 28 inputs → 20 relu → 10 classes`."""
     settings = config.settings
-    ends = f"{' × '.join(map(str, config.input_shape))} inputs", f"{len(config.class_names):,} class{'es' if len(config.class_names) > 1 else ''}"
+    ends = (
+        f"{' × '.join(map(str, config.input_shape))} inputs",
+        f"{len(config.class_names):,} class{'es' if len(config.class_names) > 1 else ''}",
+    )
     if settings.hidden is None:
         return f"{ends[0]} → a model of your own → {ends[1]}"
     hidden = [f"{units} {settings.activation}" for units in settings.hidden]
@@ -74,7 +77,9 @@ def calibration(examples: Examples, ece: float, can_be_mended: bool) -> str:
         return f"{begin}. Its probabilities can be taken at their word."
     sense = "surer than it should be" if said > right else "less sure than it could be"
     where = "Use" if ece > _ECE_FAIR else "Where probabilities matter, use"
-    advice = f"{where} the temperature below" if can_be_mended else "Read its probabilities as a ranking, not as chances"
+    advice = (
+        f"{where} the temperature below" if can_be_mended else "Read its probabilities as a ranking, not as chances"
+    )
     return f"{begin}: it is {sense}. {advice}."
 
 
@@ -104,8 +109,8 @@ def temperature(kept: dict[str, float] | None, errors: Table) -> str:
     gain = helps[losses[1] < losses[0], after < before]
     return (
         f"A temperature of {t:.2f} makes the probabilities {sense}. {gain}: expected calibration error "
-        f"{percent(before, 2)} before, {percent(after, 2)} after; log-loss {losses[0]:.4f} before, {losses[1]:.4f} after. "
-        "Which class is predicted stays the same."
+        f"{percent(before, 2)} before, {percent(after, 2)} after; log-loss {losses[0]:.4f} before, {losses[1]:.4f} "
+        "after. Which class is predicted stays the same."
     )
 
 
@@ -119,7 +124,11 @@ def confusions(pairs: Table, examples: Examples) -> str:
     return (
         f"Most often {first['true']} is taken for {first['predicted']}: {first['count']:,} times, "
         f"{percent(first['share'])} of {first['true']}."
-        + (f" The three most frequent confusions are {percent(three / wrong, 0)} of all {wrong:,} failures." if len(pairs) > 3 else "")
+        + (
+            f" The three most frequent confusions are {percent(three / wrong, 0)} of all {wrong:,} failures."
+            if len(pairs) > 3
+            else ""
+        )
     )
 
 
@@ -138,8 +147,13 @@ def units(table: Table) -> str:
     states: dict[str, Any] = {state: int((table["state"] == state).sum()) for state in ("dead", "saturated")}
     if not any(states.values()):
         return f"All {len(table):,} hidden units are in use: none is dead, none saturated."
-    told = [f"{count:,} {'is' if count == 1 else 'are'} {state} ({_STATES[state]})" for state, count in states.items() if count]
-    return f"Of {len(table):,} hidden units {' and '.join(told)}. Such units add little or nothing: the network could do without."
+    told = [
+        f"{count:,} {'is' if count == 1 else 'are'} {state} ({_STATES[state]})"
+        for state, count in states.items()
+        if count
+    ]
+    found = f"Of {len(table):,} hidden units {' and '.join(told)}."
+    return f"{found} Such units add little or nothing: the network could do without."
 
 
 _STATES = {

@@ -1,6 +1,6 @@
 // The list of rows: what is asked for (the state), which rows that is, and a page of them at a time.
 
-const PAGE = 60;
+const PAGE = innerWidth < 640 ? 24 : 48;
 const START = { show: "failures", true: "", predicted: "", sort: "index", from: "", to: "", find: "" };
 const ORDERS = {
   index: () => 0,

@@ -15,6 +15,7 @@ function follow() {
 
 gallery();
 matrix();
+if (data.labels) doubtfulLabels();
 if ($("#map-canvas") && rows.projection) scatter();
 showFound();
 follow();
