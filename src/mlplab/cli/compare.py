@@ -139,7 +139,7 @@ def _pairs(comparison: "Comparison") -> Grid:
 
 def _classes(comparison: "Comparison") -> Grid | str:
     """The classes in which two differ significantly."""
-    from mlplab.inspection.pairs import LEVEL
+    from mlplab.inspection.comparison.pairs import LEVEL
 
     rows = [
         {"class": row["class"], "a": row["a"], "b": row["b"], "rows": row["n"], _DIFFERENCE: _points(row), "p": _p(row)}

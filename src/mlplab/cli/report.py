@@ -8,7 +8,6 @@ import typer
 from rich.console import Console
 
 from mlplab.cli.options import Json, Quiet, RunPath, print_json, say
-from mlplab.inspection.report import report as write_report
 from mlplab.runs import Run
 
 
@@ -27,6 +26,8 @@ def report(
     It opens from disk, needs no network, and can be sent to a colleague as it is.
     """
     logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
+    from mlplab.inspection.report import report as write_report  # templates: not to start any other verb with
+
     written = write_report(Run(path), out)
     size = written.stat().st_size
     if not quiet:

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from mlplab.errors import UsageError, unknown_name
 from mlplab.figures import save_figure
-from mlplab.inspection import pairs, recipes, verdicts
-from mlplab.inspection.comparable import check_alike, named, of_runs
+from mlplab.inspection.comparison import pairs, recipes, verdicts
+from mlplab.inspection.comparison.comparable import check_alike, named, of_runs
 from mlplab.inspection.examples import Examples, examples_of
 from mlplab.inspection.table import Table
 from mlplab.runs import Run
@@ -95,7 +95,7 @@ class Comparison:
         """
         path = Path(path)
         if path.suffix.lower() in (".html", ".htm"):
-            from mlplab.inspection.comparison_page import write
+            from mlplab.inspection.comparison.page import write
 
             return write(self, path)
         return self.pairs.save(path) if path.suffix == ".csv" else save_figure(self.figure, path)

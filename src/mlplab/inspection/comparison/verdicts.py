@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mlplab.inspection.pairs import LEVEL
+from mlplab.inspection.comparison.pairs import LEVEL
 from mlplab.inspection.table import Table
 
 _ONE_RECIPE = (

@@ -8,12 +8,13 @@ import numpy as np
 
 from mlplab.figures import svg
 from mlplab.figures.intervals import Intervals, intervals
-from mlplab.inspection import pages, pairs
+from mlplab.inspection import pages
+from mlplab.inspection.comparison import pairs
 from mlplab.inspection.sprites import Sprites, sprites
 from mlplab.inspection.table import Table
 
 if TYPE_CHECKING:
-    from mlplab.inspection.comparison import Comparison
+    from mlplab.inspection.comparison.result import Comparison
 
 MOST_PAIRS = 45
 """Pairs that have a gallery and a line in the figures; of ten runs all have."""
