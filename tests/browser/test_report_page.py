@@ -135,6 +135,29 @@ def test_an_address_leads_a_colleague_to_the_same_cell_and_order(visit, fashion)
     assert third.inner_text("#viewer-title") == "Test image number 77"
 
 
+def test_back_returns_to_what_was_shown_before(visit, fashion):
+    page = visit(fashion.path).page
+    page.fill("[name=from]", "99")
+    before = page.inner_text("#found")
+    cell(page, SHIRT, TSHIRT).click()
+    assert page.inner_text("#found") != before
+    page.go_back()
+    page.wait_for_function("(text) => document.querySelector('#found').textContent === text", arg=before)
+    assert page.input_value("[name=from]") == "99"
+    page.click("nav a[href='#classes']")
+    assert page.inner_text("#found") == before
+
+
+def test_the_indices_are_copied_as_text(visit, fashion):
+    page = visit(fashion.path).page
+    cell(page, SHIRT, TSHIRT).click()
+    page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    page.click("#copy")
+    expected = np.flatnonzero((fashion.true == SHIRT) & (fashion.said == TSHIRT))
+    assert page.evaluate("window.copied") == ", ".join(map(str, expected))
+    assert "were copied" in page.inner_text("#found")
+
+
 def test_the_matrix_by_keyboard_and_by_shares(visit, fashion):
     page = visit(fashion.path).page
     page.locator("#matrix button[tabindex='0']").focus()

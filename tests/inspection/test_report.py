@@ -7,6 +7,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from mlplab.cli.report import report as verb
 from mlplab.datasets import Data, Dataset
 from mlplab.datasets.dataset import Provenance
 from mlplab.errors import RunError, UsageError
+from mlplab.figures.canvas import new_axes, new_figure, svg
 from mlplab.inspection.examples import Examples
 from mlplab.inspection.report import report
 from mlplab.inspection.report.inside import heat_image, weight_image
@@ -188,6 +190,9 @@ def test_arrays_have_images_when_they_are_given_again(tmp_path):
     given = Page(report(run, data=data))
     assert given.data["rows"]["images"]["count"] == 120
     assert given.tags.count("img") == 4  # one for each unit
+    kept = Page(report(run))  # what the second report has kept needs no arrays
+    assert kept.tags.count("img") == 4
+    assert kept.data["rows"]["images"] is None
 
 
 def test_features_and_many_classes(tmp_path):
@@ -217,6 +222,40 @@ def test_the_epoch_that_was_kept_is_told(tmp_path):
         f"The weights of epoch {best} of {last} were kept, the best on the validation rows."
         in Page(report(run, data=data)).text
     )
+
+
+def test_labels_that_were_judged_are_shown_the_most_doubtful_first(copied, digits, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(copied.path, folder)
+    labels = digits.train.labels
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(10), len(labels)).astype(np.float32)
+    np.savez(
+        folder / "predictions-crossvalidated.npz",
+        index=np.arange(len(labels)),
+        label=labels,
+        probabilities=probabilities,
+    )
+    got = Page(report(mlplab.Run(folder))).data["labels"]
+    given = np.where(probabilities.argmax(1) == labels, 2, probabilities[np.arange(len(labels)), labels])
+    assert [row["index"] for row in got["rows"]] == np.argsort(given, kind="stable")[:48].tolist()
+    assert got["images"]["count"] == 48
+
+
+def test_charts_keep_their_texts_and_take_the_pages_colours():
+    figure = new_figure(3, 2)
+    axes = new_axes(figure)
+    axes.plot([0, 1], [0, 1], color="black", label='#000000 id="x 1.23456')
+    axes.legend()
+    drawn = svg(figure, "some")
+    root = ElementTree.fromstring(drawn)
+    texts = ["".join(each.itertext()) for each in root.iter() if each.tag.endswith("text")]
+    assert '#000000 id="x 1.23456' in texts
+    assert "stroke: currentColor" in drawn
+    assert "font-family" not in drawn
+    ids = [each.get("id") for each in root.iter() if each.get("id")]
+    assert all(name.startswith("some-") for name in ids if name)
+    used = {each.get("href") for each in root.iter() if each.get("href")}
+    assert {name.removeprefix("#") for name in used if name} <= set(ids)
 
 
 def made_up(n: int, classes: int, accuracy: float) -> Examples:

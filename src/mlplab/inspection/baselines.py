@@ -58,8 +58,9 @@ def baselines(source: Run | Any, data: Any = None) -> Table:
         data: for runs that were begun with arrays: the same arrays.
 
     Returns:
-        Table of method, accuracy, accuracy_low, accuracy_high (95 %), log_loss, seconds, training_rows; with a run also difference (of
-        accuracies, network − method), difference_low, difference_high, and p_value (McNemar). The title is the verdict.
+        Table of method, accuracy, accuracy_low, accuracy_high (95 %), log_loss, seconds, training_rows; with a run
+        also difference (of accuracies, network − method), difference_low, difference_high, and p_value (McNemar). The
+        title is the verdict.
     """
     if not isinstance(source, Run):
         data = load(source)

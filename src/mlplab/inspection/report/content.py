@@ -62,7 +62,11 @@ def content(run: Run, given: Any = None) -> dict[str, Any]:
     }
     return {
         "title": f"{run.path.name}: {run.config.data['name']}, mlplab report",
-        "sections": [(id, _name(id, name, examples)) for id, name in _SECTIONS if found[id] is not None],
+        "sections": [
+            (id, name if id != "images" else found["result"]["what"].capitalize())
+            for id, name in _SECTIONS
+            if found[id] is not None
+        ],
         "run": run,
         "examples": examples,
         "matrix": part,
@@ -80,10 +84,6 @@ def content(run: Run, given: Any = None) -> dict[str, Any]:
             "labels": found["labels"] and found["labels"]["for_script"],
         },
     }
-
-
-def _name(id: str, name: str, examples: Examples) -> str:
-    return "Rows" if id == "images" and examples.images is None else name
 
 
 def _data(run: Run, given: Any) -> tuple[Data | None, str]:

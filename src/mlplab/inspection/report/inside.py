@@ -9,6 +9,7 @@ from mlplab.datasets import Data
 from mlplab.errors import MlplabError
 from mlplab.figures import svg
 from mlplab.inspection import model_graph, units
+from mlplab.inspection.internals import Internals, internals_of, kept_internals
 from mlplab.inspection.report import wording
 from mlplab.inspection.sprites import picture, sprites
 from mlplab.runs import Run
@@ -30,7 +31,7 @@ class Inside:
         for_script: saliency and nearest training images of the worst failures, by row of the page.
     """
 
-    internals: Any = None
+    internals: Internals | None = None
     units: dict[str, Any] | None = None
     map: dict[str, Any] | None = None
     for_script: dict[str, Any] = field(default_factory=dict)
@@ -40,21 +41,19 @@ def inside(run: Run, data: Data | None, positions: np.ndarray) -> Inside:
     """Look inside, with the run's model, or with what an earlier look has kept in the run.
 
     Args:
-        run, data: the run and its data set; without data there is nothing to see.
+        run, data: the run and its data set; without data, only what an earlier look has kept is seen.
         positions: of the page's rows in the test predictions.
     """
-    if data is None:
-        return Inside()
-    from mlplab.inspection.internals import internals_of
-
     try:
-        found = internals_of(run, data)
+        found = kept_internals(run) if data is None else internals_of(run, data)
     except MlplabError as error:
         return Inside(units={"error": str(error)})
+    if found is None:
+        return Inside()
     return Inside(found, _units(found, run), _map(found), _worst(found, data, positions))
 
 
-def _units(found: Any, run: Run) -> dict[str, Any]:
+def _units(found: Internals, run: Run) -> dict[str, Any]:
     weights = found.weights[:MOST_UNITS]
     images = [picture(weight_image(unit)) for unit in weights] if weights.ndim > 2 else []
     return {
@@ -87,15 +86,15 @@ def weight_image(weights: np.ndarray) -> np.ndarray:
     return np.concatenate([colours, 255 * strength.clip(0, 1)[..., None]], -1).round().astype(np.uint8)
 
 
-def _graph(found: Any) -> str:
+def _graph(found: Internals) -> str:
     return svg(model_graph._figure(found.layers, True, True), "graph")
 
 
-def _map(found: Any) -> dict[str, Any]:
+def _map(found: Internals) -> dict[str, Any]:
     return {"explained": [float(share) for share in found.explained], "of": found.projection_of}
 
 
-def _worst(found: Any, data: Data, positions: np.ndarray) -> dict[str, Any]:
+def _worst(found: Internals, data: Data | None, positions: np.ndarray) -> dict[str, Any]:
     """Saliency maps and neighbours of the worst failures, those that are on the page."""
     row_of = {int(position): row for row, position in enumerate(positions)}
     kept = [place for place, position in enumerate(found.worst) if int(position) in row_of]
@@ -110,7 +109,7 @@ def _worst(found: Any, data: Data, positions: np.ndarray) -> dict[str, Any]:
         "saliency": None,
         "training_images": None,
     }
-    if data.train.has_images:
+    if data is not None and data.train.has_images:
         heat = sprites(np.stack([heat_image(found.saliency[place]) for place in kept]), 400_000)
         training = sprites(data.train.images[neighbours.reshape(-1)], 600_000)
         result |= {

@@ -19,7 +19,10 @@ const json = (id) => JSON.parse($(`#${id}`).textContent);
 
 /** Base64 of little-endian numbers (pages.packed) → a typed array of the given kind, as in unpack(text, Float32Array). */
 function unpack(text, Kind) {
-  return new Kind(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer);
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let place = 0; place < bytes.length; place++) bytes[place] = characters.charCodeAt(place);
+  return new Kind(bytes.buffer);
 }
 
 /** A fraction as people read it. */
@@ -84,7 +87,9 @@ function themeButton() {
   });
   root.dataset.theme ??= "auto";
   show();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new Event("themechange")));
+  for (const query of ["(prefers-color-scheme: dark)", "print"]) {
+    matchMedia(query).addEventListener("change", () => document.dispatchEvent(new Event("themechange")));
+  }
 }
 
 /** Marks the section that one reads in the navigation. */

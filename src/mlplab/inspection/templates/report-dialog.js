@@ -14,7 +14,7 @@ function view(row, list) {
 function tellAddress(row) {
   const address = addressOf(state).replace(/^images$/, "");
   const open = row === null ? "" : `${address && "&"}open=${rows.index[row]}`;
-  history.replaceState(null, "", `#${address + open || "images"}`);
+  remember(address + open || "images");
 }
 
 function step(by) {

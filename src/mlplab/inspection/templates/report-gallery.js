@@ -30,8 +30,13 @@ function select({ show, true: trueClass, predicted: predictedClass, sort, from, 
 /** Change what is shown. `push`: as a place that the browser's Back returns to. */
 function ask(changes, push = false) {
   state = { ...state, ...changes };
-  history[push ? "pushState" : "replaceState"](null, "", `#${addressOf(state)}`);
+  remember(addressOf(state), push);
   showFound();
+}
+
+/** The address, and with it what was asked for, which Back returns to. */
+function remember(address, push = false) {
+  history[push ? "pushState" : "replaceState"]({ asked: state }, "", `#${address}`);
 }
 
 /** The state as the part of an address after #: only what differs from the start, or "images". */

@@ -17,6 +17,11 @@ gallery();
 matrix();
 if (data.labels) doubtfulLabels();
 if ($("#map-canvas") && rows.projection) scatter();
+history.replaceState({ asked: state }, "", location.href);
 showFound();
 follow();
-addEventListener("popstate", follow);
+addEventListener("popstate", ({ state: kept }) => {
+  if (!kept?.asked) return follow(); // an address that was typed, or of a section
+  state = kept.asked;
+  return showFound();
+});
