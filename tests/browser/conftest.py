@@ -1,4 +1,4 @@
-"""A real browser, and the report of a real run in it."""
+"""A real browser to open pages in."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ FLAGS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")  # Playwright can be started once at a time, and other modules start it too
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, with a new profile."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -58,6 +58,19 @@ def test_the_error_is_its_definition(examples, bins):
         assert 0 <= low <= value <= high <= 1
 
 
+def test_the_interval_is_that_of_resampled_rows(fashion_run):
+    examples = examples_of(fashion_run, inputs=False)
+    rng = np.random.default_rng(5)
+    edges = np.linspace(0, 1, 16)
+    draws = []
+    for _ in range(300):
+        rows = rng.integers(len(examples), size=len(examples))
+        draws.append(by_hand(examples_of(examples.probabilities[rows], examples.labels[rows]), edges))
+    value, low, high = expected_calibration_error(examples)
+    expected = np.percentile(draws, (2.5, 97.5))
+    assert (min(low, value), high) == pytest.approx((min(expected[0], value), expected[1]), rel=0.1)
+
+
 def test_bins_of_equal_mass_have_as_many_rows(examples):
     counts = reliability(examples, 10, "mass")["n"]
     assert counts.sum() == len(examples)

@@ -71,6 +71,7 @@ def curves(columns: Mapping[str, np.ndarray]) -> "Figure":
         axes.set_xlabel("epoch", fontsize="small")
         axes.set_title(plain(name), fontsize="medium")
         axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlim(columns["epoch"][0] - 0.5, columns["epoch"][-1] + 0.5)
         axes.legend(fontsize="small", frameon=False)
     return figure
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BINS = 15
 BINNINGS = ("width", "mass")
-_RESAMPLES = 500
+_RESAMPLES = 2000
 
 
 def show_calibration(
@@ -107,8 +107,8 @@ def expected_calibration_error(
 
     The mean over rows of |accuracy − confidence| of their bin: Naeini et al. 2015, Guo et al. 2017 eq. 3, with bins
     [low, high) as torchmetrics has them, the last one closed. The interval is that of a bootstrap over rows
-    (percentiles); as resampling adds noise of its own to every bin, it lies somewhat high for networks that are
-    calibrated well.
+    (percentiles), in which the sum of a bin's differences is taken as normal. As resampling adds noise of its own to
+    every bin, it lies somewhat high for networks that are calibrated well.
 
     Returns:
         value, low, high; fractions from 0 to 1.
@@ -116,11 +116,10 @@ def expected_calibration_error(
     place = _bins(examples.confidence, _edges(examples.confidence, bins, equal))
     gaps = examples.correct - examples.confidence.astype(np.float64)
     n = len(examples)
-    value = float(np.abs(np.bincount(place, gaps, bins)).sum() / n)
-    rng = np.random.default_rng(0)
-    draws = [
-        np.abs(np.bincount(place, gaps * rng.poisson(1, n), bins)).sum() / n for _ in range(_RESAMPLES)
-    ]  # each row as often as it would be drawn
+    sums = np.bincount(place, gaps, bins)
+    spread = np.sqrt((np.bincount(place, gaps**2, bins) - sums**2 / n).clip(0))
+    draws = np.abs(np.random.default_rng(0).normal(sums, spread, (_RESAMPLES, bins))).sum(1) / n
+    value = float(np.abs(sums).sum() / n)
     low, high = np.percentile(draws, (2.5, 97.5))
     return value, float(min(low, value)), float(max(high, value))
 

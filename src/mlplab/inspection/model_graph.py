@@ -41,7 +41,7 @@ def plot_model(
         RunError: of a run that is not finished.
     """
     layers = _layers(model)
-    table = Table(layers.columns, layers.title, functools.partial(_figure, layers, show_shapes, show_layer_names))
+    table = Table(layers.columns, layers.title, functools.partial(picture, layers, show_shapes, show_layer_names))
     if to_file is not None:
         table.save(to_file)
     return table.show()
@@ -54,7 +54,7 @@ def _layers(model: Union["keras.Model", Run]) -> Table:
     return network.layers_table(network.read(model.model)) if kept is None else kept.layers
 
 
-def _figure(layers: Table, show_shapes: bool, show_layer_names: bool) -> "Figure":
+def picture(layers: Table, show_shapes: bool, show_layer_names: bool) -> "Figure":
     rows = layers.rows()
     positions = {row["name"]: position for position, row in enumerate(rows)}
     boxes = [

@@ -5,8 +5,6 @@ filled in. `macros.html.j2` has tables and figures.
 """
 
 import base64
-import contextlib
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import numpy as np
 
 from mlplab import __version__
 from mlplab.errors import UsageError
+from mlplab.runs import files
 
 
 def render(template: str, **values: Any) -> str:
@@ -38,16 +37,12 @@ def write_page(path: Path, text: str) -> Path:
     path = path.expanduser()
     if path.is_dir():
         raise UsageError(f"{path} is a folder: name a file in it, as in {path / 'report.html'}.")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8", errors="replace")  # names of files may be no Unicode
-        os.replace(beside, path)
+        files.write_text(path, text)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}. Name another file.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+        reason = getattr(error.__cause__ or error, "strerror", None) or error
+        raise UsageError(f"{path} cannot be written: {reason}. Name another file.") from error
     return path.resolve()
 
 

@@ -41,6 +41,12 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
             beside.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """UTF-8, with question marks for what is no Unicode, as names of files can be."""
+    with _replacing(path) as file:
+        file.write(text.encode("utf-8", "replace"))
+
+
 def write_json(path: Path, value: object) -> None:
     with _replacing(path) as file:
         file.write(json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n")

@@ -1,12 +1,10 @@
 """The page of a comparison, in a real browser."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 from mlplab.inspection.comparison import compare
 
@@ -36,37 +34,17 @@ def comparison(digits):
     return compare(probabilities, digits.test.labels, digits.test.images, class_names=NAMES)
 
 
-@pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    flags = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(flags))
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def opened(comparison, browser, tmp_path):
+def opened(comparison, visit, tmp_path):
     """Opens the page: (width, scheme) → the page, and what it said and asked for."""
     path = comparison.save(tmp_path / "comparison.html")
-    contexts = []
 
     def open_page(width=1280, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        contexts.append(context)
-        page, said, asked = context.new_page(), [], []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(path.as_uri())
-        page.wait_for_selector("#tiles li")
-        return page, said, [url for url in asked if not url.startswith(("data:", "blob:", "file:"))]
+        made = visit(path, width, scheme)
+        made.page.wait_for_selector("#tiles li")
+        return made.page, made.errors, [url for url in made.requests if not url.startswith("file:")]
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    return open_page
 
 
 def test_it_asks_for_nothing_says_nothing_and_runs_no_name(opened):
