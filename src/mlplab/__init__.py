@@ -14,7 +14,6 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time `_HOMES` tells t
 
     from mlplab.datasets import load, load_data
     from mlplab.engine import evaluate, fit, predict
-    from mlplab.inspection.attribution import show_neighbours, show_saliency
     from mlplab.inspection.baselines import baselines
     from mlplab.inspection.calibration import calibrate, show_calibration
     from mlplab.inspection.classification import classification_report, score
@@ -23,10 +22,11 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time `_HOMES` tells t
     from mlplab.inspection.curves import show_curves
     from mlplab.inspection.failures import show_failures
     from mlplab.inspection.label_errors import find_label_errors
-    from mlplab.inspection.model_graph import plot_model
-    from mlplab.inspection.projection import show_projection
+    from mlplab.inspection.network.attribution import show_neighbours, show_saliency
+    from mlplab.inspection.network.model_graph import plot_model
+    from mlplab.inspection.network.projection import show_projection
+    from mlplab.inspection.network.units import show_units
     from mlplab.inspection.report import report
-    from mlplab.inspection.units import show_units
     from mlplab.models import mlp
     from mlplab.runs import Run, list_runs
     from mlplab.training import resume, train
@@ -66,7 +66,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "mlplab.datasets": ("load", "load_data"),
     "mlplab.engine": ("evaluate", "fit", "keras", "predict"),
-    "mlplab.inspection.attribution": ("show_neighbours", "show_saliency"),
+    "mlplab.inspection.network.attribution": ("show_neighbours", "show_saliency"),
     "mlplab.inspection.baselines": ("baselines",),
     "mlplab.inspection.calibration": ("calibrate", "show_calibration"),
     "mlplab.inspection.classification": ("classification_report", "score"),
@@ -75,10 +75,10 @@ _HOMES = {
     "mlplab.inspection.curves": ("show_curves",),
     "mlplab.inspection.failures": ("show_failures",),
     "mlplab.inspection.label_errors": ("find_label_errors",),
-    "mlplab.inspection.model_graph": ("plot_model",),
-    "mlplab.inspection.projection": ("show_projection",),
+    "mlplab.inspection.network.model_graph": ("plot_model",),
+    "mlplab.inspection.network.projection": ("show_projection",),
     "mlplab.inspection.report": ("report",),
-    "mlplab.inspection.units": ("show_units",),
+    "mlplab.inspection.network.units": ("show_units",),
     "mlplab.models": ("mlp",),
     "mlplab.runs": ("Run", "list_runs"),
     "mlplab.training": ("resume", "train"),

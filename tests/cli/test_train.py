@@ -49,7 +49,7 @@ def test_a_person_is_told_all_of_it(trained):
     assert "95 % interval" in told
     assert "Rows: true class; columns: predicted" in told
     assert str(out.resolve()) in told.replace("\n", "")
-    assert "mlplab train digits" in told
+    assert f"mlplab report {os.path.relpath(out)}" in told
 
 
 def test_the_command_is_recorded(trained):

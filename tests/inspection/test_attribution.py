@@ -9,8 +9,8 @@ import mlplab
 from mlplab import keras
 from mlplab.errors import DataError, UsageError
 from mlplab.figures import png
-from mlplab.inspection.attribution import show_neighbours, show_saliency
-from mlplab.inspection.internals import internals_of
+from mlplab.inspection.network.attribution import show_neighbours, show_saliency
+from mlplab.inspection.network.internals import internals_of
 from mlplab.runs import Run, files
 
 

@@ -14,8 +14,8 @@ from small_networks import forward, layers, run_of, small_data
 import mlplab
 from mlplab import keras
 from mlplab.errors import DataError, RunError
-from mlplab.inspection.geometry import nearest, principal_components
-from mlplab.inspection.internals import VERSION, internals_of, kept_internals
+from mlplab.inspection.network.geometry import nearest, principal_components
+from mlplab.inspection.network.internals import VERSION, internals_of, kept_internals
 from mlplab.runs import Run, files
 
 
@@ -103,11 +103,11 @@ def test_what_is_kept_is_shown_without_keras_and_jax(run, internals):
     script = f"""
 import sys
 from mlplab.runs import Run
-from mlplab.inspection.internals import internals_of
-from mlplab.inspection.units import show_units
-from mlplab.inspection.projection import show_projection
-from mlplab.inspection.attribution import show_neighbours, show_saliency
-from mlplab.inspection.model_graph import plot_model
+from mlplab.inspection.network.internals import internals_of
+from mlplab.inspection.network.units import show_units
+from mlplab.inspection.network.projection import show_projection
+from mlplab.inspection.network.attribution import show_neighbours, show_saliency
+from mlplab.inspection.network.model_graph import plot_model
 run = Run({str(run.path)!r})
 worst = int(internals_of(run).worst[-1])
 tables = [show_units(run), show_projection(run), plot_model(run)]

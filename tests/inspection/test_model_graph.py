@@ -13,8 +13,8 @@ from mlplab import keras
 from mlplab.errors import ModelError, UsageError
 from mlplab.figures.layout import layered
 from mlplab.figures.model_graph import Box, model_graph
-from mlplab.inspection.internals import internals_of
-from mlplab.inspection.model_graph import plot_model
+from mlplab.inspection.network.internals import internals_of
+from mlplab.inspection.network.model_graph import plot_model
 
 layers = keras.layers
 

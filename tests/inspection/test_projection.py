@@ -6,8 +6,8 @@ from small_networks import run_of
 
 import mlplab
 from mlplab.figures import networks, png
-from mlplab.inspection.internals import internals_of
-from mlplab.inspection.projection import show_projection
+from mlplab.inspection.network.internals import internals_of
+from mlplab.inspection.network.projection import show_projection
 
 
 @pytest.fixture(scope="module")

@@ -170,7 +170,7 @@ def test_what_cannot_be_reported(copied, tmp_path):
             report(mlplab.Run(folder))
 
 
-def test_an_old_report_stays_where_a_new_one_fails(copied, tmp_path):
+def test_an_old_report_stays_where_a_new_one_fails(copied, page, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(copied.path, folder)
     before = (folder / "report.html").read_bytes()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlplab.inspection import sprites as module
-from mlplab.inspection.sprites import as_bytes, picture, sprites
+import mlplab.inspection.pages.sprites as module
+from mlplab.inspection.pages.sprites import as_bytes, picture, sprites
 
 
 def sheet_of(uri: str) -> np.ndarray:

@@ -6,9 +6,9 @@ from small_networks import forward, layers, run_of, small_data
 
 from mlplab import keras
 from mlplab.figures import png
-from mlplab.inspection.activity import UnitStatistics
-from mlplab.inspection.internals import internals_of
-from mlplab.inspection.units import show_units
+from mlplab.inspection.network.activity import UnitStatistics
+from mlplab.inspection.network.internals import internals_of
+from mlplab.inspection.network.units import show_units
 
 SHAPE = (4, 4)
 

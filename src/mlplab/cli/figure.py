@@ -10,8 +10,9 @@ from rich.console import Console
 
 from mlplab.cli.options import Json, Quiet, RunPath, Split, print_json, print_table, say
 from mlplab.errors import UsageError, unknown_name
-from mlplab.inspection import attribution, calibration, confusion, curves, model_graph, projection, units
+from mlplab.inspection import calibration, confusion, curves
 from mlplab.inspection.classification import classification_report
+from mlplab.inspection.network import attribution, model_graph, projection, units
 from mlplab.inspection.table import SHOWN, Table
 from mlplab.runs import Run
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mlplab.datasets.classes import class_number
 from mlplab.datasets.dataset import Data, Dataset
-from mlplab.errors import DataError, unknown_name
+from mlplab.errors import DataError, UsageError
 
 CORRECTED = "corrected labels"
 """Whose hash stands under this name among those of a training set."""
@@ -95,12 +96,11 @@ def read_all(path: str | Path, data: Data) -> Corrections:
             f"{path} is about the test set, and test labels are never changed: scores would no longer compare. "
             "Correct training labels, from: mlplab labels RUN --split train"
         )
-    class_of = _Classes(data.class_names)
     found: dict[int, int] = {}
     for row in rows:
         where = f"{path}, line {row.line}"
         index = _index(row.cells["index"], len(data.train), where)
-        label = class_of(row.cells["label"], where)
+        label = _label(row.cells["label"], data.class_names, where)
         if found.setdefault(index, label) != label:
             names = [data.class_names[found[index]], data.class_names[label]]
             raise DataError(f"{where}: row {index} has a second label, {names[1]!r}; it had {names[0]!r} further up.")
@@ -159,22 +159,10 @@ def _index(text: str, rows: int, where: str) -> int:
     return index
 
 
-class _Classes:
-    """Classes by name as it stands, by name in any case, or by number, in that order."""
-
-    def __init__(self, names: Sequence[str]):
-        self._names = names
-        self._numbers = {name.strip().lower(): number for number, name in enumerate(names)}
-        self._numbers |= {name: number for number, name in enumerate(names)}
-
-    def __call__(self, text: str, where: str) -> int:
-        number = self._numbers.get(text, self._numbers.get(text.strip().lower()))
-        if number is not None:
-            return number
-        if text.strip().isdecimal():
-            if (number := int(text)) < len(self._names):
-                return number
-            raise DataError(f"{where}: classes are numbered from 0 to {len(self._names) - 1}; got {number}.")
-        if not text.strip():
-            raise DataError(f"{where}: the label is empty. Write a class's name or number, or take the line out.")
-        raise DataError(f"{where}: {unknown_name('class', text, self._names)}")
+def _label(text: str, class_names: Sequence[str], where: str) -> int:
+    if not text.strip():
+        raise DataError(f"{where}: the label is empty. Write a class's name or number, or take the line out.")
+    try:
+        return class_number(text, class_names)
+    except UsageError as error:
+        raise DataError(f"{where}: {error}") from error

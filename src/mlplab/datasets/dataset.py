@@ -156,22 +156,3 @@ class Data:
     def class_names(self) -> tuple[str, ...]:
         """One name for each class, in the order of the labels."""
         return self.train.class_names
-
-
-def numbered_classes(*labels: ArrayLike) -> tuple[str, ...]:
-    """Names for classes that have none: "0", "1", … up to the largest label.
-
-    Labels that are no integers are left to `Dataset` to refuse.
-
-    Raises:
-        DataError: if that makes more names than there are labels to need them.
-    """
-    arrays = [array for array in map(np.asarray, labels) if array.size and array.dtype.kind in "iu"]
-    largest = int(max((array.max() for array in arrays), default=0))
-    rows = sum(array.size for array in arrays)
-    if largest > max(rows, 1000):
-        raise DataError(
-            f"Labels must number the classes from 0. Got {largest} as the largest of {rows} labels: "
-            "renumber them, for instance by np.unique(labels, return_inverse=True)[1]."
-        )
-    return tuple(str(number) for number in range(largest + 1))

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.datasets.catalog import Arrays, Entry, IdxSplit, find_entry
-from mlplab.datasets.dataset import Data, Dataset, Provenance, numbered_classes
+from mlplab.datasets.classes import numbered_classes
+from mlplab.datasets.dataset import Data, Dataset, Provenance
 from mlplab.datasets.fetch import Fetched, fetch_entry
 from mlplab.datasets.idx import read_idx
 from mlplab.datasets.npz import read_npz

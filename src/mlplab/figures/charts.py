@@ -58,6 +58,8 @@ def curves(columns: Mapping[str, np.ndarray]) -> "Figure":
     Args:
         columns: `epoch` and what was logged, arrays of one length.
     """
+    from matplotlib.ticker import MaxNLocator
+
     names = [name for name in columns if name != "epoch" and not name.startswith("val_")]
     names = [name for name in names if name in ("loss", "accuracy") or f"val_{name}" in columns] or names[:2]
     names.sort(key=lambda name: name != "loss")
@@ -70,7 +72,7 @@ def curves(columns: Mapping[str, np.ndarray]) -> "Figure":
                 axes.plot(columns["epoch"], columns[key], marker=few, markersize=3, color=colour, label=label)
         axes.set_xlabel("epoch", fontsize="small")
         axes.set_title(plain(name), fontsize="medium")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_xlim(columns["epoch"][0] - 0.5, columns["epoch"][-1] + 0.5)
         axes.legend(fontsize="small", frameon=False)
     return figure

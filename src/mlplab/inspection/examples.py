@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.datasets import Data
+from mlplab.datasets.classes import class_number
 from mlplab.errors import DataError, RunError, UsageError, unknown_name
 from mlplab.runs import Run, files
 from mlplab.runs.origin import data_of
@@ -71,27 +72,6 @@ class Examples:
     def class_number(self, wanted: str | int) -> int:
         """A class by name or by number. Raises `UsageError` with the nearest names where there is none."""
         return class_number(wanted, self.class_names)
-
-
-def class_number(wanted: str | int, class_names: Sequence[str]) -> int:
-    """The number of a class that is given by its name, in any case, or by its number.
-
-    Raises:
-        UsageError: if there is no such class; the nearest names are told.
-    """
-    by_name = {name: number for number, name in enumerate(class_names)}
-    if isinstance(wanted, str):
-        lowered = {name.lower(): number for name, number in by_name.items()}
-        number = by_name.get(wanted, lowered.get(wanted.lower()))
-        if number is None and wanted.isdecimal():
-            number = int(wanted)
-        if number is None:
-            raise UsageError(unknown_name("class", wanted, class_names))
-    else:
-        number = int(wanted)
-    if not 0 <= number < len(class_names):
-        raise UsageError(f"Classes are numbered from 0 to {len(class_names) - 1}; got {number}.")
-    return number
 
 
 def examples_of(

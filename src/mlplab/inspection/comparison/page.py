@@ -10,7 +10,7 @@ from mlplab.figures import svg
 from mlplab.figures.intervals import Intervals, intervals
 from mlplab.inspection import pages
 from mlplab.inspection.comparison import pairs
-from mlplab.inspection.sprites import Sprites, sprites
+from mlplab.inspection.pages.sprites import Sprites, sprites
 from mlplab.inspection.table import Table
 
 if TYPE_CHECKING:
@@ -103,9 +103,7 @@ def _sprites(comparison: "Comparison", rows: np.ndarray) -> Sprites | None:
     images = next(iter(comparison.examples.values())).images
     if images is None or not len(rows):
         return None
-    shown = images[rows]
-    # Bytes that do not use their range, as those of `digits` from 0 to 16, would be black; floats are stretched.
-    return sprites(shown.astype(np.float32) if shown.max() < 128 else shown)
+    return sprites(images[rows])
 
 
 def _turned(table: Table) -> list[tuple[str, list[Any]]]:

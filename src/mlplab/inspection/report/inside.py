@@ -8,10 +8,10 @@ import numpy as np
 from mlplab.datasets import Data
 from mlplab.errors import MlplabError
 from mlplab.figures import svg
-from mlplab.inspection import model_graph, units
-from mlplab.inspection.internals import Internals, internals_of, kept_internals
+from mlplab.inspection.network import model_graph, units
+from mlplab.inspection.network.internals import Internals, internals_of, kept_internals
+from mlplab.inspection.pages.sprites import picture, sprites
 from mlplab.inspection.report import wording
-from mlplab.inspection.sprites import picture, sprites
 from mlplab.runs import Run
 
 MOST_UNITS = 60

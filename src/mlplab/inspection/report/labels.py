@@ -6,7 +6,7 @@ import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.inspection.examples import Examples
-from mlplab.inspection.sprites import sprites
+from mlplab.inspection.pages.sprites import sprites
 from mlplab.inspection.table import Table
 from mlplab.runs import Run, files
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from mlplab.inspection.examples import Examples
 from mlplab.inspection.pages import packed
-from mlplab.inspection.sprites import Sprites, sprites
+from mlplab.inspection.pages.sprites import Sprites, sprites
 
 TOP = 5
 """Classes with the highest probabilities that the page has for each row."""

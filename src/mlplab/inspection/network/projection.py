@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlplab.figures import networks
-from mlplab.inspection.internals import Internals, internals_of
+from mlplab.inspection.network.internals import Internals, internals_of
 from mlplab.inspection.table import Table
 from mlplab.runs import Run
 

@@ -83,14 +83,14 @@ def sprites(images: np.ndarray, most_bytes: int = 4_000_000, largest: int = 64) 
 def as_bytes(images: np.ndarray) -> np.ndarray:
     """Images of any numbers as uint8, (n, h, w) of greys or (n, h, w, 3) of colours.
 
-    8-bit images stay as they are. Others are stretched, all alike, from their smallest to their largest value.
-    Of channels that are not three, the mean is taken.
+    8-bit images stay as they are. Others, and those of whom none is half bright (`digits` ends at 16), are stretched,
+    all alike, from their smallest to their largest value. Of channels that are not three, the mean is taken.
     """
     if images.ndim == 4 and images.shape[-1] == 1:
         images = images[..., 0]
     elif images.ndim == 4 and images.shape[-1] != 3:
         images = images.mean(-1, dtype=np.float32).astype(images.dtype)
-    if images.dtype == np.uint8:
+    if images.dtype == np.uint8 and images.max() >= 128:
         return images
     finite = np.nan_to_num(images.astype(np.float32))
     low, high = finite.min(), finite.max()

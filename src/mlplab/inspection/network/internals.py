@@ -11,7 +11,7 @@ import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.errors import RunError
-from mlplab.inspection import activity, geometry, network
+from mlplab.inspection.network import activity, geometry, graph
 from mlplab.inspection.table import Table
 from mlplab.runs import Run, files
 from mlplab.runs.origin import data_of
@@ -122,7 +122,7 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Internals:
 
 
 def _computed(run: Run, data: Data) -> Internals:
-    net = network.read(run.model)
+    net = graph.read(run.model)
     hidden, _ = net.last_hidden()
     dense = _layers_of_units(net)
     outputs = [net.unit_outputs(call) for call in dense]
@@ -146,11 +146,11 @@ def _computed(run: Run, data: Data) -> Internals:
         explained=explained,
         projection_of=net.hidden_name(),
         **_of_failures(run, data, rows, forward),
-        layers=network.layers_table(net),
+        layers=graph.layers_table(net),
     )
 
 
-def _layers_of_units(net: network.Network) -> list[network.Call]:
+def _layers_of_units(net: graph.Network) -> list[graph.Call]:
     """Hidden dense layers, the first on the inputs before the others; without a hidden one, that first alone."""
     first = net.first_dense()
     dense = net.hidden_dense() or ([] if first is None else [first])
@@ -177,7 +177,7 @@ def _units_table(names: list[str], columns: list[dict[str, np.ndarray]], norms: 
     return Table(joined, UNITS_TITLE)
 
 
-def _weights(net: network.Network, dense: list[network.Call], units: Table, shape: tuple[int, ...]) -> np.ndarray:
+def _weights(net: graph.Network, dense: list[graph.Call], units: Table, shape: tuple[int, ...]) -> np.ndarray:
     first = net.first_dense()
     if first is None or first not in dense:
         return np.zeros((0, *shape), np.float32)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlplab.inspection.network import Network
+from mlplab.inspection.network.graph import Network
 
 if TYPE_CHECKING:
     import keras

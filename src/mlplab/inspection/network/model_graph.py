@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from mlplab.figures.model_graph import Box, model_graph
-from mlplab.inspection import network
-from mlplab.inspection.internals import kept_internals
+from mlplab.inspection.network import graph
+from mlplab.inspection.network.internals import kept_internals
 from mlplab.inspection.table import Table
 from mlplab.runs import Run
 
@@ -49,9 +49,9 @@ def plot_model(
 
 def _layers(model: Union["keras.Model", Run]) -> Table:
     if not isinstance(model, Run):
-        return network.layers_table(network.read(model))
+        return graph.layers_table(graph.read(model))
     kept = kept_internals(model)
-    return network.layers_table(network.read(model.model)) if kept is None else kept.layers
+    return graph.layers_table(graph.read(model.model)) if kept is None else kept.layers
 
 
 def picture(layers: Table, show_shapes: bool, show_layer_names: bool) -> "Figure":

@@ -9,9 +9,9 @@ import numpy as np
 from mlplab.datasets import Data
 from mlplab.errors import UsageError, unknown_name
 from mlplab.figures import networks
-from mlplab.inspection import activity, geometry, network
 from mlplab.inspection.examples import SPLITS
-from mlplab.inspection.internals import Internals, kept_internals
+from mlplab.inspection.network import activity, geometry, graph
+from mlplab.inspection.network.internals import Internals, kept_internals
 from mlplab.inspection.table import Table
 from mlplab.runs import Run, files
 from mlplab.runs.origin import data_of
@@ -151,7 +151,7 @@ def _kept_at(row: _Row) -> int | None:
 
 def _nearest(run: Run, row: _Row, n: int) -> tuple[np.ndarray, np.ndarray, str]:
     """Row numbers and distances (m,), and what they are nearest by."""
-    net = network.read(run.model)
+    net = graph.read(run.model)
     forward = activity.Forward(net, [net.last_hidden()[0]], run.config.preprocessing)
     query = activity.flat(next(forward(row.input[None]))[0])
     train = (activity.flat(block[0]) for block in forward(row.data.train.inputs))

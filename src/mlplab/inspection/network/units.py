@@ -4,7 +4,7 @@ import functools
 from typing import Any
 
 from mlplab.figures import networks
-from mlplab.inspection.internals import UNITS_TITLE, Internals, internals_of
+from mlplab.inspection.network.internals import UNITS_TITLE, Internals, internals_of
 from mlplab.inspection.table import Table
 from mlplab.runs import Run
 

@@ -1,0 +1,53 @@
+"""Classes by name and by number."""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mlplab.errors import DataError, UsageError, unknown_name
+
+
+def numbered_classes(*labels: ArrayLike) -> tuple[str, ...]:
+    """Names for classes that have none: "0", "1", … up to the largest label.
+
+    Labels that are no integers are left to `Dataset` to refuse.
+
+    Raises:
+        DataError: if that makes more names than there are labels to need them.
+    """
+    arrays = [array for array in map(np.asarray, labels) if array.size and array.dtype.kind in "iu"]
+    largest = int(max((array.max() for array in arrays), default=0))
+    rows = sum(array.size for array in arrays)
+    if largest > max(rows, 1000):
+        raise DataError(
+            f"Labels must number the classes from 0. Got {largest} as the largest of {rows} labels: "
+            "renumber them, for instance by np.unique(labels, return_inverse=True)[1]."
+        )
+    return tuple(str(number) for number in range(largest + 1))
+
+
+def class_number(wanted: str | int, class_names: Sequence[str]) -> int:
+    """The number of a class that is given by its name as it stands, its name in any case, or its number, in that order.
+
+    Raises:
+        UsageError: if there is no such class; the nearest names are told.
+    """
+    number = wanted
+    if isinstance(wanted, str):
+        by_name = _numbers(tuple(class_names))
+        number = by_name.get(wanted, by_name.get(wanted.strip().lower()))
+        if number is None and not wanted.strip().isdecimal():
+            raise UsageError(unknown_name("class", wanted, class_names))
+    number = int(wanted if number is None else number)
+    if not 0 <= number < len(class_names):
+        raise UsageError(f"Classes are numbered from 0 to {len(class_names) - 1}; got {number}.")
+    return number
+
+
+@functools.lru_cache(maxsize=4)
+def _numbers(class_names: tuple[str, ...]) -> dict[str, int]:
+    """The number of each name, as it stands and in small letters; where two collide, as it stands counts."""
+    lowered = {name.strip().lower(): number for number, name in enumerate(class_names)}
+    return lowered | {name: number for number, name in enumerate(class_names)}
