@@ -103,7 +103,7 @@ def test_nothing_changed_is_the_same_data_set(data, tmp_path):
     ("content", "message"),
     [
         ("index,label\n0,Trousers\n", r"line 2: Unknown class 'Trousers'. Did you mean 'Trouser'"),
-        ("index,label\n0,7\n", r"line 2: classes are numbered from 0 to 5; got 7"),
+        ("index,label\n0,7\n", r"line 2: Classes are numbered from 0 to 5; got 7"),
         ("index,label\n0,-1\n", "line 2: Unknown class '-1'"),
         ("index,label\n0,\n", "line 2: the label is empty"),
         ("index,label\n6,Trouser\n", "line 2: the training set has the rows 0 to 5; got the index 6"),

@@ -93,9 +93,12 @@ def test_numbers_of_any_range_become_bytes(shape):
     assert (got.min(), got.max()) == (0, 255)
 
 
-def test_bytes_stay_as_they_are_also_when_they_are_dark():
-    dark = np.full((2, 8, 8), 16, np.uint8)
-    assert np.array_equal(as_bytes(dark), dark)
+def test_bytes_stay_as_they_are_unless_all_of_them_are_dark():
+    some = np.zeros((2, 8, 8), np.uint8)
+    some[1, 0, 0] = 200
+    assert np.array_equal(as_bytes(some), some)
+    digits = np.arange(17, dtype=np.uint8).reshape(1, 1, 17)  # from 0 to 16, as those of the data set `digits`
+    assert np.array_equal(as_bytes(digits), (digits.astype(float) * 255 / 16).round())
 
 
 def test_constant_and_broken_images_are_drawn_too():

@@ -160,7 +160,7 @@ def _index(text: str, rows: int, where: str) -> int:
 
 
 def _label(text: str, class_names: Sequence[str], where: str) -> int:
-    if not text.strip():
+    if not text.strip() and text not in class_names:
         raise DataError(f"{where}: the label is empty. Write a class's name or number, or take the line out.")
     try:
         return class_number(text, class_names)
