@@ -9,7 +9,7 @@ BIN = $(VENV)/bin
 .PHONY: help setup demo test lint format bench lock
 
 help:
-	@echo "make demo     train the notebook's network on Fashion-MNIST (sets up $(VENV) first)"
+	@echo "make demo     train the notebook's network on Fashion-MNIST and write its report (sets up $(VENV) first)"
 	@echo "make test     run the tests and the linters"
 	@echo "make lint     run the linters only: ruff, pyright, the import contract"
 	@echo "make format   put the code into ruff's form"
@@ -23,7 +23,7 @@ setup:
 
 demo:
 	@.ci/setup core
-	$(BIN)/mlplab train fashion-mnist --hidden 20 --epochs 10 --batch-size 32 --validation 0 --seed 0
+	$(BIN)/mlplab train fashion-mnist --hidden 20 --epochs 10 --batch-size 32 --validation 0 --seed 0 --report
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)

@@ -1,0 +1,87 @@
+"""Makes the pictures of the documents that show inspection, from the notebook's network on Fashion-MNIST.
+
+Needs the development environment and Chromium: .venv/bin/python docs/images/make.py
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+import mlplab
+from mlplab.inspection.table import Table
+
+HERE = Path(__file__).parent
+WIDTH = 1600
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        run = mlplab.train("fashion-mnist", hidden=[20], epochs=10, seed=0, out=Path(folder) / "notebook", verbose=0)
+        shirts = mlplab.show_failures(run, trueclass="Shirt", predictedclass="T-shirt/top", order="loss", maxtoshow=20)
+        shirts.save(HERE / "failures.png")
+        first = int(shirts["index"][0])
+        mlplab.show_curves(run).save(HERE / "curves.png")
+        scores = [mlplab.show_confusion(run), mlplab.classification_report(run), mlplab.show_calibration(run)]
+        _beside(scores).save(HERE / "figures-scores.png", optimize=True)
+        looks = _below([mlplab.show_units(run), mlplab.show_saliency(run, first), mlplab.show_neighbours(run, first)])
+        _row([looks, _image(mlplab.show_projection(run))]).save(HERE / "figures-network.png", optimize=True)
+        _screenshot(mlplab.report(run)).save(HERE / "report.png", optimize=True)
+
+
+def _image(table: Table) -> Image.Image:
+    with tempfile.TemporaryDirectory() as folder, Image.open(table.save(Path(folder) / "figure.png")) as image:
+        return image.convert("RGB")
+
+
+def _beside(tables: list[Table]) -> Image.Image:
+    return _row([_image(table) for table in tables])
+
+
+def _below(tables: list[Table]) -> Image.Image:
+    images = [_image(table) for table in tables]
+    width = max(image.width for image in images)
+    scaled = [_scaled(image, width, round(image.height * width / image.width)) for image in images]
+    return Image.fromarray(np.concatenate([np.asarray(image) for image in scaled]))
+
+
+def _row(images: list[Image.Image]) -> Image.Image:
+    """Images of one height beside each other, `WIDTH` pixels wide in all."""
+    height = round(WIDTH / sum(image.width / image.height for image in images))
+    scaled = [_scaled(image, round(image.width * height / image.height), height) for image in images]
+    return Image.fromarray(np.concatenate([np.asarray(image) for image in scaled], axis=1))
+
+
+def _scaled(image: Image.Image, width: int, height: int) -> Image.Image:
+    return image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _screenshot(page: Path) -> Image.Image:
+    """The report's head, its confusion matrix with a cell pressed, and the images of that cell."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        opened = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="light")
+        opened.goto(page.as_uri())
+        opened.screenshot(path=f"{folder}/head.png", clip={"x": 0, "y": 0, "width": 1280, "height": 520})
+        opened.click('#matrix button[aria-label^="true Shirt, predicted T-shirt/top:"]')
+        opened.wait_for_timeout(500)  # until the images are drawn
+        opened.evaluate("window.scrollTo(0, 0)")
+        parts = [f"{folder}/head.png"]
+        for name, height in (("confusion", 800), ("images", 560)):
+            box = opened.locator(f"#{name}").bounding_box()
+            assert box
+            y = box["y"] + opened.evaluate("window.scrollY")
+            opened.screenshot(
+                path=f"{folder}/{name}.png", full_page=True, clip={"x": 0, "y": y, "width": 1280, "height": height}
+            )
+            parts.append(f"{folder}/{name}.png")
+        browser.close()
+        return Image.fromarray(np.concatenate([np.asarray(Image.open(part).convert("RGB")) for part in parts]))
+
+
+if __name__ == "__main__":
+    main()
