@@ -48,7 +48,8 @@ def section_of(name):
 
 
 def options_of(name):
-    return {option for parameter in VERBS[name].params for option in parameter.opts if option.startswith("--")}
+    options = (option for parameter in VERBS[name].params for option in (*parameter.opts, *parameter.secondary_opts))
+    return {option for option in options if option.startswith("--")}
 
 
 def test_the_python_of_the_documents_runs(tmp_path):
