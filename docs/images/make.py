@@ -64,7 +64,9 @@ def _screenshot(page: Path) -> Image.Image:
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        opened = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="light")
+        opened = browser.new_page(
+            viewport={"width": 1280, "height": 1000}, color_scheme="light", reduced_motion="reduce"
+        )
         opened.goto(page.as_uri())
         opened.screenshot(path=f"{folder}/head.png", clip={"x": 0, "y": 0, "width": 1280, "height": 520})
         opened.click('#matrix button[aria-label^="true Shirt, predicted T-shirt/top:"]')

@@ -1,6 +1,7 @@
 """The page of a comparison, in a real browser."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -66,6 +67,13 @@ def test_it_is_accessible_and_fits(opened, width, scheme):
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+def said(text, run, name):
+    """The per cent that a tile gives the answer `name` of a run."""
+    found = re.search(rf"{re.escape(f'{run}: {name}')} \((?:>\s)?(\d+)\s%\)", text)
+    assert found, text
+    return int(found[1])
+
+
 def test_a_gallery_has_the_rows_that_the_table_has(opened, comparison):
     page, _, _ = opened()
     first, second, _ = comparison.names
@@ -79,8 +87,8 @@ def test_a_gallery_has_the_rows_that_the_table_has(opened, comparison):
         row = table.rows()[position]
         text = tiles.nth(position).inner_text()
         assert f"{row['true']} #{row['index']}" in text
-        assert f"{second}: {row['predicted_a']} ({row['confidence_a']:.2f})" in text
-        assert f"{first}: {row['predicted_b']} ({row['confidence_b']:.2f})" in text
+        assert said(text, second, row["predicted_a"]) == pytest.approx(100 * row["confidence_a"], abs=1)
+        assert said(text, first, row["predicted_b"]) == pytest.approx(100 * row["confidence_b"], abs=1)
 
 
 def test_a_gallery_can_be_narrowed_to_a_class(opened, comparison):

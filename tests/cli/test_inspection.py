@@ -10,11 +10,12 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner
 
 from mlplab.cli import app
 from mlplab.cli.figure import FIGURES, complete_figure
-from mlplab.cli.options import complete_run
+from mlplab.cli.options import complete_run, print_table, say
 from mlplab.errors import RunError, UsageError
 
 
@@ -73,7 +74,7 @@ def test_failures_of_one_kind(path, digits_run):
     printed = json.loads(run("failures", path, "--true", "8", "--predicted", "1", "--json").stdout)
     assert sorted(row["index"] for row in printed["failures"]) == cell.tolist()
     nothing = run("failures", path, "--most-confidence", "0.01", "--out", "none.png")
-    assert "There is nothing to draw: no failures." in nothing.stderr
+    assert "No failures.\nThere is nothing to draw." in nothing.stderr
 
 
 def test_next_step_is_told(path):
@@ -148,3 +149,10 @@ def test_completion_of_runs_and_figures(path):
     assert complete_run("") == complete_run("ru") == ["runs/"]
     assert complete_run("runs/") == ["runs/digits"]
     assert [name for name, _ in complete_figure("co")] == ["confusion"]
+
+
+def test_names_are_shown_as_they_are(capsys):
+    console, name = Console(stderr=True, width=100), "[bold]a[/bold] :heart: <b> \\\\"
+    say(console, name)
+    print_table(console, [name], [{name: name}])
+    assert capsys.readouterr().err.count(name) == 3

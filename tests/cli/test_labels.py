@@ -121,6 +121,7 @@ def test_images_are_drawn(digits_run, tmp_path):
         (["--split", "tset"], UsageError, "Did you mean 'test'"),
         (["--split", "validation"], RunError, "trained without that split"),
         (["--folds", "1"], UsageError, "folds must be a whole number from 2 to 120"),
+        (["--out", "table.png"], UsageError, r"name one that ends in \.csv"),
         (["--folds", "2", "--accept", "-1"], UsageError, "accept must be"),
         (["--folds", "2", "--out", "no/such/folder/a.csv"], UsageError, r"a\.csv cannot be written: No such file"),
     ],

@@ -7,8 +7,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 import mlplab
-from mlplab.errors import RunError
-from mlplab.inspection.baselines import baselines_of
+from mlplab.inspection.baselines import against, baselines_of
+from mlplab.inspection.examples import examples_of
 
 
 @pytest.fixture(autouse=True)
@@ -57,8 +57,8 @@ def test_they_are_computed_once_for_a_data_set(digits, a_cache_of_its_own, caplo
         assert (one.predicted == other.predicted).all()
     kept = next(a_cache_of_its_own.glob("*.npz"))
     kept.write_bytes(b"damaged")
-    with pytest.raises(RunError, match="is damaged"):
-        baselines_of(digits)
+    assert [one.method for one in baselines_of(digits)] == [one.method for one in first]
+    assert "is damaged, and made anew" in caplog.text
 
 
 def test_other_labels_are_another_data_set(digits, a_cache_of_its_own):
@@ -84,4 +84,21 @@ def test_a_folder_that_refuses_does_not_stop_it(digits, a_cache_of_its_own, capl
     a_cache_of_its_own.parent.mkdir(parents=True, exist_ok=True)
     a_cache_of_its_own.write_text("a file in the way")
     assert len(baselines_of(digits)) == 3
-    assert "were not kept" in caplog.text
+    assert "will be made anew next time" in caplog.text
+
+
+def test_a_feature_that_is_constant_in_training_does_not_drown_the_others():
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    x = np.stack([labels + rng.normal(0, 0.1, 200), np.full(200, 0.1)], 1).astype(np.float32)
+    x_test = x.copy()
+    x_test[::2, 1] = 0.2
+    table = {row["method"]: row for row in mlplab.baselines(((x, labels), (x_test, labels)))}
+    assert table["nearest neighbours"]["accuracy"] == 1
+
+
+def test_a_network_that_is_right_on_the_same_rows_has_no_interval_to_tell():
+    x, labels = np.arange(80).reshape(20, 4).astype(np.float32), np.zeros(20, int)
+    network = examples_of(np.ones((20, 1)), labels, class_names=["only"])
+    table = against(network, mlplab.load(((x, labels), (x, labels))))
+    assert table.title.startswith("Right on the same of 20 test rows as the best simple method, majority class")

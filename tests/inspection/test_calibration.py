@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -149,3 +150,17 @@ def test_what_is_wrong_is_told(unbalanced_run, tmp_path):
         mlplab.show_calibration(unbalanced_run, equal="size")
     with pytest.raises(UsageError, match="bins must be a number of at least 1"):
         mlplab.show_calibration(unbalanced_run, bins=0)
+
+
+def test_where_no_temperature_is_better_it_is_1():
+    one_class = temperature(np.ones((9, 1), np.float32), np.zeros(9, int))
+    assert one_class == {"temperature": 1.0, "before": 0.0, "after": 0.0}
+
+
+def test_a_run_that_cannot_be_written_to_is_calibrated_all_the_same(fashion_run, tmp_path, caplog):
+    caplog.set_level("INFO", "mlplab")
+    folder = shutil.copytree(fashion_run.path, tmp_path / "run", ignore=shutil.ignore_patterns("calibration.json"))
+    (folder / f".calibration.json.{os.getpid()}.new").mkdir()  # in the way of the file that is written first
+    assert mlplab.calibrate(mlplab.Run(folder))["temperature"] > 0
+    assert not (folder / "calibration.json").exists()
+    assert "will be made anew next time" in caplog.text

@@ -130,7 +130,7 @@ def test_a_verdict_says_which_is_better_and_how_far_that_reaches(runs):
     assert verdict.startswith("large-0 is better than digits by ")
     assert "95 % interval" in verdict
     assert "correction" not in verdict
-    assert verdict.endswith("of which there are too few runs: other seeds may differ.")
+    assert verdict.endswith("there are too few runs, and other seeds may differ.")
     assert compare(runs[0], runs[2]).verdicts[0] == verdict  # whichever comes first
 
 
@@ -367,3 +367,17 @@ def test_it_needs_neither_keras_nor_jax_nor_matplotlib(runs):
     paths = [str(runs[0].path), str(runs[2].path)]
     done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_rows_of_two_files_tell_whether_they_are_one_test_set(tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (60, 4, 4), dtype=np.uint8), np.arange(60) % 3
+    runs = {}
+    for name, x_train, x_test in (("one", x, x), ("more", x // 2, x), ("blurred", x, x // 2)):
+        np.savez(tmp_path / f"{name}.npz", x_train=x_train, y_train=y, x_test=x_test, y_test=y)
+        runs[name] = mlplab.train(tmp_path / f"{name}.npz", hidden=[2], epochs=1, out=tmp_path / name, verbose=0)
+    found = compare(runs["one"], runs["more"])
+    assert "training data" in found.settings.columns
+    assert "nothing but the seed" not in found.verdicts[0]
+    with pytest.raises(DataError, match="other content"):
+        compare(runs["one"], runs["blurred"])

@@ -160,3 +160,42 @@ def test_the_table_as_a_file(fashion_run, tmp_path):
 
 def test_examples_know_their_class_by_number_too(digits_run):
     assert examples_of(digits_run, inputs=False).class_number("3") == 3
+
+
+def test_a_cell_of_the_diagonal_has_what_was_right(fashion_run):
+    table = mlplab.show_failures(fashion_run, trueclass="Bag", predictedclass="Bag", maxtoshow=4)
+    assert (table["true"] == table["predicted"]).all()
+    assert "4 of" in table.title
+    assert "rows predicted right" in table.title
+
+
+def test_a_run_whose_data_set_is_gone_has_its_table_all_the_same(tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (60, 4, 4), dtype=np.uint8), np.arange(60) % 3
+    file = tmp_path / "data.npz"
+    np.savez(file, x_train=x, y_train=y, x_test=x, y_test=y)
+    run = mlplab.train(file, hidden=[2], epochs=1, out=tmp_path / "run", verbose=0)
+    pictured = mlplab.show_failures(run)
+    assert pictured.draw is not None
+    file.unlink()
+    assert mlplab.show_failures(str(run.path)).draw is None
+    assert mlplab.show_failures(run)["index"].tolist() == pictured["index"].tolist()
+    with pytest.raises(DataError, match="cannot be read"):
+        mlplab.show_failures(run, split="train")
+
+
+@pytest.mark.parametrize("labels", [list("abc"), [None, 1, 2], [0.5, 1, 2], [np.nan, 1, 2], [[0], [1, 2], [2]]])
+def test_labels_that_are_no_class_numbers(labels):
+    with pytest.raises(DataError, match=r"3 labels, class numbers|lists of one length"):
+        mlplab.score(np.eye(3), labels)
+
+
+def test_a_probability_that_rounding_made_more_than_1_is_among_the_failures():
+    probabilities = np.array([[1.00001, 0.0], [0.0, 1.0]])
+    assert mlplab.show_failures(probabilities, [1, 1])["index"].tolist() == [0]
+
+
+@pytest.mark.parametrize("limits", [{"least_confidence": 80}, {"least_confidence": 0.9, "most_confidence": 0.1}])
+def test_confidences_are_fractions(limits):
+    with pytest.raises(UsageError, match="fractions, the least first"):
+        mlplab.show_failures(np.eye(2), [0, 1], **limits)

@@ -140,7 +140,7 @@ def test_it_is_returned_where_it_cannot_be_kept(run, internals, tmp_path, caplog
     (copy.path / "internals.npz").mkdir()  # nothing can be written in its place
     with caplog.at_level(logging.INFO, "mlplab"):
         found = internals_of(copy)
-    assert "Not kept for next time" in caplog.text
+    assert "will be made anew next time" in caplog.text
     np.testing.assert_array_equal(found.worst, internals.worst)
 
 

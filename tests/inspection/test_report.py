@@ -156,7 +156,7 @@ def test_two_reports_of_a_run_say_the_same(copied, page, tmp_path):
 
 def test_what_cannot_be_reported(copied, tmp_path):
     with pytest.raises(UsageError, match=r"mlplab\.Run"):
-        report(str(copied.path))  # pyright: ignore[reportArgumentType] - the mistake
+        report(3)  # pyright: ignore[reportArgumentType] - the mistake
     with pytest.raises(UsageError, match="is a folder"):
         report(copied, tmp_path)
     (tmp_path / "file").write_text("")

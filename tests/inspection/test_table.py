@@ -77,3 +77,9 @@ def test_importing_tables_does_not_import_matplotlib():
         "import sys, mlplab.inspection.failures, mlplab.inspection.classification; print('matplotlib' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_file_has_to_say_what_is_written(tmp_path):
+    with pytest.raises(UsageError, match=r"name a \.csv file"):
+        Table({"a": np.arange(3)}).save(tmp_path / "table")
+    assert Table({"a": np.arange(3)}).save(tmp_path / "table.CSV").read_bytes() == b"a\r\n0\r\n1\r\n2\r\n"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as Grid
+from rich.text import Text
 
 from mlplab.cli.options import Json, Quiet, complete_run, print_json, say
 from mlplab.errors import UsageError
@@ -69,18 +69,15 @@ def compare(
     comparison = compared(*runs)
     gallery = None
     if right is not None and wrong is not None:
-        gallery = comparison.gallery(_name(comparison, right), _name(comparison, wrong))
+        paths = dict(zip((path.resolve() for path in runs), comparison.names, strict=True))
+        one, other = (paths.get(Path(given).resolve(), given) for given in (right, wrong))
+        gallery = comparison.gallery(one, other)
     written = None if out is None else _write(comparison, gallery, out)
     _print(Console(stderr=True, quiet=quiet), comparison, gallery, written, runs)
     if json_:
         told = comparison.to_json() | ({} if gallery is None else {"gallery": gallery.rows()})
         del told["schema"]  # print_json has its own
         print_json(**told | {"out": None if written is None else str(written)})
-
-
-def _name(comparison: "Comparison", given: str) -> str:
-    """A run by its name in the comparison, or by its path."""
-    return given if given in comparison.names else Path(given).name
 
 
 def _write(comparison: "Comparison", gallery: "Table | None", out: Path) -> Path:
@@ -91,7 +88,7 @@ def _write(comparison: "Comparison", gallery: "Table | None", out: Path) -> Path
 def _print(
     console: Console, comparison: "Comparison", gallery: "Table | None", written: Path | None, runs: list[Path]
 ) -> None:
-    console.print(_side_by_side("What differs", comparison.settings.rows(), _MOST_SETTINGS), "")
+    console.print(_side_by_side("What differs", _settings(comparison), _MOST_SETTINGS), "")
     console.print(_side_by_side("Scores, 95 % intervals", _scores(comparison), _MOST_SCORES), "")
     console.print(_pairs(comparison), "")
     console.print(_classes(comparison), "")
@@ -105,13 +102,21 @@ def _print(
         say(console, f"As a page, with images: mlplab compare {shlex.join(map(str, runs))} --out comparison.html")
 
 
+def _settings(comparison: "Comparison") -> list[dict[str, Any]]:
+    from mlplab.inspection.comparison.verdicts import plain
+
+    return [{name: plain(value) for name, value in row.items()} for row in comparison.settings]
+
+
 def _scores(comparison: "Comparison") -> list[dict[str, Any]]:
     """The rows of scores, each value with its interval as one text."""
+    from mlplab.inspection.comparison.verdicts import name as in_words
+
     names = [name for name in comparison.scores.columns if name != "run" and not name.endswith(("_low", "_high"))]
     return [
         {"run": row["run"]}
         | {
-            name.replace("_", " "): f"{row[name]:.4f} ({row[f'{name}_low']:.4f}–{row[f'{name}_high']:.4f})"
+            in_words(name): f"{row[name]:.4f} ({row[f'{name}_low']:.4f}–{row[f'{name}_high']:.4f})"
             for name in sorted(names, key=lambda name: name not in ("accuracy", "log_loss"))
         }
         for row in comparison.scores
@@ -160,22 +165,23 @@ def _gallery(gallery: "Table") -> Grid:
 
 
 def _points(row: dict[str, Any]) -> str:
-    if row["low"] is None:
-        return f"{100 * row['difference']:.2f}"
-    return f"{100 * row['difference']:+.2f} ({100 * row['low']:+.2f} to {100 * row['high']:+.2f})"
+    text = f"{100 * row['difference']:+.2f}"
+    if row["low"] is not None:
+        text += f" ({100 * row['low']:+.2f} to {100 * row['high']:+.2f})"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _p(row: dict[str, Any]) -> str:
-    return "<0.0001" if row["p_corrected"] < 0.0001 else f"{row['p_corrected']:.2g}"
+    return "< 0.0001" if row["p_corrected"] < 0.0001 else f"{row['p_corrected']:.2g}"
 
 
 def _grid(title: str, rows: list[dict[str, Any]]) -> Grid:
-    grid = Grid(title=escape(title), title_justify="left", box=None, padding=(0, 1))
+    grid = Grid(title=Text(title), title_justify="left", box=None, padding=(0, 1))
     for name in rows[0] if rows else ():
         narrowest = min(16, max(len(_cell(row[name])) for row in rows)) if name in ("a", "b", "run") else None
-        grid.add_column(escape(str(name)), overflow="fold", no_wrap=name in (_DIFFERENCE, "p"), min_width=narrowest)
+        grid.add_column(Text(str(name)), overflow="fold", no_wrap=name in (_DIFFERENCE, "p"), min_width=narrowest)
     for row in rows:
-        grid.add_row(*[escape(_cell(value)) for value in row.values()])
+        grid.add_row(*[Text(_cell(value)) for value in row.values()])
     return grid
 
 

@@ -1,6 +1,7 @@
 """`mlplab failures`: what a run gets wrong."""
 
 import logging
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +36,7 @@ def show(
     logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
     run = Run(path)
     rows = examples.examples_of(run, split=split)
-    everything = out is not None and out.suffix == ".csv"
+    everything = out is not None and out.suffix.lower() == ".csv"
     table = failures.failures(
         rows,
         true,
@@ -57,8 +58,8 @@ def show(
     if written:
         say(console, f"Written: {written}")
     elif out:
-        say(console, "There is nothing to draw: " + ("no failures." if not len(table) else "no images are at hand."))
+        say(console, "There is nothing to draw" + (": no images are at hand." if len(table) else "."))
     elif len(table):
-        say(console, f"Next, as a page to click through: mlplab report {path}")
+        say(console, f"Next, as a page to click through: mlplab report {shlex.quote(str(path))}")
     if json_:
         print_json(run=str(run.path), split=split, title=table.title, failures=table.rows())

@@ -68,8 +68,8 @@ def show(
     elif index is not None:
         raise UsageError(f"{name} is not of one row: leave out --index.")
     table = FIGURES[name][1](run, **arguments)
-    number = "" if index is None else f"-{index}"
-    written = table.save(out or run.path / f"{name}{number}.png")
+    of = [name, *([] if split == "test" else [split]), *([] if index is None else [str(index)])]
+    written = table.save(out or run.path / f"{'-'.join(of)}.png")
     console = Console(stderr=True, quiet=quiet)
     print_table(console, table.columns, table.rows()[:SHOWN])
     if len(table) > SHOWN:

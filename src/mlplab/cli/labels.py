@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from mlplab.cli.options import Json, Quiet, RunPath, print_json, print_table, say
+from mlplab.errors import UsageError
 from mlplab.inspection import label_errors
 from mlplab.runs import Run
 
@@ -46,17 +47,19 @@ def labels(
     """
     logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
     run = Run(path)
+    file = out or path / ("label-errors.csv" if split == "train" else f"label-errors-{split}.csv")
+    if file.suffix.lower() != ".csv":  # said now, not after the cross-validation
+        raise UsageError(f"The table is a CSV file: name one that ends in .csv; got {file}.")
     try:
         table = label_errors.find_label_errors(run, split=split, folds=folds, verbose=0 if quiet else "auto")
     except KeyboardInterrupt:
         say(Console(stderr=True), "Interrupted: nothing of the cross-validation is kept, and the run is as it was.")
         raise
-    file = out or path / ("label-errors.csv" if split == "train" else f"label-errors-{split}.csv")
     written = label_errors.write_correctable(table, file, accept) is not None
     drawn = table.save(picture or file.with_suffix(".png")) if table.draw or picture else None
     console = Console(stderr=True, quiet=quiet)
     if shown := table.rows()[:at_most]:
-        print_table(console, _COLUMNS, [row | {"quality": f"{row['quality']:.1e}"} for row in shown])
+        print_table(console, _COLUMNS, [row | {"quality": f"{row['quality']:.2g}"} for row in shown])
     say(console, table.title)
     if drawn:
         say(console, f"The worst as images: {drawn}")

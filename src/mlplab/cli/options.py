@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as RichTable
+from rich.text import Text
 
 SCHEMA = 1
 """Version of what `--json` prints, apart from train's, which is the run's result.json."""
@@ -36,7 +36,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors (
 
 def say(console: Console, text: object, **style: Any) -> None:
     """A line for a person, as it is: no markup, no highlighting, no breaks."""
-    console.print(str(text), markup=False, highlight=False, soft_wrap=True, **style)
+    console.print(str(text), markup=False, emoji=False, highlight=False, soft_wrap=True, **style)
 
 
 def print_table(console: Console, columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> None:
@@ -48,11 +48,15 @@ def print_table(console: Console, columns: Iterable[str], rows: Iterable[dict[st
     shown = [name for name in columns if name not in ends]
     for name in shown:
         numeric = all(isinstance(row[name], int | float | None) for row in rows)
-        table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            Text(_HEADINGS.get(name, name.replace("_", " "))), justify="right" if numeric else "left", overflow="fold"
+        )
     for row in rows:
-        table.add_row(*(escape(_cell(name, row, cells[name])) for name in shown))
+        table.add_row(*(Text(_cell(name, row, cells[name])) for name in shown))
     console.print(table)
 
+
+_HEADINGS = {"f1": "F1", "p_value": "p", "log_loss": "log-loss", "ece_width": "ECE, width", "ece_mass": "ECE, mass"}
 
 _INTERVALS = {"value": ("low", "high")}
 """Columns whose interval has names of its own; in general that of `x` is `x_low` and `x_high`."""

@@ -51,9 +51,9 @@ def _described(run: Run) -> dict[str, object]:
 
 
 def _table(found: list[Run]) -> Table:
-    table = Table(box=None, padding=(0, 1))
+    table = Table(box=None, padding=(0, 1), pad_edge=False, collapse_padding=True)
     for column in ("run", "data", "hidden", "seed", "epochs", "test accuracy"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "run")  # a name to copy
     for run in found:
         settings = run.config.settings
         hidden = "own model" if settings.hidden is None else ",".join(map(str, settings.hidden))

@@ -7,13 +7,15 @@ import typer
 from rich.console import Console
 
 from mlplab.cli.options import Json, Quiet, RunPath, Split, print_json, print_table, say
-from mlplab.errors import DataError
+from mlplab.errors import DataError, FetchError
 from mlplab.inspection import baselines, calibration, classification, confusion, examples
 from mlplab.inspection.table import Table
 from mlplab.runs import Run
 from mlplab.runs.origin import data_of
 
-_PAIRS = 10
+_MOST_ROWS = {"most_confused": 10, "classes": 50}
+"""Printed of each table; `--json` has all."""
+
 _NOT_PRINTED = ("seconds", "training_rows")
 """Of simple methods; the title tells their rows, and `--json` all of it."""
 
@@ -35,18 +37,20 @@ def show(
         "scores": classification.overall(rows),
         "classes": classification.by_class(rows),
         "most_confused": confusion.confused(rows),
-        "calibration": calibration.errors(rows, run),
+        # A temperature says nothing on the rows that it was fitted to.
+        "calibration": calibration.errors(rows, None if split == "validation" else run),
     }
     if simple and split == "test":
         try:
             tables["baselines"] = baselines.against(rows, data_of(run, quiet=True))
-        except DataError as error:
+        except (DataError, FetchError) as error:
             logging.getLogger("mlplab").info(f"No comparison with simple methods: {error}")
     console = Console(stderr=True, quiet=quiet)
     for name, table in tables.items():
         say(console, table.title, style="bold")
         columns = [column for column in table.columns if column not in _NOT_PRINTED]
-        print_table(console, columns, table.rows()[: _PAIRS if name == "most_confused" else None])
-        say(console, "")
+        most = _MOST_ROWS.get(name, len(table))
+        print_table(console, columns, table.rows()[:most])
+        say(console, f"… {len(table) - most:,} more rows: --json has all\n" if len(table) > most else "")
     if json_:
         print_json(run=str(run.path), split=split, **{name: table.rows() for name, table in tables.items()})

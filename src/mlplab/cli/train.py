@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,8 +26,11 @@ from mlplab.runs import Settings
 if TYPE_CHECKING:
     from mlplab.runs import Run
 
-_NOT_NEEDED = ("sklearn", "matplotlib", "matplotlib.pyplot", "tensorflow", "torch")
+_NOT_NEEDED = ("sklearn", "matplotlib", "matplotlib.pyplot", "pandas", "tensorflow", "torch")
 """Packages that Keras imports if it finds them, for parts of it that training on JAX does not touch."""
+
+_MOST_CLASSES = 40
+"""So many are told one by one; of more, the matrix would fit on no screen."""
 
 
 def train(
@@ -129,6 +133,8 @@ def train(
         watch.close()
     if not quiet:
         _print_result(console, run)
+    if json_:  # before the report, which may be refused: the run is finished all the same
+        typer.echo(json.dumps(run.result))
     if report:
         from mlplab.inspection.report import report as write_report
 
@@ -136,8 +142,6 @@ def train(
         say(console, f"Report: {os.path.relpath(page)} (a page for your browser)")
     if not quiet:
         say(console, _next(run, report))
-    if json_:
-        typer.echo(json.dumps(run.result))
 
 
 def _check_early(dataset: str, given: dict[str, Any]) -> None:
@@ -181,7 +185,8 @@ def _print_result(console: Console, run: "Run") -> None:
     assert run.result is not None
     result, test = run.result, run.result["test"]
     low, high = test["interval"]
-    console.print(_classes(run))
+    if len(run.class_names) <= _MOST_CLASSES:
+        console.print(_classes(run))
     console.print(
         f"Test accuracy {test['accuracy']:.4f} (95 % interval {low:.4f}–{high:.4f}, {test['n']:,} images), "
         f"{result['parameters']:,} parameters, {result['seconds']['total']:.1f} s",
@@ -194,12 +199,12 @@ def _print_result(console: Console, run: "Run") -> None:
 
 def _next(run: "Run", reported: bool) -> str:
     """One command to go on with."""
+    path, data = shlex.quote(os.path.relpath(run.path)), run.config.data["source"]
     if not reported:
-        return f"Next, what it gets wrong, as a page: mlplab report {os.path.relpath(run.path)}"
-    if run.config.settings.hidden != Settings.filled().hidden:
-        data = run.config.data["source"]
-        return f"Next, two hidden layers with dropout and a schedule: mlplab train {data} --report"
-    return f"Next, labels that are probably wrong: mlplab labels {os.path.relpath(run.path)}"
+        return f"Next, what it gets wrong, as a page: mlplab report {path}"
+    if data is not None and run.config.settings.hidden != Settings.filled().hidden:
+        return f"Next, two hidden layers with dropout and a schedule: mlplab train {shlex.quote(data)} --report"
+    return f"Next, labels that are probably wrong: mlplab labels {path}"
 
 
 def _classes(run: "Run") -> Table:

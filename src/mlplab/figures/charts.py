@@ -30,7 +30,7 @@ def confusion_matrix(counts: np.ndarray, shares: np.ndarray | None, class_names:
     rows = counts.sum(1, keepdims=True)
     # Coloured by share of the row, whatever the numbers say: a rare class is seen as well as a frequent one.
     colours = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0) if shares is None else shares
-    axes.imshow(colours, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(np.sqrt(colours), cmap="Blues", vmin=0, vmax=1)  # the root, or few errors would look like none
     if classes <= _READABLE_CELLS:
         ticks = list(range(classes))
         labels = [plain(name, 14) for name in class_names]
@@ -49,7 +49,7 @@ def _write_cells(axes: "Axes", counts: np.ndarray, shares: np.ndarray | None, co
             continue
         text = str(count) if shares is None else f"{100 * shares[row, column]:.1f}"
         ink = "white" if colours[row, column] > 0.5 else "#222222"
-        axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color=ink)
+        axes.text(column, row, text, ha="center", va="center", fontsize=7.5, color=ink)
 
 
 def curves(columns: Mapping[str, np.ndarray]) -> "Figure":
@@ -67,9 +67,9 @@ def curves(columns: Mapping[str, np.ndarray]) -> "Figure":
     for place, name in enumerate(names, 1):
         axes = new_axes(figure, 1, len(names), place)
         few = "o" if len(columns["epoch"]) <= 30 else None
-        for key, label, colour in ((name, "training", BLUE), (f"val_{name}", "validation", ORANGE)):
+        for key, label, colour, line in ((name, "training", BLUE, "-"), (f"val_{name}", "validation", ORANGE, "--")):
             if key in columns:
-                axes.plot(columns["epoch"], columns[key], marker=few, markersize=3, color=colour, label=label)
+                axes.plot(columns["epoch"], columns[key], line, marker=few, markersize=3, color=colour, label=label)
         axes.set_xlabel("epoch", fontsize="small")
         axes.set_title(plain(name), fontsize="medium")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -115,11 +115,11 @@ def class_intervals(columns: Mapping[str, np.ndarray]) -> "Figure":
     order = np.argsort(np.nan_to_num(columns["f1"]))[:40][::-1]
     figure = new_figure(3.8, 0.9 + 0.32 * len(order))
     axes = new_axes(figure)
-    for name, colour, shift in (("precision", BLUE, 0.13), ("recall", RED, -0.13)):
+    for name, colour, mark, shift in (("precision", BLUE, "o", 0.13), ("recall", RED, "D", -0.13)):
         values, low, high = (columns[f"{name}{end}"][order] for end in ("", "_low", "_high"))
         places = np.arange(len(order)) + shift
         axes.hlines(places, low, high, color=colour, linewidth=1.5)
-        axes.plot(values, places, "o", color=colour, markersize=4, label=name)
+        axes.plot(values, places, mark, color=colour, markersize=4, label=name)
     axes.set_yticks(range(len(order)), [plain(columns["class"][row], 16) for row in order])
     axes.set_xlabel("fraction, with 95 % interval", fontsize="small")
     figure.legend(fontsize="small", frameon=False, loc="outside upper center", ncols=2)

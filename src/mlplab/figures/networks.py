@@ -144,7 +144,7 @@ def neighbour_row(inputs: np.ndarray, titles: Sequence[str], agrees: Sequence[bo
     columns = -(-len(inputs) // rows)
     lines = max(name.count("\n") + 1 for name in titles)
     figure = new_figure(max(4.0, 1.3 * columns), 0.4 + (1.15 + 0.15 * lines) * rows)
-    figure.suptitle(_wrapped(title, figure), fontsize="medium")
+    figure.suptitle(textwrap.fill(plain(title, 160), int(16 * figure.get_figwidth())), fontsize="small")
     for place, (image, name, colour) in enumerate(zip(displayable(inputs), titles, colours, strict=True), 1):
         axes = figure.add_subplot(rows, columns, place)
         axes.imshow(image, cmap="gray", interpolation="nearest")

@@ -6,6 +6,7 @@ import logging
 import time
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from mlplab.datasets import Data, Dataset, load
 from mlplab.datasets.cache import cache_folder
 from mlplab.errors import RunError
 from mlplab.inspection.examples import Examples, examples_of
+from mlplab.inspection.keeping import for_next_time
 from mlplab.inspection.paired_tests import bootstrap_interval, mcnemar
 from mlplab.inspection.table import Table
 from mlplab.runs import Run, files
@@ -23,7 +25,7 @@ from mlplab.runs.origin import data_of, identity
 
 _log = logging.getLogger("mlplab")
 
-_VERSION = 1
+_VERSION = 2
 """Of what is kept: another is computed anew."""
 _MOST_ROWS, _LEAST_ROWS = 10_000, 2_000
 _WORK = 10**8
@@ -97,28 +99,28 @@ def baselines_of(data: Data) -> list[Baseline]:
     """
     hashes = [identity(data)["hashes"], hashlib.sha256(data.train.labels.tobytes()).hexdigest(), _VERSION]
     path = cache_folder() / "baselines" / f"{hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:24]}.npz"
-    if path.exists():
-        return _read(path)
+    if path.exists() and (kept := _read(path)):
+        return kept
     _log.info(f"Simple methods on {data.name}, to compare with: a few seconds, once for a data set …")
     found = _fitted(data)
-    try:
+    with for_next_time(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_arrays(path, **{name: np.array([getattr(b, name) for b in found]) for name in _FIELDS})
-    except OSError as error:
-        _log.info(f"They were not kept for another time: {error}")
     return found
 
 
 _FIELDS = ("method", "predicted", "log_loss", "seconds", "training_rows")
 
 
-def _read(path: Any) -> list[Baseline]:
-    kept = files.read_arrays(path)
+def _read(path: Path) -> list[Baseline]:
+    """What is kept; nothing where it is damaged."""
     try:
+        kept = files.read_arrays(path)
         rows = zip(kept["predicted"], *(kept[name].tolist() for name in _FIELDS if name != "predicted"), strict=True)
         return [Baseline(m, p, loss, seconds, n) for p, m, loss, seconds, n in rows]
-    except (KeyError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {error}. Delete it, and it is computed anew.") from error
+    except (RunError, KeyError, ValueError):
+        _log.info(f"{path} is damaged, and made anew.")
+        return []
 
 
 def _fitted(data: Data) -> list[Baseline]:
@@ -166,7 +168,9 @@ def _scaled(inputs: np.ndarray, by: np.ndarray) -> np.ndarray:
     flat = inputs.reshape(len(inputs), -1).astype(np.float32)
     if inputs.ndim > 2:
         return flat / max(float(by.max()), 1e-9)
-    return (flat - by.mean(0)) / np.maximum(by.std(0), np.float32(1e-9))
+    sd = by.std(0)
+    # What rounding leaves of a constant feature is no spread: other values in the test set would drown all else.
+    return (flat - by.mean(0)) / np.where(sd > 1e-6 * np.abs(by).max(0), sd, 1)
 
 
 def _columns(labels: np.ndarray, found: list[Baseline], index: ArrayLike | None = None) -> dict[str, np.ndarray]:
@@ -189,7 +193,9 @@ def _verdict(columns: dict[str, np.ndarray], n: int) -> str:
     method, rows = columns["method"][best], columns["training_rows"][best]
     points, low, high = (100 * columns[f"difference{end}"][best] for end in ("", "_low", "_high"))
     interval = f"95 % interval {low:+.1f} to {high:+.1f}, {n:,} test rows"
-    simple = f"the best simple method, {method} (trained on {rows:,} rows)"
+    simple = f"the best simple method, {method} on {rows:,} training rows"
+    if np.isnan(low):
+        return f"Right on the same of {n:,} test rows as {simple}. The network has yet to earn its cost."
     if columns["p_value"][best] >= 0.05:
         return f"Not told apart from {simple}: {points:+.1f} points ({interval}). The network has yet to earn its cost."
     if points > 0:

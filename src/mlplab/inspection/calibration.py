@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.errors import RunError, UsageError, unknown_name
-from mlplab.inspection.examples import Examples, examples_of
+from mlplab.inspection.examples import Examples, examples_of, opened
+from mlplab.inspection.keeping import for_next_time
 from mlplab.inspection.table import Table
 from mlplab.runs import Run, files
 from mlplab.scores import accuracy, wilson_interval
@@ -59,6 +60,7 @@ def calibrate(run: Run) -> dict[str, float]:
     Raises:
         RunError: if the run has no validation split.
     """
+    run = opened(run)
     path = run.path / "calibration.json"
     if path.exists():
         return files.read_json(path)
@@ -70,7 +72,8 @@ def calibrate(run: Run) -> dict[str, float]:
             "Train with --validation 0.1."
         ) from error
     found = temperature(held_out.probabilities, held_out.label)
-    files.write_json(path, found)
+    with for_next_time(path):
+        files.write_json(path, found)
     return found
 
 
@@ -166,7 +169,10 @@ def temperature(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, floa
         return float(-np.log(_softmax(logits / np.exp(log_temperature))[np.arange(len(labels)), labels]).mean())
 
     best = minimize_scalar(log_loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
-    return {"temperature": float(np.exp(best.x)), "before": log_loss(0.0), "after": float(best.fun)}
+    before = log_loss(0.0)
+    if best.fun >= before:  # as with a single class, where every temperature gives the same
+        return {"temperature": 1.0, "before": before, "after": before}
+    return {"temperature": float(np.exp(best.x)), "before": before, "after": float(best.fun)}
 
 
 def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:

@@ -1,10 +1,12 @@
 """Loss and accuracy over the epochs, of training and validation."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlplab.errors import UsageError
+from mlplab.inspection.examples import opened
 from mlplab.inspection.table import Table
 from mlplab.runs import Run
 
@@ -26,6 +28,8 @@ def show_curves(source: Any) -> Table:
 
 def curves(source: Any) -> Table:
     """See `show_curves`."""
+    if isinstance(source, str | Path):
+        source = opened(source)
     if isinstance(source, Run):
         logged, first, name = source.history, 1, source.path.name
     elif isinstance(getattr(source, "history", None), dict):

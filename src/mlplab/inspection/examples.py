@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from numpy.typing import ArrayLike
 
 from mlplab.datasets import Data
 from mlplab.datasets.classes import class_number
-from mlplab.errors import DataError, RunError, UsageError, unknown_name
+from mlplab.errors import DataError, FetchError, RunError, UsageError, unknown_name
+from mlplab.inspection.keeping import for_next_time
 from mlplab.runs import Run, files
 from mlplab.runs.origin import data_of
+from mlplab.runs.run import Predictions
 
 SPLITS = ("test", "validation", "train")
 
@@ -74,6 +77,15 @@ class Examples:
         return class_number(wanted, self.class_names)
 
 
+def opened(source: Any) -> Run:
+    """A run, or the one in a directory. Raises `UsageError` for anything else."""
+    if isinstance(source, str | Path):
+        return Run(source)
+    if not isinstance(source, Run):
+        raise UsageError(f"Give a run, as mlplab.Run(path) opens it, or its directory; got {type(source).__name__}.")
+    return source
+
+
 def examples_of(
     source: Run | ArrayLike,
     y: ArrayLike | None = None,
@@ -87,7 +99,7 @@ def examples_of(
     """The rows to look at, checked.
 
     Args:
-        source: a run; or probabilities (n, classes), or of the second of two classes (n,) or (n, 1).
+        source: a run, or its directory; or probabilities (n, classes), or of the second of two classes (n,) or (n, 1).
         y: with probabilities, the labels: integers (n,), or one-hot (n, classes).
         X: with probabilities, the inputs (n, …), if images should be seen.
         split: of a run: "test", "validation" or "train" (predicted when first asked for, then kept in the run).
@@ -100,47 +112,67 @@ def examples_of(
         DataError: for arrays that do not belong together.
         RunError: for a run without such predictions.
     """
-    if isinstance(source, Run):
+    if isinstance(source, Run | str | Path):
         if y is not None or X is not None or class_names is not None:
             raise UsageError("A run has its own labels, inputs and class names: leave out y, X and class_names.")
-        return _of_run(source, split, data, inputs)
+        return _of_run(opened(source), split, data, inputs)
     if y is None:
         raise UsageError(
             "Give a run, or probabilities (n, classes) and labels: (predictions, y_test), and X_test to see images. "
             f"Got {type(source).__name__} alone."
         )
-    return _of_arrays(np.asarray(source), np.asarray(y), None if X is None else np.asarray(X), class_names)
+    return _of_arrays(_array(source), _array(y), None if X is None else _array(X), class_names)
+
+
+def _array(values: ArrayLike) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise DataError(f"Expected an array, or lists of one length: {error}") from error
 
 
 def _of_run(run: Run, split: str, data: Any, inputs: bool) -> Examples:
     if split not in SPLITS:
-        raise UsageError(unknown_name("split", split, SPLITS))
-    # A run begun with arrays has its labels and predictions all the same; only images are missing.
-    at_hand = data is not None or run.config.data["source"] is not None
-    loaded = data_of(run, data, quiet=True) if at_hand and (inputs or split == "train") else None
+        raise UsageError(unknown_name("split", str(split), SPLITS))
     if split == "train" and not (run.path / "predictions-train.npz").exists():
-        keep_train_predictions(run, loaded or data_of(run, data))
-    kept = run.predictions(split)
+        data = data_of(run, data, quiet=True)
+        kept = _train_predictions(run, data)
+    else:
+        kept = run.predictions(split)
     rows = None
-    if loaded is not None and inputs:
+    if inputs and (loaded := data_at_hand(run, data)[0]) is not None:
         part = loaded.test if split == "test" else loaded.train
         rows = part.inputs if len(kept.index) == len(part) else part.inputs[kept.index]
     name = f"{run.config.data['name']}, {split} set, {run.path.name}"
     return Examples(name, kept.index, kept.label, kept.probabilities, run.class_names, rows)
 
 
-def keep_train_predictions(run: Run, data: Data) -> None:
+def data_at_hand(run: Run, data: Any = None) -> tuple[Data | None, str]:
+    """The run's data set; or None, and why it is not at hand: predictions and labels are in the run all the same.
+
+    Raises:
+        DataError: if `data` is given, and is not what the run began with.
+    """
+    if data is None and run.config.data["source"] is None:
+        return None, "This run was begun with arrays, so there are no images here."
+    try:
+        return data_of(run, data, quiet=True), ""
+    except (FetchError, DataError) as error:
+        if data is not None:
+            raise
+        return None, f"The data set is not at hand, so there are no images here. {error}"
+
+
+def _train_predictions(run: Run, data: Data) -> Predictions:
     """Predict the rows that the run was trained on, and keep that in the run: predictions-train.npz."""
     if run.result is None:
         raise RunError(f"{run.path} is not finished: go on with mlplab train --resume {run.path}")
     index = files.read_arrays(run.path / "split.npz")["train"]
     part = data.train if len(index) == len(data.train) else data.train.select(index)
-    files.write_arrays(
-        run.path / "predictions-train.npz",
-        index=index,
-        label=part.labels,
-        probabilities=run.predict(part.inputs),
-    )
+    found = Predictions(index, part.labels, run.predict(part.inputs))
+    with for_next_time(path := run.path / "predictions-train.npz"):
+        files.write_arrays(path, **vars(found))
+    return found
 
 
 def _of_arrays(
@@ -164,17 +196,23 @@ def _of_arrays(
     if labels.ndim == 2 and labels.shape[1] == classes and classes > 1:  # one-hot
         labels = labels.argmax(1)
     labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    if labels.shape != (n,) or not np.array_equal(labels, labels.astype(np.int64)):
-        raise DataError(f"Expected {n} labels, integers (n,) or one-hot; got {labels.dtype} of shape {labels.shape}.")
+    whole = labels.dtype.kind in "uib" or (labels.dtype.kind == "f" and np.array_equal(labels, np.floor(labels)))
+    if labels.shape != (n,) or not whole:
+        raise DataError(
+            f"Expected {n} labels, class numbers (n,) or one-hot (n, {classes}); got {labels.dtype} of shape "
+            f"{labels.shape}."
+        )
     labels = labels.astype(np.int64)
     if labels.min() < 0 or labels.max() >= classes:
         raise DataError(
             f"Labels must number the {classes} classes of the predictions, 0 to {classes - 1}; "
             f"got {labels.min()} to {labels.max()}."
         )
-    if inputs is not None and (inputs.ndim < 2 or len(inputs) != n or inputs.dtype.kind not in "uifb"):
+    if inputs is not None and (not 2 <= inputs.ndim <= 4 or len(inputs) != n or inputs.dtype.kind not in "uifb"):
         raise DataError(f"Expected {n} inputs, numbers (n, h, w), (n, h, w, c) or (n, d); got {inputs.shape}.")
     names = tuple(map(str, range(classes) if class_names is None else class_names))
-    if len(names) != classes:
-        raise DataError(f"Expected {classes} class names, one for each column of the predictions; got {len(names)}.")
+    if len(names) != classes or len(set(names)) != classes:
+        raise DataError(
+            f"Expected {classes} different class names, one for each column of the predictions; got {len(set(names))}."
+        )
     return Examples("predictions", np.arange(n), labels, probabilities, names, inputs)

@@ -52,7 +52,7 @@ def show_failures(
         Empty where nothing is wrong.
 
     Raises:
-        UsageError: for an unknown class (the nearest is named), order or split.
+        UsageError: for an unknown class (the nearest is named), order or split, or confidences that are no fractions.
         DataError: for arrays that do not belong together.
     """
     examples = examples_of(predictions, y_test, X_test, split=split, class_names=class_names, data=data)
@@ -79,12 +79,18 @@ def failures(
 ) -> Table:
     """Rows predicted wrong, see `show_failures`; where `true` and `predicted` are one class, those predicted right."""
     if order not in ORDERS:
-        raise UsageError(unknown_name("order", order, ORDERS))
+        raise UsageError(unknown_name("order", str(order), ORDERS))
     if at_most is not None and at_most < 1:
         raise UsageError(f"At least one must be shown; got {at_most}.")
+    if not 0 <= least_confidence <= most_confidence <= 1:
+        raise UsageError(
+            "Confidences are fractions, the least first, as in 0.5 to 0.9; "
+            f"got {least_confidence} to {most_confidence}."
+        )
     wanted_true = None if true is None else examples.class_number(true)
     wanted = None if predicted is None else examples.class_number(predicted)
-    rows = (examples.confidence >= least_confidence) & (examples.confidence <= most_confidence)
+    confidence = examples.confidence.clip(max=1)  # rounding may make it more
+    rows = (confidence >= least_confidence) & (confidence <= most_confidence)
     if wanted is None or wanted != wanted_true:
         rows &= ~examples.correct
     if wanted_true is not None:
@@ -96,10 +102,11 @@ def failures(
     if order != "index":
         key = examples.given if order == "loss" else -examples.confidence
         chosen = chosen[np.argsort(key[chosen], kind="stable")]
-    return _table(examples, chosen[:at_most], found, order)
+    what = "failures" if wanted is None or wanted != wanted_true else "rows predicted right"
+    return _table(examples, chosen[:at_most], f"{found:,} {what}" if found else f"No {what}", order)
 
 
-def _table(examples: Examples, rows: np.ndarray, found: int, order: str) -> Table:
+def _table(examples: Examples, rows: np.ndarray, found: str, order: str) -> Table:
     columns = {
         "index": examples.index[rows],
         "true": examples.names(examples.labels[rows]),
@@ -109,7 +116,7 @@ def _table(examples: Examples, rows: np.ndarray, found: int, order: str) -> Tabl
         "loss": -np.log(examples.given[rows].astype(np.float64).clip(SMALLEST_PROBABILITY)),
     }
     ordered = {"index": "in the order of the data set", "loss": "highest loss first", "confidence": "surest first"}
-    title = f"{len(rows)} of {found} failures, {ordered[order]} ({examples.name})" if found else "No failures."
+    title = f"{len(rows):,} of {found}, {ordered[order]} ({examples.name})" if len(rows) else f"{found}."
     images = examples.images
     if images is None or not len(rows):
         return Table(columns, title)

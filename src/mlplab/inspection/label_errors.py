@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike
 from mlplab.datasets.corrections import read_rows
 from mlplab.errors import DataError, MlplabError, RunError, UsageError, unknown_name
 from mlplab.figures import gallery
-from mlplab.inspection.examples import SPLITS, Examples, examples_of
+from mlplab.inspection.examples import SPLITS, Examples, data_at_hand, examples_of, opened
+from mlplab.inspection.keeping import for_next_time
 from mlplab.inspection.table import Table
 from mlplab.runs import Run, files
 from mlplab.runs.origin import data_of
@@ -32,7 +33,7 @@ SHOWN_IMAGES = 40
 REQUIREMENT = "cleanlab>=2.8"
 """What the extra `labels` installs, as pyproject.toml has it."""
 
-_KEPT, _HOW = "predictions-crossvalidated.npz", "cross-validation.json"
+KEPT, _HOW = "predictions-crossvalidated.npz", "cross-validation.json"
 
 
 def find_label_errors(
@@ -70,10 +71,11 @@ def find_label_errors(
         UsageError, DataError, RunError: as `examples_of` raises them; UsageError for a number of folds that cannot be.
     """
     _cleanlab()  # said now, not after the training
-    if not isinstance(source, Run):
+    if not isinstance(source, Run | str | Path):
         return label_quality(examples_of(source, y, X, class_names=class_names))
+    source = opened(source)
     if split not in SPLITS:
-        raise UsageError(unknown_name("split", split, SPLITS))
+        raise UsageError(unknown_name("split", str(split), SPLITS))
     if source.result is None:
         raise RunError(f"{source.path} is not finished: go on with mlplab train --resume {source.path}")
     if split != "train":
@@ -178,21 +180,21 @@ def _is_corrected(path: Path) -> bool:
 
 def _cross_validated(run: Run, data: Any, folds: int, verbose: int | str) -> Examples:
     """All training rows with out-of-sample probabilities, kept in the run."""
-    kept, how = run.path / _KEPT, run.path / _HOW
-    at_hand = data is not None or run.config.data["source"] is not None
-    is_kept = kept.exists() and how.exists() and files.read_json(how).get("folds") == folds
-    loaded = data_of(run, data, quiet=verbose == 0) if at_hand or not is_kept else None
-    if not is_kept:
-        assert loaded is not None
+    kept, how = run.path / KEPT, run.path / _HOW
+    if kept.exists() and how.exists() and files.read_json(how).get("folds") == folds:
+        loaded, arrays = data_at_hand(run, data)[0], files.read_arrays(kept)
+    else:
         from mlplab.training.cross_validation import cross_validate  # Keras: only where something is trained
 
+        loaded = data_of(run, data, quiet=verbose == 0)
         with _bar(verbose, f"{folds} folds") as progress:
             probabilities = cross_validate(run, loaded, folds=folds, progress=progress)
-        how.unlink(missing_ok=True)
         labels = loaded.train.labels
-        files.write_arrays(kept, index=np.arange(len(labels)), label=labels, probabilities=probabilities)
-        files.write_json(how, {"folds": folds, "accuracy": float((probabilities.argmax(1) == labels).mean())})
-    arrays = files.read_arrays(kept)
+        arrays = {"index": np.arange(len(labels)), "label": labels, "probabilities": probabilities}
+        with for_next_time(kept):
+            how.unlink(missing_ok=True)
+            files.write_arrays(kept, **arrays)
+            files.write_json(how, {"folds": folds, "accuracy": float((probabilities.argmax(1) == labels).mean())})
     return Examples(
         f"{run.config.data['name']}, training set, {run.path.name}",
         arrays["index"],

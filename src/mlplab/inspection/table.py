@@ -3,6 +3,7 @@
 import csv
 import functools
 import html
+import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlplab.errors import MlplabError, UsageError
+from mlplab.errors import MlplabError, RunError, UsageError
 from mlplab.figures import png, save_figure
+from mlplab.runs import files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,15 +72,18 @@ class Table:
             UsageError: if it cannot be written there.
         """
         path = Path(path)
-        if path.suffix != ".csv":
+        if not path.suffix:
+            raise UsageError(f"{path} does not say what to write: name a .csv file for the table, or a .png file.")
+        if path.suffix.lower() != ".csv":
             return save_figure(self.figure, path)
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(self.columns)
+        writer.writerows(row.values() for row in self)
         try:
-            with open(path, "w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(self.columns)
-                writer.writerows(row.values() for row in self)
-        except OSError as error:
-            raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
+            files.write_text(path, text.getvalue())
+        except RunError as error:
+            raise UsageError(f"{path} cannot be written: {getattr(error.__cause__, 'strerror', error)}.") from error
         return path
 
     def show(self) -> "Table":

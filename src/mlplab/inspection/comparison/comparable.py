@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlplab.errors import DataError, FetchError, RunError, UsageError
-from mlplab.inspection.examples import Examples, examples_of
+from mlplab.errors import DataError, RunError, UsageError
+from mlplab.inspection.examples import Examples, data_at_hand, examples_of, opened
 from mlplab.runs import Run
 
 
@@ -37,7 +37,7 @@ def named(
 
 
 def _opened(source: Any) -> Any:
-    return Run(source) if isinstance(source, str | Path) else source
+    return opened(source) if isinstance(source, str | Path) else source
 
 
 def _check_once(runs: Sequence[Run]) -> None:
@@ -64,28 +64,35 @@ def of_runs(runs: Mapping[str, Run], data: Any) -> dict[str, Examples]:
     examples = {name: examples_of(run, inputs=False) for name, run in runs.items()}
     check_alike(examples)
     name, first = next(iter(runs.items()))
-    try:
-        examples[name] = examples_of(first, data=data)
-    except (FetchError, DataError):  # all but the pictures is in the runs
-        if data is not None:
-            raise
-    return examples
+    return examples | {name: examples_of(first, data=data)}
 
 
 def _check_data(runs: Mapping[str, Run]) -> None:
     (first, run), *others = runs.items()
-    began = run.config.data
     for name, other in others:
-        theirs = other.config.data
-        # Of the same rows, a file's hashes and arrays' have different names: then labels have to tell.
-        comparable = began["hashes"]["test"].keys() == theirs["hashes"]["test"].keys()
-        if other.config.input_shape != run.config.input_shape or (
-            comparable and began["hashes"]["test"] != theirs["hashes"]["test"]
-        ):
+        if other.config.input_shape != run.config.input_shape or not _same_test_set(run, other):
             raise DataError(
-                f"Runs can be compared on one test set only. {first} was tested on that of {began['name']} and {name} "
-                f"on that of {theirs['name']}, which has other content."
+                f"Runs can be compared on one test set only. {first} was tested on that of {run.config.data['name']} "
+                f"and {name} on that of {other.config.data['name']}, which has other content."
             )
+
+
+def _same_test_set(a: Run, b: Run) -> bool:
+    """Whether the content of their test sets is the same, as far as can be told; where not, labels have to tell."""
+    hashes = [run.config.data["hashes"]["test"] for run in (a, b)]
+    if hashes[0] == hashes[1]:
+        return True
+    contents = [_content(run) for run in (a, b)]
+    return hashes[0].keys() != hashes[1].keys() if None in contents else contents[0] == contents[1]
+
+
+def _content(run: Run) -> str | None:
+    """The hash of the rows of a test set. Arrays have it; a file's own hash is of its training set too."""
+    began = run.config.data
+    if began["source"] is None or not began["source"].endswith(".npz"):
+        return began["hashes"]["test"].get("content")
+    data, _ = data_at_hand(run)
+    return None if data is None else data.test.content_hash()
 
 
 def check_alike(examples: Mapping[str, Examples]) -> None:

@@ -10,6 +10,7 @@ from mlplab.figures import svg
 from mlplab.figures.intervals import Intervals, intervals
 from mlplab.inspection import pages
 from mlplab.inspection.comparison import pairs
+from mlplab.inspection.comparison.verdicts import name, plain
 from mlplab.inspection.pages.sprites import Sprites, sprites
 from mlplab.inspection.table import Table
 
@@ -48,9 +49,10 @@ def page(comparison: "Comparison") -> str:
         rows=len(first),
         verdicts=_verdicts(comparison),
         level=pairs.LEVEL,
+        groups=_without(comparison.groups, "accuracies"),
         most_pairs=MOST_PAIRS,
         most_classes=MOST_CLASSES,
-        settings=_turned(comparison.settings),
+        settings=[(about, list(map(plain, values))) for about, values in _turned(comparison.settings)],
         scores=_turned(_with_intervals(comparison.scores)),
         accuracies=_drawn("accuracies", pairs.accuracies(comparison.scores)),
         differences=_drawn("differences", pairs.differences(few)),
@@ -108,7 +110,11 @@ def _sprites(comparison: "Comparison", rows: np.ndarray) -> Sprites | None:
 
 def _turned(table: Table) -> list[tuple[str, list[Any]]]:
     """What a run is told by, and its value for each run: a row each, as runs stand side by side."""
-    return [(name.replace("_", " "), column.tolist()) for name, column in table.columns.items() if name != "run"]
+    return [(name(about), column.tolist()) for about, column in table.columns.items() if about != "run"]
+
+
+def _without(table: Table, name: str) -> Table:
+    return Table({other: column for other, column in table.columns.items() if other != name})
 
 
 def _with_intervals(scores: Table) -> Table:

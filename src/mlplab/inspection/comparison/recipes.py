@@ -10,6 +10,7 @@ import numpy as np
 
 from mlplab.inspection.table import Table
 from mlplab.runs import Run, files
+from mlplab.runs.origin import CORRECTED_LABELS
 
 _NOT_ASKED = ("settings", "data", "class_names", "versions", "device", "threads", "command", "format", "preprocessing")
 """Fields of a run's configuration that are told otherwise, or say nothing of the recipe."""
@@ -47,12 +48,13 @@ def recipe(run: Run) -> dict[str, Any]:
     settings["hidden"] = ",".join(map(str, settings["hidden"] or ())) or "none"
     if config.settings.hidden is None:
         settings |= dict.fromkeys(_OF_NETWORK) | _own(files.read_json(run.path / "model.json"))
-    corrected = run.path / "corrected-labels.csv"
+    corrected = run.path / CORRECTED_LABELS
     if corrected.exists():
         settings["corrections"] = hashlib.sha256(corrected.read_bytes()).hexdigest()[:8]
     others = {f.name: getattr(config, f.name) for f in dataclasses.fields(config) if f.name not in _NOT_ASKED}
     return {
         "data": config.data["name"],
+        "training data": hashlib.sha256(json.dumps(config.data["hashes"]["train"]).encode()).hexdigest()[:8],
         **{name.replace("_", " "): _text(value) for name, value in settings.items()},
         **{name.replace("_", " "): _text(value) for name, value in others.items()},
     }

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from mlplab.errors import UsageError, unknown_name
-from mlplab.figures import save_figure
 from mlplab.inspection.comparison import pairs, recipes, verdicts
 from mlplab.inspection.comparison.comparable import check_alike, named, of_runs
 from mlplab.inspection.examples import Examples, examples_of
@@ -37,7 +36,7 @@ class Comparison:
         classes: the same for the rows of each class, with class; p_corrected is over all rows of the table.
         disagreements: Table of a, b, right, index, true, predicted_a, predicted_b, confidence_a, confidence_b: the rows
             that one of a pair gets right and the other wrong.
-        groups: Table of recipe, runs, accuracy (mean over seeds), sd, low, high; no rows for plain arrays.
+        groups: Table of recipe, runs, accuracy (mean over seeds), sd, accuracies; no rows for plain arrays.
         group_pairs: Table of a, b, difference, low, high, p_value, p_corrected of recipes with several seeds each.
         verdicts: a few sentences for each pair, and for each pair of groups.
     """
@@ -98,7 +97,7 @@ class Comparison:
             from mlplab.inspection.comparison.page import write
 
             return write(self, path)
-        return self.pairs.save(path) if path.suffix == ".csv" else save_figure(self.figure, path)
+        return Table(self.pairs.columns, draw=lambda: self.figure).save(path)
 
     def show(self) -> "Comparison":
         """Display the figure, in a notebook; elsewhere nothing happens. Returns the comparison."""

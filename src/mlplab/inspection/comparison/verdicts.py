@@ -1,19 +1,34 @@
 """What the tests of a comparison say, in plain English."""
 
+import re
 from collections.abc import Sequence
+from typing import Any
 
 from mlplab.inspection.comparison.pairs import LEVEL
 from mlplab.inspection.table import Table
 
 _ONE_RECIPE = (
-    "They differ in nothing but the seed: this is about these two trained networks on this test set, not about the "
-    "recipe, which they share."
+    "They differ in nothing but the seed: this holds for these two trained networks on this test set, and is not about "
+    "the recipe, which they share."
 )
 _ONE_RUN = (
-    "This is about these two trained networks on this test set, not about their recipes, of which there are too few "
-    "runs: other seeds may differ."
+    "This holds for these two trained networks on this test set. It does not tell which of the recipes is better: for "
+    "that there are too few runs, and other seeds may differ."
 )
-_ARRAYS = "This is about these predictions for these rows, not about how they were made: other seeds may differ."
+_ARRAYS = "This holds for these predictions for these rows, not for how they were made: other seeds may differ."
+
+
+def name(column: str) -> str:
+    """A column as the report names it: `top-2 accuracy`, `log-loss`, `Brier score`, `macro F1`."""
+    words = re.sub(r"^top_(\d+)", r"top-\1", column).replace("log_loss", "log-loss").replace("_", " ")
+    return words.replace("brier", "Brier").replace("f1", "F1")
+
+
+def plain(value: Any) -> Any:
+    """A setting or a cost as people read it: `42,310`, `4.989`; what is no number as it is."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def verdicts(pairs: Table, names: Sequence[str], groups: Sequence[Sequence[int]]) -> tuple[str, ...]:

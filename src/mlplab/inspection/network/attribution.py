@@ -9,7 +9,7 @@ import numpy as np
 from mlplab.datasets import Data
 from mlplab.errors import UsageError, unknown_name
 from mlplab.figures import networks
-from mlplab.inspection.examples import SPLITS
+from mlplab.inspection.examples import SPLITS, opened
 from mlplab.inspection.network import activity, geometry, graph
 from mlplab.inspection.network.internals import Internals, kept_internals
 from mlplab.inspection.table import Table
@@ -38,6 +38,7 @@ def show_saliency(run: Run, index: int, split: str = "test", data: Any = None) -
         UsageError: if there is no such row.
         RunError, DataError: if the run is not finished, or its data have to be given.
     """
+    run = opened(run)
     row = _row(run, index, split, data)
     at = _kept_at(row)
     if row.kept is not None and at is not None:
@@ -75,6 +76,7 @@ def show_neighbours(run: Run, index: int, split: str = "test", n: int = 5, data:
     """
     if n < 1:
         raise UsageError(f"n must be a number of neighbours of at least 1; got {n}.")
+    run = opened(run)
     row = _row(run, index, split, data)
     at = _kept_at(row)
     if row.kept is not None and at is not None and n <= row.kept.neighbour_index.shape[1]:
@@ -95,7 +97,7 @@ def show_neighbours(run: Run, index: int, split: str = "test", n: int = 5, data:
 
 def _titles(index: np.ndarray, names: np.ndarray, distance: np.ndarray) -> list[str]:
     rows = zip(index, names, distance, strict=True)
-    return [f"train {i}\n{name}\ndistance {far:.3g}" for i, name, far in rows]
+    return [f"train {i}\n{name}\ndistance {far:#.3g}" for i, name, far in rows]
 
 
 def _verdict(run: Run, row: "_Row") -> str:
@@ -125,7 +127,7 @@ class _Row:
 
 def _row(run: Run, index: int, split: str, data: Any) -> _Row:
     if split not in SPLITS:
-        raise UsageError(unknown_name("split", split, SPLITS))
+        raise UsageError(unknown_name("split", str(split), SPLITS))
     loaded = data_of(run, data, quiet=True)
     part = loaded.test if split == "test" else loaded.train
     known = np.arange(len(part)) if split == "test" else files.read_arrays(run.path / "split.npz")[split]

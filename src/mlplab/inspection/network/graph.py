@@ -223,6 +223,8 @@ def read(model: "keras.Model") -> Network:
 def _graph(model: Any) -> Any:
     """The functional model that a Sequential one holds; of others, themselves."""
     graph = getattr(model, "_functional", model)
+    if not hasattr(model, "layers"):
+        raise ModelError(f"Expected a Keras model; got {type(model).__name__}.")
     if not hasattr(graph, "_nodes_by_depth"):
         raise ModelError(
             f"{model.name} has no graph to look at: "

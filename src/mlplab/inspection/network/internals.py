@@ -11,6 +11,8 @@ import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.errors import RunError
+from mlplab.inspection.examples import opened
+from mlplab.inspection.keeping import for_next_time
 from mlplab.inspection.network import activity, geometry, graph
 from mlplab.inspection.table import Table
 from mlplab.runs import Run, files
@@ -73,15 +75,14 @@ def internals_of(run: Run, data: Any = None) -> Internals:
         DataError: if its data set has to be given.
         ModelError: if its model cannot be read as a graph.
     """
+    run = opened(run)
     found = kept_internals(run)
     if found is None:
         loaded = data_of(run, data, quiet=True)
         _log.info(f"Looking into the network of {run.path.name} …")
         found = _computed(run, loaded)
-        try:
-            files.write_arrays(run.path / "internals.npz", version=np.array(VERSION), **_arrays(found))
-        except RunError as error:
-            _log.info(f"Not kept for next time: {error}")
+        with for_next_time(path := run.path / "internals.npz"):
+            files.write_arrays(path, version=np.array(VERSION), **_arrays(found))
     return found
 
 
@@ -95,8 +96,8 @@ def kept_internals(run: Run) -> Internals | None:
         if int(arrays.pop("version")) != VERSION:
             return None
         return _from_arrays(arrays)
-    except (RunError, KeyError, TypeError, ValueError) as error:
-        _log.info(f"{path} cannot be read and is made anew: {error}")
+    except (RunError, KeyError, TypeError, ValueError):
+        _log.info(f"{path} is damaged, and made anew.")
         return None
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from mlplab.figures.model_graph import Box, model_graph
+from mlplab.inspection.examples import opened
 from mlplab.inspection.network import graph
 from mlplab.inspection.network.internals import kept_internals
 from mlplab.inspection.table import Table
@@ -48,6 +49,8 @@ def plot_model(
 
 
 def _layers(model: Union["keras.Model", Run]) -> Table:
+    if isinstance(model, str | Path):
+        model = opened(model)
     if not isinstance(model, Run):
         return graph.layers_table(graph.read(model))
     kept = kept_internals(model)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlplab.figures import networks
+from mlplab.inspection.examples import opened
 from mlplab.inspection.network.internals import Internals, internals_of
 from mlplab.inspection.table import Table
 from mlplab.runs import Run
@@ -25,6 +26,7 @@ def show_projection(run: Run, data: Any = None) -> Table:
         Table(index, x, y, true, predicted, correct), classes by name. Its figure is coloured by the true class, and
         failures have a dark ring.
     """
+    run = opened(run)
     return projection(run, internals_of(run, data)).show()
 
 

@@ -53,7 +53,7 @@ def _figure(internals: Internals) -> Any:
     names = [
         f"unit {unit}" if pictured else f"{layer}, unit {unit}" for layer, unit in zip(*_first(table, n), strict=True)
     ]
-    marks = [state or f"{importance:.3g}" for state, importance in zip(states, table["importance"][:n], strict=True)]
+    marks = [state or f"{importance:#.3g}" for state, importance in zip(states, table["importance"][:n], strict=True)]
     titles = [f"{name}\n{mark}" for name, mark in zip(names, marks, strict=True)]
     title = (f"{n} units" if n == there else f"{n} of {there} units") + ", with their importance"
     if not pictured:

@@ -9,7 +9,8 @@ wording.py     sentences that depend on numbers
 from pathlib import Path
 from typing import Any
 
-from mlplab.errors import RunError, UsageError
+from mlplab.errors import RunError
+from mlplab.inspection.examples import opened
 from mlplab.inspection.pages import render, write_page
 from mlplab.inspection.report.content import content
 from mlplab.runs import Run
@@ -36,8 +37,7 @@ def report(run: Run, out: str | Path | None = None, data: Any = None) -> Path:
         UsageError: if the file cannot be written.
         DataError: for data that the run did not begin with.
     """
-    if not isinstance(run, Run):
-        raise UsageError(f"report takes a run, as mlplab.Run(path) opens it; got {type(run).__name__}.")
+    run = opened(run)
     if run.result is None:
         raise RunError(f"{run.path} is not finished: go on with mlplab train --resume {run.path}")
     path = run.path / "report.html" if out is None else Path(out)

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from mlplab.datasets import Data
-from mlplab.errors import DataError, FetchError
 from mlplab.figures import svg
 from mlplab.figures.canvas import CLASS_COLOURS
 from mlplab.inspection.baselines import against
@@ -13,14 +12,13 @@ from mlplab.inspection.calibration import errors, reliability, temperature_of
 from mlplab.inspection.classification import by_class, overall
 from mlplab.inspection.confusion import confused
 from mlplab.inspection.curves import curves
-from mlplab.inspection.examples import Examples, examples_of
+from mlplab.inspection.examples import Examples, data_at_hand, examples_of
 from mlplab.inspection.report import inside, wording
 from mlplab.inspection.report.labels import doubtful
 from mlplab.inspection.report.matrix import matrix
 from mlplab.inspection.report.rows import chosen, for_script
 from mlplab.inspection.table import Table
 from mlplab.runs import Run, files
-from mlplab.runs.origin import data_of
 
 _SECTIONS = (
     ("result", "Result"),
@@ -38,7 +36,7 @@ _SECTIONS = (
 
 def content(run: Run, given: Any = None) -> dict[str, Any]:
     """Everything that the template of the report wants to know."""
-    data, why_not = _data(run, given)
+    data, why_not = data_at_hand(run, given)
     examples = examples_of(run, data=data, inputs=data is not None)
     rows = chosen(examples)
     seen = inside.inside(run, data, rows.positions)
@@ -50,7 +48,7 @@ def content(run: Run, given: Any = None) -> dict[str, Any]:
         "confusion": _confusion(examples),
         "images": {
             "note": rows.note,
-            "missing": why_not or _no_images(examples),
+            "missing": _missing(run, why_not) or _no_images(examples),
             "failures": int((~examples.correct).sum()),
         },
         "calibration": _calibration(run, examples),
@@ -86,19 +84,11 @@ def content(run: Run, given: Any = None) -> dict[str, Any]:
     }
 
 
-def _data(run: Run, given: Any) -> tuple[Data | None, str]:
-    """The run's data set; or None, and why it is not at hand."""
-    if given is None and run.config.data["source"] is None:
-        return None, (
-            "This run was begun with arrays, so there are no images here. With them: "
-            "mlplab.report(run, data=((x_train, y_train), (x_test, y_test)))."
-        )
-    try:
-        return data_of(run, given, quiet=True), ""
-    except (FetchError, DataError) as error:
-        if given is not None:
-            raise
-        return None, f"The data set is not at hand, so there are no images here. {error}"
+def _missing(run: Run, why_not: str) -> str:
+    """Why there are no images, with the remedy for a run begun with arrays."""
+    if not why_not or run.config.data["source"] is not None:
+        return why_not
+    return f"{why_not} With them: mlplab.report(run, data=((x_train, y_train), (x_test, y_test)))."
 
 
 def _no_images(examples: Examples) -> str:

@@ -63,7 +63,9 @@ def _units(found: Internals, run: Run) -> dict[str, Any]:
         "all_units": len(found.weights),
         "size": _shown(run.config.input_shape),
         "table": found.units,
-        "said": wording.units(found.units) if len(found.units) else "There are no hidden units.",
+        "said": wording.units(found.units)
+        if len(found.units)
+        else "There are no dense layers whose units could be shown.",
         "layers": found.layers,
         "graph": _graph(found),
     }

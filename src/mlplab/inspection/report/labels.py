@@ -6,13 +6,12 @@ import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.inspection.examples import Examples
+from mlplab.inspection.label_errors import KEPT
 from mlplab.inspection.pages.sprites import sprites
 from mlplab.inspection.table import Table
 from mlplab.runs import Run, files
 
 SHOWN = 48
-KEPT = "predictions-crossvalidated.npz"
-"""Probabilities by networks that had not seen the row, see `label_errors.find_label_errors`."""
 
 
 def doubtful(run: Run, data: Data | None) -> dict[str, Any] | None:

@@ -45,6 +45,7 @@ def settings(config: Config) -> list[tuple[str, str]]:
         ("early stopping", f"after {s.early_stopping} epochs without improvement" if s.early_stopping else 0),
         ("held out for validation", percent(s.validation, 0) if s.validation else "nothing"),
         ("labelled rows used", f"{s.labelled:,}" if s.labelled else 0),
+        ("training labels corrected", f"{config.corrected_labels:,}" if config.corrected_labels else 0),
         ("inputs", "standardised" if s.standardize else 0),
         ("seed", str(s.seed)),
     )
@@ -66,13 +67,17 @@ def curves(table: Table, kept: int) -> str:
     late = table["val_accuracy"][-3:]
     if kept == last and late[-1] > late[0]:
         return f"{said}. Validation was still rising: more epochs may help."
+    if held_out > train:
+        said += (
+            " (training is measured during the epoch, with dropout if there is any, so it may be the lower of the two)"
+        )
     return f"{said}: hardly any overfitting."
 
 
 def calibration(examples: Examples, ece: float, can_be_mended: bool) -> str:
     """Whether the probabilities mean what they say, and what to do."""
     said, right = float(examples.confidence.mean()), float(examples.correct.mean())
-    begin = f"On average the network gives its answer {percent(said)}, and is right {percent(right)} of the time"
+    begin = f"The network is {percent(said)} sure of its answers on average, and right {percent(right)} of the time"
     if ece < _ECE_GOOD:
         return f"{begin}. Its probabilities can be taken at their word."
     sense = "surer than it should be" if said > right else "less sure than it could be"
@@ -97,7 +102,7 @@ def temperature(kept: dict[str, float] | None, errors: Table) -> str:
         )
     t = kept["temperature"]
     if abs(t - 1) < _NEAR:
-        return f"The best temperature is {t:.2f}, so near to 1 that nothing need be done."
+        return f"The best temperature is {t:.2f}, so near to 1 that there is nothing to mend."
     (before, after), losses = errors["ece_width"].tolist(), errors["log_loss"].tolist()
     sense = "softer, as it is too sure" if t > 1 else "sharper, as it is not sure enough"
     helps = {
@@ -139,20 +144,20 @@ def classes(table: Table) -> str:
         return ""
     worst, best = int(np.nanargmin(f1)), int(np.nanargmax(f1))
     names = table["class"]
-    return f"Hardest is {names[worst]} (F1 {f1[worst]:.3f}), easiest {names[best]} (F1 {f1[best]:.3f})."
+    return f"Hardest is {names[worst]} (F1 {percent(f1[worst])}), easiest {names[best]} (F1 {percent(f1[best])})."
 
 
 def units(table: Table) -> str:
     """How many units do nothing."""
     states: dict[str, Any] = {state: int((table["state"] == state).sum()) for state in ("dead", "saturated")}
     if not any(states.values()):
-        return f"All {len(table):,} hidden units are in use: none is dead, none saturated."
+        return f"All {len(table):,} units are in use: none is dead, none saturated."
     told = [
         f"{count:,} {'is' if count == 1 else 'are'} {state} ({_STATES[state]})"
         for state, count in states.items()
         if count
     ]
-    found = f"Of {len(table):,} hidden units {' and '.join(told)}."
+    found = f"Of {len(table):,} units {' and '.join(told)}."
     return f"{found} Such units add little or nothing: the network could do without."
 
 

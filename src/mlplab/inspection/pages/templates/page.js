@@ -29,6 +29,13 @@ function unpack(text, Kind) {
 const percent = (fraction, digits = 1) => `${(100 * fraction).toFixed(digits)}\u00a0%`;
 const whole = (count) => count.toLocaleString("en");
 
+/** A probability in few digits, which does not say 100 % of what is only nearly so. */
+function chance(p) {
+  if (p > 0.995 && p < 1) return ">\u00a099\u00a0%";
+  if (p < 0.005 && p > 0) return "<\u00a01\u00a0%";
+  return percent(p, 0);
+}
+
 /** Images of one size on a few sheets (sprites.py). A sheet is unpacked when an image of it is first drawn. */
 class Sprites {
   constructor(layout, sheets) {

@@ -33,7 +33,7 @@ function showViewed() {
   $("#viewer-body").replaceChildren(...parts.filter(Boolean));
 }
 
-const place = () => element("p", { class: "small soft" }, `${whole(viewed.at + 1)} of ${whole(viewed.list.length)} in this selection; arrow keys go on.`);
+const place = () => element("p", { class: "small soft" }, `${whole(viewed.at + 1)} of ${whole(viewed.list.length)} in this selection; the arrow keys go to the others.`);
 
 function pictures(row) {
   if (!rows.images) return null;
@@ -45,7 +45,7 @@ function pictures(row) {
   if (both) {
     made.append(element("figure", {},
       inside.saliency.canvas(worst, Math.min(150, innerWidth * 0.33), "Saliency: bright where pixels matter most for the answer"),
-      element("figcaption", {}, "what it looked at: the brighter, the more its answer hangs on that pixel")));
+      element("figcaption", {}, "what it looked at: the brighter a pixel, the more the answer depends on it")));
   }
   return made;
 }

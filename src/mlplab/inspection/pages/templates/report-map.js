@@ -25,6 +25,7 @@ function scatter() {
     const radius = rows.count > 3000 ? 1.7 : 2.6;
     for (const label of shown) drawClass(pen, label, radius);
     drawRings(pen, radius + 1.6);
+    if (shown.length <= 12) drawNames(pen);
     if (current !== null) drawCurrent(pen);
   }
 
@@ -41,7 +42,8 @@ function scatter() {
   }
 
   function drawRings(pen, radius) {
-    pen.globalAlpha = Math.min(0.75, Math.max(0.25, size.width / 1400));
+    // Where thousands lie upon each other, rings must not hide the colours.
+    pen.globalAlpha = Math.min(0.75, Math.max(0.2, size.width / (2 * failures.length)));
     pen.strokeStyle = getComputedStyle(canvas).color;
     pen.lineWidth = 0.7;
     pen.beginPath();
@@ -50,6 +52,28 @@ function scatter() {
       pen.arc(x(row), y(row), radius, 0, 7);
     }
     pen.stroke();
+  }
+
+  /** The classes' names amid their points: colours alone would not tell them apart for everybody. */
+  function drawNames(pen) {
+    const style = getComputedStyle(canvas);
+    pen.font = `600 12px ${style.fontFamily}`;
+    Object.assign(pen, { textAlign: "center", textBaseline: "middle", lineJoin: "round", globalAlpha: 1, lineWidth: 4 });
+    pen.strokeStyle = getComputedStyle($("#map-box")).backgroundColor;
+    pen.fillStyle = style.color;
+    const middle = (numbers) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+    const names = shown.flatMap((label) => {
+      const its = everyRow.filter((row) => rows.label[row] === label && isVisible(row));
+      if (!its.length) return [];
+      const wide = pen.measureText(classNames[label]).width / 2 + 4;
+      return [{ text: classNames[label], wide, left: Math.min(Math.max(middle(its.map(x)), wide), size.width - wide), top: middle(its.map(y)) }];
+    }).sort((a, b) => a.top - b.top);
+    names.forEach((name, place) => {
+      const above = () => names.slice(0, place).find((other) => Math.abs(other.left - name.left) < other.wide + name.wide && Math.abs(other.top - name.top) < 14);
+      for (let other = above(); other; other = above()) name.top = other.top + 15;
+      pen.strokeText(name.text, name.left, name.top);
+      pen.fillText(name.text, name.left, name.top);
+    });
   }
 
   function drawCurrent(pen) {

@@ -18,13 +18,6 @@ const isRight = (row) => predicted(row) === rows.label[row];
 const everyRow = Array.from({ length: rows.count }, (_, row) => row);
 const inDataOrder = everyRow.slice().sort((a, b) => rows.index[a] - rows.index[b]);
 
-/** A probability in few digits, which does not say 100 % of what is only nearly so. */
-function chance(p) {
-  if (p > 0.995 && p < 1) return "> 99\u00a0%";
-  if (p < 0.005 && p > 0) return "< 1\u00a0%";
-  return percent(p, 0);
-}
-
 const described = (row) =>
   `Number ${rows.index[row]}: predicted ${classNames[predicted(row)]}, ${chance(confidence(row))}; ` +
   `true class ${classNames[rows.label[row]]}` + (isRight(row) ? "" : `, ${chance(rows.given[row])}`);
