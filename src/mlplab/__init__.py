@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time `_HOMES` tells t
     from mlplab.inspection.report import report
     from mlplab.models import mlp
     from mlplab.runs import Run, list_runs
-    from mlplab.training import resume, train
+    from mlplab.training import resume, save_run, train
 
 __all__ = [
     "Run",
@@ -50,6 +50,7 @@ __all__ = [
     "predict",
     "report",
     "resume",
+    "save_run",
     "score",
     "show_calibration",
     "show_confusion",
@@ -81,7 +82,7 @@ _HOMES = {
     "mlplab.inspection.network.units": ("show_units",),
     "mlplab.models": ("mlp",),
     "mlplab.runs": ("Run", "list_runs"),
-    "mlplab.training": ("resume", "train"),
+    "mlplab.training": ("resume", "save_run", "train"),
 }
 
 if "keras" not in sys.modules:

@@ -48,5 +48,6 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """A message for a name that is not in `known`, with the nearest ones: `Unknown data set 'mnits'. …`."""
     known = sorted(known)
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known: {', '.join(known)}."
+    listed = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+    hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known: {listed}."
     return f"Unknown {kind} {name!r}. {hint}"

@@ -77,6 +77,16 @@ def test_failures_of_one_kind(path, digits_run):
     assert "No failures.\nThere is nothing to draw." in nothing.stderr
 
 
+def test_figures_with_options_of_their_own(path, digits_run):
+    shares = json.loads(run("figure", path, "confusion", "--normalize", "true", "--json").stdout)
+    assert shares["file"].endswith("confusion-true.png")
+    of_zero = [row["share"] for row in shares["rows"] if row["true"] == "0"]
+    assert sum(of_zero) == pytest.approx(1)
+    bins = json.loads(run("figure", path, "calibration", "--equal", "mass", "--split", "validation", "--json").stdout)
+    assert bins["file"].endswith("calibration-validation-mass.png")
+    assert sum(row["n"] for row in bins["rows"]) == digits_run.result["validation"]["n"]
+
+
 def test_next_step_is_told(path):
     assert f"mlplab report {path}" in run("failures", path).stderr
 
@@ -100,8 +110,11 @@ def test_every_figure_is_a_picture_and_a_table(path, name):
     [
         (["figure", "runs/digits", "confusoin"], "Did you mean 'confusion'"),
         (["figure", "runs/digits", "saliency"], "saliency is of one row: give its --index"),
-        (["figure", "runs/digits", "units", "--index", "3"], "leave out --index"),
-        (["figure", "runs/digits", "units", "--split", "train"], "leave out --split"),
+        (
+            ["figure", "runs/digits", "units", "--index", "3"],
+            "--index is for neighbours, saliency: leave it out for units",
+        ),
+        (["figure", "runs/digits", "units", "--split", "train"], "--split is for .*: leave it out for units"),
         (["figure", "runs/digits", "confusion", "--out", "no/such/folder.png"], "cannot be written"),
         (["failures", "runs/digits", "--true", "eleven"], "Unknown class 'eleven'"),
         (["failures", "runs/digits", "--order", "worst"], "Unknown order 'worst'"),

@@ -69,6 +69,16 @@ def test_other_labels_are_another_data_set(digits, a_cache_of_its_own):
     assert len(list(a_cache_of_its_own.glob("*.npz"))) == 2
 
 
+def test_a_run_of_few_labels_is_held_against_methods_with_the_same(digits, tmp_path):
+    run = mlplab.train("digits", hidden=[8], epochs=1, labelled=60, verbose=0, out=tmp_path / "run")
+    rows = np.load(run.path / "split.npz")["train"]
+    table = {row["method"]: row for row in mlplab.baselines(run)}
+    x, x_test = (part.images.reshape(len(part), -1) / np.float32(16) for part in (digits.train, digits.test))
+    near = KNeighborsClassifier(5).fit(x[rows], digits.train.labels[rows])
+    assert table["nearest neighbours"]["accuracy"] == near.score(x_test, digits.test.labels)
+    assert table["nearest neighbours"]["training_rows"] == 60
+
+
 def test_features_a_single_class_and_many_classes():
     rng = np.random.default_rng(0)
     x = rng.normal(5, 3, (600, 12)).astype(np.float32)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.stats import chi2
 
 import mlplab
 from mlplab.errors import RunError, UsageError
@@ -125,6 +126,9 @@ def test_it_is_fitted_to_the_validation_split_and_kept(fashion_run, tmp_path):
 
     expected = minimize(lambda t: loss(t[0]), [1.0], method="Nelder-Mead", options={"xatol": 1e-6})
     assert found["temperature"] == pytest.approx(expected.x[0], rel=1e-3)
+    for end in ("low", "high"):  # where the likelihood ratio is that of p = 0.05
+        assert chi2.sf(2 * len(rows) * (loss(found[end]) - expected.fun), 1) == pytest.approx(0.05, rel=1e-3)
+    assert found["low"] < found["temperature"] < found["high"]
     assert found["after"] == pytest.approx(expected.fun, abs=1e-8)
     assert json.loads((run.path / "calibration.json").read_text()) == found
     (run.path / "predictions-test.npz").unlink()  # the test set has no part in it
@@ -154,7 +158,7 @@ def test_what_is_wrong_is_told(unbalanced_run, tmp_path):
 
 def test_where_no_temperature_is_better_it_is_1():
     one_class = temperature(np.ones((9, 1), np.float32), np.zeros(9, int))
-    assert one_class == {"temperature": 1.0, "before": 0.0, "after": 0.0}
+    assert one_class == pytest.approx({"temperature": 1, "low": 0.05, "high": 20, "before": 0, "after": 0})
 
 
 def test_a_run_that_cannot_be_written_to_is_calibrated_all_the_same(fashion_run, tmp_path, caplog):

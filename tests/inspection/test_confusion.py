@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
 import mlplab
@@ -18,6 +19,9 @@ def test_it_is_scikit_learns(examples, normalize):
     shares = confusion_matrix(examples.labels, examples.predicted, labels=range(classes), normalize=normalize or "all")
     assert (table["count"].reshape(classes, classes) == counts).all()
     np.testing.assert_allclose(np.nan_to_num(table["share"]).reshape(classes, classes), shares)
+    rows = counts.sum() if normalize is None else counts.sum(1 if normalize == "true" else 0)[0]
+    low, high = binomtest(int(counts[0, 0]), int(rows)).proportion_ci(0.95, method="wilson")
+    assert (table["share_low"][0], table["share_high"][0]) == pytest.approx((low, high), abs=1e-6, nan_ok=True)
     assert table["true"].reshape(classes, classes)[:, 0].tolist() == list(examples.class_names)
 
 

@@ -360,3 +360,38 @@ def test_corrections_that_do_not_fit_are_refused_before_anything_is_written(digi
     with pytest.raises(DataError, match=r"line 2: the training set has the rows 0 to 1441; got the index 1442"):
         mlplab.train(digits, **SMALL, corrected_labels=path, out=tmp_path / "run")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_model_that_is_trained_already_is_kept_as_a_run(digits, tmp_path):
+    x, x_test = digits.train.images / np.float32(16), digits.test.images / np.float32(16)
+    data = (x, digits.train.labels), (x_test, digits.test.labels)
+    model = mlplab.mlp((8, 8), 10, [12], seed=0)
+    model.compile(loss="sparse_categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
+    history = mlplab.fit(model, *data[0], epochs=3, verbose=0)
+    logged = dict(history.history)
+    weights, expected = model.get_weights(), mlplab.predict(model, x_test, verbose=0)
+    run = mlplab.save_run(model, data, history=history, out=tmp_path / "kept")
+    np.testing.assert_allclose(run.predictions("test").probabilities, expected, atol=1e-6)
+    assert run.history == logged
+    assert run.result["train"]["accuracy"] == logged["accuracy"][-1]
+    for before, after, kept in zip(weights, model.get_weights(), mlplab.Run(run.path).model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+        np.testing.assert_array_equal(before, kept)
+    # A kill before the end leaves nothing to train: going on only finishes what is kept.
+    (run.path / "result.json").unlink()
+    again = mlplab.resume(run.path, data=data, verbose=0)
+    np.testing.assert_array_equal(again.predictions("test").probabilities, run.predictions("test").probabilities)
+
+
+def test_a_model_without_history_is_kept_too_and_nonsense_is_refused(digits, tmp_path):
+    model = mlplab.mlp((8, 8), 10, [12], seed=0)
+    with pytest.raises(ModelError, match="must be a compiled"):
+        mlplab.save_run(model, "digits", out=tmp_path / "a")
+    model.compile(loss="sparse_categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
+    with pytest.raises(UsageError, match="History that fit returns; got dict"):
+        mlplab.save_run(model, "digits", history={"loss": [1.0]}, out=tmp_path / "a")
+    run = mlplab.save_run(model, "digits", out=tmp_path / "a")
+    assert (run.epochs, run.result["train"]["loss"]) == ([], None)
+    expected = mlplab.predict(model, digits.test.images / np.float32(16), verbose=0)
+    np.testing.assert_allclose(run.predictions("test").probabilities, expected, atol=1e-6)
+    assert mlplab.report(run).exists()

@@ -144,12 +144,12 @@ def _pairs(comparison: "Comparison") -> Grid:
 
 def _classes(comparison: "Comparison") -> Grid | str:
     """The classes in which two differ significantly."""
-    from mlplab.inspection.comparison.pairs import LEVEL
+    from mlplab.inspection.comparison.pairs import SIGNIFICANCE
 
     rows = [
         {"class": row["class"], "a": row["a"], "b": row["b"], "rows": row["n"], _DIFFERENCE: _points(row), "p": _p(row)}
         for row in comparison.classes
-        if row["p_corrected"] < LEVEL
+        if row["p_corrected"] < SIGNIFICANCE
     ]
     many = f"p corrected for {len(comparison.classes)} comparisons"
     if not rows:

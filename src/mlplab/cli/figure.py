@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from mlplab.cli.options import Json, Quiet, RunPath, Split, print_json, print_table, say
+from mlplab.cli.options import Json, Quiet, RunPath, print_json, print_table, say
 from mlplab.errors import UsageError, unknown_name
 from mlplab.inspection import calibration, confusion, curves
 from mlplab.inspection.classification import classification_report
@@ -28,7 +28,13 @@ FIGURES: dict[str, tuple[str, Callable[..., Table]]] = {
     "units": ("what the first layer's units look for", units.show_units),
 }
 _OF_ONE_ROW = ("neighbours", "saliency")
-_OF_A_SPLIT = ("calibration", "classes", "confusion", *_OF_ONE_ROW)
+_TAKE = {
+    "split": ("calibration", "classes", "confusion", *_OF_ONE_ROW),
+    "index": _OF_ONE_ROW,
+    "normalize": ("confusion",),
+    "equal": ("calibration",),
+}
+"""The figures that take an option."""
 
 
 def complete_figure(incomplete: str) -> list[tuple[str, str]]:
@@ -45,7 +51,15 @@ def show(
     index: Annotated[
         int | None, typer.Option(help="The row that saliency and neighbours are of: its index in the data set.")
     ] = None,
-    split: Split = "test",
+    split: Annotated[
+        str | None, typer.Option(metavar="test|validation|train", help="The rows to look at; test by default.")
+    ] = None,
+    normalize: Annotated[
+        str | None, typer.Option(metavar="true|pred", help="The confusion matrix as fractions of rows or of columns.")
+    ] = None,
+    equal: Annotated[
+        str | None, typer.Option(metavar="width|mass", help="Bins of calibration; of equal width by default.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="The picture (.png, .svg, .pdf) or the table (.csv); RUN/FIGURE.png by default."),
@@ -58,18 +72,16 @@ def show(
     if name not in FIGURES:
         raise UsageError(unknown_name("figure", name, FIGURES))
     run = Run(path)
-    arguments: dict[str, Any] = {"split": split} if name in _OF_A_SPLIT else {}
-    if name not in _OF_A_SPLIT and split != "test":
-        raise UsageError(f"{name} is not of one split: leave out --split.")
-    if name in _OF_ONE_ROW:
-        if index is None:
-            raise UsageError(f"{name} is of one row: give its --index. 'mlplab failures {path}' lists some.")
-        arguments["index"] = index
-    elif index is not None:
-        raise UsageError(f"{name} is not of one row: leave out --index.")
-    table = FIGURES[name][1](run, **arguments)
-    of = [name, *([] if split == "test" else [split]), *([] if index is None else [str(index)])]
-    written = table.save(out or run.path / f"{'-'.join(of)}.png")
+    given: dict[str, Any] = {"split": split, "index": index, "normalize": normalize, "equal": equal}
+    given = {option: value for option, value in given.items() if value is not None}
+    for option in given:
+        if name not in _TAKE[option]:
+            raise UsageError(f"--{option} is for {', '.join(_TAKE[option])}: leave it out for {name}.")
+    if name in _OF_ONE_ROW and index is None:
+        raise UsageError(f"{name} is of one row: give its --index. 'mlplab failures {path}' lists some.")
+    table = FIGURES[name][1](run, **given)
+    parts = [name, *(str(value) for value in given.values() if value not in ("test", "width"))]
+    written = table.save(out or run.path / f"{'-'.join(parts)}.png")
     console = Console(stderr=True, quiet=quiet)
     print_table(console, table.columns, table.rows()[:SHOWN])
     if len(table) > SHOWN:

@@ -65,9 +65,7 @@ def labels(
         say(console, f"The worst as images: {drawn}")
     say(console, f"The table: {file}" if written else f"{file} has labels that were corrected: it is left as it is.")
     if split != "test":
-        command = shlex.join(
-            ["mlplab", "train", run.config.data["source"] or "DATASET", "--corrected-labels", str(file)]
-        )
+        command = shlex.join([*_trained_by(run), "--corrected-labels", str(file)])
         say(console, f"Next, correct its column label, then: {command}")
     if json_:
         print_json(
@@ -81,3 +79,13 @@ def labels(
             picture=drawn and str(drawn),
             labels=shown,
         )
+
+
+def _trained_by(run: Run) -> list[str]:
+    """The command that trained the run, without the place where it went."""
+    command = list(run.config.command or ["mlplab", "train", run.config.data["source"] or "DATASET"])
+    for option in ("--out", "--corrected-labels"):
+        if option in command:
+            place = command.index(option)
+            del command[place : place + 2]
+    return command

@@ -42,7 +42,7 @@ def show(
     }
     if simple and split == "test":
         try:
-            tables["baselines"] = baselines.against(rows, data_of(run, quiet=True))
+            tables["baselines"] = baselines.against(rows, data_of(run, quiet=True), baselines.few_rows(run))
         except (DataError, FetchError) as error:
             logging.getLogger("mlplab").info(f"No comparison with simple methods: {error}")
     console = Console(stderr=True, quiet=quiet)

@@ -1,6 +1,8 @@
 """A figure to draw on, and what becomes of it: a file, or a part of a page. Without pyplot and its global state."""
 
+import contextlib
 import io
+import os
 import re
 import warnings
 from pathlib import Path
@@ -49,12 +51,19 @@ def save_figure(figure: "Figure", path: Path) -> Path:
     Raises:
         UsageError: if the format is unknown or the file cannot be written.
     """
+    drawn = io.BytesIO()
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        figure.savefig(path)
+        figure.savefig(drawn, format=path.suffix.lower().removeprefix(".") or "none")
+        beside.write_bytes(drawn.getvalue())
+        os.replace(beside, path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
     except ValueError as error:
         raise UsageError(f"{path}: {error}. Name a .png file.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
     return path
 
 

@@ -16,6 +16,7 @@ from mlplab import scores
 from mlplab.datasets import Data, Dataset, load
 from mlplab.datasets.cache import cache_folder
 from mlplab.errors import RunError
+from mlplab.inspection.classification import mean_interval
 from mlplab.inspection.examples import Examples, examples_of
 from mlplab.inspection.keeping import for_next_time
 from mlplab.inspection.paired_tests import bootstrap_interval, mcnemar
@@ -25,7 +26,7 @@ from mlplab.runs.origin import data_of, identity
 
 _log = logging.getLogger("mlplab")
 
-_VERSION = 2
+_VERSION = 3
 """Of what is kept: another is computed anew."""
 _MOST_ROWS, _LEAST_ROWS = 10_000, 2_000
 _WORK = 10**8
@@ -40,14 +41,14 @@ class Baseline:
     Attributes:
         method: its name.
         predicted: classes of the test rows, int (n,).
-        log_loss: mean over the test rows; NaN where the method gives no probabilities.
+        log_loss: mean over the test rows, with its 95 % interval; NaN where the method gives no probabilities.
         seconds: that training and predicting took, when they were done.
         training_rows: it was trained on so many, drawn at random.
     """
 
     method: str
     predicted: np.ndarray
-    log_loss: float
+    log_loss: tuple[float, float, float]
     seconds: float
     training_rows: int
 
@@ -60,19 +61,27 @@ def baselines(source: Run | Any, data: Any = None) -> Table:
         data: for runs that were begun with arrays: the same arrays.
 
     Returns:
-        Table of method, accuracy, accuracy_low, accuracy_high (95 %), log_loss, seconds, training_rows; with a run
-        also difference (of accuracies, network − method), difference_low, difference_high, and p_value (McNemar). The
-        title is the verdict.
+        Table of method, accuracy, accuracy_low, accuracy_high (95 %), log_loss with the same, seconds, training_rows;
+        with a run also difference (of accuracies, network − method), difference_low, difference_high, and p_value
+        (McNemar). The title is the verdict.
     """
     if not isinstance(source, Run):
         data = load(source)
         return Table(_columns(data.test.labels, baselines_of(data)), f"Simple methods on {data.name}")
-    return against(examples_of(source, data=data, inputs=False), data_of(source, data))
+    return against(examples_of(source, data=data, inputs=False), data_of(source, data), few_rows(source))
 
 
-def against(examples: Examples, data: Data) -> Table:
-    """The network's predictions of test rows beside the simple methods', see `baselines`."""
-    found = baselines_of(data)
+def few_rows(run: Run) -> np.ndarray | None:
+    """The training rows of a run that was given few labels: simple methods are to have the same. None for all rows."""
+    return None if run.config.settings.labelled is None else files.read_arrays(run.path / "split.npz")["train"]
+
+
+def against(examples: Examples, data: Data, rows: np.ndarray | None = None) -> Table:
+    """The network's predictions of test rows beside the simple methods', see `baselines`.
+
+    `rows`: of the training set, see `baselines_of`.
+    """
+    found = baselines_of(data, rows)
     columns = _columns(examples.labels, found, examples.index)
     accuracy = float(examples.correct.mean())
     differences, p_values = [], []
@@ -91,18 +100,22 @@ def against(examples: Examples, data: Data) -> Table:
     return Table(columns, _verdict(columns, len(examples)))
 
 
-def baselines_of(data: Data) -> list[Baseline]:
+def baselines_of(data: Data, rows: np.ndarray | None = None) -> list[Baseline]:
     """The simple methods' predictions of the test set; computed once for a data set, then kept in the cache folder.
+
+    `rows`: of the training set, the only ones to learn from; None: all.
 
     Logistic regression (L2, C = 0.1) and nearest neighbours (5) are scikit-learn's, trained on at most 10,000 rows:
     with all of 60,000 they would take minutes, and gain a point or two.
     """
-    hashes = [identity(data)["hashes"], hashlib.sha256(data.train.labels.tobytes()).hexdigest(), _VERSION]
+    train = data.train if rows is None else data.train.select(rows)
+    labels = hashlib.sha256(train.labels.tobytes() + (b"" if rows is None else rows.tobytes())).hexdigest()
+    hashes = [identity(data)["hashes"], labels, _VERSION]
     path = cache_folder() / "baselines" / f"{hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:24]}.npz"
     if path.exists() and (kept := _read(path)):
         return kept
     _log.info(f"Simple methods on {data.name}, to compare with: a few seconds, once for a data set …")
-    found = _fitted(data)
+    found = _fitted(_subsample(train), data.test)
     with for_next_time(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_arrays(path, **{name: np.array([getattr(b, name) for b in found]) for name in _FIELDS})
@@ -117,18 +130,17 @@ def _read(path: Path) -> list[Baseline]:
     try:
         kept = files.read_arrays(path)
         rows = zip(kept["predicted"], *(kept[name].tolist() for name in _FIELDS if name != "predicted"), strict=True)
-        return [Baseline(m, p, loss, seconds, n) for p, m, loss, seconds, n in rows]
+        return [Baseline(m, p, tuple(loss), seconds, n) for p, m, loss, seconds, n in rows]
     except (RunError, KeyError, ValueError):
         _log.info(f"{path} is damaged, and made anew.")
         return []
 
 
-def _fitted(data: Data) -> list[Baseline]:
+def _fitted(train: Dataset, test: Dataset) -> list[Baseline]:
     from sklearn.dummy import DummyClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
 
-    train, test = _subsample(data.train), data.test
     x, x_test = _scaled(train.inputs, train.inputs), _scaled(test.inputs, train.inputs)
     kinds: dict[str, Any] = {
         "majority class": DummyClassifier(),
@@ -151,8 +163,9 @@ def _baseline(
     probabilities = np.zeros((len(x_test), 1 + max(labels.max(), test_labels.max())))
     probabilities[:, kind.classes_] = found
     # Neighbours and majorities give probabilities of 0, which make a log-loss that tells nothing.
-    loss = scores.accuracy(test_labels, probabilities)["loss"] if name == "logistic regression" else np.nan
-    return Baseline(name, probabilities.argmax(1), float(loss), seconds, len(x))
+    given = probabilities[np.arange(len(test_labels)), test_labels].clip(scores.SMALLEST_PROBABILITY)
+    loss = mean_interval(-np.log(given)) if name == "logistic regression" else (np.nan, np.nan, np.nan)
+    return Baseline(name, probabilities.argmax(1), loss, seconds, len(x))
 
 
 def _subsample(train: Dataset) -> Dataset:
@@ -182,7 +195,7 @@ def _columns(labels: np.ndarray, found: list[Baseline], index: ArrayLike | None 
         "accuracy": np.array(right) / len(labels),
         "accuracy_low": intervals[:, 0],
         "accuracy_high": intervals[:, 1],
-        "log_loss": np.array([baseline.log_loss for baseline in found]),
+        **{f"log_loss{end}": np.array([b.log_loss[i] for b in found]) for i, end in enumerate(("", "_low", "_high"))},
         "seconds": np.array([baseline.seconds for baseline in found]),
         "training_rows": np.array([baseline.training_rows for baseline in found]),
     }

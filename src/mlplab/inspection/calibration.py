@@ -8,17 +8,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.errors import RunError, UsageError, unknown_name
+from mlplab.inspection.classification import mean_interval
 from mlplab.inspection.examples import Examples, examples_of, opened
 from mlplab.inspection.keeping import for_next_time
 from mlplab.inspection.table import Table
 from mlplab.runs import Run, files
-from mlplab.scores import accuracy, wilson_interval
+from mlplab.scores import SMALLEST_PROBABILITY, wilson_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BINS = 15
 BINNINGS = ("width", "mass")
+HALF_QUANTILE = 1.920729
+"""Half the 95 % quantile of χ² with one degree of freedom."""
 _RESAMPLES = 2000
 
 
@@ -54,8 +57,8 @@ def calibrate(run: Run) -> dict[str, float]:
     "On calibration of modern neural networks", section 4.2. The test set has no part in it.
 
     Returns:
-        `temperature`, above 1 for a network that is too sure, and the mean log-loss of the validation rows `before`
-        and `after`.
+        `temperature`, above 1 for a network that is too sure, with its 95 % interval from `low` to `high`, and the mean
+        log-loss of the validation rows `before` and `after`.
 
     Raises:
         RunError: if the run has no validation split.
@@ -136,7 +139,7 @@ def errors(examples: Examples, run: Run | None = None) -> Table:
 
     Returns:
         Table of probabilities ("as predicted" or "at temperature 1.2"), ece_width and ece_mass, each with `_low` and
-        `_high`, and log_loss.
+        `_high`, and log_loss with the same (95 %).
     """
     found = {"as predicted": examples}
     scaling = run and temperature_of(run)
@@ -148,7 +151,11 @@ def errors(examples: Examples, run: Run | None = None) -> Table:
         triples = [expected_calibration_error(each, equal=equal) for each in found.values()]
         for end, values in zip(("", "_low", "_high"), zip(*triples, strict=True), strict=True):
             columns[f"ece_{equal}{end}"] = list(values)
-    columns["log_loss"] = [accuracy(each.labels, each.probabilities)["loss"] for each in found.values()]
+    losses = [
+        mean_interval(-np.log(each.given.astype(np.float64).clip(SMALLEST_PROBABILITY))) for each in found.values()
+    ]
+    for end, values in zip(("", "_low", "_high"), zip(*losses, strict=True), strict=True):
+        columns[f"log_loss{end}"] = list(values)
     title = f"Expected calibration error, {BINS} bins of equal width or equal mass ({examples.name})"
     return Table({name: np.array(values) for name, values in columns.items()}, title)
 
@@ -160,19 +167,30 @@ def temperature_of(run: Run) -> dict[str, float] | None:
 
 
 def temperature(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """The temperature with the least log-loss on these rows, between 0.05 and 20, see `calibrate`."""
-    from scipy.optimize import minimize_scalar
+    """The temperature with the least log-loss on these rows, between 0.05 and 20, see `calibrate`.
+
+    Its interval is that of the profile likelihood: temperatures whose log-likelihood is within 1.92, half the 95 %
+    quantile of χ² with one degree of freedom, of the best (Wilks 1938).
+    """
+    from scipy.optimize import brentq, minimize_scalar
 
     logits = np.log(probabilities.astype(np.float64).clip(np.finfo(np.float32).tiny))
 
     def log_loss(log_temperature: float) -> float:
         return float(-np.log(_softmax(logits / np.exp(log_temperature))[np.arange(len(labels)), labels]).mean())
 
-    best = minimize_scalar(log_loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
+    bounds = np.log(0.05), np.log(20)
+    found: Any = minimize_scalar(log_loss, bounds=bounds, method="bounded")
     before = log_loss(0.0)
-    if best.fun >= before:  # as with a single class, where every temperature gives the same
-        return {"temperature": 1.0, "before": before, "after": before}
-    return {"temperature": float(np.exp(best.x)), "before": before, "after": float(best.fun)}
+    # Where one is as good as another, as with a single class, 1 leaves things as they are.
+    best, after = (found.x, float(found.fun)) if found.fun < before else (0.0, before)
+
+    def beyond(log_temperature: float) -> float:
+        return len(labels) * (log_loss(log_temperature) - after) - HALF_QUANTILE
+
+    ends: list[Any] = [brentq(beyond, best, bound) if beyond(bound) > 0 else bound for bound in bounds]
+    t, low, high = np.exp([best, *ends]).tolist()
+    return {"temperature": t, "low": low, "high": high, "before": before, "after": after}
 
 
 def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:

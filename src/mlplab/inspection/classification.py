@@ -71,8 +71,8 @@ def overall(examples: Examples) -> Table:
     """
     rows = [("accuracy", *_proportion(int(examples.correct.sum()), len(examples)))]
     rows += [(f"top-{k} accuracy", *_proportion(_within_top(examples, k), len(examples))) for k in _tops(examples)]
-    rows.append(("log-loss", *_mean(-np.log(examples.given.astype(np.float64).clip(SMALLEST_PROBABILITY)))))
-    rows.append(("Brier score", *_mean(_brier(examples))))
+    rows.append(("log-loss", *mean_interval(-np.log(examples.given.astype(np.float64).clip(SMALLEST_PROBABILITY)))))
+    rows.append(("Brier score", *mean_interval(_brier(examples))))
     counts = _counts(examples)
     for name, values, draws in zip(("precision", "recall", "F1"), _ratios(counts), _resampled(examples), strict=True):
         # As in scikit-learn's macro average, 0 / 0 counts as 0, and only classes that occur are averaged.
@@ -165,7 +165,7 @@ def _proportion(k: int, n: int) -> tuple[float, float, float]:
     return (k / n, *wilson_interval(k, n)) if n else (np.nan, np.nan, np.nan)
 
 
-def _mean(values: np.ndarray) -> tuple[float, float, float]:
+def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
     """Mean with its normal 95 % interval."""
     mean = float(values.mean())
     half = Z * float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else np.nan

@@ -34,7 +34,8 @@ def show_confusion(
         normalize: None for counts; "true" for the fraction of each row, "pred" of each column (scikit-learn's words).
 
     Returns:
-        Table of true, predicted, count, share; a row for each cell, `share` as `normalize` asks, else of all rows.
+        Table of true, predicted, count, share; a row for each cell, `share` as `normalize` asks, else of all rows, with
+        `share_low` and `share_high` (95 %).
     """
     examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False)
     return confusion(examples, normalize).show()
@@ -72,6 +73,8 @@ def confusion(examples: Examples, normalize: str | None = None) -> Table:
         matrix, totals, out=np.full(matrix.shape, np.nan), where=np.broadcast_to(totals, matrix.shape) > 0
     )
     true, predicted = np.indices(matrix.shape).reshape(2, -1)
+    pairs = zip(matrix.reshape(-1).tolist(), np.broadcast_to(totals, matrix.shape).reshape(-1).tolist(), strict=True)
+    intervals = np.array([scores.wilson_interval(k, n) if n else (np.nan, np.nan) for k, n in pairs])
 
     def draw() -> "Figure":
         from mlplab.figures import charts
@@ -83,6 +86,8 @@ def confusion(examples: Examples, normalize: str | None = None) -> Table:
         "predicted": examples.names(predicted),
         "count": matrix.reshape(-1),
         "share": shares.reshape(-1),
+        "share_low": intervals[:, 0],
+        "share_high": intervals[:, 1],
     }
     return Table(columns, f"Confusion matrix ({examples.name})", draw)
 

@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -235,7 +236,9 @@ def _bar(verbose: int | str, title: str) -> Iterator[Callable[[int, int], None]]
 
 def _cleanlab() -> ModuleType:
     try:
-        import cleanlab
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its progress bar, which a notebook may lack the parts for
+            import cleanlab
     except ModuleNotFoundError as error:
         if error.name != "cleanlab":
             raise

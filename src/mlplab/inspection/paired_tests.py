@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-LEVEL = 0.95
+COVERAGE = 0.95
 """Of all intervals."""
 
 
@@ -74,7 +74,7 @@ def bootstrap_interval(only_a: int, only_b: int, n: int) -> tuple[float, float]:
     power = (1 - up - down + up * turn + down * turn.conj()) ** n
     sums = np.arange(centre - size // 2, centre - size // 2 + size)
     cumulated = (np.fft.fft(power).real / size)[sums % size].cumsum()
-    low, high = np.searchsorted(cumulated, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.searchsorted(cumulated, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
     return float(sums[low] / n), float(sums[high] / n)
 
 
@@ -100,5 +100,5 @@ def welch(a: ArrayLike, b: ArrayLike) -> tuple[float, float, float, float]:
     if error < 1e-12:
         return difference, math.nan, math.nan, math.nan
     freedom = error**4 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, (first, second), strict=True))
-    half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
+    half = float(stdtrit(freedom, (1 + COVERAGE) / 2)) * error
     return difference, difference - half, difference + half, float(2 * stdtr(freedom, -abs(difference) / error))

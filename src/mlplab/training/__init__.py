@@ -1,6 +1,6 @@
 """Training as a run: the only place where data sets, engine and runs meet.
 
-    story.py      train and resume: load → split → build → fit → save
+    story.py      train, resume, save_run: load → split → build → fit → save
     splits.py     which rows are trained on, and how inputs are scaled
     network.py    the model: built from settings, or a user's own
     work.py       model and data in place; model ↔ checkpoint
@@ -11,6 +11,6 @@
 The package is not called `train`, for `mlplab.train` is the function, and a module of that name would take its place.
 """
 
-from mlplab.training.story import resume, train
+from mlplab.training.story import resume, save_run, train
 
-__all__ = ["resume", "train"]
+__all__ = ["resume", "save_run", "train"]

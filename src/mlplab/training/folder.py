@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -36,8 +37,12 @@ def create(
     work: Work,
     stem: str,
     corrections: Corrections | None = None,
+    history: list[dict[str, Any]] | None = None,
 ) -> Path:
-    """Make the run directory, complete in one moment: whoever finds it can resume it."""
+    """Make the run directory, complete in one moment: whoever finds it can resume it.
+
+    `history`: of a model that is trained already, an object for each of its epochs; there is no more to train then.
+    """
     path = folder or Path("runs") / f"{stem}-{datetime.now():%Y-%m-%d-%H%M%S}"
     described = architecture.describe(work.model)
     try:
@@ -50,7 +55,8 @@ def create(
             files.write_arrays(made / "split.npz", **split)
             if corrections:
                 corrections.write(made / CORRECTED_LABELS, config.class_names)
-            work.checkpoint(0, [], None, stopped=False).save(made)
+            begun = history or []
+            work.checkpoint(len(begun), begun, None, stopped=history is not None).save(made)
             return _rename(made, path, may_number=folder is None).resolve()
     except OSError as error:
         if isinstance(error, RunError):

@@ -1,4 +1,7 @@
-"""The story of a run: load → split → build → fit → save; and going on with one. Here, and only here, the parts meet."""
+"""The story of a run: load → split → build → fit → save; going on with one; keeping a model that is trained already.
+
+Here, and only here, the parts meet.
+"""
 
 import logging
 import warnings
@@ -9,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data, load
-from mlplab.datasets.corrections import read_corrections
+from mlplab.datasets.corrections import Corrections, read_corrections
 from mlplab.engine import backend, fit, keras
-from mlplab.errors import Interrupted
-from mlplab.runs import Config, Run, Settings, architecture, files, machine
+from mlplab.errors import Interrupted, UsageError
+from mlplab.runs import Config, Preprocessing, Run, Settings, architecture, files, machine
 from mlplab.runs.checkpoint import Checkpoint
 from mlplab.runs.origin import data_of, identity
 from mlplab.training import splits
@@ -102,21 +105,50 @@ def train(
     _tell(data, split, None if corrections is None else len(corrections))
     preprocessing = splits.fit_preprocessing(data.train.inputs, split["train"], settings.standardize)
     model = built(settings, data, len(split["train"])) if model is None else checked(model, data)
-    config = Config(
-        settings=settings,
-        data=origin,
-        input_shape=data.train.inputs.shape[1:],
-        class_names=data.class_names,
-        preprocessing=preprocessing,
-        versions=machine.versions(),
-        device=backend.device(),
-        threads=machine.threads(),
-        command=command,
-        corrected_labels=0 if corrections is None else len(corrections),
-    )
+    config = _config(settings, data, origin, preprocessing, command, corrections)
     work = Work(config, data, split, model)
     path = create(folder, config, split, work, stem=Path(data.name).stem, corrections=corrections)
     return _finish(path, work, begun, verbose, callbacks)
+
+
+def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | Path | None = None) -> Run:
+    """Keep a Keras model that is trained already as a finished run, so that it can be inspected and compared.
+
+    Args:
+        model: a compiled Keras model, trained by `mlplab.fit`, `keras.Model.fit` or elsewhere.
+        data: what it was trained and is to be tested on, as `mlplab.load` takes it. Floats go into the model as they
+            are; 8-bit images, and data sets with a name, are scaled to [0, 1] first.
+        history: the `History` that `fit` returned, for the curves.
+        out: the directory to make; by default runs/NAME-DATE-TIME.
+
+    Returns:
+        The run: the model's weights, its predictions of the test set, its scores.
+
+    Raises:
+        UsageError, DataError, ModelError: before anything is written.
+        RunError: if `out` exists, or cannot be written.
+    """
+    begun = Clock()
+    logged = _logged(history)
+    settings = Settings.filled(own_model=True, epochs=max(len(logged), 1), validation=0.0)
+    folder = free_folder(out)
+    data = load(data)
+    begun.loaded()
+    split = splits.split(data.train, settings)
+    preprocessing = splits.fit_preprocessing(data.train.inputs, split["train"], standardize=False)
+    work = Work(_config(settings, data, identity(data), preprocessing), data, split, checked(model, data))
+    path = create(folder, work.config, split, work, stem=Path(data.name).stem, history=logged)
+    return _finish(path, work, begun, verbose=0, callbacks=())
+
+
+def _logged(history: Any) -> list[dict[str, Any]]:
+    """An object for each epoch of a `History`, as `metrics.jsonl` has them."""
+    if history is None:
+        return []
+    if not isinstance(history, keras.callbacks.History):
+        raise UsageError(f"history must be the History that fit returns; got {type(history).__name__}.")
+    epochs = [dict(zip(history.history, values, strict=True)) for values in zip(*history.history.values(), strict=True)]
+    return [{"epoch": number, **logs} for number, logs in enumerate(epochs, 1)]
 
 
 def resume(
@@ -154,6 +186,28 @@ def resume(
     return _finish(run.path, work, begun, verbose, callbacks)
 
 
+def _config(
+    settings: Settings,
+    data: Data,
+    origin: dict[str, Any],
+    preprocessing: Preprocessing,
+    command: list[str] | None = None,
+    corrections: Corrections | None = None,
+) -> Config:
+    return Config(
+        settings=settings,
+        data=origin,
+        input_shape=data.train.inputs.shape[1:],
+        class_names=data.class_names,
+        preprocessing=preprocessing,
+        versions=machine.versions(),
+        device=backend.device(),
+        threads=machine.threads(),
+        command=command,
+        corrected_labels=0 if corrections is None else len(corrections),
+    )
+
+
 def _finish(
     path: Path, work: Work, clock: Clock, verbose: int | str, callbacks: Sequence[keras.callbacks.Callback]
 ) -> Run:
@@ -181,7 +235,7 @@ def _finish(
                 f"Interrupted after epoch {len(keeper.history)} of {settings.epochs}; nothing before is lost. "
                 f"Go on with: mlplab train --resume {path}"
             ) from interrupt
-        kept = keeper.history[stopping.best_epoch if stopping is not None else -1]
+        kept = keeper.history[stopping.best_epoch if stopping is not None else -1] if keeper.history else {}
         scored = save_predictions(path, work)
         weights = {str(i): array for i, array in enumerate(work.model.get_weights())}
         files.write_tensors(path / "model.safetensors", weights)

@@ -48,7 +48,7 @@ def page(comparison: "Comparison") -> str:
         comparison=comparison,
         rows=len(first),
         verdicts=_verdicts(comparison),
-        level=pairs.LEVEL,
+        level=pairs.SIGNIFICANCE,
         groups=_without(comparison.groups, "accuracies"),
         most_pairs=MOST_PAIRS,
         most_classes=MOST_CLASSES,
@@ -74,7 +74,7 @@ def page(comparison: "Comparison") -> str:
 def _verdicts(comparison: "Comparison") -> list[tuple[str, bool]]:
     """Each with whether it is a significant difference."""
     p_values = np.concatenate([comparison.pairs["p_corrected"], comparison.group_pairs["p_corrected"]])
-    return list(zip(comparison.verdicts, (p_values < pairs.LEVEL).tolist(), strict=True))
+    return list(zip(comparison.verdicts, (p_values < pairs.SIGNIFICANCE).tolist(), strict=True))
 
 
 def _drawn(name: str, chart: Intervals) -> str:

@@ -15,7 +15,7 @@ from mlplab.inspection.table import Table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LEVEL = 0.05
+SIGNIFICANCE = 0.05
 """Corrected p-values below it count as significant."""
 
 SHOWN_IMAGES = 30
@@ -146,7 +146,7 @@ def class_differences(table: Table) -> Intervals:
 def _differences(table: Table, names: Sequence[str], title: str) -> Intervals:
     value, low, high = (100 * table[name] for name in ("difference", "low", "high"))
     return Intervals(
-        title, "points, 95 % interval", names, value, low, high, clear=table["p_corrected"] < LEVEL, zero=True
+        title, "points, 95 % interval", names, value, low, high, clear=table["p_corrected"] < SIGNIFICANCE, zero=True
     )
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from mlplab.inspection.comparison.pairs import LEVEL
+from mlplab.inspection.comparison.pairs import SIGNIFICANCE
 from mlplab.inspection.table import Table
 
 _ONE_RECIPE = (
@@ -60,7 +60,7 @@ def _verdict(row: dict, comparisons: int, how: str = "") -> str:
     if row["p_corrected"] is None:
         return f"The difference {between} is {points} points; the values do not vary, so it cannot be tested."
     p = f"p {_p(row['p_corrected'])}{after}"
-    if row["p_corrected"] >= LEVEL:
+    if row["p_corrected"] >= SIGNIFICANCE:
         interval = "" if row["low"] is None else _interval(row["low"], row["high"])
         return f"No significant difference {between}{how}: {points} points ({interval}{p})."
     better, worse, low, high = row["a"], row["b"], row["low"], row["high"]

@@ -61,7 +61,10 @@ def number(value: float | None, digits: int = 4) -> str:
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A fraction in per cent: `85.7 %`, with a space that does not break; `–` for none."""
-    return "–" if value is None or value != value else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
+    if value is None or value != value:
+        return "–"
+    largest = 100 - 10**-digits if value < 1 else 100  # what is not all is not told as all
+    return f"{min(100 * value, largest):.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def cell(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from mlplab.datasets import Data
 from mlplab.figures import svg
 from mlplab.figures.canvas import CLASS_COLOURS
-from mlplab.inspection.baselines import against
+from mlplab.inspection.baselines import against, few_rows
 from mlplab.inspection.calibration import errors, reliability, temperature_of
 from mlplab.inspection.classification import by_class, overall
 from mlplab.inspection.confusion import confused
@@ -99,7 +99,7 @@ def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
     scores = overall(examples)
     simple = None
     if data is not None:
-        simple = against(examples, data)
+        simple = against(examples, data, few_rows(run))
     return {
         "scores": scores,
         "accuracy": scores.rows()[0],
@@ -107,7 +107,7 @@ def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
         "right": int(examples.correct.sum()),
         "what": "images" if examples.images is not None or len(run.config.input_shape) > 1 else "rows",
         "network": wording.network(run.config),
-        "settings": wording.settings(run.config),
+        "settings": wording.settings(run.config, len(run.epochs)),
         "finished": datetime.fromtimestamp((run.path / "result.json").stat().st_mtime).astimezone(),
         "simple": simple,
     }

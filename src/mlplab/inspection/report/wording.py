@@ -30,7 +30,7 @@ def network(config: Config) -> str:
     return " → ".join([ends[0], *(hidden or ["no hidden layer"]), ends[1]])
 
 
-def settings(config: Config) -> list[tuple[str, str]]:
+def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
     """What was asked for, as names and values; what is switched off is left out."""
     s = config.settings
     own = s.hidden is None
@@ -40,7 +40,7 @@ def settings(config: Config) -> list[tuple[str, str]]:
         ("batch normalisation", "yes" if s.batch_norm and not own else 0),
         ("optimiser", 0 if own else f"{s.optimizer}, learning rate {s.learning_rate:g}"),
         ("schedule", 0 if own or s.schedule == "none" else f"{s.schedule} (the learning rate falls to 0)"),
-        ("epochs", f"at most {s.epochs}" if s.early_stopping else s.epochs),
+        ("epochs", f"at most {s.epochs}" if s.early_stopping else s.epochs if epochs else "not recorded"),
         ("batch size", s.batch_size),
         ("early stopping", f"after {s.early_stopping} epochs without improvement" if s.early_stopping else 0),
         ("held out for validation", percent(s.validation, 0) if s.validation else "nothing"),
@@ -101,8 +101,9 @@ def temperature(kept: dict[str, float] | None, errors: Table) -> str:
             "run held no rows out for validation. Train with --validation 0.1 to have one."
         )
     t = kept["temperature"]
+    interval = f"(95 % interval {kept['low']:.2f} to {kept['high']:.2f})"
     if abs(t - 1) < _NEAR:
-        return f"The best temperature is {t:.2f}, so near to 1 that there is nothing to mend."
+        return f"The best temperature is {t:.2f} {interval}, so near to 1 that there is nothing to mend."
     (before, after), losses = errors["ece_width"].tolist(), errors["log_loss"].tolist()
     sense = "softer, as it is too sure" if t > 1 else "sharper, as it is not sure enough"
     helps = {
@@ -113,7 +114,7 @@ def temperature(kept: dict[str, float] | None, errors: Table) -> str:
     }
     gain = helps[losses[1] < losses[0], after < before]
     return (
-        f"A temperature of {t:.2f} makes the probabilities {sense}. {gain}: expected calibration error "
+        f"A temperature of {t:.2f} {interval} makes the probabilities {sense}. {gain}: expected calibration error "
         f"{percent(before, 2)} before, {percent(after, 2)} after; log-loss {losses[0]:.4f} before, {losses[1]:.4f} "
         "after. Which class is predicted stays the same."
     )
