@@ -50,3 +50,17 @@ def test_names_are_functions_whatever_was_imported_first(first, tmp_path):
     (tmp_path / "train_like_a_stranger.py").write_text("import mlplab.engine.fit, mlplab.engine.predict")
     code = f"{first}\nimport mlplab\nprint(all(callable(getattr(mlplab, n)) for n in mlplab.__all__ if n != 'keras'))"
     assert python(code, cwd=tmp_path).stdout == "True\n"
+
+
+def test_the_command_line_keeps_keras_lean_and_nobody_else(tmp_path):
+    code = (
+        "import sys; from mlplab.cli import main; sys.argv = ['mlplab', 'train', 'digits', '--hidden', '4', '--epochs',"
+        " '1', '--quiet', '--out', 'run']\ntry: main()\nexcept SystemExit: pass\n"
+        "print({'keras', 'sklearn', 'pandas', 'matplotlib'} & set(sys.modules))\n"
+        "import pandas, matplotlib.figure, sklearn.metrics"
+    )
+    done = python(code, cwd=tmp_path)
+    # The data set digits comes with scikit-learn, which brings pandas where that is installed.
+    assert "matplotlib" not in done.stdout
+    assert "keras" in done.stdout
+    assert done.stderr == ""

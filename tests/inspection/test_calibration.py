@@ -135,6 +135,15 @@ def test_it_is_fitted_to_the_validation_split_and_kept(fashion_run, tmp_path):
     assert calibrate(run) == found
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"temperature": 1.5, "before": 1, "after": 0.9}'])
+def test_what_is_damaged_or_older_is_made_anew(fashion_run, tmp_path, content):
+    run = mlplab.Run(shutil.copytree(fashion_run.path, tmp_path / "run"))
+    found = calibrate(run)
+    (run.path / "calibration.json").write_text(content)
+    assert calibrate(run) == found
+    assert json.loads((run.path / "calibration.json").read_text()) == found
+
+
 def test_errors_with_and_without_temperature(fashion_run, tmp_path):
     run = mlplab.Run(shutil.copytree(fashion_run.path, tmp_path / "run"))
     examples = examples_of(run, inputs=False)

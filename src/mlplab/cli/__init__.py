@@ -10,6 +10,7 @@ from rich.console import Console
 
 from mlplab import __version__
 from mlplab.cli import compare, data, failures, figure, labels, report, runs, scores, train
+from mlplab.cli.lean import LeanKeras
 from mlplab.errors import MlplabError, UsageError
 
 app = typer.Typer(
@@ -55,6 +56,7 @@ class _ToPerson(logging.Handler):
 
 def main() -> None:
     """Run the command line. Exits with 0: done; 1: a failure that the message explains; 2: wrong usage; 130: Ctrl-C."""
+    sys.meta_path.insert(0, LeanKeras())
     console = Console(stderr=True)
     logging.getLogger("mlplab").addHandler(_ToPerson(console))
     # A person is told what mlplab has to say, not what its dependencies say to developers.

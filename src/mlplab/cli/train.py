@@ -1,12 +1,10 @@
 """`mlplab train`: train a network, or go on with a run that was interrupted."""
 
-import contextlib
 import json
 import logging
 import os
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,8 +24,6 @@ from mlplab.runs import Settings
 if TYPE_CHECKING:
     from mlplab.runs import Run
 
-_NOT_NEEDED = ("sklearn", "matplotlib", "matplotlib.pyplot", "pandas", "tensorflow", "torch")
-"""Packages that Keras imports if it finds them, for parts of it that training on JAX does not touch."""
 
 _MOST_CLASSES = 40
 """So many are told one by one; of more, the matrix would fit on no screen."""
@@ -113,9 +109,9 @@ def train(
     if dataset is not None:
         _check_early(dataset, given)
     console = Console(stderr=True, quiet=quiet)
-    with _lean_imports():
-        from mlplab import training
-        from mlplab.cli.progress import Watch
+    from mlplab import training
+    from mlplab.cli.progress import Watch
+
     console.print(_device_line(), highlight=False)
     logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
     watch = Watch(console)
@@ -160,18 +156,6 @@ def _units(hidden: str) -> list[int]:
         raise UsageError(
             f"--hidden takes numbers of units with commas between, as in 50,50; got {hidden!r}."
         ) from error
-
-
-@contextlib.contextmanager
-def _lean_imports() -> Iterator[None]:
-    """Import Keras as if optional packages were not installed: a second less. They can be imported afterwards."""
-    hidden = [name for name in _NOT_NEEDED if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # pyright: ignore[reportArgumentType, reportCallIssue] - None: no import
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
 
 
 def _device_line() -> str:

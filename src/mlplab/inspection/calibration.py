@@ -1,7 +1,9 @@
 """How far the probabilities can be trusted: reliability, its error, and the temperature that mends it."""
 
 import dataclasses
+import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,8 @@ from mlplab.scores import SMALLEST_PROBABILITY, wilson_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_log = logging.getLogger("mlplab")
 
 BINS = 15
 BINNINGS = ("width", "mass")
@@ -65,8 +69,8 @@ def calibrate(run: Run) -> dict[str, float]:
     """
     run = opened(run)
     path = run.path / "calibration.json"
-    if path.exists():
-        return files.read_json(path)
+    if path.exists() and (kept := _kept(path)):
+        return kept
     try:
         held_out = run.predictions("validation")
     except RunError as error:
@@ -78,6 +82,16 @@ def calibrate(run: Run) -> dict[str, float]:
     with for_next_time(path):
         files.write_json(path, found)
     return found
+
+
+def _kept(path: Path) -> dict[str, float]:
+    """What calibration.json has; nothing where it is damaged, or another version's."""
+    try:
+        kept = files.read_json(path)
+        return {name: float(kept[name]) for name in ("temperature", "low", "high", "before", "after")}
+    except (RunError, KeyError, TypeError, ValueError):
+        _log.info(f"{path} is damaged, or an older version's, and made anew.")
+        return {}
 
 
 def reliability(examples: Examples, bins: int = BINS, equal: str = "width") -> Table:
