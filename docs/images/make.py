@@ -1,24 +1,32 @@
-"""Makes the pictures of the documents that show inspection, from the notebook's network on Fashion-MNIST.
+"""Makes the pictures of the documents: what `mlplab train` prints for the notebook's network, figures, the report.
 
 Needs the development environment and Chromium: .venv/bin/python docs/images/make.py
 """
 
+import io
+import os
+import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
+from rich.console import Console
 
 import mlplab
 from mlplab.inspection.table import Table
 
 HERE = Path(__file__).parent
 WIDTH = 1600
+COMMAND = "mlplab train fashion-mnist --hidden 20 --epochs 10 --batch-size 32 --validation 0 --report"
 
 
 def main() -> None:
+    _terminal()
     with tempfile.TemporaryDirectory() as folder:
         run = mlplab.train("fashion-mnist", hidden=[20], epochs=10, seed=0, out=Path(folder) / "notebook", verbose=0)
         shirts = mlplab.show_failures(run, trueclass="Shirt", predictedclass="T-shirt/top", order="loss", maxtoshow=20)
@@ -30,6 +38,22 @@ def main() -> None:
         looks = _below([mlplab.show_units(run), mlplab.show_saliency(run, first), mlplab.show_neighbours(run, first)])
         _row([looks, _image(mlplab.show_projection(run))]).save(HERE / "figures-network.png", optimize=True)
         _screenshot(mlplab.report(run)).save(HERE / "report.png", optimize=True)
+
+
+def _terminal() -> None:
+    """The output of the README's first command."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", *COMMAND.split()]
+        environment = {**os.environ, "COLUMNS": "97"}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    console = Console(record=True, width=97, file=io.StringIO())
+    console.print(f"$ {COMMAND}", style="bold", markup=False, highlight=False)
+    for line in done.stderr.rstrip().splitlines():
+        bold = "bold" if line.startswith("Test accuracy") else ""
+        console.print(line, style=bold, markup=False, highlight=False)
+    svg = re.sub(r"@font-face \{.*?\}|<!--.*?-->", "", console.export_svg(title="mlplab"), flags=re.DOTALL)
+    fonts = 'ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace'
+    (HERE / "train.svg").write_text(svg.replace("Fira Code, monospace", fonts), encoding="utf-8")
 
 
 def _image(table: Table) -> Image.Image:

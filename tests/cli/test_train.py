@@ -170,3 +170,24 @@ def test_a_file_of_ones_own(tmp_path):
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)["per_class"]) == {"0", "1", "2"}
     assert Path(json.loads(done.stdout)["run"]).parent == tmp_path / "runs"
+
+
+def test_with_a_report_it_ends_with_accuracy_report_and_one_next_command(tmp_path):
+    done = mlplab("train", "digits", "--hidden", 8, "--epochs", 1, "--report", "--out", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    accuracy, report, following = done.stderr.splitlines()[-3:]
+    assert accuracy.startswith("Test accuracy 0.")
+    assert report == "Report: run/report.html"
+    assert following.endswith("mlplab train digits --report")
+    assert (tmp_path / "run" / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_result(tmp_path):
+    run = tmp_path / "run"
+    mlplab("train", "digits", "--hidden", 8, "--epochs", 1, "--quiet", "--out", run)
+    (run / "report.html").mkdir()
+    done = mlplab("train", "--resume", run, "--report", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout) == json.loads((run / "result.json").read_text())
+    assert "Test accuracy 0." in done.stderr
+    assert "report.html is a folder" in done.stderr.replace("\n", " ")

@@ -127,17 +127,20 @@ def train(
         raise
     finally:
         watch.close()
-    if not quiet:
-        _print_result(console, run)
-    if json_:  # before the report, which may be refused: the run is finished all the same
+    if json_:
         typer.echo(json.dumps(run.result))
-    if report:
-        from mlplab.inspection.report import report as write_report
+    page = None
+    try:
+        page = _report(run) if report else None
+    finally:  # a report may be refused, and the run is finished all the same
+        if not quiet:
+            _print_result(console, run, page)
 
-        page = write_report(run)
-        say(console, f"Report: {os.path.relpath(page)} (a page for your browser)")
-    if not quiet:
-        say(console, _next(run, report))
+
+def _report(run: "Run") -> Path:
+    from mlplab.inspection.report import report  # templates, which training does without
+
+    return report(run)
 
 
 def _check_early(dataset: str, given: dict[str, Any]) -> None:
@@ -165,7 +168,7 @@ def _device_line() -> str:
     return "No GPU, using CPU instead." if device == "cpu" else f"Using {device}."
 
 
-def _print_result(console: Console, run: "Run") -> None:
+def _print_result(console: Console, run: "Run", page: Path | None) -> None:
     assert run.result is not None
     result, test = run.result, run.result["test"]
     low, high = test["interval"]
@@ -178,7 +181,8 @@ def _print_result(console: Console, run: "Run") -> None:
         highlight=False,
         soft_wrap=True,
     )
-    say(console, f"Run: {os.path.relpath(run.path)}")
+    say(console, f"Run: {os.path.relpath(run.path)}" if page is None else f"Report: {os.path.relpath(page)}")
+    say(console, _next(run, reported=page is not None))
 
 
 def _next(run: "Run", reported: bool) -> str:

@@ -167,6 +167,6 @@ def _proportion(k: int, n: int) -> tuple[float, float, float]:
 
 def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
     """Mean with its normal 95 % interval."""
-    mean = float(values.mean())
+    mean = float(values.mean()) + 0.0  # no -0.0
     half = Z * float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else np.nan
     return mean, mean - half, mean + half
