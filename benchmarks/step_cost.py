@@ -23,9 +23,9 @@ for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(variable, None)
 
 # E402, here and below: these imports load OpenBLAS, which reads the settings that were just taken away.
-import numpy as np  # noqa: E402
-import report  # noqa: E402
-from threadpoolctl import threadpool_limits  # noqa: E402
+import numpy as np  # noqa: E402 - see above
+import report  # noqa: E402 - see above
+from threadpoolctl import threadpool_limits  # noqa: E402 - see above
 
 import mlplab  # noqa: E402
 from mlplab.datasets import Dataset  # noqa: E402

@@ -22,7 +22,7 @@ def chromium() -> Iterator[Browser]:
         missing = "There is no Chromium: apt-get install chromium"
         if os.environ.get("CI") == "true":
             pytest.fail(missing)
-        pytest.skip(missing)
+        pytest.skip(missing)  # elsewhere than in CI, a system package may be missing: the line says what to type
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser

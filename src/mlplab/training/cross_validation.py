@@ -85,11 +85,20 @@ def split_folds(labels: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
 
 
 def epochs_kept(run: Run) -> int:
-    """The epochs after which the run had the weights that it kept. Raises `RunError` if it is not finished."""
+    """The epochs after which the run had the weights that it kept.
+
+    Raises `RunError` if it is not finished, or does not know: a model that was kept without its history.
+    """
     if run.result is None:
         raise RunError(f"{run.path} is not finished: go on with mlplab train --resume {run.path}")
     stopping = files.read_json(run.path / "checkpoint.json").get("stopping", {})
-    return stopping["best_epoch"] + 1 if stopping else len(run.epochs)
+    epochs = stopping["best_epoch"] + 1 if stopping else len(run.epochs)
+    if not epochs:
+        raise RunError(
+            f"{run.path} does not tell for how many epochs its model was trained, so no other can be trained like it. "
+            "Keep it with its History: mlplab.save_run(model, data, history=history)."
+        )
+    return epochs
 
 
 def _without(parts: list[np.ndarray], number: int, rows: int) -> np.ndarray:

@@ -118,7 +118,8 @@ def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | P
         model: a compiled Keras model, trained by `mlplab.fit`, `keras.Model.fit` or elsewhere.
         data: what it was trained and is to be tested on, as `mlplab.load` takes it. Floats go into the model as they
             are; 8-bit images, and data sets with a name, are scaled to [0, 1] first.
-        history: the `History` that `fit` returned, for the curves.
+        history: the `History` that `fit` returned, for the curves, and for label errors, which need other networks
+            trained as long.
         out: the directory to make; by default runs/NAME-DATE-TIME.
 
     Returns:
