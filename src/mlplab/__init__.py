@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # for editors and type checkers; at run time `_HOMES` tells the same
     import keras
 
+    from mlplab import course
     from mlplab.datasets import load, load_data
     from mlplab.engine import evaluate, fit, predict
     from mlplab.inspection.baselines import baselines
@@ -37,6 +38,7 @@ __all__ = [
     "calibrate",
     "classification_report",
     "compare",
+    "course",
     "evaluate",
     "find_label_errors",
     "fit",
@@ -65,6 +67,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "mlplab": ("course",),
     "mlplab.datasets": ("load", "load_data"),
     "mlplab.engine": ("evaluate", "fit", "keras", "predict"),
     "mlplab.inspection.network.attribution": ("show_neighbours", "show_saliency"),
@@ -93,7 +96,9 @@ def __getattr__(name: str) -> Any:
     home = next((home for home, names in _HOMES.items() if name in names), None)
     if home is None:
         raise AttributeError(f"module 'mlplab' has no attribute {name!r}")
-    value = getattr(importlib.import_module(home), name)
+    value = (
+        importlib.import_module(f"mlplab.{name}") if home == "mlplab" else getattr(importlib.import_module(home), name)
+    )
     globals()[name] = value
     return value
 

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from mlplab import __version__
-from mlplab.cli import compare, data, failures, figure, labels, report, runs, scores, train
+from mlplab.cli import compare, course, data, failures, figure, labels, report, runs, scores, train
 from mlplab.cli.lean import LeanKeras
 from mlplab.errors import MlplabError, UsageError
 
@@ -28,6 +28,7 @@ app.command("figure")(figure.show)
 app.command("labels")(labels.labels)
 app.command("compare")(compare.compare)
 app.add_typer(data.app, name="data")
+app.add_typer(course.app, name="course")
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,8 +1,13 @@
 """Keras on its JAX backend: imported here, for everybody else, or refused with what to do."""
 
+import contextlib
 import os
+import random
 import sys
 import time
+from collections.abc import Iterator
+
+import numpy as np
 
 from mlplab.errors import BackendError
 
@@ -17,6 +22,7 @@ os.environ["KERAS_BACKEND"] = _wanted
 _begun = time.perf_counter()
 import jax  # noqa: E402 - after the backend is chosen
 import keras  # noqa: E402
+from keras.src.backend.common import global_state  # noqa: E402 - Keras does not export it
 from keras.src.utils.rng_utils import get_random_seed  # noqa: E402 - Keras does not export it
 
 import_seconds = time.perf_counter() - _begun
@@ -49,6 +55,21 @@ def compile_seconds() -> float:
 def keras_seed() -> int | None:
     """The seed given to `keras.utils.set_random_seed`, if it was called."""
     return get_random_seed()
+
+
+@contextlib.contextmanager
+def apart() -> Iterator[None]:
+    """A session of its own within this one: random states and the numbers in layers' names are as before afterwards."""
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - it is what Keras seeds
+    kept = vars(global_state.GLOBAL_STATE_TRACKER).copy()
+    vars(global_state.GLOBAL_STATE_TRACKER).clear()
+    try:
+        yield
+    finally:
+        vars(global_state.GLOBAL_STATE_TRACKER).clear()
+        vars(global_state.GLOBAL_STATE_TRACKER).update(kept)
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
 
 
 def device() -> str:

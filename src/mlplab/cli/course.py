@@ -1,0 +1,171 @@
+"""`mlplab course`: exercises, checked on the spot."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table as RichTable
+
+from mlplab import course
+from mlplab.cli.options import Json, Quiet, print_json, print_table, say
+from mlplab.course import attempt, starting
+from mlplab.course.exercise import Exercise, find
+from mlplab.errors import MlplabError, UsageError
+from mlplab.figures import save_figure
+
+app = typer.Typer(help="Exercises with an instant check, hints, and a solution after the pass.", no_args_is_help=True)
+
+
+def complete_exercise(incomplete: str) -> list[str]:
+    """Names of exercises that begin so, for the shell's completion."""
+    return [name for name in course.exercises()["exercise"].tolist() if name.startswith(incomplete)]
+
+
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[EXERCISE]",
+        help="An exercise's name; without it, the one at hand.",
+        autocompletion=complete_exercise,
+        show_default=False,
+    ),
+]
+
+
+@app.command("list")
+def list_exercises(json_: Json = False, quiet: Quiet = False) -> None:
+    """List the exercises, and which of them you have passed."""
+    table = course.exercises()
+    console = Console(stderr=True, quiet=quiet)
+    shown = RichTable("", "exercise", "", box=None)
+    for row in table:
+        shown.add_row({"passed": "✓", "begun": "…"}.get(row["state"], ""), row["exercise"], row["title"])
+    console.print(shown)
+    _say_next(console)
+    if json_:
+        print_json(exercises=table.rows())
+
+
+@app.command()
+def start(
+    name: Name = None,
+    folder: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Where the file goes; the current folder by default.", show_default=False),
+    ] = Path(),
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show an exercise's task, and write a file to begin with. A file that is there is never overwritten."""
+    exercise = _exercise(name)
+    path = starting.start(exercise, folder)
+    console = Console(stderr=True, quiet=quiet)
+    console.print(Markdown(exercise.text))
+    say(console, f"\nYour file: {path}")
+    say(console, f"Edit it, then: mlplab course check {exercise.name}")
+    if json_:
+        print_json(exercise=exercise.name, file=str(path.resolve()))
+
+
+@app.command()
+def check(
+    name: Name = None,
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Your file (or, for the challenge, a run); the newest one by default.", show_default=False),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=1,
+            help="Stop a file that runs longer; by default after five minutes, the challenge after an hour.",
+            show_default=False,
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw where your result lies in the usual range.")
+    ] = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run your file and check what it has made. Exits with 1 if something is wrong."""
+    exercise = _exercise(name)
+    file = file or starting.newest_file(exercise)
+    if file is None:
+        raise UsageError(
+            f"{exercise.name} is not begun: 'mlplab course start {exercise.name}' makes a file to begin with."
+        )
+    console = Console(stderr=True, quiet=quiet)
+    say(console, f"Checking {file} …")
+    answer = attempt.check_file(exercise, file, timeout, quiet)
+    say(console, f"\n{answer}", style="green" if answer.passed else "red")
+    if picture is not None and (figure := answer.figure) is not None:
+        say(console, f"The picture: {save_figure(figure, picture)}")
+    if answer.passed:
+        say(console, f"The solution is open: mlplab course solution {exercise.name}")
+        _say_next(console)
+    elif exercise.hints:
+        say(console, f"A hint: mlplab course hint {exercise.name}")
+    if json_:
+        print_json(file=str(file), **answer.to_json())
+    if not answer.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def hint(name: Name = None) -> None:
+    """Show the next hint."""
+    Console().print(Markdown(course.hint(_exercise(name).name)))
+
+
+@app.command()
+def solution(name: Name = None) -> None:
+    """Show the solution of an exercise that you have passed."""
+    exercise = _exercise(name) if name else _last_passed()
+    Console().print(Markdown(course.solution(exercise.name)))
+
+
+@app.command()
+def progress(name: Name = None, json_: Json = False, quiet: Quiet = False) -> None:
+    """Show how far you are; with the challenge's name, the board of your results."""
+    table = course.progress(name)
+    console = Console(stderr=True, quiet=quiet)
+    if len(table):
+        print_table(console, table.columns, table.rows())
+    say(console, table.title if len(table) else f"Nothing was handed in for {name} yet.")
+    if name is None:
+        _say_next(console)
+    if json_:
+        print_json(progress=table.rows())
+
+
+def _exercise(name: str | None) -> Exercise:
+    _speak()
+    return find(name) if name else starting.current()
+
+
+def _speak() -> None:
+    logging.getLogger("mlplab").setLevel(logging.INFO)
+
+
+def _last_passed() -> Exercise:
+    rows = [row for row in course.progress() if row["passed"]]
+    if not rows:
+        raise MlplabError(
+            "No exercise is passed yet: solutions open after the pass. 'mlplab course list' has them all."
+        )
+    return find(max(rows, key=lambda row: row["passed"])["exercise"])
+
+
+def _say_next(console: Console) -> None:
+    state = {row["exercise"]: row["state"] for row in course.exercises()}
+    if all(value == "passed" for value in state.values()):
+        say(console, "All exercises are passed.")
+        return
+    at_hand = starting.current().name
+    verb = "check" if starting.newest_file(starting.current()) else "start"
+    say(console, f"Next: mlplab course {verb} {at_hand}")

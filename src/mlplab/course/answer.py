@@ -1,0 +1,130 @@
+"""What a check says: one line first, then what holds, and where the result lies in the usual range."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlplab.figures import png
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_WIDTH = 41
+"""Characters of the range's picture in a terminal."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """A learner's value beside what the solution reaches with several seeds.
+
+    Attributes:
+        name: of what was measured, "test accuracy".
+        value: the learner's.
+        low, high: of the usual range, see `usual.prediction_interval`.
+        seeds: the solution's values, one a seed.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    seeds: tuple[float, ...]
+
+    @property
+    def inside(self) -> bool:
+        return self.low <= self.value <= self.high
+
+    def __str__(self) -> str:
+        place = "inside" if self.inside else "below" if self.value < self.low else "above"
+        return f"{self.value:.3f}: {place} the usual {self.low:.3f}–{self.high:.3f}"
+
+    def line(self) -> str:
+        """A picture of one line: the range, the solution's seeds as ·, the learner's value as ●."""
+        least, most = min(self.low, self.value), max(self.high, self.value)
+        place = {value: round((_WIDTH - 1) * (value - least) / ((most - least) or 1)) for value in self._marks()}
+        cells = [" "] * _WIDTH
+        cells[place[self.low] : place[self.high] + 1] = "─" * (place[self.high] + 1 - place[self.low])
+        for value in self.seeds:
+            cells[place[value]] = "·"
+        for value, mark in ((self.low, "├"), (self.high, "┤"), (self.value, "●")):
+            cells[place[value]] = mark
+        return "".join(cells).rstrip()
+
+    def _marks(self) -> tuple[float, ...]:
+        return (self.low, self.high, self.value, *self.seeds)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a check says. In a notebook it shows itself.
+
+    Attributes:
+        exercise: its name.
+        passed: whether everything holds.
+        message: the first line: what is wrong, in one or two sentences, or that it is solved.
+        holds: what was found right, a sentence each.
+        ranges: what was measured, beside the usual.
+        details: more lines: the learner's traceback, targets, what to do next.
+    """
+
+    exercise: str
+    passed: bool
+    message: str
+    holds: tuple[str, ...] = ()
+    ranges: tuple[Range, ...] = ()
+    details: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [f"{'✓' if self.passed else '✗'} {self.message}", *(f"  ✓ {text}" for text in self.holds)]
+        for measured in self.ranges:
+            lines += [f"  {measured.name} {measured}", f"    {measured.line()}"]
+        return "\n".join([*lines, *self.details])
+
+    __repr__ = __str__
+
+    @property
+    def figure(self) -> "Figure | None":
+        """The ranges' picture; None where nothing was measured."""
+        if not self.ranges:
+            return None
+        from mlplab.figures.intervals import usual_ranges
+
+        return usual_ranges([(r.name, r.value, r.low, r.high, r.seeds) for r in self.ranges])
+
+    def _repr_html_(self) -> str:
+        colour, mark = ("#2e7d32", "✓") if self.passed else ("#c62828", "✗")
+        holds = "".join(f"<li>{html.escape(text)}</li>" for text in self.holds)
+        reached = "".join(f"<p>{html.escape(f'{measured.name} {measured}')}</p>" for measured in self.ranges)
+        details = html.escape("\n".join(self.details))
+        return (
+            f'<div style="border-left: 4px solid {colour}; padding-left: 1em">'
+            f"<p><strong>{mark} {html.escape(self.message)}</strong></p>"
+            + (f"<ul style=\"list-style: '✓ '\">{holds}</ul>" if holds else "")
+            + reached
+            + (f'<pre style="white-space: pre-wrap">{details}</pre>' if details else "")
+            + "</div>"
+        )
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import HTML, Image, display
+
+        display(HTML(self._repr_html_()))
+        if (figure := self.figure) is not None:
+            display(Image(png(figure)))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Answer":
+        ranges = tuple(Range(**{**r, "seeds": tuple(r["seeds"])}) for r in content["ranges"])
+        return cls(
+            **{**content, "ranges": ranges, "holds": tuple(content["holds"]), "details": tuple(content["details"])}
+        )
+
+
+def joined(names: Sequence[str]) -> str:
+    """`a`, `b` and `c`."""
+    *others, last = [f"`{name}`" for name in names]
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,0 +1,69 @@
+"""From what a learner hands in to an answer: the exercise's check is followed until something is wrong.
+
+A check is a generator function, `check` in an exercise's checks.py. It yields one after the other what it has found
+(`findings`), and raises `Wrong` where something does not hold.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlplab.course import record, targets
+from mlplab.course.answer import Answer, Range, joined
+from mlplab.course.exercise import Exercise
+from mlplab.course.findings import Measured, Target, Wrong
+from mlplab.course.usual import prediction_interval, usual_values
+from mlplab.errors import ModelError
+
+
+def check(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
+    """The answer to what was handed in, by name. It is recorded as an attempt, and as passed where it is.
+
+    Raises:
+        MlplabError: if progress cannot be written, or a data set is not to be had.
+    """
+    answer = _answer(exercise, names)
+    with record.changing(exercise.name) as entry:
+        entry.attempts += 1
+        if answer.passed and not entry.passed:
+            entry.passed = record.now()
+    return answer
+
+
+def _answer(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
+    wanted = [name for name, asked in exercise.asked.items() if asked.default is asked.empty]
+    if missing := [name for name in wanted if name not in names]:
+        given = f"There is no {joined(missing)}: the task asks for {joined(wanted)}, by these names."
+        return Answer(exercise.name, False, given)
+    holds: list[str] = []
+    ranges: list[Range] = []
+    details: list[str] = []
+    try:
+        for found in exercise.check(**{name: names[name] for name in exercise.asked if name in names}):
+            if isinstance(found, Measured):
+                ranges.append(_range(exercise, names, found))
+                _judge(ranges[-1], found)
+            elif isinstance(found, Target):
+                details += targets.handed_in(exercise.name, found)
+            else:
+                holds.append(found)
+    except (Wrong, ModelError) as wrong:
+        return Answer(exercise.name, False, str(wrong), tuple(holds), tuple(ranges), tuple(details))
+    return Answer(exercise.name, True, f"{exercise.title}: solved.", tuple(holds), tuple(ranges), tuple(details))
+
+
+def _range(exercise: Exercise, names: Mapping[str, Any], found: Measured) -> Range:
+    """The learner's value beside the solution's, trained with the same choices: what may be left out, and was not."""
+    chosen = {name: names[name] for name, asked in exercise.asked.items() if asked.default is not asked.empty}
+    values = usual_values(exercise, chosen, lambda made: _measured(exercise, made))[found.name]
+    return Range(found.name, found.value, *prediction_interval(values), values)
+
+
+def _measured(exercise: Exercise, names: Mapping[str, Any]) -> dict[str, float]:
+    found = exercise.check(**{name: names[name] for name in exercise.asked if name in names})
+    return {one.name: one.value for one in found if isinstance(one, Measured)}
+
+
+def _judge(measured: Range, found: Measured) -> None:
+    advice = None if measured.inside else found.below if measured.value < measured.low else found.above
+    if advice is not None:
+        raise Wrong(f"Your {measured.name} is {measured}. {advice}")

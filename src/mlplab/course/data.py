@@ -1,0 +1,44 @@
+"""The images of a data set as the exercises use them: float32 between 0 and 1."""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlplab.datasets import Data, load
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """A data set, scaled. `part` gives its arrays."""
+
+    data: Data
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.data.class_names
+
+    @property
+    def classes(self) -> int:
+        return len(self.data.class_names)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one image."""
+        return self.data.train.inputs.shape[1:]
+
+    @functools.cached_property
+    def largest(self) -> float:
+        """The largest value that a pixel of the training images has."""
+        return float(self.data.train.inputs.max())
+
+    def part(self, name: str, rows: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+        """Images, float32 (n, h, w), and labels, int (n,), of some rows of "train" or "test"."""
+        part = getattr(self.data, name)
+        return part.inputs[rows].astype("float32") / np.float32(self.largest), part.labels[rows]
+
+
+@functools.lru_cache(maxsize=2)
+def images_of(dataset: str) -> Images:
+    """UsageError for an unknown name; FetchError where no source has it."""
+    return Images(load(dataset))

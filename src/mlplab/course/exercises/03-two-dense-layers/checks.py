@@ -1,0 +1,14 @@
+from mlplab.course import expect
+from mlplab.course.layers import dense, dropout, flatten
+
+LAYERS = [flatten(), dense(50, "relu"), dropout(0.2), dense(50, "relu"), dropout(0.2), dense(activation="softmax")]
+
+
+def check(model, dataset="fashion-mnist"):
+    yield expect.model(model, dataset)
+    yield expect.layers(model, LAYERS)
+    if dataset != "digits":
+        yield expect.parameters(model, 42_310)
+    yield expect.compiled(model)
+    yield expect.trained(model, epochs=10, batch_size=32)
+    yield expect.usual_accuracy(model, dataset)

@@ -1,0 +1,31 @@
+# # Two hidden layers with dropout
+#
+# `mlplab course start two-dense-layers` shows the task. When you have changed this file, save it, and:
+#
+#     mlplab course check two-dense-layers
+
+# %%
+import mlplab
+from mlplab import keras
+from keras import layers
+
+dataset = "fashion-mnist"
+seed = 0  # of the initial weights, of dropout and of the order of the images
+keras.utils.set_random_seed(seed)
+
+(X_train, y_train), (X_test, y_test) = mlplab.load_data(dataset)
+X_train = X_train.astype("float32") / X_train.max()
+Y_train = keras.utils.to_categorical(y_train)  # one-hot: 3 becomes 0 0 0 1 0 0 0 0 0 0
+
+# %% Your turn: this is a network of one hidden layer. Make it the one that the task asks for.
+inputs = keras.Input(X_train.shape[1:])
+x = layers.Flatten()(inputs)
+x = layers.Dense(20, activation="relu")(x)
+outputs = layers.Dense(10, activation="softmax")(x)
+
+model = keras.Model(inputs, outputs)
+model.summary()
+
+# %%
+model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
+mlplab.fit(model, X_train, Y_train, epochs=10, batch_size=32, verbose=2)

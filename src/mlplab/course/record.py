@@ -1,0 +1,101 @@
+"""A learner's progress: one JSON file, either the old one or the new one, whole."""
+
+import contextlib
+import datetime
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import filelock
+import platformdirs
+
+from mlplab.runs import files
+
+_FORMAT = 1
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Entry:
+    """What is known of one exercise.
+
+    Attributes:
+        files: the learner's files, oldest first.
+        started: when the last of them was made, ISO 8601.
+        attempts: checks so far.
+        hints: hints shown so far.
+        passed: when it was first passed, ISO 8601; "" before.
+        claimed: targets reached, in the order of time.
+        board: what was handed in against the targets: `validation`, `test` (None where no target was claimed by it),
+            `settings`, `when`.
+    """
+
+    files: list[str] = field(default_factory=list)
+    started: str = ""
+    attempts: int = 0
+    hints: int = 0
+    passed: str = ""
+    claimed: list[float] = field(default_factory=list)
+    board: list[dict[str, Any]] = field(default_factory=list)
+
+
+def folder() -> Path:
+    """`MLPLAB_COURSE` where it is set, else the user's data folder, as the system has it."""
+    chosen = os.environ.get("MLPLAB_COURSE")
+    return Path(chosen).expanduser() if chosen else platformdirs.user_data_path("mlplab", appauthor=False)
+
+
+def read() -> dict[str, Entry]:
+    """What is known, by exercise. A damaged file is kept aside, and said; then nothing is known."""
+    path = folder() / "progress.json"
+    try:
+        content = json.loads(path.read_bytes())
+        if content["format"] != _FORMAT:
+            raise ValueError(f"it has format {content['format']}, and this version of mlplab reads {_FORMAT}")
+        return {name: Entry(**entry) for name, entry in content["exercises"].items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        aside = _free(path.with_name("progress.damaged.json"))
+        with contextlib.suppress(FileNotFoundError):  # another process was quicker
+            path.rename(aside)
+        _log.warning("%s could not be read (%s). It is kept as %s, and progress starts anew.", path, error, aside.name)
+        return {}
+
+
+def entry(name: str) -> Entry:
+    return read().get(name, Entry())
+
+
+@contextlib.contextmanager
+def changing(name: str) -> Iterator[Entry]:
+    """The entry of an exercise, to change; it is written when the block ends without an error.
+
+    Raises:
+        RunError: if it cannot be written; what was there is unchanged.
+    """
+    place = folder()
+    place.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(place / ".progress.lock"):
+        everything = read()
+        changed = everything.setdefault(name, Entry())
+        yield changed
+        content = {"format": _FORMAT, "exercises": {name: asdict(value) for name, value in everything.items()}}
+        files.write_json(place / "progress.json", content)
+
+
+def now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _free(path: Path) -> Path:
+    """The path, or with the first number that makes it one that is not taken."""
+    number, candidate = 2, path
+    while candidate.exists():
+        candidate = path.with_stem(f"{path.stem}-{number}")
+        number += 1
+    return candidate
