@@ -1,18 +1,20 @@
 # Each target sets up what it needs by itself, and nothing twice (.ci/setup does that).
 #   PYTHON=python3.12   the interpreter, else the newest one that works
 #   VENV=.venv-3.12     another folder for the environment, to keep several
-#   ARGS="-k engine"    more arguments for pytest (test), benchmarks/seed_job.py (bench) or uv (lock)
+#   ARGS="-k engine"    more arguments for pytest (test), benchmarks/seed_job.py (bench), uv (lock) or a notebook's name
 VENV ?= .venv
 export PYTHON VENV
 BIN = $(VENV)/bin
 
-.PHONY: help setup demo test lint format bench lock
+.PHONY: help setup demo lab test lint format notebooks bench lock
 
 help:
 	@echo "make demo     train the notebook's network on Fashion-MNIST and write its report (sets up $(VENV) first)"
+	@echo "make lab      open the notebooks in JupyterLab (sets up what they need first)"
 	@echo "make test     run the tests and the linters"
 	@echo "make lint     run the linters only: ruff, pyright, the import contract"
 	@echo "make format   put the code into ruff's form"
+	@echo "make notebooks    run the notebooks anew and keep their outputs"
 	@echo "make bench    compare with Keras, PyTorch, scikit-learn and NumPy (sets up .peers first, 4 GB)"
 	@echo "make setup    set up $(VENV) for development, no more"
 	@echo "make lock     bring requirements.lock and requirements-dev.lock up to pyproject.toml"
@@ -24,6 +26,10 @@ setup:
 demo:
 	@.ci/setup core
 	$(BIN)/mlplab train fashion-mnist --hidden 20 --epochs 10 --batch-size 32 --validation 0 --seed 0 --report
+
+lab:
+	@.ci/setup notebook
+	$(BIN)/jupyter lab notebooks/01-mlp.ipynb
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
@@ -37,6 +43,9 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+notebooks: setup
+	$(BIN)/python notebooks/make.py $(ARGS)
 
 bench:
 	@.ci/setup core

@@ -20,3 +20,51 @@ def own_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def few_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Usual ranges of three seeds: real ones, in half the time."""
     monkeypatch.setattr(usual, "SEEDS", (1, 2, 3))
+
+
+TEXT = """# A small network for digits
+
+Build a network with one hidden layer of **16** units with the activation **relu**, and train it for **5** epochs.
+
+Hand in: `model`.
+"""
+
+SOLUTION = """import mlplab
+from mlplab import keras
+from keras import layers
+
+dataset = "digits"
+seed = 0
+keras.utils.set_random_seed(seed)
+(X, y), _ = mlplab.load_data(dataset)
+X, Y = X.astype("float32") / X.max(), keras.utils.to_categorical(y)
+hidden, output = layers.Dense(16, "relu"), layers.Dense(10, "softmax")
+model = keras.Sequential([keras.Input(X.shape[1:]), layers.Flatten(), hidden, output])
+model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
+mlplab.fit(model, X, Y, epochs=5, batch_size=32, verbose=2)
+"""
+
+CHECKS = """from mlplab.course import expect
+from mlplab.course.layers import dense, flatten
+
+
+def check(model, dataset="digits"):
+    yield expect.model(model, dataset)
+    yield expect.layers(model, [flatten(), dense(16, "relu"), dense(activation="softmax")])
+    yield expect.trained(model, epochs=5, batch_size=32)
+    yield expect.usual_accuracy(model, dataset)
+"""
+
+
+@pytest.fixture
+def small_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an instructor's own exercise, `small-digits`, which is checked in a second."""
+    folder = tmp_path / "exercises" / "50-small-digits"
+    folder.mkdir(parents=True)
+    starter = "# %% The data\n" + SOLUTION.replace("16", "8").replace("model =", "\n# %%\nmodel =")
+    files = {"text.md": TEXT, "starter.py": starter, "checks.py": CHECKS, "solution.py": SOLUTION}
+    for name, content in {**files, "hints.md": "Look at the units.\n---\nSixteen of them.\n"}.items():
+        (folder / name).write_text(content, "utf-8")
+    monkeypatch.setenv("MLPLAB_EXERCISES", str(folder.parent))
+    monkeypatch.setenv("MLPLAB_CACHE", str(tmp_path / "cache"))
+    return folder

@@ -56,16 +56,20 @@ def start(
         Path,
         typer.Option(metavar="DIR", help="Where the file goes; the current folder by default.", show_default=False),
     ] = Path(),
+    notebook: Annotated[
+        bool, typer.Option("--notebook", help="Write a notebook, with the task and the check in it.")
+    ] = False,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Show an exercise's task, and write a file to begin with. A file that is there is never overwritten."""
     exercise = _exercise(name)
-    path = starting.start(exercise, folder)
+    path = starting.start(exercise, folder, notebook)
     console = Console(stderr=True, quiet=quiet)
     console.print(Markdown(exercise.text))
     say(console, f"\nYour file: {path}")
-    say(console, f"Edit it, then: mlplab course check {exercise.name}")
+    then = "run its cells" if notebook else f"then: mlplab course check {exercise.name}"
+    say(console, f"Edit it, {then}")
     if json_:
         print_json(exercise=exercise.name, file=str(path.resolve()))
 
@@ -102,7 +106,10 @@ def check(
     console = Console(stderr=True, quiet=quiet)
     say(console, f"Checking {file} …")
     answer = attempt.check_file(exercise, file, timeout, quiet)
-    say(console, f"\n{answer}", style="green" if answer.passed else "red")
+    first, *others = str(answer).splitlines()
+    say(console, f"\n{first}", style="bold green" if answer.passed else "bold red")
+    for line in others:
+        say(console, line)
     if picture is not None and (figure := answer.figure) is not None:
         say(console, f"The picture: {save_figure(figure, picture)}")
     if answer.passed:

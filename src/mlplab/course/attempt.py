@@ -40,6 +40,8 @@ def check_file(exercise: Exercise, file: Path, seconds: float | None = None, qui
     """
     if not file.exists():
         raise UsageError(f"There is no {file}. 'mlplab course start {exercise.name}' makes a file to begin with.")
+    if file.suffix == ".ipynb":
+        raise UsageError(f"{file} is a notebook: its last cell has the check. Run it there.")
     limit = exercise.seconds if seconds is None else seconds
     with tempfile.TemporaryDirectory(prefix="mlplab-course-") as scratch:
         written, stack = Path(scratch) / "answer.json", Path(scratch) / "stack.txt"

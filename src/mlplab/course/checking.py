@@ -32,8 +32,9 @@ def check(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
 def _answer(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
     wanted = [name for name, asked in exercise.asked.items() if asked.default is asked.empty]
     if missing := [name for name in wanted if name not in names]:
-        given = f"There is no {joined(missing)}: the task asks for {joined(wanted)}, by these names."
-        return Answer(exercise.name, False, given)
+        names_ = "this name" if len(wanted) == 1 else "these names"
+        said = f"There is no {joined(missing)}: the task asks for {joined(wanted)}, by {names_}."
+        return Answer(exercise.name, False, said)
     holds: list[str] = []
     ranges: list[Range] = []
     details: list[str] = []

@@ -197,6 +197,25 @@ def number(value: Any, name: str) -> float:
     return float(value)
 
 
+def settings(model: Any, taken: str = "") -> str:
+    """A trained model in a few words: its layers, optimizer, training and size.
+
+    Args:
+        taken: what to say of its training, "10 epochs"; by default what the model knows of it.
+    """
+    last = getattr(model, "history", None)
+    an_epoch = last.params.get("steps") if last is not None and last.params else None
+    taken = taken or (f"{steps(model) / an_epoch:g} epochs" if an_epoch else f"{steps(model):,} steps")
+    shown = [layer for layer in layers_.layers_of(model) if layer.kind != "Flatten"]
+    return f"{layers_.described(shown)}; {_optimizer(model)}; {taken}; {model.count_params():,} parameters"
+
+
+def _optimizer(model: Any) -> str:
+    name = type(model.optimizer).__name__.lower()
+    rate = model.optimizer.get_config().get("learning_rate")
+    return f"{name}, a schedule" if isinstance(rate, dict) else f"{name} {learning_rate_of(model):g}"
+
+
 def loss_of(model: Any) -> str:
     """The name of a compiled model's loss, as `compile` takes it."""
     from mlplab.engine import keras

@@ -29,13 +29,15 @@ class Target:
     """A validation accuracy that is to reach targets; see `targets`.
 
     Attributes:
-        value: the learner's.
+        value, rows: the learner's, and of how many rows it is the mean.
         targets: in ascending order. The exercise is passed with the first.
-        test: gives the test accuracy and its number of rows; called only where a target is claimed.
+        test: gives the test accuracy and its number of rows; called only where a target is
+            claimed. It may raise `Wrong`, and nothing is claimed then.
         settings: what was handed in, in a few words, for the board.
     """
 
     value: float
+    rows: int
     targets: tuple[float, ...]
     test: Callable[[], tuple[float, int]]
     settings: str

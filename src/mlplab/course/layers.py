@@ -6,9 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from mlplab.course.findings import Wrong
+from mlplab.errors import ModelError
 from mlplab.inspection.network import graph
 
+_FUNCTIONS = {"relu", "sigmoid", "tanh", "softmax", "elu", "selu", "gelu", "silu", "softplus"}
+"""Activations that Keras also has as operations (`keras.ops.relu(x)`) or layers of that name."""
+
+_SCALES = {"Rescaling", "Normalization", "Divide", "TrueDivide", "Multiply", "Subtract"}
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
 
@@ -42,27 +49,54 @@ def dropout(rate: float | None = None) -> Layer:
 def layers_of(model: Any) -> list[Layer]:
     """The layers of a model, in order, without its input. An activation in a layer of its own goes with the one before.
 
+    What changes nothing (Identity, a linear Activation) is left out.
+
     Raises:
-        Wrong: if the layers do not follow one another in a single line.
-        ModelError: if it is not built, or its `call` is code.
+        Wrong: if it is not built, its `call` is code, or the layers do not follow one another in a single line.
     """
-    calls = [call for call in graph.read(model).calls if call.kind != "InputLayer"]
+    found: list[Layer] = []
+    for call in _calls(model):
+        kind, activation = _kind(call), _activation_of(call)
+        if kind == "Identity" or (kind == "Activation" and not activation):
+            continue
+        if kind == "Activation" and found and found[-1].kind == "Dense" and not found[-1].activation:
+            found[-1] = replace(found[-1], activation=activation)
+            continue
+        units = getattr(call.layer, "units", None) if call.is_dense else None
+        found.append(Layer(kind, units, activation, _rate(call.layer)))
+    return found
+
+
+def _calls(model: Any) -> list[graph.Call]:
+    """The calls of its layers, one after the other."""
+    try:
+        calls = [call for call in graph.read(model).calls if call.kind != "InputLayer"]
+    except ModelError as error:
+        raise Wrong(_unreadable(model)) from error
     for call in calls:
-        if len(call.parents) > 1 or call.shared:
+        if len(call.parents) > 1:
             raise Wrong(
                 f"In your model, {call.name} is where branches meet; the task asks for one layer after the other."
             )
-    found: list[Layer] = []
-    for call in calls:
-        if call.kind in graph.ACTIVATIONS and found and not found[-1].activation and found[-1].kind == "Dense":
-            found[-1] = replace(found[-1], activation=call.activation)
-        elif call.kind in graph.ACTIVATIONS:
-            found.append(Layer("Activation", activation=call.activation))
-        else:
-            rate = getattr(call.layer, "rate", None)
-            units = getattr(call.layer, "units", None) if call.is_dense else None
-            found.append(Layer(_kind(call), units, call.activation, rate if isinstance(rate, int | float) else None))
-    return found
+        if call.shared and getattr(call.layer, "weights", ()):
+            raise Wrong(
+                f"Your model goes through the layer {call.layer.name} more than once, with the same weights each time; "
+                "the task asks for a layer of its own at each place."
+            )
+    return calls
+
+
+def _unreadable(model: Any) -> str:
+    if hasattr(model, "_functional"):
+        return (
+            "Your model is not built: it does not know yet what its inputs look like. Begin it with keras.Input(…), "
+            "or train it."
+        )
+    own = f"what {type(model).__name__}.call does is code" if type(model).__name__ != "Model" else "it has none"
+    return (
+        f"The layers of your model cannot be read: {own}. "
+        "Build it with keras.Sequential([…]) or keras.Model(inputs, outputs)."
+    )
 
 
 def compare(asked: Sequence[Layer], found: Sequence[Layer]) -> None:
@@ -76,8 +110,8 @@ def compare(asked: Sequence[Layer], found: Sequence[Layer]) -> None:
             raise Wrong(f"{name} has {got.units} units; the task asks for {want.units}.")
         if want.activation is not None and got.activation != want.activation:
             raise Wrong(f"{name} has {_activation(got)}; the task asks for {_activation(want)}.")
-        if want.rate is not None and (got.rate is None or not math.isclose(got.rate, want.rate)):
-            raise Wrong(f"{name} has rate {got.rate:g}; the task asks for {want.rate:g}.")
+        if want.rate is not None and (got.rate is None or not math.isclose(got.rate, want.rate, rel_tol=1e-6)):
+            raise Wrong(f"{name} has {_rate_words(got)}; the task asks for {want.rate:g}.")
 
 
 def called(found: Sequence[Layer], place: int) -> str:
@@ -113,6 +147,11 @@ def _compare_ends(asked: Sequence[Layer], found: Sequence[Layer]) -> None:
         raise Wrong(
             "Your last layer is Dropout: it would throw some probabilities away. It goes before the output layer."
         )
+    if found and found[0].kind in _SCALES and not any(layer.kind in _SCALES for layer in asked):
+        raise Wrong(
+            f"Your model scales the pixels itself ({found[0].kind}), and the check gives it images of values between 0 "
+            "and 1. Take that layer out, and divide the images before training."
+        )
     if asked[0].kind == "Flatten" and not any(layer.kind == "Flatten" for layer in found):
         raise Wrong("A Flatten layer is missing: the Dense layers want an image's pixels in one row.")
 
@@ -126,15 +165,26 @@ def _other_kinds(asked: Sequence[Layer], found: Sequence[Layer]) -> str:
             f"and the task has {asked[place].kind} there."
         )
     if want["Dense"] != got["Dense"]:
-        hidden = "hidden Dense layer" if got["Dense"] == 2 else "hidden Dense layers"
-        return f"Your model has {got['Dense'] - 1 or 'no'} {hidden}; the task asks for {want['Dense'] - 1 or 'none'}."
+        return _other_depth(want["Dense"], got["Dense"])
     for dense, (a, f) in enumerate(zip(_between(asked), _between(found), strict=True)):
         where = f"after your {_ordinal(dense - 1)} Dense layer" if dense else "before your first Dense layer"
-        if missing := list((Counter(a) - Counter(f)).elements()):
+        missing, extra = list((Counter(a) - Counter(f)).elements()), list((Counter(f) - Counter(a)).elements())
+        if missing and extra:
+            return f"There is {_a(extra[0])} layer {where}; the task has {_a(missing[0])} layer there."
+        if missing:
             return f"A {missing[0]} layer is missing {where}."
-        if extra := list((Counter(f) - Counter(a)).elements()):
-            return f"There is a {extra[0]} layer {where} that the task does not ask for."
+        if extra:
+            return f"There is {_a(extra[0])} layer {where} that the task does not ask for."
+        if a != f:
+            return f"The layers {where} are in another order than asked: {', '.join(a)}."
     raise AssertionError("kinds that differ differ somewhere")
+
+
+def _other_depth(want: int, got: int) -> str:
+    if not got:
+        return "Your model has no Dense layer; the task asks for one at least, the output layer."
+    layers = "layer" if got == 2 else "layers"
+    return f"Your model has {got - 1 or 'no'} hidden Dense {layers}; the task asks for {want - 1 or 'none'}."
 
 
 def _between(layers: Sequence[Layer]) -> list[list[str]]:
@@ -156,7 +206,41 @@ def _activation(layer: Layer) -> str:
     return f"the activation {layer.activation}" if layer.activation else "no activation"
 
 
+def _rate_words(layer: Layer) -> str:
+    return "no rate" if layer.rate is None else f"rate {layer.rate:g}"
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind}"
+
+
 def _kind(call: graph.Call) -> str:
-    """Its class; a Reshape to one row is a Flatten by another name."""
-    flat = call.kind == "Reshape" and len(call.outputs[0].shape) == 2
-    return "Flatten" if flat else "Dense" if call.is_dense else call.kind
+    """Its class, or what it is by another name: a Reshape to one row is a Flatten, a ReLU is an Activation."""
+    if call.kind == "Reshape" and len(call.outputs[0].shape) == 2:
+        return "Flatten"
+    if call.kind in graph.ACTIVATIONS or call.kind.lower() in _FUNCTIONS:
+        return "Activation"
+    return "Dense" if call.is_dense else call.kind
+
+
+def _activation_of(call: graph.Call) -> str:
+    """The name of what a layer does last, "" for none: given as a name, a function, or a layer."""
+    given = getattr(call.layer, "activation", None)
+    if given is None:
+        return _function(call.layer) if _kind(call) == "Activation" else ""
+    return _function(getattr(given, "activation", given))
+
+
+def _function(activation: Any) -> str:
+    """Keras's name for an activation; a ReLU that is bounded, leaks or begins elsewhere is not "relu"."""
+    name = str(getattr(activation, "__name__", type(activation).__name__))
+    name = name.lower() if name.lower() in _FUNCTIONS else name
+    settings = {key: getattr(activation, key, None) for key in ("max_value", "negative_slope", "threshold")}
+    if name == "relu" and (other := {key: value for key, value in settings.items() if value}):
+        return f"relu with {', '.join(f'{key}={float(value):g}' for key, value in other.items())}"
+    return "" if name == "linear" else name
+
+
+def _rate(layer: Any) -> float | None:
+    rate = getattr(layer, "rate", None)
+    return float(rate) if isinstance(rate, int | float | np.number) else None

@@ -1,25 +1,32 @@
 """A file to begin an exercise with. What a learner has written is never overwritten: a second one has a number."""
 
+import json
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 from mlplab.course import record
 from mlplab.course.exercise import Exercise, exercises
 from mlplab.errors import MlplabError
 
 
-def start(exercise: Exercise, folder: Path) -> Path:
+def start(exercise: Exercise, folder: Path, notebook: bool = False) -> Path:
     """Write the starter into the folder, as EXERCISE.py, EXERCISE-2.py, …, and return its path.
+
+    Args:
+        notebook: make it a notebook, EXERCISE.ipynb, with the task above and the check below.
 
     Raises:
         MlplabError: if the file cannot be written.
     """
+    content = json.dumps(as_notebook(exercise), indent=1, ensure_ascii=False) if notebook else exercise.starter
     number = 1
     while True:
-        path = folder / f"{exercise.name}{f'-{number}' if number > 1 else ''}.py"
+        path = folder / f"{exercise.name}{f'-{number}' if number > 1 else ''}{'.ipynb' if notebook else '.py'}"
         try:
             with path.open("x", encoding="utf-8") as file:
-                file.write(exercise.starter)
+                file.write(content)
             break
         except FileExistsError:
             number += 1
@@ -31,6 +38,34 @@ def start(exercise: Exercise, folder: Path) -> Path:
         entry.files.append(os.fspath(path.resolve()))
         entry.started = record.now()
     return path
+
+
+def as_notebook(exercise: Exercise) -> dict[str, Any]:
+    """The task, the starter's cells and a cell with the check, as a notebook of format 4."""
+    _, *cells = re.split(r"^# %%[ ]?", exercise.starter, flags=re.MULTILINE)
+    handed_in = [f"{name}={name}" for name, asked in exercise.asked.items() if asked.default is asked.empty]
+    check = f'from mlplab import course\n\ncourse.check("{exercise.name}", {", ".join(handed_in)})'
+    return {
+        "cells": [
+            _cell(0, "markdown", exercise.text),
+            *(_cell(number, "code", _code(cell)) for number, cell in enumerate(cells, 1)),
+            _cell(len(cells) + 1, "code", check),
+        ],
+        "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def _code(cell: str) -> str:
+    """A cell's lines; its title, in the line of the `# %%`, becomes a comment."""
+    title, _, code = cell.partition("\n")
+    return (f"# {title}\n" if title.strip() else "") + code
+
+
+def _cell(number: int, kind: str, text: str) -> dict[str, Any]:
+    code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    return {"id": f"cell-{number}", "cell_type": kind, "metadata": {}, "source": text.strip(), **code}
 
 
 def current() -> Exercise:

@@ -1,11 +1,16 @@
 """Targets on validation rows, the test accuracy that each of them shows once, and the board of what was handed in."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from mlplab.course import record
 from mlplab.course.findings import Target, Wrong
 from mlplab.inspection.table import Table
 from mlplab.scores import wilson_interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def handed_in(exercise: str, found: Target) -> list[str]:
@@ -19,7 +24,8 @@ def handed_in(exercise: str, found: Target) -> list[str]:
     with record.changing(exercise) as entry:
         reached = [target for target in found.targets if found.value >= target]
         new = [target for target in reached if target not in entry.claimed]
-        line = {"when": record.now(), "validation": found.value, "test": None, "settings": found.settings}
+        line = {"when": record.now(), "validation": found.value, "rows": found.rows, "test": None}
+        line["settings"] = found.settings
         said = []
         if new:
             accuracy, rows = found.test()
@@ -38,7 +44,7 @@ def handed_in(exercise: str, found: Target) -> list[str]:
     if not reached:
         raise Wrong(
             f"Your validation accuracy is {found.value:.4f}; the first target is {found.targets[0]:g}. "
-            "It is on the board: 'mlplab course progress' shows it."
+            f"It is on the board: 'mlplab course progress {exercise}' shows it."
         )
     open_ = [target for target in found.targets if target not in claimed]
     said.append(
@@ -53,19 +59,26 @@ def board(exercise: str) -> Table:
     """What was handed in for an exercise with targets, best first.
 
     Returns:
-        Table of validation and test accuracy (NaN, where no target was claimed by it), settings, when.
+        Table of validation accuracy with its 95 % Wilson interval, test accuracy (NaN, where it claimed no target),
+        settings, when.
     """
     lines = sorted(record.entry(exercise).board, key=lambda line: -line["validation"])
-    test = [np.nan if line["test"] is None else line["test"] for line in lines]
-    return Table(
-        {
-            "validation": np.array([line["validation"] for line in lines], float),
-            "test": np.array(test, float),
-            "settings": np.array([line["settings"] for line in lines], str),
-            "when": np.array([line["when"] for line in lines], str),
-        },
-        "Your results, best first",
-    )
+    values = np.array([line["validation"] for line in lines], float)
+    intervals = [wilson_interval(round(line["validation"] * line["rows"]), line["rows"]) for line in lines]
+    low, high = np.array(intervals, float).reshape(-1, 2).T
+    settings = np.array([line["settings"] for line in lines], str)
+
+    def draw() -> "Figure":
+        from mlplab.figures.intervals import Intervals, intervals
+
+        chart = Intervals("Your results, best first", "validation accuracy", settings.tolist(), values, low, high)
+        return intervals([chart], width=9)
+
+    columns = {"validation": values, "validation_low": low, "validation_high": high}
+    columns["test"] = np.array([np.nan if line["test"] is None else line["test"] for line in lines], float)
+    columns["settings"] = settings
+    columns["when"] = np.array([line["when"][:16].replace("T", " ") for line in lines], str)
+    return Table(columns, "Your results, best first", draw if lines else None)
 
 
 def _listed(targets: list[float]) -> str:

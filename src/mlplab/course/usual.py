@@ -16,9 +16,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from mlplab.course.exercise import Exercise
 from mlplab.datasets.cache import cache_folder
 from mlplab.errors import MlplabError
+from mlplab.inspection.table import in_notebook
 from mlplab.runs import files
 
 SEEDS = (1, 2, 3, 4, 5, 6)
@@ -41,8 +44,8 @@ def usual_values(exercise: Exercise, constants: Mapping[str, Any], measure: Meas
         with contextlib.suppress(MlplabError, TypeError, AttributeError):  # a damaged file is made again
             return {name: tuple(map(float, values)) for name, values in files.read_json(kept).items()}
     found = []
-    for seed in SEEDS:
-        _log.info("Training the solution, to know the usual range (once): seed %d of %d …", seed, len(SEEDS))
+    _log.info("Training the solution with %d seeds, to know the usual range (once) …", len(SEEDS))
+    for seed in tqdm(SEEDS, "seeds", leave=False, disable=False if in_notebook() else None):
         made = run_program(exercise.solution, exercise.folder / "solution.py", {**constants, "seed": seed})
         found.append(measure(made))
     values = {name: tuple(one[name] for one in found) for name in found[0]}

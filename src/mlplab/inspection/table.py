@@ -88,7 +88,7 @@ class Table:
 
     def show(self) -> "Table":
         """Display the figure, in a notebook; elsewhere nothing happens. Returns the table."""
-        if self.draw is not None and _in_notebook():
+        if self.draw is not None and in_notebook():
             from IPython.display import Image, display  # pyright: ignore[reportMissingImports] - it runs in it
 
             display(Image(png(self.figure)))
@@ -117,7 +117,8 @@ class Table:
         return [f"… {len(self) - SHOWN} more rows"] if len(self) > SHOWN else []
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
+    """Whether a notebook's kernel runs this, so that what is displayed is seen."""
     import sys
 
     ipython = sys.modules.get("IPython")

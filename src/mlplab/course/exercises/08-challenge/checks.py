@@ -1,0 +1,49 @@
+"""Targets on validation rows. A Keras model is judged on the last 10,000 training images, a run on its own ones."""
+
+import math
+
+from mlplab.course import expect
+from mlplab.course.findings import Target, Wrong
+from mlplab.runs import Run
+
+DATASET = "fashion-mnist"
+TARGETS = (0.87, 0.885, 0.895, 0.905, 0.911)
+SECONDS = 3600
+HELD_OUT = slice(50_000, None)
+
+
+def check(model):
+    if isinstance(model, Run):
+        yield from _check_run(model)
+        return
+    yield expect.model(model, DATASET)
+    yield expect.trained(model)
+    images = 10_000
+    valid = expect.accuracy(model, DATASET, "train", HELD_OUT)
+
+    def test():
+        accuracy = expect.accuracy(model, DATASET, "test")
+        spread = math.sqrt((valid * (1 - valid) + accuracy * (1 - accuracy)) / images)
+        if valid - accuracy > 4 * spread:  # chance makes such a difference once in 30,000 cases
+            raise Wrong(
+                "Your model knows the validation images far better than images that are new to it: it was trained on "
+                "them. Train on the first 50,000 only, and nothing is claimed until then."
+            )
+        return accuracy, images
+
+    yield Target(valid, images, TARGETS, test, expect.settings(model))
+
+
+def _check_run(run):
+    if run.result is None:
+        raise Wrong(f"Your run is not finished: mlplab train --resume {run.path} goes on with it.")
+    if run.config.data["name"] != DATASET:
+        raise Wrong(f"Your run was trained on {run.config.data['name']}; the challenge is on {DATASET}.")
+    if not run.result["validation"]:
+        raise Wrong("Your run held out no validation rows to choose with: train it without --validation 0.")
+    scores = run.result["validation"], run.result["test"]
+    settings = f"{run.path.name}: {expect.settings(run.model, f'{len(run.epochs)} epochs')}"
+    yield f"It is a finished run on {DATASET}"
+    yield Target(
+        scores[0]["accuracy"], scores[0]["n"], TARGETS, lambda: (scores[1]["accuracy"], scores[1]["n"]), settings
+    )

@@ -1,0 +1,108 @@
+"""Progress is kept: whole, by several processes at once, and never at the cost of a learner's file."""
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+
+from mlplab.course import record, starting
+from mlplab.course.exercise import find
+
+KEEP_WRITING = """
+import sys
+from mlplab.course import record
+while True:
+    with record.changing("two-dense-layers") as entry:
+        entry.attempts += 1
+        entry.board.append({"settings": "x" * 50_000})
+        entry.board = entry.board[-20:]
+    print(entry.attempts, flush=True)
+"""
+
+
+def test_nothing_is_known_at_first(own_progress):
+    assert record.read() == {}
+    assert record.entry("two-dense-layers") == record.Entry()
+    assert not own_progress.exists()
+
+
+def test_what_is_changed_is_read_again():
+    with record.changing("two-dense-layers") as entry:
+        entry.attempts, entry.passed = 3, record.now()
+    with record.changing("challenge") as entry:
+        entry.claimed.append(0.87)
+    assert record.entry("two-dense-layers").attempts == 3
+    assert record.entry("two-dense-layers").passed
+    assert record.entry("challenge").claimed == [0.87]
+
+
+def test_an_error_in_between_changes_nothing():
+    try:
+        with record.changing("two-dense-layers") as entry:
+            entry.attempts = 7
+            raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        pass
+    assert record.entry("two-dense-layers").attempts == 0
+
+
+def test_kills_lose_nothing_that_was_written(own_progress):
+    for _ in range(5):
+        command = [sys.executable, "-c", KEEP_WRITING]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            said = [int(process.stdout.readline()) for _ in range(3)]
+            process.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+            said += [int(line) for line in process.stdout.read().split()]
+        assert record.entry("two-dense-layers").attempts >= said[-1]
+    assert not list(own_progress.glob("*damaged*"))
+
+
+def add_attempts(count):
+    for _ in range(count):
+        with record.changing("two-dense-layers") as entry:
+            entry.attempts += 1
+
+
+def test_two_processes_at_once_count_right():
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=add_attempts, args=(25,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert record.entry("two-dense-layers").attempts == 50
+
+
+def test_a_damaged_file_is_kept_aside_and_said(own_progress, caplog):
+    own_progress.mkdir()
+    for number, content in enumerate(
+        [b"{", b'{"format": 99, "exercises": {}}', b'{"format": 1, "exercises": {"a": 3}}'], 1
+    ):
+        (own_progress / "progress.json").write_bytes(content)
+        caplog.clear()
+        assert record.read() == {}
+        aside = own_progress / f"progress.damaged{f'-{number}' if number > 1 else ''}.json"
+        assert aside.read_bytes() == content
+        assert f"It is kept as {aside.name}, and progress starts anew." in caplog.text
+    with record.changing("challenge") as entry:
+        entry.attempts = 1
+    assert json.loads((own_progress / "progress.json").read_text())["exercises"]["challenge"]["attempts"] == 1
+
+
+def test_starting_again_makes_a_numbered_copy(tmp_path):
+    exercise = find("two-dense-layers")
+    first = starting.start(exercise, tmp_path)
+    first.write_text("my work")
+    second, third = (starting.start(exercise, tmp_path) for _ in range(2))
+    assert [path.name for path in (first, second, third)] == [
+        "two-dense-layers.py",
+        "two-dense-layers-2.py",
+        "two-dense-layers-3.py",
+    ]
+    assert first.read_text() == "my work"
+    assert second.read_text("utf-8") == exercise.starter
+    assert starting.newest_file(exercise) == third
+    os.unlink(third)
+    assert starting.newest_file(exercise) == second
