@@ -54,7 +54,8 @@ def _answer(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
 
 def _range(exercise: Exercise, names: Mapping[str, Any], found: Measured) -> Range:
     """The learner's value beside the solution's, trained with the same choices: what may be left out, and was not."""
-    chosen = {name: names[name] for name, asked in exercise.asked.items() if asked.default is not asked.empty}
+    optional = {name for name, asked in exercise.asked.items() if asked.default is not asked.empty}
+    chosen = {name: names[name] for name in optional & names.keys()}
     values = usual_values(exercise, chosen, lambda made: _measured(exercise, made))[found.name]
     return Range(found.name, found.value, *prediction_interval(values), values)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlplab.datasets import Data, load
+from mlplab.errors import UsageError
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,5 +41,7 @@ class Images:
 
 @functools.lru_cache(maxsize=2)
 def images_of(dataset: str) -> Images:
-    """UsageError for an unknown name; FetchError where no source has it."""
+    """UsageError for what is not the name of a data set; FetchError where no source has it."""
+    if not isinstance(dataset, str):
+        raise UsageError(f"A data set's name was expected, such as 'fashion-mnist'; got {type(dataset).__name__}.")
     return Images(load(dataset))
