@@ -21,7 +21,7 @@ class DataError(MlplabError, ValueError):
 
 
 class FetchError(MlplabError, OSError):
-    """A data set that no source could deliver."""
+    """A data set, or a package for a class, that no source could deliver."""
 
 
 class ModelError(MlplabError, ValueError):

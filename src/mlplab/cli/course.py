@@ -1,6 +1,7 @@
 """`mlplab course`: exercises, checked on the spot."""
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -148,6 +149,39 @@ def progress(name: Name = None, json_: Json = False, quiet: Quiet = False) -> No
         _say_next(console)
     if json_:
         print_json(progress=table.rows())
+
+
+@app.command()
+def stick(
+    folder: Annotated[Path, typer.Argument(help="A folder of its own, on a stick or a drive.", show_default=False)],
+    system: Annotated[
+        list[str],
+        typer.Option(
+            help="windows, macos, linux or linux-arm; once for each. This one by default.", show_default=False
+        ),
+    ] = [],  # noqa: B006 - typer's way
+    python: Annotated[
+        list[str],
+        typer.Option(metavar="VERSION", help="Such as 3.12; once for each. This one by default.", show_default=False),
+    ] = [],  # noqa: B006
+    dataset: Annotated[
+        list[str],
+        typer.Option(metavar="NAME", help="Once for each; fashion-mnist and mnist by default.", show_default=False),
+    ] = [],  # noqa: B006
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Put all that a class needs without a network into a folder: packages, data sets, notebooks, an installer."""
+    from mlplab.course.stick import make_stick
+
+    _speak()
+    console = Console(stderr=True, quiet=quiet)
+    made = make_stick(folder, system, python, dataset, lambda line: say(console, line))
+    targets = ", ".join(f"{system} with Python {python}" for system, python in made.targets)
+    say(console, f"{made.folder} is complete, for {targets}: {made.files} files, {made.bytes / 1e6:,.0f} MB.")
+    say(console, "Learners open its README.txt, which says what to do.")
+    if json_:
+        print_json(**{**asdict(made), "folder": str(made.folder.resolve())})
 
 
 def _exercise(name: str | None) -> Exercise:
