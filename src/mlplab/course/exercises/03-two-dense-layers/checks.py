@@ -7,8 +7,7 @@ LAYERS = [flatten(), dense(50, "relu"), dropout(0.2), dense(50, "relu"), dropout
 def check(model, dataset="fashion-mnist"):
     yield expect.model(model, dataset)
     yield expect.layers(model, LAYERS)
-    if dataset != "digits":
-        yield expect.parameters(model, 42_310)
+    yield expect.parameters(model, expect.parameters_with(dataset, 50, 50))
     yield expect.compiled(model)
-    yield expect.trained(model, epochs=10, batch_size=32)
+    yield expect.trained(model, epochs=10, rows=expect.training_rows(dataset), batch_size=32)
     yield expect.usual_accuracy(model, dataset)

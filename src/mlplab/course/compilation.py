@@ -1,0 +1,45 @@
+"""What a compiled model says of its loss, its optimizer and its training."""
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+
+
+def loss_of(model: Any) -> str:
+    """The name of a compiled model's loss, as `compile` takes it; "" for none, a word for what is no loss."""
+    from mlplab.engine import keras
+
+    loss = single(model.loss)
+    if loss is None:
+        return ""
+    if isinstance(loss, str):
+        try:
+            loss = keras.losses.get(loss)
+        except ValueError:
+            return str(loss)
+    name = getattr(loss, "__name__", None) or type(loss).__name__
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def optimizer_of(model: Any) -> str:
+    """The name of a compiled model's optimizer, as `compile` takes it; "" for none."""
+    return "" if model.optimizer is None else type(model.optimizer).__name__.lower()
+
+
+def learning_rate_of(model: Any) -> float:
+    """The learning rate, of a schedule that of the last step; NaN without an optimizer."""
+    return math.nan if model.optimizer is None else float(np.asarray(model.optimizer.learning_rate))
+
+
+def steps(model: Any) -> int:
+    """Steps that the optimizer has taken."""
+    optimizer = getattr(model, "optimizer", None)
+    return 0 if optimizer is None else int(np.asarray(optimizer.iterations))
+
+
+def single(loss: Any) -> Any:
+    """The loss of a model with one output, where it stands in a list or dict."""
+    parts = list(loss.values()) if isinstance(loss, dict) else loss
+    return parts[0] if isinstance(parts, list | tuple) and len(parts) == 1 else loss

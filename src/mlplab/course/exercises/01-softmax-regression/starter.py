@@ -1,0 +1,30 @@
+# # A linear model
+#
+# `mlplab course start softmax-regression` shows the task. When you have changed this file, save it, and:
+#
+#     mlplab course check softmax-regression
+
+# %%
+import mlplab
+from mlplab import keras
+from keras import layers
+
+dataset = "fashion-mnist"
+seed = 0  # of the initial weights and of the order of the images
+keras.utils.set_random_seed(seed)
+
+(X_train, y_train), (X_test, y_test) = mlplab.load_data(dataset)
+X_train = X_train.astype("float32") / X_train.max()
+Y_train = keras.utils.to_categorical(y_train)  # one-hot: 3 becomes 0 0 0 1 0 0 0 0 0 0
+
+# %% Your turn: one layer is missing. A layer is called on what comes before it, as Flatten is here.
+inputs = keras.Input(X_train.shape[1:])
+x = layers.Flatten()(inputs)
+outputs = x
+
+model = keras.Model(inputs, outputs)
+model.summary()
+
+# %% Your turn again: fill in what the task says, and take away the # in front of the lines.
+# model.compile(loss="…", optimizer="…", metrics=["…"])
+# mlplab.fit(model, X_train, Y_train, epochs=…, batch_size=…, verbose=2)

@@ -1,0 +1,26 @@
+import mlplab
+from mlplab import keras
+from keras import layers
+
+dataset = "fashion-mnist"
+seed = 0
+keras.utils.set_random_seed(seed)
+
+(X_train, y_train), (X_test, y_test) = mlplab.load_data(dataset)
+X_train = X_train.astype("float32") / X_train.max()
+Y_train = keras.utils.to_categorical(y_train)
+
+
+def trained(activation):
+    inputs = keras.Input(X_train.shape[1:])
+    x = layers.Flatten()(inputs)
+    x = layers.Dense(64, activation=activation)(x)
+    outputs = layers.Dense(10, activation="softmax")(x)
+    network = keras.Model(inputs, outputs)
+    network.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
+    mlplab.fit(network, X_train, Y_train, epochs=5, batch_size=256, verbose=2)
+    return network
+
+
+model = trained("relu")
+linear_model = trained(None)

@@ -1,0 +1,172 @@
+"""Rates are judged by the learner's own accuracies; the model of the best one by the rows that the task names."""
+
+import math
+import reprlib
+from collections.abc import Mapping
+from typing import Any
+
+from mlplab.course import expect, wording
+from mlplab.course.compilation import learning_rate_of
+from mlplab.course.data import images_of
+from mlplab.course.findings import Measured, Wrong
+from mlplab.course.layers import dense, flatten
+from mlplab.course.measuring import FAR_BELOW
+
+DATASET = "fashion-mnist"
+LAYERS = [flatten(), dense(64, "relu"), dense(10, "softmax")]
+ROWS, BATCH_SIZE, EPOCHS = 20_000, 128, 3
+TRAINED_ON, HELD_OUT = slice(ROWS), slice(50_000, None)
+CLEARLY = 0.02
+ANOTHER_SEED = 0.03
+"""Two trainings with the same rate and other seeds lie nearer to each other than that."""
+FRESH = 0.79
+"""Over its first epoch, a new network of these sizes gets at most 0.78 of its training images right, with any rate."""
+SAME = 5e-5
+"""Accuracies of 10,000 images that are nearer are the same."""
+
+
+def check(model, rates, best_rate):
+    yield expect.model(model, DATASET)
+    yield expect.layers(model, LAYERS)
+    yield expect.compiled(model)
+    tried = _tried(rates)
+    best = _best(tried, best_rate)
+    yield f"You tried {len(tried)} rates, from {min(tried):g} to {max(tried):g}, and {best:g} is the best of them"
+    yield _same_rate(model, best, tried)
+    yield expect.trained(model, epochs=EPOCHS, rows=ROWS, batch_size=BATCH_SIZE)
+    yield _between(tried, best)
+    last = getattr(model, "history", None)
+    if last is not None and "val_loss" in last.history:
+        yield expect.validated_apart(model, last, DATASET)
+    accuracy = expect.accuracy(model, DATASET, "train", HELD_OUT)
+    yield _held_out(model, tried[best], accuracy)
+    yield _built_anew(last)
+    yield Measured(
+        "validation accuracy",
+        accuracy,
+        below=_why_below(accuracy),
+        above="So much is not learnt in 3 epochs: was every network built anew, on the first 20,000 images only?",
+    )
+
+
+def _why_below(accuracy: float) -> str:
+    if accuracy < FAR_BELOW:
+        return wording.far_below(images_of(DATASET).largest)
+    return "Is there a better rate between those that you tried?"
+
+
+def _tried(rates: Any) -> dict[float, float]:
+    """Validation accuracies by rate, as plain numbers."""
+    if not isinstance(rates, Mapping):
+        raise Wrong(
+            f"`rates` is {wording.kind(rates)}; the task asks for a dict, with each rate and its validation accuracy."
+        )
+    tried = {_rate(rate): value for rate, value in rates.items()}
+    tried = {rate: expect.number(value, f"rates[{rate:g}]") for rate, value in tried.items()}
+    if len(tried) < 4:
+        number = f"{len(tried) or 'no'} rate{'' if len(tried) == 1 else 's'}"
+        raise Wrong(f"Your `rates` has {number}; the task asks for at least four.")
+    if _span(tried.values()) >= 999 > _span(tried):
+        raise Wrong("Your `rates` is turned around: the rates are its keys, and the accuracies its values.")
+    for rate, value in tried.items():
+        if not 0 <= value <= 1:
+            raise Wrong(
+                f"`rates[{rate:g}]` is {value:.4g}; an accuracy lies between 0 and 1. Is it a loss, or in percent?"
+            )
+    if _span(tried) < 999:  # 1,000, but for rounding
+        raise Wrong(
+            f"Your largest rate, {max(tried):g}, is {_span(tried):.4g} times the smallest, {min(tried):g}; the task "
+            "asks for at least 1,000 times."
+        )
+    return tried
+
+
+def _rate(key: Any) -> float:
+    quoted = " Write it without quotes." if isinstance(key, str) else ""
+    try:
+        rate = expect.number(key, "rate")
+    except Wrong:
+        rate = math.nan
+    if not rate > 0:
+        raise Wrong(f"`rates` has the key {reprlib.repr(key)}; its keys are rates, numbers above 0.{quoted}")
+    return rate
+
+
+def _span(values: Any) -> float:
+    return max(values) / min(values) if min(values) > 0 else math.nan
+
+
+def _best(tried: dict[float, float], best_rate: Any) -> float:
+    """The key of `tried` that was handed in as the best, and is."""
+    got = expect.number(best_rate, "best_rate")
+    best = next((rate for rate in tried if math.isclose(rate, got, rel_tol=1e-4)), None)
+    if best is None and any(math.isclose(value, got, rel_tol=1e-4) for value in tried.values()):
+        raise Wrong(f"`best_rate` is {got:.4g}, which is an accuracy; the task asks for the rate that reached it.")
+    if best is None:
+        raise Wrong(
+            f"`best_rate` is {got:g}, which is not among the rates you tried: "
+            f"{', '.join(f'{rate:g}' for rate in sorted(tried))}."
+        )
+    if tried[best] < max(tried.values()):
+        worst = " It is the worst of all: was the smallest value taken?" if tried[best] == min(tried.values()) else ""
+        raise Wrong(f"`best_rate` is {best:g}, and another of your rates has a higher accuracy in `rates`.{worst}")
+    return best
+
+
+def _same_rate(model: Any, best: float, tried: dict[float, float]) -> str:
+    rate = learning_rate_of(model)
+    if not math.isclose(rate, best, rel_tol=1e-4):
+        last = " It is the one that you tried last." if math.isclose(rate, list(tried)[-1], rel_tol=1e-4) else ""
+        raise Wrong(f"Your model has the learning rate {rate:g}, and your best rate is {best:g}.{last}")
+    return f"The model has the learning rate {best:g}"
+
+
+def _between(tried: dict[float, float], best: float) -> str:
+    """Both ends are clearly worse than the best."""
+    for end, name, more in ((min(tried), "smallest", "smaller"), (max(tried), "largest", "larger")):
+        if end == best:
+            raise Wrong(
+                f"Your best rate, {best:g}, is the {name} you tried: who knows what a {more} one does? "
+                f"Try {more} ones, until the accuracy falls."
+            )
+        if tried[best] - tried[end] < CLEARLY - SAME:
+            raise Wrong(
+                f"Your {name} rate, {end:g}, is hardly worse than the best: {tried[end]:.3f} against "
+                f"{tried[best]:.3f}. Try {more} ones, until one is at least {CLEARLY:g} worse."
+            )
+    return "Rates on both sides of it are clearly worse"
+
+
+def _held_out(model: Any, told: float, accuracy: float) -> str:
+    """What `rates` tells of the model is its accuracy on the validation images, or that of a training like it."""
+    holds = "Its accuracy in `rates` is that on the images held out"
+    if abs(told - accuracy) < SAME:
+        return holds
+    if abs(told - expect.accuracy(model, DATASET, "test")) < SAME:
+        raise Wrong(
+            "Your `rates` has accuracies on the test images. Who chooses with the test set has no test any more: "
+            "take the last 10,000 training images."
+        )
+    logged = getattr(getattr(model, "history", None), "history", {}).get("accuracy", [])
+    if any(abs(told - value) < SAME for value in (*logged, expect.accuracy(model, DATASET, "train", TRAINED_ON))):
+        raise Wrong(
+            "Your `rates` has accuracies on the images that were trained on; the task asks for those on the last "
+            "10,000 training images, which were not."
+        )
+    if abs(told - accuracy) > ANOTHER_SEED:
+        raise Wrong(
+            f"Your `rates` has {told:.3f} for the best rate, and your model gets {accuracy:.3f} of the last 10,000 "
+            "training images right. Are these the images that you measured with, and was the model trained likewise?"
+        )
+    return holds
+
+
+def _built_anew(last: Any) -> str:
+    """Its first epoch was that of a new network, as far as its History tells: not the next rate on the same weights."""
+    logged = [] if last is None else last.history.get("accuracy", [])
+    if len(logged) == EPOCHS and logged[0] > FRESH:
+        raise Wrong(
+            f"Your model got {logged[0]:.3f} of its training images right in its first epoch already: it was not new. "
+            "Build the network anew for every rate, or each goes on from where the one before ended."
+        )
+    return "The network was new when its training began"

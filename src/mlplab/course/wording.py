@@ -1,0 +1,77 @@
+"""What is said of things that are not as asked, in a learner's words."""
+
+import math
+from typing import Any
+
+_ARRAYS = {"ndarray": "a NumPy array", "ArrayImpl": "a JAX array"}
+
+
+def no_model(value: Any, name: str) -> str:
+    if value is None:
+        return f"`{name}` is None: no model has been made yet. Build one, and give it that name."
+    if isinstance(getattr(value, "history", None), dict):
+        return f"`{name}` is the History that fit returns; the task asks for the model that was trained."
+    return f"`{name}` is {kind(value)}; the task asks for a Keras model."
+
+
+def kind(value: Any) -> str:
+    """ "a list", "None", "the class Model itself": what something is."""
+    if value is None:
+        return "None"
+    if isinstance(value, type):
+        return f"the class {value.__name__} itself, not one of its objects"
+    name = type(value).__name__
+    if name in _ARRAYS:
+        return _ARRAYS[name]
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def shapes(shapes: list[tuple[int | None, ...]]) -> str:
+    return " and ".join(map(str, shapes)) or "nothing"
+
+
+def numbers(outputs: list[tuple[int | None, ...]]) -> str:
+    """What outputs of these shapes are: "20 numbers", "(28, 10) numbers"."""
+    if len(outputs) == 1 and len(outputs[0]) == 1:
+        return "1 number" if outputs[0] == (1,) else f"{outputs[0][0]} numbers"
+    return f"{shapes(outputs)} numbers"
+
+
+def epochs(number: float) -> str:
+    return f"{number:.3g} {'epoch' if number == 1 else 'epochs'}"
+
+
+def untrained(compiled_again: bool) -> str:
+    if compiled_again:
+        return (
+            "Your model was compiled again after its training, and how it was trained is forgotten. "
+            "Build, compile and train it anew, in this order."
+        )
+    return "Your model is not trained: its optimizer has not taken a step. mlplab.fit(model, …) is missing."
+
+
+def other_steps(got: int, rows: int, batch_size: int) -> str:
+    """Of an epoch that has other steps than the images make in batches of that size."""
+    sizes = (1, 8, 10, 16, 20, 32, 50, 64, 100, 128, 200, 250, 256, 500, 512, 1000, 1024, 2000, 2048)
+    if likely := next((size for size in sizes if math.ceil(rows / size) == got), None):
+        return f"Your batches have {likely:,} {'image' if likely == 1 else 'images'}; the task asks for {batch_size}."
+    return (
+        f"One of your epochs has {got:,} steps; {rows:,} images in batches of {batch_size} make "
+        f"{math.ceil(rows / batch_size):,}. Was it trained on all images that the task names?"
+    )
+
+
+def other_epochs(got: float, asked: int, again: bool) -> str:
+    """Args:
+    again: fit was called more than once.
+    """
+    begun = " Running fit again goes on where it left off: build the model anew first." if again and got > asked else ""
+    return f"Your model was trained for {epochs(got)}; the task asks for {asked}.{begun}"
+
+
+def far_below(largest: float) -> str:
+    """Advice on an accuracy that no trained network should have."""
+    return (
+        f"So few are right where the pixels were not divided by {largest:g} before training, or where images and "
+        "labels got out of order."
+    )
