@@ -44,8 +44,8 @@ model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accur
 mlplab.fit(model, X, Y, epochs=5, batch_size=32, verbose=2)
 """
 
-CHECKS = """from mlplab.course import expect
-from mlplab.course.layers import dense, flatten
+CHECKS = """from mlplab.course.checks import expect
+from mlplab.course.checks.layers import dense, flatten
 
 
 def check(model, dataset="digits"):

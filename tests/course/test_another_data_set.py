@@ -249,9 +249,9 @@ def test_a_sequential_model_trained_by_keras_passes(solved, few_seeds):
 JUNK = [None, "", "8", "shoe", 6, np.int64(6), 0.6, True, [], ["Shirt"], {"a": None}, np.zeros(3), object(), dict]
 
 
-@pytest.mark.parametrize("junk", JUNK, ids=repr)
 @pytest.mark.parametrize("name", ASKED)
-def test_anything_else_is_answered_too(name, junk, solved):
-    answer = checked(solved, {name: junk})
-    assert not answer.passed
-    assert answer.message.startswith(f"`{name}`")
+def test_anything_else_is_answered_too(name, solved):
+    for junk in JUNK:
+        answer = checked(solved, {name: junk})
+        assert not answer.passed
+        assert answer.message.startswith(f"`{name}`")

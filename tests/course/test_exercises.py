@@ -37,7 +37,6 @@ def test_there_are_eight_in_their_order():
 def test_the_starter_runs_and_is_not_the_answer(name, few_seeds):
     answer = check(name, **handed_in(name, find(name).starter))
     assert not answer.passed
-    assert "`" not in answer.message or "None" not in answer.message, "a starter hands something in"
 
 
 @pytest.mark.parametrize("name", NAMES)

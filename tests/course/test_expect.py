@@ -10,9 +10,9 @@ import pytest
 
 import mlplab
 from mlplab import course, keras
-from mlplab.course import expect
-from mlplab.course.findings import Wrong
-from mlplab.course.layers import dense, flatten, layers_of
+from mlplab.course.checks import expect
+from mlplab.course.checks.findings import Wrong
+from mlplab.course.checks.layers import dense, flatten, layers_of
 
 layers = keras.layers
 DIGITS = "digits"

@@ -290,9 +290,9 @@ def test_a_sequential_model_trained_by_keras_passes(solved, few_seeds):
 JUNK = [None, "0.01", [], {}, {"a": None}, {0.1: "x"}, {None: 1}, float("nan"), -1, True, np.zeros(3), object(), dict]
 
 
-@pytest.mark.parametrize("junk", JUNK, ids=repr)
 @pytest.mark.parametrize("name", ["model", "rates", "best_rate"])
-def test_anything_else_is_answered_too(name, junk, solved):
-    answer = checked(solved, {name: junk})
-    assert not answer.passed
-    assert f"`{name}" in answer.message or name == "model"
+def test_anything_else_is_answered_too(name, solved):
+    for junk in JUNK:
+        answer = checked(solved, {name: junk})
+        assert not answer.passed
+        assert f"`{name}" in answer.message or name == "model"

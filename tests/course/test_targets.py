@@ -3,7 +3,7 @@
 import pytest
 
 from mlplab.course import progress, record, targets
-from mlplab.course.findings import Target, Wrong
+from mlplab.course.checks.findings import Target, Wrong
 
 TARGETS = (0.87, 0.885, 0.895)
 

@@ -1,14 +1,14 @@
 """Exercises one can check oneself against, in a notebook as on the command line (`mlplab course`).
 
-exercise.py    an exercise: a folder with its text, starter, checks, hints and solution
-expect.py      what checks are made of; layers.py: a model's layers beside those asked for
-findings.py    what a check can find
+exercise.py    an exercise: a folder in exercises/ with its text, starter, checks, hints and solution
+checks/        what checks are made of
 checking.py    what was handed in → answer.py
 usual.py       what the solution reaches over seeds
 targets.py     targets, claimed on validation rows, and the board
 record.py      a learner's progress, on disk
 attempt.py     a learner's file, run in a process of its own
 starting.py    a file to begin with
+stick/         all that a class needs without a network
 """
 
 from typing import Any

@@ -4,15 +4,15 @@ A check is a generator function, `check` in an exercise's checks.py. It yields o
 (`findings`), and raises `Wrong` where something does not hold.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlplab.course import record, targets
 from mlplab.course.answer import Answer, Range, joined
+from mlplab.course.checks.findings import Measured, Target, Wrong
 from mlplab.course.exercise import Exercise
-from mlplab.course.findings import Measured, Target, Wrong
 from mlplab.course.usual import prediction_interval, usual_values
-from mlplab.errors import ModelError
+from mlplab.errors import DataError, FetchError, ModelError, UsageError
 
 
 def check(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
@@ -39,7 +39,7 @@ def _answer(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
     ranges: list[Range] = []
     details: list[str] = []
     try:
-        for found in exercise.check(**{name: names[name] for name in exercise.asked if name in names}):
+        for found in _findings(exercise, names):
             if isinstance(found, Measured):
                 ranges.append(_range(exercise, names, found))
                 _judge(ranges[-1], found)
@@ -47,9 +47,21 @@ def _answer(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
                 details += targets.handed_in(exercise.name, found)
             else:
                 holds.append(found)
-    except (Wrong, ModelError) as wrong:
+    except Wrong as wrong:
         return Answer(exercise.name, False, str(wrong), tuple(holds), tuple(ranges), tuple(details))
     return Answer(exercise.name, True, f"{exercise.title}: solved.", tuple(holds), tuple(ranges), tuple(details))
+
+
+def _findings(exercise: Exercise, names: Mapping[str, Any]) -> Iterator[str | Measured | Target]:
+    """What the check finds. A model of one's own may raise anything when it is asked: that is wrong, too."""
+    try:
+        yield from exercise.check(**{name: names[name] for name in exercise.asked if name in names})
+    except (Wrong, DataError, FetchError, UsageError):
+        raise
+    except ModelError as error:
+        raise Wrong(str(error)) from error
+    except Exception as error:
+        raise Wrong(f"The check could not go on: what you handed in raised {type(error).__name__}: {error}") from error
 
 
 def _range(exercise: Exercise, names: Mapping[str, Any], found: Measured) -> Range:
@@ -57,12 +69,14 @@ def _range(exercise: Exercise, names: Mapping[str, Any], found: Measured) -> Ran
     optional = {name for name, asked in exercise.asked.items() if asked.default is not asked.empty}
     chosen = {name: names[name] for name in optional & names.keys()}
     values = usual_values(exercise, chosen, lambda made: _measured(exercise, made))[found.name]
-    return Range(found.name, found.value, *prediction_interval(values), values)
+    low, high = prediction_interval(values)
+    if all(0 <= value <= 1 for value in values):  # shares of something
+        low, high = max(0.0, low), min(1.0, high)
+    return Range(found.name, found.value, low, high, values)
 
 
 def _measured(exercise: Exercise, names: Mapping[str, Any]) -> dict[str, float]:
-    found = exercise.check(**{name: names[name] for name in exercise.asked if name in names})
-    return {one.name: one.value for one in found if isinstance(one, Measured)}
+    return {one.name: one.value for one in _findings(exercise, names) if isinstance(one, Measured)}
 
 
 def _judge(measured: Range, found: Measured) -> None:

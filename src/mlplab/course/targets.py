@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlplab.course import record
-from mlplab.course.findings import Target, Wrong
+from mlplab.course.checks.findings import Target, Wrong
 from mlplab.inspection.table import Table
 from mlplab.scores import wilson_interval
 

@@ -88,9 +88,8 @@ def test_its_pages_are_for_the_system_they_are_read_on(stick: Stick):
 def test_it_has_mlplab_itself_with_what_makes_the_next_stick(stick: Stick):
     (own,) = (stick.folder / "wheels").glob("mlplab-*.whl")
     with zipfile.ZipFile(own) as archive:
-        assert {
-            f"mlplab/course/stick/installers/{name}" for name in ("install.sh", "install.bat", "install.py", "README.txt")
-        } <= set(archive.namelist())
+        files = ("install.sh", "install.bat", "install.py", "README.txt")
+        assert {f"mlplab/course/stick/installers/{name}" for name in files} <= set(archive.namelist())
 
 
 # Going on

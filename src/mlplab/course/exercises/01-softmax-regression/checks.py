@@ -1,5 +1,5 @@
-from mlplab.course import expect
-from mlplab.course.layers import dense, flatten
+from mlplab.course.checks import expect
+from mlplab.course.checks.layers import dense, flatten
 
 LAYERS = [flatten(), dense(activation="softmax")]
 

@@ -1,6 +1,6 @@
-from mlplab.course import expect
-from mlplab.course.findings import Wrong
-from mlplab.course.layers import compare, dense, flatten, layers_of
+from mlplab.course.checks import expect
+from mlplab.course.checks.findings import Wrong
+from mlplab.course.checks.layers import compare, dense, flatten, layers_of
 
 RELU = [flatten(), dense(64, "relu"), dense(activation="softmax")]
 LINEAR = [flatten(), dense(64, ""), dense(activation="softmax")]

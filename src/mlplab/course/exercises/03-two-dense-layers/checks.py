@@ -1,5 +1,5 @@
-from mlplab.course import expect
-from mlplab.course.layers import dense, dropout, flatten
+from mlplab.course.checks import expect
+from mlplab.course.checks.layers import dense, dropout, flatten
 
 LAYERS = [flatten(), dense(50, "relu"), dropout(0.2), dense(50, "relu"), dropout(0.2), dense(activation="softmax")]
 

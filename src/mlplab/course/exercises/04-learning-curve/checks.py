@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.course import expect, watching
-from mlplab.course.findings import Measured, Wrong
-from mlplab.course.layers import dense, flatten
+from mlplab.course.checks import expect, watching
+from mlplab.course.checks.findings import Measured, Wrong
+from mlplab.course.checks.layers import dense, flatten
 
 DATASET = "fashion-mnist"
 LAYERS = [flatten(), dense(128, "relu"), dense(10, "softmax")]

@@ -5,12 +5,12 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any
 
-from mlplab.course import expect, wording
-from mlplab.course.compilation import learning_rate_of
-from mlplab.course.data import images_of
-from mlplab.course.findings import Measured, Wrong
-from mlplab.course.layers import dense, flatten
-from mlplab.course.measuring import FAR_BELOW
+from mlplab.course.checks import expect, wording
+from mlplab.course.checks.compilation import learning_rate_of
+from mlplab.course.checks.data import images_of
+from mlplab.course.checks.findings import Measured, Wrong
+from mlplab.course.checks.layers import dense, flatten
+from mlplab.course.checks.measuring import FAR_BELOW
 
 DATASET = "fashion-mnist"
 LAYERS = [flatten(), dense(64, "relu"), dense(10, "softmax")]

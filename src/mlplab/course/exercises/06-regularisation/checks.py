@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from mlplab.course import expect, watching, wording
-from mlplab.course.findings import Measured, Wrong
-from mlplab.course.layers import Layer, called, layers_of
+from mlplab.course.checks import expect, watching, wording
+from mlplab.course.checks.findings import Measured, Wrong
+from mlplab.course.checks.layers import Layer, called, layers_of
 from mlplab.inspection.network import graph
 
 DATASET = "fashion-mnist"

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.course import expect, wording
-from mlplab.course.data import images_of
-from mlplab.course.findings import Wrong
-from mlplab.course.layers import dense, flatten
+from mlplab.course.checks import expect, wording
+from mlplab.course.checks.data import images_of
+from mlplab.course.checks.findings import Wrong
+from mlplab.course.checks.layers import dense, flatten
 from mlplab.errors import unknown_name
 
 MNIST, FASHION = "mnist", "fashion-mnist"

@@ -2,8 +2,8 @@
 
 import math
 
-from mlplab.course import expect
-from mlplab.course.findings import Target, Wrong
+from mlplab.course.checks import expect
+from mlplab.course.checks.findings import Target, Wrong
 from mlplab.runs import Run
 
 DATASET = "fashion-mnist"
@@ -16,7 +16,7 @@ def check(model):
     if isinstance(model, Run):
         yield from _check_run(model)
         return
-    yield expect.model(model, DATASET)
+    yield expect.model(model, DATASET, branches=True)
     yield expect.trained(model)
     images = 10_000
     valid = expect.accuracy(model, DATASET, "train", HELD_OUT)

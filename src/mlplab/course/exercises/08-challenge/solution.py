@@ -1,9 +1,12 @@
+import jax
+
 import mlplab
 from mlplab import keras
+from mlplab.engine import ArraySource, Rows
 from keras import layers
 
 seed = 0
-epochs = 40  # about four minutes on two cores
+epochs = 40  # about six minutes on two cores
 batch_size = 256
 keras.utils.set_random_seed(seed)
 
@@ -12,16 +15,25 @@ X, Y = X.astype("float32") / 255, keras.utils.to_categorical(y)
 X_train, Y_train = X[:50_000], Y[:50_000]
 X_valid, Y_valid = X[50_000:], Y[50_000:]
 
+
+def mixup(x, y, key):
+    """Each image with a little of another one, and its label likewise (Zhang and others, 2018)."""
+    share, order = jax.random.split(key)
+    share = jax.random.beta(share, 0.2, 0.2)
+    order = jax.random.permutation(order, len(x))
+    return share * x + (1 - share) * x[order], share * y + (1 - share) * y[order]
+
+
 mean, deviation = float(X_train.mean()), float(X_train.std())
 inputs = keras.Input((28, 28))
 x = layers.Rescaling(1 / deviation, offset=-mean / deviation)(inputs)
 x = layers.Flatten()(x)
 x = layers.Dropout(0.1)(x)
-for _ in range(2):
-    x = layers.Dense(1024, use_bias=False)(x)
+for units in (2048, 1024):
+    x = layers.Dense(units, use_bias=False)(x)
     x = layers.BatchNormalization()(x)
     x = layers.Activation("gelu")(x)
-    x = layers.Dropout(0.4)(x)
+    x = layers.Dropout(0.3)(x)
 outputs = layers.Dense(10, activation="softmax")(x)
 model = keras.Model(inputs, outputs)
 
@@ -31,7 +43,8 @@ schedule = keras.optimizers.schedules.CosineDecay(
 )
 optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.05)
 optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-model.compile(loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1), optimizer=optimizer, metrics=["accuracy"])
-history = mlplab.fit(
-    model, X_train, Y_train, epochs=epochs, batch_size=batch_size, validation_data=(X_valid, Y_valid), verbose=2
+model.compile(
+    loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1), optimizer=optimizer, metrics=["accuracy"]
 )
+source = ArraySource(X_train, Y_train, batch_size=batch_size, shuffle=True, seed=seed, batch=Rows(transform=mixup))
+history = mlplab.fit(model, source, epochs=epochs, validation_data=(X_valid, Y_valid), verbose=2)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.course.findings import Wrong
+from mlplab.course.checks.findings import Wrong
 from mlplab.errors import ModelError
 from mlplab.inspection.network import graph
 
@@ -46,16 +46,19 @@ def dropout(rate: float | None = None) -> Layer:
     return Layer("Dropout", rate=rate)
 
 
-def layers_of(model: Any) -> list[Layer]:
+def layers_of(model: Any, branches: bool = False) -> list[Layer]:
     """The layers of a model, in order, without its input. An activation in a layer of its own goes with the one before.
 
     What changes nothing (Identity, a linear Activation) is left out.
+
+    Args:
+        branches: whether layers may meet, and be gone through more than once.
 
     Raises:
         Wrong: if it is not built, its `call` is code, or the layers do not follow one another in a single line.
     """
     found: list[Layer] = []
-    for call in _calls(model):
+    for call in _calls(model, branches):
         kind, activation = _kind(call), _activation_of(call)
         if kind == "Identity" or (kind == "Activation" and not activation):
             continue
@@ -67,13 +70,13 @@ def layers_of(model: Any) -> list[Layer]:
     return found
 
 
-def _calls(model: Any) -> list[graph.Call]:
-    """The calls of its layers, one after the other."""
+def _calls(model: Any, branches: bool) -> list[graph.Call]:
+    """The calls of its layers, each after those that it takes its inputs from."""
     try:
         calls = [call for call in graph.read(model).calls if call.kind != "InputLayer"]
     except ModelError as error:
         raise Wrong(_unreadable(model)) from error
-    for call in calls:
+    for call in [] if branches else calls:
         if len(call.parents) > 1:
             raise Wrong(
                 f"In your model, {call.name} is where branches meet; the task asks for one layer after the other."

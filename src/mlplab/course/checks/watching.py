@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.course.compilation import loss_of
-from mlplab.course.data import images_of
-from mlplab.course.findings import Wrong
-from mlplab.course.measuring import PREDICT_ROWS
+from mlplab.course.checks.compilation import loss_of
+from mlplab.course.checks.data import images_of
+from mlplab.course.checks.findings import Wrong
+from mlplab.course.checks.measuring import PREDICT_ROWS
 
 _SAME_LOSS = 2e-5
 """How far two means of the same losses, over batches of other sizes, may lie apart."""

@@ -15,11 +15,13 @@ def no_model(value: Any, name: str) -> str:
 
 
 def kind(value: Any) -> str:
-    """ "a list", "None", "the class Model itself": what something is."""
+    """ "a list", "a model", "None", "the class Model itself": what something is."""
     if value is None:
         return "None"
     if isinstance(value, type):
         return f"the class {value.__name__} itself, not one of its objects"
+    if hasattr(value, "layers") and hasattr(value, "predict"):
+        return "a model"
     name = type(value).__name__
     if name in _ARRAYS:
         return _ARRAYS[name]

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.course.data import images_of
-from mlplab.course.findings import Wrong
+from mlplab.course.checks.data import images_of
+from mlplab.course.checks.findings import Wrong
 from mlplab.datasets.catalog import find_entry
 from mlplab.datasets.fetch import is_here
 from mlplab.errors import MlplabError

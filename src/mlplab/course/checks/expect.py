@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.course import layers as layers_
-from mlplab.course import watching, wording
-from mlplab.course.compilation import learning_rate_of, loss_of, optimizer_of, single, steps
-from mlplab.course.data import images_of
-from mlplab.course.findings import Measured, Wrong
-from mlplab.course.measuring import FAR_BELOW, accuracy
-from mlplab.course.measuring import probabilities as probabilities
+from mlplab.course.checks import layers as layers_
+from mlplab.course.checks import watching, wording
+from mlplab.course.checks.compilation import learning_rate_of, loss_of, optimizer_of, single, steps
+from mlplab.course.checks.data import images_of
+from mlplab.course.checks.findings import Measured, Wrong
+from mlplab.course.checks.measuring import FAR_BELOW, accuracy
+from mlplab.course.checks.measuring import probabilities as probabilities
 from mlplab.errors import ModelError
 
 
@@ -32,17 +32,18 @@ def of(name: str) -> Iterator[None]:
         raise Wrong(text if text.startswith(f"`{name}`") else f"`{name}`: {text}") from wrong
 
 
-def model(model: Any, dataset: str, name: str = "model") -> str:
+def model(model: Any, dataset: str, name: str = "model", branches: bool = False) -> str:
     """It is a Keras model for the images of the data set, and gives a probability for each class.
 
     Args:
         name: what the learner calls it.
+        branches: whether its layers may do other than follow one another.
     """
     from mlplab.engine import keras
 
     if not isinstance(model, keras.Model):
         raise Wrong(wording.no_model(model, name))
-    layers_.layers_of(model)  # built, and a single line
+    layers_.layers_of(model, branches)  # built, and as a rule a single line
     data = images_of(dataset)
     image, classes = data.shape, data.classes
     takes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
@@ -198,7 +199,7 @@ def settings(model: Any, taken: str = "") -> str:
     last = getattr(model, "history", None)
     an_epoch = last.params.get("steps") if last is not None and last.params else None
     taken = taken or (f"{steps(model) / an_epoch:g} epochs" if an_epoch else f"{steps(model):,} steps")
-    shown = [layer for layer in layers_.layers_of(model) if layer.kind != "Flatten"]
+    shown = [layer for layer in layers_.layers_of(model, branches=True) if layer.kind != "Flatten"]
     return f"{layers_.described(shown)}; {_optimizer(model)}; {taken}; {model.count_params():,} parameters"
 
 
