@@ -1,10 +1,19 @@
 """What all tests share: the real data sets, fetched once into the user's cache, and runs on them."""
 
+import os
+
 import pytest
 
 import mlplab
 from mlplab import Run
 from mlplab.datasets import Data, load
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What XLA compiled once it need not compile again: in this run, the next, or a process that a test starts."""
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(config.cache.mkdir("jax"))
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 
 @pytest.fixture(scope="session")

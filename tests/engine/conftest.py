@@ -1,18 +1,9 @@
 """Real rows for the engine's tests, few enough to be quick."""
 
-import jax
 import numpy as np
 import pytest
 
 BATCH = 32
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _kept_compilations(pytestconfig):
-    """What XLA compiled once it need not compile again, in this run or the next: most of these tests' time."""
-    jax.config.update("jax_compilation_cache_dir", str(pytestconfig.cache.mkdir("jax")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @pytest.fixture(scope="session")
