@@ -1,7 +1,12 @@
 """A learner's file may be anything: what is wrong with it is said as Python says it, and nothing hangs."""
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
+import filelock
 import pytest
 
 from mlplab.course import record
@@ -37,6 +42,8 @@ WRONG = [
     ("an exit", "import sys\nsys.exit('enough')\n", r"stopped with an error in line 2: SystemExit: enough"),
     ("a hard exit", "import os\nos._exit(7)\n", r"answer\.py ended by itself before its end \(exit code 7\)"),
     ("an endless recursion", "def f():\n    f()\nf()\n", r"in line 3: RecursionError"),
+    ("a mistake in what it imports", "x = 1\neval('1 +')\n", r"stopped with an error in line 2: SyntaxError: "),
+    ("arguments", "import sys\nprint(sys.argv[1])\n", r"stopped with an error in line 2: IndexError"),
     ("no model", "network = 3\n", r"There is no `model`: the task asks for `model`, by this name\."),
     ("nothing", "", r"There is no `model`"),
     ("a number", "model = 3\n", r"`model` is an int; the task asks for a Keras model\."),
@@ -52,6 +59,34 @@ def test_each_has_its_message(content, message, small_digits, tmp_path):
     assert re.search(message, answer.message), answer.message
     assert record.entry("small-digits").attempts == 1
     assert str(tmp_path) not in answer.message
+
+
+def test_a_name_that_is_not_ascii_has_its_line_too(small_digits, tmp_path):
+    file = tmp_path / "Lösung.py"
+    file.write_text("while True:\n    pass\n", "utf-8")
+    said = check_file(find("small-digits"), file, seconds=2, quiet=True).message
+    assert re.match(r"Lösung\.py was stopped after 2 seconds\. It was in line [12]", said), said
+
+
+def test_files_beside_it_are_no_modules_of_ours(small_digits, tmp_path, monkeypatch):
+    (tmp_path / "random.py").write_text("raise SystemExit('not this one')\n")
+    (tmp_path / "answer.py").write_text("model = 3\n")
+    monkeypatch.chdir(tmp_path)
+    answer = check_file(find("small-digits"), Path("answer.py"), quiet=True)
+    assert answer.message == "`model` is an int; the task asks for a Keras model."
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process is not told of its parent's end there")
+def test_who_kills_the_check_ends_the_learner_s_file(small_digits, tmp_path):
+    file, lock = tmp_path / "answer.py", tmp_path / "lock"
+    waits = f"filelock.FileLock({str(lock)!r}).acquire()\nprint('held', flush=True)\ntime.sleep(600)\n"
+    file.write_text(f"import filelock, time\n{waits}", "utf-8")
+    command = [sys.executable, "-m", "mlplab", "course", "check", "small-digits", str(file)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert any("held" in line for line in process.stderr)
+        process.kill()
+    filelock.FileLock(lock).acquire(timeout=30)
+    assert record.read() == {}
 
 
 def test_python_s_own_words_follow_without_ours(small_digits, tmp_path):

@@ -59,15 +59,13 @@ def test_from_the_first_start_to_the_first_pass(mlplab):
     assert reached["low"] <= reached["value"] <= reached["high"]
     assert len(reached["seeds"]) == 6
 
-    _, said = mlplab("check", "small-digits")
-    assert "Training the solution" not in said, "the range is known now"
     shown, _ = mlplab("solution")
     assert "layers.Dense(16" in shown
     out, said = mlplab("progress", "--json")
     assert "1 of 9 exercises passed" in said
     assert json.loads(out)["progress"][-1] | {"passed": ""} == {
         "exercise": "small-digits",
-        "attempts": 3,
+        "attempts": 2,
         "hints": 1,
         "passed": "",
     }

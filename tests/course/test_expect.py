@@ -13,6 +13,7 @@ from mlplab import course, keras
 from mlplab.course.checks import expect
 from mlplab.course.checks.findings import Wrong
 from mlplab.course.checks.layers import dense, flatten, layers_of
+from mlplab.errors import UsageError
 
 layers = keras.layers
 DIGITS = "digits"
@@ -257,6 +258,27 @@ def test_half_precision_is_no_fault():
     keras.utils.set_random_seed(1)
     model = network(output=layers.Dense(10, "softmax", dtype="bfloat16"))
     assert 0 <= expect.accuracy(model, DIGITS, "test") <= 1
+
+
+def test_half_precision_with_a_scaled_loss_is_no_fault_either(images):
+    """Its first steps are left out, until the scale is small enough, and not counted."""
+    keras.utils.set_random_seed(1)
+    model = network(compiled=False)
+    scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(), initial_scale=3e38)
+    model.compile(loss="categorical_crossentropy", optimizer=scaled)
+    X, Y, *_ = images
+    mlplab.fit(model, X, Y, epochs=3, batch_size=32, verbose=0)
+    assert expect.compiled(model) == "It is compiled with categorical_crossentropy and adam"
+    assert int(scaled.iterations) < 3 * math.ceil(len(X) / 32)
+    assert expect.trained(model, epochs=3, rows=len(X), batch_size=32) == "It was trained for 3 epochs"
+    with pytest.raises(Wrong, match="the task asks for 4"):
+        expect.trained(model, epochs=4, rows=len(X), batch_size=32)
+
+
+@pytest.mark.parametrize("given", [["digits"], np.zeros(3), None, 3], ids=repr)
+def test_what_is_no_name_of_a_data_set(given):
+    with pytest.raises(UsageError, match="`dataset` is to be a data set's name, such as 'fashion-mnist'; got"):
+        expect.model(network(), given)
 
 
 def test_a_model_of_the_other_data_set_is_told():

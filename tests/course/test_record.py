@@ -7,8 +7,11 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from mlplab.course import record, starting
 from mlplab.course.exercise import find
+from mlplab.errors import RunError
 
 KEEP_WRITING = """
 import sys
@@ -78,7 +81,13 @@ def test_two_processes_at_once_count_right():
 def test_a_damaged_file_is_kept_aside_and_said(own_progress, caplog):
     own_progress.mkdir()
     for number, content in enumerate(
-        [b"{", b'{"format": 99, "exercises": {}}', b'{"format": 1, "exercises": {"a": 3}}'], 1
+        [
+            b"{",
+            b'{"format": 99, "exercises": {}}',
+            b'{"format": 1, "exercises": {"a": 3}}',
+            b'{"format": 1, "exercises": {"a": {"attempts": "many"}}}',
+        ],
+        1,
     ):
         (own_progress / "progress.json").write_bytes(content)
         caplog.clear()
@@ -89,6 +98,18 @@ def test_a_damaged_file_is_kept_aside_and_said(own_progress, caplog):
     with record.changing("challenge") as entry:
         entry.attempts = 1
     assert json.loads((own_progress / "progress.json").read_text())["exercises"]["challenge"]["attempts"] == 1
+
+
+def test_a_folder_that_cannot_be_is_said_with_what_to_do(own_progress):
+    own_progress.write_text("a file where the folder should be")
+    with pytest.raises(RunError, match=r"Your progress cannot be kept in .* name another in MLPLAB_COURSE"):
+        record.read()
+    with (
+        pytest.raises(RunError, match="Your progress cannot be kept in"),
+        record.changing("two-dense-layers"),
+    ):
+        pass
+    assert own_progress.is_file()
 
 
 def test_starting_again_makes_a_numbered_copy(tmp_path):

@@ -196,13 +196,6 @@ def test_each_wrong_answer_has_its_message(wrong):
 
 
 TRAINED_WRONG = {
-    "five epochs": (("epochs=10", "epochs=5"), "Your model was trained for 5 epochs; the task asks for 10."),
-    "other batches": (("batch_size=32", "batch_size=128"), "Your batches have 128 images; the task asks for 32."),
-    "a part held out": (
-        ("batch_size=32", "batch_size=32, validation_split=0.1"),
-        "One of your epochs has 41 steps; 1,442 images in batches of 32 make 46. "
-        "Was it trained on all images that the task names?",
-    ),
     "the cell of fit run again": (
         (FIT, f"{FIT}\n{FIT}"),
         "Your model was trained for 20 epochs; the task asks for 10. "

@@ -13,6 +13,7 @@ from mlplab.course.exercise import find
 from mlplab.course.usual import prediction_interval, run_program
 from mlplab.datasets.cache import cache_folder
 from mlplab.engine import keras
+from mlplab.errors import MlplabError
 
 
 def test_one_more_value_lies_in_the_prediction_interval_as_often_as_it_says():
@@ -55,15 +56,38 @@ def test_the_range_is_trained_once_and_kept(small_digits, caplog):
     assert caplog.text.count("Training the solution") == 1
 
     [kept] = (cache_folder() / "course").glob("small-digits-*.json")
-    assert json.loads(kept.read_text()) == {"test accuracy": list(first.ranges[0].seeds)}
+    values = dict(zip("123456", first.ranges[0].seeds, strict=True))
+    whole = {seed: {"test accuracy": value} for seed, value in values.items()}
+    assert json.loads(kept.read_text()) == whole
+    kept.write_text(json.dumps(dict(list(whole.items())[:4])))  # as after Ctrl-C: the others are trained
+    assert check(exercise, {"model": model}).ranges == first.ranges
+    assert "Training the solution with 2 seeds" in caplog.text
     kept.write_text("{")  # damaged: trained again, to the same values
     assert check(exercise, {"model": model}).ranges == first.ranges
-    assert json.loads(kept.read_text()) == {"test accuracy": list(first.ranges[0].seeds)}
+    assert json.loads(kept.read_text()) == whole
 
     solution = small_digits / "solution.py"
     solution.write_text(solution.read_text() + "# another text")
     check(exercise, {"model": model})
-    assert caplog.text.count("Training the solution") == 3, "another solution has another range"
+    assert caplog.text.count("Training the solution") == 4, "another solution has another range"
+
+
+def test_a_range_that_cannot_be_kept_is_no_reason_to_fail(small_digits, tmp_path, caplog, few_seeds):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "course").write_text("a file where the folder should be")
+    exercise = find("small-digits")
+    model = run_program(exercise.solution, small_digits / "solution.py", {})["model"]
+    assert check(exercise, {"model": model}).passed
+    assert "The usual range could not be kept" in caplog.text
+
+
+def test_a_solution_that_fails_its_own_check_is_not_the_learner_s_fault(small_digits, few_seeds):
+    exercise = find("small-digits")
+    model = run_program(exercise.solution, small_digits / "solution.py", {})["model"]
+    solution = small_digits / "solution.py"
+    solution.write_text(exercise.solution.replace("Dense(16", "Dense(12"), "utf-8")
+    with pytest.raises(MlplabError, match=r"did not pass its own check here.* has 12 units"):
+        check(exercise, {"model": model})
 
 
 def test_a_range_is_drawn_in_one_line():
@@ -72,6 +96,8 @@ def test_a_range_is_drawn_in_one_line():
     line = measured.line()
     assert line == "├────·───────●─────·───────────────·────┤"
     assert len(line) == 41
+    near = Range("test accuracy", 0.8528, 0.8531, 0.868, ())
+    assert str(near) == "0.8528: below the usual 0.8531–0.8680", "no range that seems to hold what is outside"
     below = Range("test accuracy", 0.5, 0.853, 0.868, (0.855, 0.860))
     assert str(below) == "0.500: below the usual 0.853–0.868"
     assert below.line().startswith("●      ")

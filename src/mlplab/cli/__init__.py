@@ -1,6 +1,7 @@
 """The command line, one file a verb. Starting it imports neither Keras nor JAX; `train` does, when it trains."""
 
 import gc
+import io
 import logging
 import sys
 import warnings
@@ -58,6 +59,9 @@ class _ToPerson(logging.Handler):
 def main() -> None:
     """Run the command line. Exits with 0: done; 1: a failure that the message explains; 2: wrong usage; 130: Ctrl-C."""
     sys.meta_path.insert(0, LeanKeras())
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without a ✓ shows a question mark
     console = Console(stderr=True)
     logging.getLogger("mlplab").addHandler(_ToPerson(console))
     # A person is told what mlplab has to say, not what its dependencies say to developers.

@@ -144,7 +144,7 @@ def progress(name: Name = None, json_: Json = False, quiet: Quiet = False) -> No
     console = Console(stderr=True, quiet=quiet)
     if len(table):
         print_table(console, table.columns, table.rows())
-    say(console, table.title if len(table) else f"Nothing was handed in for {name} yet.")
+    say(console, table.title if len(table) else f"There is nothing on the board of {name}: it is for targets reached.")
     if name is None:
         _say_next(console)
     if json_:

@@ -37,7 +37,9 @@ class Range:
 
     def __str__(self) -> str:
         place = "inside" if self.inside else "below" if self.value < self.low else "above"
-        return f"{self.value:.3f}: {place} the usual {self.low:.3f}–{self.high:.3f}"
+        digits = 3 if self.inside or f"{self.value:.3f}" not in (f"{self.low:.3f}", f"{self.high:.3f}") else 4
+        value, low, high = (f"{number:.{digits}f}" for number in (self.value, self.low, self.high))
+        return f"{value}: {place} the usual {low}–{high}"
 
     def line(self) -> str:
         """A picture of one line: the range, the solution's seeds as ·, the learner's value as ●."""

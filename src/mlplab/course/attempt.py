@@ -13,8 +13,11 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import traceback
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from mlplab.course import record
@@ -24,9 +27,12 @@ from mlplab.course.exercise import Exercise, find
 from mlplab.errors import MlplabError, UsageError
 from mlplab.runs import Run
 
+_LONGEST = 1_000_000.0
+"""Seconds, more than a week: some systems have no longer clock."""
+
 
 def check_file(exercise: Exercise, file: Path, seconds: float | None = None, quiet: bool = False) -> Answer:
-    """The answer to a learner's file, or to a run directory for an exercise that asks for no more than a model.
+    """The answer to a learner's file, or, for the challenge, to a run directory.
 
     What the file prints goes to standard error.
 
@@ -45,11 +51,11 @@ def check_file(exercise: Exercise, file: Path, seconds: float | None = None, qui
     limit = exercise.seconds if seconds is None else seconds
     with tempfile.TemporaryDirectory(prefix="mlplab-course-") as scratch:
         written, stack = Path(scratch) / "answer.json", Path(scratch) / "stack.txt"
-        command = [sys.executable, "-m", __name__, exercise.name, str(file), str(limit), str(written), str(stack)]
+        # -P: a file of the learner's that is called random.py is no module of ours
+        command = [sys.executable, "-P", "-m", __name__, exercise.name, str(file), str(limit), str(written), str(stack)]
         told = subprocess.DEVNULL if quiet else sys.stderr
-        environment = os.environ | {"MPLBACKEND": "Agg"}  # plt.show() would wait for somebody to close its window
         process = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=told, stderr=told, env=environment, check=False
+            command, stdin=subprocess.DEVNULL, stdout=told, stderr=told, env=_environment(), check=False
         )
         if written.exists():
             content = json.loads(written.read_text("utf-8"))
@@ -60,14 +66,20 @@ def check_file(exercise: Exercise, file: Path, seconds: float | None = None, qui
     return _recorded(answer)
 
 
+def _environment() -> dict[str, str]:
+    return os.environ | {
+        "MPLBACKEND": "Agg",  # plt.show() would wait for somebody to close its window
+        "PYTHONIOENCODING": os.environ.get("PYTHONIOENCODING", ":replace"),  # a progress bar is no reason to fail
+    }
+
+
 def _unfinished(exercise: Exercise, file: Path, limit: float, stack: Path, code: int) -> Answer:
     """Of a process that did not live to write its answer."""
     if not (stack.exists() and stack.stat().st_size):
         said = f"{file.name} ended by itself before its end (exit code {code}). Out of memory, or a call of exit?"
         return Answer(exercise.name, False, said)
-    lines = [
-        int(line) for line in re.findall(rf'File "{re.escape(str(file.resolve()))}", line (\d+)', stack.read_text())
-    ]
+    path = str(file.resolve()).encode("ascii", "backslashreplace").decode()  # as faulthandler writes it
+    lines = [int(line) for line in re.findall(rf'File "{re.escape(path)}", line (\d+)', stack.read_text("ascii"))]
     where = f" It was in line {lines[0]}: {linecache.getline(str(file), lines[0]).strip()}" if lines else ""
     return Answer(
         exercise.name,
@@ -88,11 +100,15 @@ def _handed_in(exercise: Exercise, file: Path, limit: float, stack: Path) -> Ans
     if file.is_dir():
         return check(exercise, {"model": Run(file)})
     with stack.open("w") as told:
-        faulthandler.dump_traceback_later(limit, exit=True, file=told)
+        faulthandler.dump_traceback_later(min(limit, _LONGEST), exit=True, file=told)
         try:
-            names = _run(file)
-        except SyntaxError as error:
+            program = compile(file.read_bytes(), str(file), "exec")
+        except (SyntaxError, ValueError) as error:  # ValueError: zero bytes, to Python 3.11
             return _recorded(_not_run(exercise, file, error, "is not Python yet"))
+        try:
+            names = _run(program, file)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:  # a learner's file may raise anything, SystemExit too
             return _recorded(_not_run(exercise, file, error, "stopped with an error"))
         finally:
@@ -100,12 +116,12 @@ def _handed_in(exercise: Exercise, file: Path, limit: float, stack: Path) -> Ans
     return check(exercise, names)
 
 
-def _run(file: Path) -> dict[str, Any]:
+def _run(program: CodeType, file: Path) -> dict[str, Any]:
     """The names that a file makes, run as a program is."""
-    text = file.read_bytes()
     sys.path.insert(0, str(file.parent))
+    sys.argv = [str(file)]
     names: dict[str, Any] = {"__name__": "__main__", "__file__": str(file)}
-    exec(compile(text, str(file), "exec"), names)
+    exec(program, names)
     return names
 
 
@@ -114,7 +130,7 @@ def _not_run(exercise: Exercise, file: Path, error: BaseException, what: str) ->
     told = traceback.TracebackException.from_exception(error)
     while told.stack and told.stack[0].filename != str(file):
         del told.stack[0]
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) and not told.stack:  # else it is that of a module, or of eval
         line, last = error.lineno, error.msg
     else:
         line, last = told.stack[0].lineno if told.stack else None, str(error).partition("\n")[0]
@@ -126,11 +142,21 @@ def _not_run(exercise: Exercise, file: Path, error: BaseException, what: str) ->
 def main(name: str, file: str, limit: str, written: str, stack: str) -> None:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("mlplab").setLevel(logging.INFO)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         content = _handed_in(find(name), Path(file).resolve(), float(limit), Path(stack)).to_json()
     except MlplabError as error:
         content = {"error": str(error)}
+    except KeyboardInterrupt:  # who waits for this process is told so, too
+        sys.exit(130)
     Path(written).write_text(json.dumps(content), "utf-8")
+
+
+def _end_with(parent: int) -> None:
+    """End this process once the one that waits for it was killed, where a process is told so (not on Windows)."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from mlplab.course.answer import Answer, Range, joined
 from mlplab.course.checks.findings import Measured, Target, Wrong
 from mlplab.course.exercise import Exercise
 from mlplab.course.usual import prediction_interval, usual_values
-from mlplab.errors import DataError, FetchError, ModelError, UsageError
+from mlplab.errors import DataError, FetchError, MlplabError, ModelError, UsageError
 
 
 def check(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
@@ -76,7 +76,14 @@ def _range(exercise: Exercise, names: Mapping[str, Any], found: Measured) -> Ran
 
 
 def _measured(exercise: Exercise, names: Mapping[str, Any]) -> dict[str, float]:
-    return {one.name: one.value for one in _findings(exercise, names) if isinstance(one, Measured)}
+    """Of the solution. What its own check finds wrong with it is nothing that the learner did."""
+    try:
+        return {one.name: one.value for one in _findings(exercise, names) if isinstance(one, Measured)}
+    except Wrong as wrong:
+        raise MlplabError(
+            f"The solution of {exercise.name} did not pass its own check here, so that there is no usual range: "
+            f"{wrong} Please tell the exercise's author."
+        ) from wrong
 
 
 def _judge(measured: Range, found: Measured) -> None:

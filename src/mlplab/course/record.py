@@ -13,9 +13,12 @@ from typing import Any
 import filelock
 import platformdirs
 
+from mlplab.errors import RunError
 from mlplab.runs import files
 
 _FORMAT = 1
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError)
+"""What reading a file that is not as it should be raises."""
 _log = logging.getLogger(__name__)
 
 
@@ -50,21 +53,16 @@ def folder() -> Path:
 
 
 def read() -> dict[str, Entry]:
-    """What is known, by exercise. A damaged file is kept aside, and said; then nothing is known."""
-    path = folder() / "progress.json"
+    """What is known, by exercise. A damaged file is kept aside, and said; then nothing is known.
+
+    Raises:
+        RunError: if the system does not let it be read, or kept aside.
+    """
     try:
-        content = json.loads(path.read_bytes())
-        if content["format"] != _FORMAT:
-            raise ValueError(f"it has format {content['format']}, and this version of mlplab reads {_FORMAT}")
-        return {name: Entry(**entry) for name, entry in content["exercises"].items()}
-    except FileNotFoundError:
-        return {}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        aside = _free(path.with_name("progress.damaged.json"))
-        with contextlib.suppress(FileNotFoundError):  # another process was quicker
-            path.rename(aside)
-        _log.warning("%s could not be read (%s). It is kept as %s, and progress starts anew.", path, error, aside.name)
-        return {}
+        return _parsed(_path())
+    except _DAMAGE:
+        with _locked():  # so that what is put aside is the damaged file, not what another process has written since
+            return _rescued()
 
 
 def entry(name: str) -> Entry:
@@ -78,14 +76,75 @@ def changing(name: str) -> Iterator[Entry]:
     Raises:
         RunError: if it cannot be written; what was there is unchanged.
     """
-    place = folder()
-    place.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(place / ".progress.lock"):
-        everything = read()
+    with _locked():
+        everything = _rescued()
         changed = everything.setdefault(name, Entry())
         yield changed
         content = {"format": _FORMAT, "exercises": {name: asdict(value) for name, value in everything.items()}}
-        files.write_json(place / "progress.json", content)
+        files.write_json(_path(), content)
+
+
+def _path() -> Path:
+    return folder() / "progress.json"
+
+
+@contextlib.contextmanager
+def _locked() -> Iterator[None]:
+    """Alone with the folder, which is made."""
+    place = folder()
+    lock = filelock.FileLock(place / ".progress.lock")
+    with _telling(place):
+        place.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _telling(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"Your progress cannot be kept in {place} ({error.strerror or error}). Make that folder readable and "
+            "writable, or name another in MLPLAB_COURSE."
+        ) from error
+
+
+def _rescued() -> dict[str, Entry]:
+    """What is known; a damaged file is put aside. To be called by who holds the lock."""
+    path = _path()
+    try:
+        return _parsed(path)
+    except _DAMAGE as error:
+        aside = _free(path.with_name("progress.damaged.json"))
+        with _telling(path.parent):
+            path.rename(aside)
+        _log.warning("%s could not be read (%s). It is kept as %s, and progress starts anew.", path, error, aside.name)
+        return {}
+
+
+def _parsed(path: Path) -> dict[str, Entry]:
+    """The file's entries; none where there is no file. Raises one of `_DAMAGE` for what is no such file."""
+    with _telling(path.parent):
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return {}
+    content = json.loads(content)
+    if content["format"] != _FORMAT:
+        raise ValueError(f"it has format {content['format']}, and this version of mlplab reads {_FORMAT}")
+    return {name: _entry(value) for name, value in content["exercises"].items()}
+
+
+def _entry(content: dict[str, Any]) -> Entry:
+    entry = Entry(**content)
+    for name, value in vars(Entry()).items():
+        if type(getattr(entry, name)) is not type(value):
+            raise TypeError(f"its {name} are no {type(value).__name__}")
+    return entry
 
 
 def now() -> str:

@@ -40,18 +40,31 @@ def usual_values(exercise: Exercise, constants: Mapping[str, Any], measure: Meas
         measure: see `Measure`.
     """
     kept = _cache(exercise, constants)
-    if kept.exists():
-        with contextlib.suppress(MlplabError, TypeError, AttributeError):  # a damaged file is made again
-            return {name: tuple(map(float, values)) for name, values in files.read_json(kept).items()}
-    found = []
-    _log.info("Training the solution with %d seeds, to know the usual range (once) …", len(SEEDS))
-    for seed in tqdm(SEEDS, "seeds", leave=False, disable=False if in_notebook() else None):
+    found = _read(kept)
+    if missing := [seed for seed in SEEDS if seed not in found]:
+        _log.info("Training the solution with %d seeds, to know the usual range (once) …", len(missing))
+    for seed in tqdm(missing, "seeds", leave=False, disable=False if in_notebook() else None):
         made = run_program(exercise.solution, exercise.folder / "solution.py", {**constants, "seed": seed})
-        found.append(measure(made))
-    values = {name: tuple(one[name] for one in found) for name in found[0]}
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    files.write_json(kept, values)
-    return values
+        found[seed] = measure(made)
+        _keep(kept, found)  # Ctrl-C loses one seed at most
+    return {name: tuple(found[seed][name] for seed in SEEDS) for name in found[SEEDS[0]]}
+
+
+def _read(kept: Path) -> dict[int, dict[str, float]]:
+    """What was measured of each seed; nothing, where the file is missing or damaged."""
+    if kept.exists():
+        with contextlib.suppress(MlplabError, ValueError, TypeError, AttributeError):
+            content = files.read_json(kept).items()
+            return {int(seed): {name: float(value) for name, value in found.items()} for seed, found in content}
+    return {}
+
+
+def _keep(kept: Path, found: Mapping[int, Mapping[str, float]]) -> None:
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        files.write_json(kept, found)
+    except OSError:  # RunError is one; a folder that a whole class reads from may be read-only
+        _log.warning("The usual range could not be kept in %s: the next check trains anew.", kept.parent)
 
 
 def prediction_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -98,5 +111,5 @@ def _sets(statement: ast.stmt, constants: Mapping[str, Any]) -> bool:
 def _cache(exercise: Exercise, constants: Mapping[str, Any]) -> Path:
     versions = [version(package) for package in ("mlplab", "keras", "jax")]
     checks = (exercise.folder / "checks.py").read_text("utf-8")
-    identity = repr((exercise.solution, checks, sorted(constants.items()), SEEDS, versions))
+    identity = repr((exercise.solution, checks, sorted(constants.items()), versions))
     return cache_folder() / "course" / f"{exercise.name}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.json"

@@ -25,7 +25,15 @@ def loss_of(model: Any) -> str:
 
 def optimizer_of(model: Any) -> str:
     """The name of a compiled model's optimizer, as `compile` takes it; "" for none."""
-    return "" if model.optimizer is None else type(model.optimizer).__name__.lower()
+    if model.optimizer is None:
+        return ""
+    inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    return type(inner).__name__.lower()
+
+
+def skips_steps(model: Any) -> bool:
+    """Whether it is trained in half precision with a scaled loss: Keras wraps the optimizer, and leaves out steps."""
+    return hasattr(model.optimizer, "inner_optimizer")
 
 
 def learning_rate_of(model: Any) -> float:

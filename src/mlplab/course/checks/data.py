@@ -39,9 +39,15 @@ class Images:
         return part.inputs[rows].astype("float32") / np.float32(self.largest), part.labels[rows]
 
 
-@functools.lru_cache(maxsize=2)
 def images_of(dataset: str) -> Images:
     """UsageError for what is not the name of a data set; FetchError where no source has it."""
     if not isinstance(dataset, str):
-        raise UsageError(f"A data set's name was expected, such as 'fashion-mnist'; got {type(dataset).__name__}.")
+        raise UsageError(
+            f"`dataset` is to be a data set's name, such as 'fashion-mnist'; got {type(dataset).__name__}."
+        )
+    return _images(dataset)
+
+
+@functools.lru_cache(maxsize=2)
+def _images(dataset: str) -> Images:
     return Images(load(dataset))

@@ -43,8 +43,6 @@ schedule = keras.optimizers.schedules.CosineDecay(
 )
 optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.05)
 optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-model.compile(
-    loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1), optimizer=optimizer, metrics=["accuracy"]
-)
+model.compile(loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1), optimizer=optimizer, metrics=["accuracy"])
 source = ArraySource(X_train, Y_train, batch_size=batch_size, shuffle=True, seed=seed, batch=Rows(transform=mixup))
 history = mlplab.fit(model, source, epochs=epochs, validation_data=(X_valid, Y_valid), verbose=2)
