@@ -146,11 +146,13 @@ history = mlplab.fit(model, X_train, Y_train, epochs=epochs, batch_size=32, vali
 # knows of its training images only.
 
 # %%
+epochs_done = [epoch + 1 for epoch in history.epoch]  # Keras counts from 0
+
 fig, axes = plt.subplots(1, 2, figsize=(10, 3.2))
 for ax, name in zip(axes, ("loss", "accuracy"), strict=True):
-    ax.plot(history.epoch, history.history[name], "o-", label="training")
-    ax.plot(history.epoch, history.history[f"val_{name}"], "s--", label="held out")
-    ax.set(xlabel="epoch", title=name, xticks=history.epoch)
+    ax.plot(epochs_done, history.history[name], "o-", label="training")
+    ax.plot(epochs_done, history.history[f"val_{name}"], "s--", label="held out")
+    ax.set(xlabel="epoch", title=name, xticks=epochs_done)
     ax.legend()
 plt.show()
 

@@ -51,7 +51,10 @@ print(f"GPU: {jax.devices()[0].device_kind}" if gpu else "No GPU, using CPU inst
 # probabilities.
 
 # %%
-run = mlplab.train("fashion-mnist", hidden=[100], epochs=5, seed=0, out="runs/plain", verbose=0)
+import tempfile
+
+folder = tempfile.mkdtemp()  # or one of your own
+run = mlplab.train("fashion-mnist", hidden=[100], epochs=5, seed=0, out=f"{folder}/plain", verbose=0)
 worst = mlplab.show_failures(run, order="loss", maxtoshow=20)
 
 # %% [markdown]
@@ -89,7 +92,7 @@ data = mlplab.load(((images, noisy), (original.test.images, original.test.labels
 # probable come first.
 
 # %%
-noisy_run = mlplab.train(data, hidden=[100], epochs=5, seed=0, out="runs/noisy", verbose=0)
+noisy_run = mlplab.train(data, hidden=[100], epochs=5, seed=0, out=f"{tempfile.mkdtemp()}/noisy", verbose=0)
 suspects = mlplab.find_label_errors(noisy_run, data=data, verbose=0)
 is_changed = np.isin(suspects["index"], changed)
 print(f"Of the first 400 suspects, {is_changed[:400].sum()} are labels that we changed.")
@@ -106,7 +109,7 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# Most of them are among the first few hundred of 20,000: a week's work becomes an hour's.
+# Most of them are among the first few hundred of 20,000.
 #
 # ## Those that we did not change
 #

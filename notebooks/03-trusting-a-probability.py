@@ -49,7 +49,10 @@ print(f"GPU: {jax.devices()[0].device_kind}" if gpu else "No GPU, using CPU inst
 # Trained on 5,000 images for 30 epochs; one tenth of all 60,000 is held out, which we need later.
 
 # %%
-run = mlplab.train("fashion-mnist", hidden=[128], labelled=5000, epochs=30, seed=0, out="runs/sure", verbose=0)
+import tempfile
+
+folder = f"{tempfile.mkdtemp()}/sure"  # or one of your own
+run = mlplab.train("fashion-mnist", hidden=[128], labelled=5000, epochs=30, seed=0, out=folder, verbose=0)
 diagram = mlplab.show_calibration(run)
 
 # %% [markdown]

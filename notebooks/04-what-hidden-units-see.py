@@ -45,11 +45,13 @@ print(f"GPU: {jax.devices()[0].device_kind}" if gpu else "No GPU, using CPU inst
 
 # %% [markdown]
 # ## The weights, as images
-
+#
 # The network has 20 hidden units. An L2 penalty pulls weights towards zero that have nothing to do, such as those of
 # corners that are always black; without it their pictures would be full of specks.
 
 # %%
+import tempfile
+
 from keras import layers
 
 keras.utils.set_random_seed(0)
@@ -62,7 +64,7 @@ model = keras.Sequential(
     ]
 )
 model.compile(loss="sparse_categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
-run = mlplab.train("fashion-mnist", model=model, epochs=5, seed=0, out="runs/twenty", verbose=0)
+run = mlplab.train("fashion-mnist", model=model, epochs=5, seed=0, out=f"{tempfile.mkdtemp()}/twenty", verbose=0)
 units = mlplab.show_units(run)
 
 # %% [markdown]
@@ -96,7 +98,7 @@ saliency = mlplab.show_saliency(run, index=index)
 
 # %% [markdown]
 # What did it take the image for? These are the training images that look most alike to the network, in its hidden
-# layer: a blue frame has the class of the image, a red one another.
+# layer. A red frame has another class than the image; a blue one would have the same.
 
 # %%
 neighbours = mlplab.show_neighbours(run, index=index)
@@ -112,8 +114,8 @@ projection = mlplab.show_projection(run)
 
 # %% [markdown]
 # Shoes are away from clothes, shirts are in the middle of what they are confused with, and failures (with a dark ring)
-# are where colours meet. The axes say how much of all variance can be seen: the rest is in 18 other directions, so what
-# overlaps here may still be apart.
+# are where colours meet. The axes say how much of all variance can be seen: the rest is in other directions,
+# so what overlaps here may still be apart.
 #
 # ## Try it
 #

@@ -155,8 +155,8 @@ plt.show()
 
 # %% [markdown]
 # Each step to the right costs four times as many images. The first brings about seven points, the last two to four.
-# Dropout does not lift this curve: as above, it makes the network less sure rather than more often right. The bars are
-# the standard deviation over three seeds; where they overlap, the two cannot be told apart.
+# Dropout does not lift this curve, and with few images it lowers it: as above, it makes the network less sure
+# rather than more often right. The bars are the standard deviation over three seeds.
 #
 # ## Try it
 #

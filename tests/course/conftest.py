@@ -47,6 +47,8 @@ mlplab.fit(model, X, Y, epochs=5, batch_size=32, verbose=2)
 CHECKS = """from mlplab.course.checks import expect
 from mlplab.course.checks.layers import dense, flatten
 
+DATASETS = ("digits",)
+
 
 def check(model, dataset="digits"):
     yield expect.model(model, dataset)

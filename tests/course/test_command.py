@@ -34,7 +34,7 @@ def test_from_the_first_start_to_the_first_pass(mlplab):
     assert "Next: mlplab course start softmax-regression" in said
     _, said = mlplab("start", "small-digits")
     assert "one hidden layer of 16 units" in " ".join(said.split())
-    assert "Edit it, then: mlplab course check small-digits" in said
+    assert "Edit it, save it, then:\nmlplab course check small-digits" in said
     file = mlplab.folder / "small-digits.py"
     assert file.read_text("utf-8") == find("small-digits").starter
 
@@ -60,7 +60,7 @@ def test_from_the_first_start_to_the_first_pass(mlplab):
     assert len(reached["seeds"]) == 6
 
     shown, _ = mlplab("solution")
-    assert "layers.Dense(16" in shown
+    assert shown == find("small-digits").solution, "as it is, to copy or to write into a file"
     out, said = mlplab("progress", "--json")
     assert "1 of 9 exercises passed" in said
     assert json.loads(out)["progress"][-1] | {"passed": ""} == {
@@ -76,6 +76,12 @@ def test_names_are_helped_with(mlplab):
     assert "Unknown exercise 'small-digit'. Did you mean 'small-digits'?" in said
     _, said = mlplab("check", "small-digits", code=2)
     assert "'mlplab course start small-digits' makes a file to begin with" in said
+
+
+def test_a_file_alone_is_checked_as_what_it_was_started_for(mlplab):
+    (mlplab.folder / "small-digits-7.py").write_text("model = 3\n")
+    _, said = mlplab("check", "small-digits-7.py", code=1)
+    assert "✗ `model` is an int; the task asks for a Keras model." in said
 
 
 def test_a_notebook_to_begin_with_runs_and_checks_itself(mlplab):

@@ -127,3 +127,28 @@ def test_starting_again_makes_a_numbered_copy(tmp_path):
     assert starting.newest_file(exercise) == third
     os.unlink(third)
     assert starting.newest_file(exercise) == second
+
+
+def test_the_file_saved_last_is_the_one_at_hand(tmp_path, monkeypatch):
+    exercise = find("two-dense-layers")
+    first, second = (starting.start(exercise, tmp_path) for _ in range(2))
+    assert starting.newest_file(exercise) == second
+    later = second.stat().st_mtime_ns + 10**9
+    os.utime(first, ns=(later, later))
+    assert starting.newest_file(exercise) == first
+    renamed = first.rename(tmp_path / "mine.py")
+    assert starting.newest_file(exercise) == second
+    assert starting.belongs_to(second) == exercise
+    assert starting.belongs_to(renamed) is None
+
+
+def test_what_is_at_hand_was_started_last_or_comes_first(tmp_path):
+    assert starting.current().name == "softmax-regression"
+    starting.start(find("challenge"), tmp_path)
+    assert starting.current().name == "challenge"
+    with record.changing("challenge") as entry:
+        entry.passed, entry.unclaimed = record.now(), 4
+    assert starting.current().name == "challenge", "four targets are left"
+    with record.changing("challenge") as entry:
+        entry.unclaimed = 0
+    assert starting.current().name == "softmax-regression"

@@ -18,17 +18,20 @@ def hand_in(value, looks, test=0.88):
 
 def test_the_test_accuracy_is_shown_once_a_target():
     looks = []
-    said = hand_in(0.872, looks)
-    assert "Claimed: 0.87. Test accuracy, shown once for it: 0.8800 (0.873–0.886)." in said
+    message, said = hand_in(0.872, looks)
+    assert message == "Target 0.87 claimed."
+    assert "Test accuracy, shown once for it: 0.8800 (0.873–0.886)." in said
     assert said[-1] == "1 of 3 targets claimed; the next is 0.885."
-    again = hand_in(0.88, looks)
-    assert not any("Test accuracy" in line for line in again)
-    assert "the test accuracy stays closed" in again[1]
+    assert record.entry("challenge").is_open
+    message, said = hand_in(0.88, looks)
+    assert message == "It reaches 0.87, which you have claimed before."
+    assert "The test accuracy stays closed." in said
     assert looks == [0.872]
-    said = hand_in(0.9, looks, test=0.89)
-    assert "Claimed: 0.885, 0.895. Test accuracy" in said[1]
-    assert said[-1] == "All targets are claimed."
+    message, said = hand_in(0.9, looks, test=0.89)
+    assert message == "Targets 0.885, 0.895 claimed."
+    assert said[-1] == "That was all."
     assert looks == [0.872, 0.9]
+    assert record.entry("challenge").unclaimed == 0
 
 
 def test_a_result_below_all_targets_is_on_the_board_and_wrong():

@@ -115,5 +115,5 @@ def test_an_answer_travels_as_json_and_shows_itself():
     assert "  test accuracy 0.858: inside the usual 0.853–0.868" in text
     page = answer._repr_html_()
     assert "A &lt;b&gt; network: solved." in page
-    assert answer.figure.axes[0].get_yticklabels()[0].get_text() == "test accuracy"
+    assert answer.figure.axes[0].get_title("left") == "test accuracy"
     assert Answer("x", False, "wrong").figure is None

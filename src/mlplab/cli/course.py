@@ -14,7 +14,7 @@ from mlplab import course
 from mlplab.cli.options import Json, Quiet, print_json, print_table, say
 from mlplab.course import attempt, starting
 from mlplab.course.exercise import Exercise, find
-from mlplab.errors import MlplabError, UsageError
+from mlplab.errors import FetchError, MlplabError, UsageError
 from mlplab.figures import save_figure
 
 app = typer.Typer(help="Exercises with an instant check, hints, and a solution after the pass.", no_args_is_help=True)
@@ -66,11 +66,16 @@ def start(
     """Show an exercise's task, and write a file to begin with. A file that is there is never overwritten."""
     exercise = _exercise(name)
     path = starting.start(exercise, folder, notebook)
+    try:
+        starting.fetch_data(exercise)
+    except FetchError as error:  # the task can be read all the same
+        logging.getLogger(__name__).warning("%s", error)
     console = Console(stderr=True, quiet=quiet)
     console.print(Markdown(exercise.text))
     say(console, f"\nYour file: {path}")
-    then = "run its cells" if notebook else f"then: mlplab course check {exercise.name}"
-    say(console, f"Edit it, {then}")
+    say(console, f"Open it, and run its cells: jupyter lab {path}" if notebook else "Edit it, save it, then:")
+    if not notebook:
+        say(console, f"mlplab course check {exercise.name}")
     if json_:
         print_json(exercise=exercise.name, file=str(path.resolve()))
 
@@ -80,7 +85,9 @@ def check(
     name: Name = None,
     file: Annotated[
         Path | None,
-        typer.Argument(help="Your file (or, for the challenge, a run); the newest one by default.", show_default=False),
+        typer.Argument(
+            help="Your file (or, for the challenge, a run); by default the one saved last.", show_default=False
+        ),
     ] = None,
     timeout: Annotated[
         float | None,
@@ -98,7 +105,9 @@ def check(
     quiet: Quiet = False,
 ) -> None:
     """Run your file and check what it has made. Exits with 1 if something is wrong."""
-    exercise = _exercise(name)
+    if name is not None and file is None and name.endswith((".py", ".ipynb")):
+        name, file = None, Path(name)
+    exercise = (starting.belongs_to(file) if name is None and file is not None else None) or _exercise(name)
     file = file or starting.newest_file(exercise)
     if file is None:
         raise UsageError(
@@ -134,7 +143,8 @@ def hint(name: Name = None) -> None:
 def solution(name: Name = None) -> None:
     """Show the solution of an exercise that you have passed."""
     exercise = _exercise(name) if name else _last_passed()
-    Console().print(Markdown(course.solution(exercise.name)))
+    course.solution(exercise.name)  # an error, before the pass
+    typer.echo(exercise.solution, nl=False)  # as it is, to copy or to write into a file
 
 
 @app.command()

@@ -11,6 +11,7 @@ starting.py    a file to begin with
 stick/         all that a class needs without a network
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,13 @@ def check(exercise: str, model: Any = None, **more: Any) -> Answer:
         UsageError: if there is no such exercise, or it does not ask for such a thing.
     """
     found = find(exercise)
-    return checking.check(found, _named(found, {**({} if model is None else {"model": model}), **more}))
+    answer = checking.check(found, _named(found, {**({} if model is None else {"model": model}), **more}))
+    then = (
+        f'The solution is open: course.solution("{exercise}")'
+        if answer.passed
+        else f'A hint: course.hint("{exercise}")'
+    )
+    return replace(answer, details=(*answer.details, then))
 
 
 def _named(exercise: Exercise, given: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a check says: one line first, then what holds, and where the result lies in the usual range."""
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,7 @@ class Answer:
     def __str__(self) -> str:
         lines = [f"{'✓' if self.passed else '✗'} {self.message}", *(f"  ✓ {text}" for text in self.holds)]
         for measured in self.ranges:
-            lines += [f"  {measured.name} {measured}", f"    {measured.line()}"]
+            lines += [f"  {measured.name} {measured}", f"    {measured.line()}   ● yours, · the solution's seeds"]
         return "\n".join([*lines, *self.details])
 
     __repr__ = __str__
@@ -96,12 +97,12 @@ class Answer:
 
     def _repr_html_(self) -> str:
         colour, mark = ("#2e7d32", "✓") if self.passed else ("#c62828", "✗")
-        holds = "".join(f"<li>{html.escape(text)}</li>" for text in self.holds)
+        holds = "".join(f"<li>{_html(text)}</li>" for text in self.holds)
         reached = "".join(f"<p>{html.escape(f'{measured.name} {measured}')}</p>" for measured in self.ranges)
         details = html.escape("\n".join(self.details))
         return (
             f'<div style="border-left: 4px solid {colour}; padding-left: 1em">'
-            f"<p><strong>{mark} {html.escape(self.message)}</strong></p>"
+            f"<p><strong>{mark} {_html(self.message)}</strong></p>"
             + (f"<ul style=\"list-style: '✓ '\">{holds}</ul>" if holds else "")
             + reached
             + (f'<pre style="white-space: pre-wrap">{details}</pre>' if details else "")
@@ -124,6 +125,11 @@ class Answer:
         return cls(
             **{**content, "ranges": ranges, "holds": tuple(content["holds"]), "details": tuple(content["details"])}
         )
+
+
+def _html(text: str) -> str:
+    """With `names` as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def joined(names: Sequence[str]) -> str:

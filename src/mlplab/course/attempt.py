@@ -126,10 +126,11 @@ def _run(program: CodeType, file: Path) -> dict[str, Any]:
 
 
 def _not_run(exercise: Exercise, file: Path, error: BaseException, what: str) -> Answer:
-    """What Python says of it, without the lines of this program."""
+    """What Python says of it, with the lines of the learner's files alone."""
     told = traceback.TracebackException.from_exception(error)
-    while told.stack and told.stack[0].filename != str(file):
-        del told.stack[0]
+    own = [frame for frame in told.stack if Path(frame.filename).parent == file.parent]
+    told.stack = traceback.StackSummary.from_list(own)
+    told.__cause__ = told.__context__ = None  # how a library came to it
     if isinstance(error, SyntaxError) and not told.stack:  # else it is that of a module, or of eval
         line, last = error.lineno, error.msg
     else:

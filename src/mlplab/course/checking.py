@@ -38,18 +38,20 @@ def _answer(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
     holds: list[str] = []
     ranges: list[Range] = []
     details: list[str] = []
+    message = f"{exercise.title}: solved."
     try:
         for found in _findings(exercise, names):
             if isinstance(found, Measured):
                 ranges.append(_range(exercise, names, found))
                 _judge(ranges[-1], found)
             elif isinstance(found, Target):
-                details += targets.handed_in(exercise.name, found)
+                message, lines = targets.handed_in(exercise.name, found)
+                details += lines
             else:
                 holds.append(found)
     except Wrong as wrong:
         return Answer(exercise.name, False, str(wrong), tuple(holds), tuple(ranges), tuple(details))
-    return Answer(exercise.name, True, f"{exercise.title}: solved.", tuple(holds), tuple(ranges), tuple(details))
+    return Answer(exercise.name, True, message, tuple(holds), tuple(ranges), tuple(details))
 
 
 def _findings(exercise: Exercise, names: Mapping[str, Any]) -> Iterator[str | Measured | Target]:

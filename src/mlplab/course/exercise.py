@@ -70,6 +70,11 @@ class Exercise:
         return float(getattr(self._module, "SECONDS", 300))
 
     @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the data sets that it is about: `DATASETS` in checks.py, by default Fashion-MNIST."""
+        return tuple(getattr(self._module, "DATASETS", ("fashion-mnist",)))
+
+    @property
     def asked(self) -> dict[str, inspect.Parameter]:
         """What has to be handed in: the parameters of `check`, by name. Those with a default may be left out."""
         return dict(inspect.signature(self.check).parameters)
@@ -82,7 +87,10 @@ class Exercise:
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            raise MlplabError(f"{self.folder / 'checks.py'} does not run: {type(error).__name__}: {error}") from error
         return module
 
     def _read(self, file: str) -> str:

@@ -33,6 +33,7 @@ class Entry:
         hints: hints shown so far.
         passed: when it was first passed, ISO 8601; "" before.
         claimed: targets reached, in the order of time.
+        unclaimed: how many targets are left.
         board: what was handed in against the targets: `validation`, `test` (None where no target was claimed by it),
             `settings`, `when`.
     """
@@ -43,7 +44,13 @@ class Entry:
     hints: int = 0
     passed: str = ""
     claimed: list[float] = field(default_factory=list)
+    unclaimed: int = 0
     board: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something left to do."""
+        return not self.passed or self.unclaimed > 0
 
 
 def folder() -> Path:

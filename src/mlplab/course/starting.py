@@ -8,6 +8,8 @@ from typing import Any
 
 from mlplab.course import record
 from mlplab.course.exercise import Exercise, exercises
+from mlplab.datasets.catalog import find_entry
+from mlplab.datasets.fetch import fetch_entry, is_here
 from mlplab.errors import MlplabError
 
 
@@ -40,6 +42,17 @@ def start(exercise: Exercise, folder: Path, notebook: bool = False) -> Path:
     return path
 
 
+def fetch_data(exercise: Exercise) -> None:
+    """Get the data sets that an exercise is about, so that it can be done without a network afterwards.
+
+    Raises:
+        FetchError: if one is not here, and no source has it.
+    """
+    for entry in map(find_entry, exercise.datasets):
+        if not is_here(entry):
+            fetch_entry(entry)
+
+
 def as_notebook(exercise: Exercise) -> dict[str, Any]:
     """The task, the starter's cells and a cell with the check, as a notebook of format 4."""
     _, *cells = re.split(r"^# %%[ ]?", exercise.starter, flags=re.MULTILINE)
@@ -69,14 +82,23 @@ def _cell(number: int, kind: str, text: str) -> dict[str, Any]:
 
 
 def current() -> Exercise:
-    """The exercise at hand: the one started last, if it is not passed; else the first that is not passed."""
+    """The exercise at hand: the one started last, if there is something left to do; else the first that has."""
     known, found = record.read(), exercises()
-    open_ = [one for one in found if not known.get(one.name, record.Entry()).passed] or found[-1:]
+    open_ = [one for one in found if known.get(one.name, record.Entry()).is_open] or found[-1:]
     return max(open_, key=lambda one: known.get(one.name, record.Entry()).started, default=found[0])
 
 
 def newest_file(exercise: Exercise) -> Path | None:
-    """The learner's file for an exercise: the one started last that is still there, or one of that name here."""
-    here = Path(f"{exercise.name}.py")
-    known = [Path(file) for file in record.entry(exercise.name).files]
-    return next((file for file in (*reversed(known), here) if file.exists()), None)
+    """The learner's file for an exercise that was saved last: of those started, and one of that name here."""
+    files = {Path(file) for file in record.entry(exercise.name).files} | {Path(f"{exercise.name}.py").resolve()}
+    return max((file for file in files if file.exists()), key=lambda file: file.stat().st_mtime_ns, default=None)
+
+
+def belongs_to(file: Path) -> Exercise | None:
+    """The exercise that a learner's file was started for, or is named after; None if neither is known."""
+    known, path = record.read(), os.fspath(file.resolve())
+    for exercise in exercises():
+        started = path in known.get(exercise.name, record.Entry()).files
+        if started or re.fullmatch(rf"{exercise.name}(-\d+)?", file.stem):
+            return exercise
+    return None

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def handed_in(exercise: str, found: Target) -> list[str]:
-    """Put a result on the board, and claim the targets that it is the first to reach: lines of what it came to.
+def handed_in(exercise: str, found: Target) -> tuple[str, list[str]]:
+    """Put a result on the board, and claim the targets that it is the first to reach.
 
     The test rows are looked at only when a target is claimed, so at most once a target, whatever is tried.
+
+    Returns:
+        What it came to, in a sentence and in further lines.
 
     Raises:
         Wrong: if the result reaches no target at all.
@@ -26,33 +29,29 @@ def handed_in(exercise: str, found: Target) -> list[str]:
         new = [target for target in reached if target not in entry.claimed]
         line = {"when": record.now(), "validation": found.value, "rows": found.rows, "test": None}
         line["settings"] = found.settings
-        said = []
+        said = [f"Validation accuracy {found.value:.4f}: {found.settings}."]
         if new:
             accuracy, rows = found.test()
             line["test"] = accuracy
             low, high = wilson_interval(round(accuracy * rows), rows)
-            said.append(
-                f"Claimed: {_listed(new)}. Test accuracy, shown once for it: {accuracy:.4f} ({low:.3f}–{high:.3f})."
-            )
-        elif reached:
-            said.append(
-                f"It reaches {_listed(reached)}, which you have claimed before: the test accuracy stays closed."
-            )
+            said.append(f"Test accuracy, shown once for it: {accuracy:.4f} ({low:.3f}–{high:.3f}).")
         entry.claimed += new
         entry.board.append(line)
-        claimed = list(entry.claimed)
+        left = [target for target in found.targets if target not in entry.claimed]
+        entry.unclaimed = len(left)
     if not reached:
         raise Wrong(
             f"Your validation accuracy is {found.value:.4f}; the first target is {found.targets[0]:g}. "
             f"It is on the board: 'mlplab course progress {exercise}' shows it."
         )
-    open_ = [target for target in found.targets if target not in claimed]
+    done = len(found.targets) - len(left)
     said.append(
-        f"{len(claimed)} of {len(found.targets)} targets claimed; the next is {open_[0]:g}."
-        if open_
-        else "All targets are claimed."
+        f"{done} of {len(found.targets)} targets claimed; the next is {left[0]:g}." if left else "That was all."
     )
-    return [f"Validation accuracy {found.value:.4f}: {found.settings}.", *said]
+    if new:
+        return f"{'Target' if len(new) == 1 else 'Targets'} {_listed(new)} claimed.", said
+    said.insert(1, "The test accuracy stays closed.")
+    return f"It reaches {_listed(reached)}, which you have claimed before.", said
 
 
 def board(exercise: str) -> Table:

@@ -65,15 +65,16 @@ def _draw(axes: "Axes", chart: Intervals, longest_name: int) -> None:
 
 def usual_ranges(measured: Sequence[tuple[str, float, float, float, Sequence[float]]]) -> "Figure":
     """Where values lie in their usual ranges, a line each: (name, value, low, high, the values of several seeds)."""
-    figure = new_figure(6.4, 0.55 + 0.6 * len(measured))
+    figure = new_figure(6.4, 0.95 * len(measured))
     for place, (name, value, low, high, seeds) in enumerate(measured):
         axes = new_axes(figure, len(measured), 1, place + 1)
         colour = BLUE if low <= value <= high else RED
         axes.hlines(0, low, high, colors=GREY, linewidth=10, alpha=0.3)
         axes.plot(seeds, np.zeros(len(seeds)), "|", color=GREY, markersize=10, label="the solution, one seed each")
         axes.plot([value], [0], "o", color=colour, markersize=8, label=f"yours, {value:.3f}")
-        axes.set_yticks([0], [plain(name, 30)])
+        axes.set_yticks([])
         axes.set_ylim(-1, 1)
-        axes.grid(visible=False, axis="y")
-        axes.legend(fontsize="x-small", frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 0.95))
+        axes.spines["left"].set_visible(False)
+        axes.set_title(plain(name, 45), fontsize="small", loc="left")
+        axes.legend(fontsize="x-small", frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 0.95))
     return figure

@@ -25,6 +25,6 @@ outputs = x
 model = keras.Model(inputs, outputs)
 model.summary()
 
-# %% Your turn again: fill in what the task says, and take away the # in front of the lines.
-# model.compile(loss="…", optimizer="…", metrics=["…"])
-# mlplab.fit(model, X_train, Y_train, epochs=…, batch_size=…, verbose=2)
+# %% Your turn again: take away the # in front of the lines, and put what the task says in place of each "..."
+# model.compile(loss="...", optimizer="...", metrics=["..."])
+# history = mlplab.fit(model, X_train, Y_train, epochs=..., batch_size=..., verbose=2)

@@ -27,6 +27,7 @@ model.summary()
 
 # %%
 model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
-mlplab.fit(model, X_train, Y_train, epochs=5, batch_size=256, verbose=2)
+history = mlplab.fit(model, X_train, Y_train, epochs=5, batch_size=256, verbose=2)
 
 # %% Your turn again: linear_model, with layers of its own, compiled and trained as model is.
+linear_model = None

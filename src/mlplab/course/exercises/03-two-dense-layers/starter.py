@@ -28,4 +28,4 @@ model.summary()
 
 # %%
 model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
-mlplab.fit(model, X_train, Y_train, epochs=10, batch_size=32, verbose=2)
+history = mlplab.fit(model, X_train, Y_train, epochs=10, batch_size=32, verbose=2)

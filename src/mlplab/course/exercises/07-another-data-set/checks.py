@@ -10,7 +10,7 @@ from mlplab.course.checks.findings import Wrong
 from mlplab.course.checks.layers import dense, flatten
 from mlplab.errors import unknown_name
 
-MNIST, FASHION = "mnist", "fashion-mnist"
+DATASETS = MNIST, FASHION = "mnist", "fashion-mnist"
 LAYERS = [flatten(), dense(20, "relu"), dense(10, "softmax")]
 LEARNT = 0.7
 """More than a model gets right of images like those it was trained on, and much more than of others."""

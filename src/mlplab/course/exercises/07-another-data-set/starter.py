@@ -30,7 +30,7 @@ outputs = layers.Dense(10, activation="softmax")(x)
 
 mnist_model = keras.Model(inputs, outputs)
 mnist_model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
-mlplab.fit(mnist_model, X_train, Y_train, epochs=6, batch_size=128, verbose=2)
+history = mlplab.fit(mnist_model, X_train, Y_train, epochs=6, batch_size=128, verbose=2)
 
 # %% Your turn: one like it, new, for the clothes.
 fashion_model = None
