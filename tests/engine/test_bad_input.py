@@ -124,7 +124,7 @@ def test_labels_of_one_of_two_outputs():
 @pytest.mark.parametrize("loss", ["categorical_crossentropy", keras.losses.CategoricalCrossentropy()], ids=type)
 def test_class_numbers_for_a_loss_of_one_hot_rows(loss, model):
     model.compile(loss=loss, optimizer="adam")
-    with pytest.raises(DataError, match=r"y has class numbers.*keras\.utils\.to_categorical\(y, 10\).*sparse_"):
+    with pytest.raises(DataError, match=r"y has class numbers.*keras\.utils\.to_categorical\(y\).*sparse_"):
         mlplab.fit(model, X, Y, verbose=0)
 
 

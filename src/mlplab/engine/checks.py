@@ -56,12 +56,12 @@ def build(model: keras.Model, source: Source, names: str = "") -> Any:
         DataError: labels that the loss cannot take.
     """
     shapes = batch_shapes(source)
+    if isinstance(source, ArraySource) and not has_own(model, "train_step", "test_step", "compute_loss"):
+        _check_one_hot(model.loss, source.arrays[1], names + "y")
     with told_by_keras(*shapes[:2]):
         state.build(model, shapes)
         if not has_own(model, "train_step", "test_step", "compute_loss"):
             y_pred = state.outputs(model, shapes[0])
-            if isinstance(source, ArraySource):
-                _check_one_hot(model.loss, source.arrays[1], y_pred, names + "y")
             if model._compile_loss is not None:
                 state.check_loss(model, shapes, y_pred)
             if isinstance(source, ArraySource):
@@ -120,19 +120,14 @@ def _check_labels(loss: Any, y: Any, y_pred: Any, name: str) -> None:
         _check_range(np.asarray(y), y_pred.shape[-1], name)
 
 
-def _check_one_hot(loss: Any, y: Any, y_pred: Any, name: str) -> None:
-    """Class numbers for a loss that takes one-hot rows: Keras would only speak of ranks."""
-    if isinstance(loss, keras.losses.CategoricalCrossentropy) or loss in (
-        "categorical_crossentropy",
-        keras.losses.categorical_crossentropy,
-    ):
-        classes = y_pred.shape[-1] if hasattr(y_pred, "shape") else 1
-        if getattr(y, "ndim", 0) == 1 and classes > 1:
-            raise DataError(
-                f"{name} has class numbers, of shape (n,), and categorical_crossentropy takes one-hot rows, "
-                f"(n, {classes}): keras.utils.to_categorical({name}, {classes}) makes them. "
-                "Or compile with sparse_categorical_crossentropy."
-            )
+def _check_one_hot(loss: Any, y: Any, name: str) -> None:
+    """Class numbers for a loss that takes one-hot rows: Keras would only speak of shapes."""
+    one_hot = ("categorical_crossentropy", keras.losses.categorical_crossentropy)
+    if getattr(y, "ndim", 0) == 1 and (isinstance(loss, keras.losses.CategoricalCrossentropy) or loss in one_hot):
+        raise DataError(
+            f"{name} has class numbers, of shape (n,), and categorical_crossentropy takes one-hot rows, (n, classes): "
+            f"keras.utils.to_categorical({name}) makes them. Or compile with sparse_categorical_crossentropy."
+        )
 
 
 def _is_sparse(loss: Any) -> bool:
