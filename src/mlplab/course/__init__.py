@@ -26,6 +26,10 @@ from mlplab.inspection.table import Table
 __all__ = ["Answer", "Text", "check", "exercises", "hint", "progress", "solution", "text"]
 
 
+_NOTHING = object()
+"""Of an argument that was not given; None is what a learner may well hand in."""
+
+
 class Text(str):
     """Markdown that a notebook shows as such; printed, it is the text."""
 
@@ -35,7 +39,7 @@ class Text(str):
     __repr__ = str.__str__
 
 
-def check(exercise: str, model: Any = None, **more: Any) -> Answer:
+def check(exercise: str, model: Any = _NOTHING, **more: Any) -> Answer:
     """Check what you made for an exercise. In a notebook the answer shows itself.
 
     The first check of an exercise trains its solution with several seeds, to know the usual range, which takes some
@@ -43,7 +47,7 @@ def check(exercise: str, model: Any = None, **more: Any) -> Answer:
 
     Args:
         exercise: its name.
-        model: the Keras model that it asks for.
+        model: the Keras model that it asks for, if it asks for one of that name.
         more: what else it asks for, by the names in its text.
 
     Returns:
@@ -53,7 +57,7 @@ def check(exercise: str, model: Any = None, **more: Any) -> Answer:
         UsageError: if there is no such exercise, or it does not ask for such a thing.
     """
     found = find(exercise)
-    answer = checking.check(found, _named(found, {**({} if model is None else {"model": model}), **more}))
+    answer = checking.check(found, _named(found, {**({} if model is _NOTHING else {"model": model}), **more}))
     then = (
         f'The solution is open: course.solution("{exercise}")'
         if answer.passed

@@ -2,8 +2,9 @@
 
 import math
 
-from mlplab.course.checks import expect
+from mlplab.course.checks import expect, wording
 from mlplab.course.checks.findings import Target, Wrong
+from mlplab.course.checks.measuring import FAR_BELOW
 from mlplab.runs import Run
 
 DATASET = "fashion-mnist"
@@ -20,6 +21,8 @@ def check(model):
     yield expect.trained(model)
     images = 10_000
     valid = expect.accuracy(model, DATASET, "train", HELD_OUT)
+    if valid < FAR_BELOW:
+        raise Wrong(f"Your validation accuracy is {valid:.4f}. {wording.far_below(255)}")
 
     def test():
         accuracy = expect.accuracy(model, DATASET, "test")
