@@ -60,7 +60,7 @@ POINTS = (
     Shown(4, 'name="mlp_model"', (r"mlp_model", r"flatten \(Flatten\)", r"Total params: 15,910")),
     Shown(5, "plot_model(model, show_shapes=True)", (), 1),
     Shown(6, "%%time\nepochs = 10", (r"(?s)^(Epoch \d+/10\n1688/1688 - .*?loss: [^\n]*\n){10}CPU", r"Wall time: .* s")),
-    Shown(7, "history.epoch, history.history", (), 1),
+    Shown(7, "epochs_done, history.history", (), 1),
     Shown(8, "mlplab.evaluate", (r"Test accuracy: 0\.8\d\d\d\n",)),
     Shown(9, "show_failures(predictions, y_test, X_test, maxtoshow=10", (r"10 of 1,\d+ fail",), 1),
     Shown(9, "trueclass=6, predictedclass=2", (), 1),

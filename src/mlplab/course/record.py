@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import filelock
 import platformdirs
 
 from mlplab.errors import RunError
@@ -98,6 +97,8 @@ def _path() -> Path:
 @contextlib.contextmanager
 def _locked() -> Iterator[None]:
     """Alone with the folder, which is made."""
+    import filelock  # brings asyncio, which reading does without
+
     place = folder()
     lock = filelock.FileLock(place / ".progress.lock")
     with _telling(place):
