@@ -196,7 +196,7 @@ def test_each_wrong_gap_has_its_message(solved):
 
 def test_no_model_and_an_absurd_one(solved):
     for got, said in (
-        (None, "There is no `model`: the task asks for `model`, `history`, `best_epoch` and `gap`, by these names."),
+        (None, "`model` is None: no model has been made yet. Build one, and give it that name."),
         ("mlp", "`model` is a str; the task asks for a Keras model."),
         (solved["history"], "`model` is the History that fit returns; the task asks for the model that was trained."),
     ):
