@@ -165,19 +165,19 @@ def progress(name: Name = None, json_: Json = False, quiet: Quiet = False) -> No
 def stick(
     folder: Annotated[Path, typer.Argument(help="A folder of its own, on a stick or a drive.", show_default=False)],
     system: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             help="windows, macos, linux or linux-arm; once for each. This one by default.", show_default=False
         ),
-    ] = [],  # noqa: B006 - typer's way
+    ] = None,
     python: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(metavar="VERSION", help="Such as 3.12; once for each. This one by default.", show_default=False),
-    ] = [],  # noqa: B006
+    ] = None,
     dataset: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(metavar="NAME", help="Once for each; fashion-mnist and mnist by default.", show_default=False),
-    ] = [],  # noqa: B006
+    ] = None,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -186,7 +186,7 @@ def stick(
 
     _speak()
     console = Console(stderr=True, quiet=quiet)
-    made = make_stick(folder, system, python, dataset, lambda line: say(console, line))
+    made = make_stick(folder, system or (), python or (), dataset or (), lambda line: say(console, line))
     targets = ", ".join(f"{system} with Python {python}" for system, python in made.targets)
     say(console, f"{made.folder} is complete, for {targets}: {made.files} files, {made.bytes / 1e6:,.0f} MB.")
     say(console, "Learners open its README.txt, which says what to do.")

@@ -62,7 +62,7 @@ def _findings(exercise: Exercise, names: Mapping[str, Any]) -> Iterator[str | Me
         raise
     except ModelError as error:
         raise Wrong(str(error)) from error
-    except Exception as error:
+    except Exception as error:  # a layer, loss or object of the learner's own may raise anything
         raise Wrong(f"The check could not go on: what you handed in raised {type(error).__name__}: {error}") from error
 
 

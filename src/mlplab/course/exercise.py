@@ -89,7 +89,7 @@ class Exercise:
         module = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except Exception as error:  # an author's file may raise anything
             raise MlplabError(f"{self.folder / 'checks.py'} does not run: {type(error).__name__}: {error}") from error
         return module
 
