@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time `_HOMES` tells t
 
     from mlplab import course
     from mlplab.datasets import load, load_data
-    from mlplab.engine import evaluate, fit, predict
+    from mlplab.engine import evaluate, fit, fit_population, predict
     from mlplab.inspection.baselines import baselines
     from mlplab.inspection.calibration import calibrate, show_calibration
     from mlplab.inspection.classification import classification_report, score
@@ -42,6 +42,7 @@ __all__ = [
     "evaluate",
     "find_label_errors",
     "fit",
+    "fit_population",
     "keras",
     "list_runs",
     "load",
@@ -69,7 +70,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "mlplab": ("course",),
     "mlplab.datasets": ("load", "load_data"),
-    "mlplab.engine": ("evaluate", "fit", "keras", "predict"),
+    "mlplab.engine": ("evaluate", "fit", "fit_population", "keras", "predict"),
     "mlplab.inspection.network.attribution": ("show_neighbours", "show_saliency"),
     "mlplab.inspection.baselines": ("baselines",),
     "mlplab.inspection.calibration": ("calibrate", "show_calibration"),

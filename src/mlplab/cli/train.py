@@ -49,6 +49,9 @@ def train(
     optimizer: Annotated[str | None, typer.Option(help="adam, adamw, sgd, …")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="0.001 by default.")] = None,
     schedule: Annotated[str | None, typer.Option(metavar="none|cosine", help="Of the learning rate.")] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="What a step takes from the weights, times the learning rate (as in AdamW).")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training rows.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows a step.")] = None,
     early_stopping: Annotated[
@@ -89,6 +92,7 @@ def train(
         "optimizer": optimizer,
         "learning_rate": learning_rate,
         "schedule": schedule,
+        "weight_decay": weight_decay,
         "epochs": epochs,
         "batch_size": batch_size,
         "early_stopping": early_stopping,

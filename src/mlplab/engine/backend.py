@@ -25,6 +25,23 @@ import keras  # noqa: E402
 from keras.src.backend.common import global_state  # noqa: E402 - Keras does not export it
 from keras.src.utils.rng_utils import get_random_seed  # noqa: E402 - Keras does not export it
 
+
+def _ask_for_a_device_a_core() -> None:
+    """On a CPU, let JAX have one device for each core, over which a population is spread: before JAX starts, or never.
+
+    `MLPLAB_DEVICES` says another number; a number that JAX was told otherwise stays.
+    """
+    wanted = os.environ.get("MLPLAB_DEVICES", "")
+    if "XLA_FLAGS" in os.environ and "host_platform_device_count" in os.environ["XLA_FLAGS"]:
+        return
+    if jax.config.jax_num_cpu_devices > 0:
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(RuntimeError):  # JAX has started: a population runs on what there is
+        jax.config.update("jax_num_cpu_devices", int(wanted) if wanted.isdecimal() and int(wanted) else cores)
+
+
+_ask_for_a_device_a_core()
 import_seconds = time.perf_counter() - _begun
 """Seconds that importing JAX and Keras took; next to nothing where they were imported before."""
 
@@ -72,10 +89,25 @@ def apart() -> Iterator[None]:
         np.random.set_state(states[1])  # noqa: NPY002
 
 
+def on_cpu() -> bool:
+    """Whether the engine computes on processor cores, and not on a GPU or TPU."""
+    return jax.devices()[0].platform == "cpu"
+
+
 def device() -> str:
     """What the engine computes on: `cpu`, or a GPU's or TPU's name such as `NVIDIA L4`."""
-    first = jax.devices()[0]
-    return first.platform if first.platform == "cpu" else first.device_kind
+    return "cpu" if on_cpu() else jax.devices()[0].device_kind
+
+
+def free_memory() -> int:
+    """Bytes that the devices have left: of an accelerator's own memory, or of the machine's."""
+    stats = jax.devices()[0].memory_stats()
+    if stats is not None and "bytes_limit" in stats:
+        return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # another system than Linux
+        return 4 * 2**30
 
 
 def peak_device_memory() -> int | None:

@@ -1,19 +1,17 @@
-"""The host loop of training: epochs, validation, callbacks, History. Follows `keras.Model.fit` of the JAX backend."""
+"""Training one model, as `keras.Model.fit` does it: the same arguments, one epoch after the other."""
 
-import math
 import secrets
 import weakref
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import numpy as np
-
 from mlplab.engine import checks, inputs, program, state
 from mlplab.engine.backend import keras, keras_seed
-from mlplab.engine.callbacks import progress, training_callbacks
+from mlplab.engine.callbacks import progress
+from mlplab.engine.member import Member
 from mlplab.engine.predict import evaluate_epoch
-from mlplab.engine.source import ArraySource, Source
-from mlplab.errors import TrainingError, UsageError
+from mlplab.engine.source import ArraySource
+from mlplab.errors import UsageError
 
 _own_seeds: weakref.WeakKeyDictionary[keras.Model, int] = weakref.WeakKeyDictionary()
 
@@ -100,93 +98,39 @@ def fit(
         rows = validation_batch_size if validation_batch_size is not None else getattr(source, "batch_size", 32)
         rows = checks.check_count("validation_batch_size", rows)
         validation = inputs.source_of(held_out, rows, "validation_data's ")
-    return _train(model, source, validation, epochs, initial_epoch, validation_freq, verbose, callbacks, packed)
-
-
-def _train(
-    model: keras.Model,
-    source: Source,
-    validation: Source | None,
-    epochs: int,
-    initial_epoch: int,
-    validation_freq: int | Collection[int],
-    verbose: int | str,
-    callbacks: Any,
-    packed: bool,
-) -> keras.callbacks.History:
-    shapes = checks.build(model, source)
-    checks.check_optimizer(model)
-    validation_shapes = None if validation is None else checks.build(model, validation, "validation_data's ")
-    callbacks = training_callbacks(model, callbacks, verbose, epochs, source.steps)
-    model.stop_training = False
-    callbacks.on_train_begin()
-    logs: dict[str, Any] = {}
-    position = initial_epoch - 1
-    for epoch in range(initial_epoch, epochs):
-        model.reset_metrics()
-        callbacks.on_epoch_begin(epoch)
-        # An optimizer that a custom step leaves alone counts nothing; the order changes all the same.
-        position = max(state.steps_taken(model), position + 1)
-        logs = _train_epoch(model, source, shapes, epoch, position, callbacks, packed)
-        if validation is not None and not model.stop_training and _is_due(epoch, validation_freq):
-            callbacks.on_test_begin()
-            validation_logs = evaluate_epoch(model, validation, validation_shapes)
-            callbacks.on_test_end(validation_logs)
-            logs |= {f"val_{name}": value for name, value in validation_logs.items()}
-        callbacks.on_epoch_end(epoch, logs)
-        if model.stop_training:
-            break
-    if isinstance(model.optimizer, keras.optimizers.Optimizer):
-        model.optimizer.finalize_variable_values(model.trainable_weights)
-    callbacks.on_train_end(logs)
-    return model.history
-
-
-def _train_epoch(
-    model: keras.Model,
-    source: Source,
-    shapes: Any,
-    epoch: int,
-    position: int,
-    callbacks: keras.callbacks.CallbackList,
-    packed: bool,
-) -> dict[str, Any]:
-    """One epoch; the model gets the new state only when the whole of it is done and finite."""
-    before = state.read(model)
-    loop = program.train_loop(model, source.batch, packed)
-    after, logs = loop(
-        (before, program.first_logs(model, "train_step", before, shapes)),
-        None,
-        source.segments(position),
-        seed=(source.seed % 2**32, position),
-        progress=progress(model, callbacks),
+    member = Member(
+        model,
+        source,
+        validation,
+        epochs=epochs,
+        initial_epoch=initial_epoch,
+        validation_freq=validation_freq,
+        verbose=verbose,
+        callbacks=callbacks,
     )
-    logs = program.results(model, after.metrics, logs)
-    if _is_finite(logs, after):
-        state.write(model, after)
-    elif terminators := [c for c in callbacks.callbacks if isinstance(c, keras.callbacks.TerminateOnNaN)]:
-        for callback in terminators:
-            callback.on_batch_end(source.steps - 1, {"loss": math.nan})
-    else:
-        raise TrainingError(
-            f"The loss or a weight stopped being a finite number in epoch {epoch + 1} (loss: {logs.get('loss')}). "
-            f"The model is left as it was after epoch {epoch}. Try a smaller learning rate, clipnorm=1.0 in the "
-            "optimizer, or inputs scaled to [0, 1]."
-        )
-    return logs
+    member.begin()
+    while member.active:
+        member.begin_epoch()
+        member.take(*_train_epoch(member, packed))
+        if member.validation is not None and member.is_validated:
+            member.callbacks.on_test_begin()
+            member.take_validation(evaluate_epoch(model, member.validation, member.validation_shapes))
+        member.end_epoch()
+    return member.end()
 
 
-def _is_finite(logs: dict[str, Any], after: state.State) -> bool:
-    if not np.all(np.isfinite(logs.get("loss", 0.0))):
-        return False
-    weights = (w for w in after.trainable if np.issubdtype(w.dtype, np.floating))
-    return all(np.isfinite(np.sum(np.asarray(w), dtype=np.float64)) for w in weights)
-
-
-def _is_due(epoch: int, validation_freq: int | Collection[int]) -> bool:
-    if isinstance(validation_freq, Collection):
-        return epoch + 1 in validation_freq
-    return (epoch + 1) % validation_freq == 0
+def _train_epoch(member: Member, packed: bool) -> tuple[state.State, dict[str, Any]]:
+    """One epoch, compiled: the state after it, which the model does not have yet, and what it logs."""
+    model, source = member.model, member.source
+    before = state.read(model)
+    after, logs = program.train_loop(model, source.batch, packed)(
+        (before, program.first_logs(model, "train_step", before, member.shapes)),
+        None,
+        source.segments(member.position),
+        seed=member.seed,
+        progress=progress(model, member.callbacks),
+    )
+    return after, program.results(model, after.metrics, logs)
 
 
 def _seed_of(model: keras.Model) -> int:

@@ -1,5 +1,6 @@
 """A step, compiled into a loop over any number of steps, run in pieces short enough to be interrupted."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -26,6 +27,8 @@ class Loop:
         body: pure; `fixed` is what the loop reads and leaves as it is, `index` the batch's row numbers.
         batch: a source's batch.
         enter, leave: applied to the carry before the first and after the last step of a piece (packing).
+        stacked: whether carry, `fixed`, indices and seeds have a leading axis: several models at once,
+            over the same arrays.
     """
 
     def __init__(
@@ -34,12 +37,17 @@ class Loop:
         batch: Batch,
         enter: Callable[[Any], Any] = lambda carry: carry,
         leave: Callable[[Any], Any] = lambda carry: carry,
+        stacked: bool = False,
     ):
         self._body = body
         self._batch = batch
         self._enter = enter
         self._leave = leave
-        self._compiled = jax.jit(self._steps, donate_argnums=0)
+        steps: Callable[..., Any] = self._steps
+        if stacked:
+            steps = jax.vmap(steps, in_axes=(0, 0, Segment(None, 0), 0, None, None, None))  # type: ignore[arg-type]
+        self._compiled = jax.jit(steps, donate_argnums=0)
+        self._tracing = threading.Lock()
 
     def _steps(
         self,
@@ -67,15 +75,17 @@ class Loop:
         fixed: Any,
         segments: Iterable[Segment],
         *,
-        seed: tuple[int, int] = (0, 0),
+        seed: Any = (0, 0),
         progress: Progress | None = None,
+        device: Any = None,
     ) -> Any:
         """Run every step of the segments.
 
         Args:
             carry: given up to the loop, which reuses its buffers.
-            seed: two numbers that make the keys of the steps.
-            progress: see `Progress`.
+            seed: two numbers that make the keys of the steps, (2,) or stacked.
+            progress: see `Progress`. What it raises ends the loop.
+            device: to run on; None: the first. Threads may run one loop on several devices at once.
 
         Returns:
             The carry after the last step, ready.
@@ -83,7 +93,8 @@ class Loop:
         key_data = np.array(seed, np.uint64).astype(np.uint32)
         before = 0
         for segment in segments:
-            segment = jax.device_put(segment)
+            segment = jax.device_put(segment, device)
+            self._trace(carry, fixed, segment, key_data)
             piece, start = 1, 0
             while start < segment.steps:
                 stop = min(start + piece, segment.steps)
@@ -100,3 +111,8 @@ class Loop:
                     progress(before + start, carry)
             before += segment.steps
         return carry
+
+    def _trace(self, carry: Any, fixed: Any, segment: Segment, key_data: np.ndarray) -> None:
+        """Trace the steps, if that is not done: one thread at a time, as the model holds tracers meanwhile."""
+        with self._tracing:
+            self._compiled.trace(carry, fixed, segment, key_data, np.int32(0), np.int32(0), np.int32(0))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
 
 from mlplab.engine.backend import keras
 from mlplab.engine.checks import has_own
@@ -28,11 +29,14 @@ class Packing:
     """How one model's state is packed, and its training step on the packed state.
 
     A packed state is a `State` whose `trainable` is one vector and whose `optimizer` holds one vector a moment.
+
+    Attributes:
+        optimizer: the copy of the model's optimizer that updates the packed weights.
     """
 
     def __init__(self, model: keras.Model, slots: list["_Slot"], flat: keras.optimizers.Optimizer):
         self._model = model
-        self._flat = flat
+        self.optimizer = flat
         self._slots = slots
         self._shapes = [variable.shape for variable in model.trainable_variables]
         sizes = [_size(shape) for shape in self._shapes]
@@ -92,7 +96,9 @@ class Packing:
             training=True,
             optimizer_variables=[],  # read by optimizers that scale the loss; those are not packed
         )
-        trainable, optimizer = self._flat.stateless_apply(packed.optimizer, [self._join(gradients)], packed.trainable)
+        trainable, optimizer = self.optimizer.stateless_apply(
+            packed.optimizer, [self._join(gradients)], packed.trainable
+        )
         logs, metrics = self._model._update_metrics_variables(metrics, loss, x, y, y_pred, sample_weight)
         return logs, State(trainable, non_trainable, optimizer, metrics)
 
@@ -101,12 +107,29 @@ class Packing:
         return [vector[start:stop].reshape(shape) for start, stop, shape in bounds]
 
     def _join(self, arrays: list[jax.Array]) -> jax.Array:
-        # Not `concatenate`: XLA's CPU backend fuses it with what makes the pieces, and the step of a network of
-        # 512-512 units then takes ten times as long. Writing slice by slice, in place, has no such trap.
-        vector = jnp.zeros(self._starts[-1], jnp.float32)
-        for start, array in zip(self._starts, jax.lax.optimization_barrier(arrays), strict=False):
-            vector = jax.lax.dynamic_update_slice(vector, array.reshape(-1), (start,))
-        return vector
+        return _joined([array.reshape(-1) for array in jax.lax.optimization_barrier(arrays)])
+
+
+@custom_vmap
+def _joined(vectors: list[jax.Array]) -> jax.Array:
+    """Vectors, or rows of them with the same leading axes, one after the other along the last axis."""
+    # Not `concatenate`: XLA's CPU backend fuses it with what makes the pieces, and the step of a network of
+    # 512-512 units then takes ten times as long. Writing slice by slice, in place, has no such trap.
+    starts = list(accumulate((vector.shape[-1] for vector in vectors), initial=0))
+    whole = jnp.zeros((*vectors[0].shape[:-1], starts[-1]), jnp.float32)
+    for start, vector in zip(starts, vectors, strict=False):
+        whole = jax.lax.dynamic_update_slice_in_dim(whole, vector, start, axis=-1)
+    return whole
+
+
+@_joined.def_vmap
+def _joined_in_lanes(size: int, batched: list[list[bool]], vectors: list[jax.Array]) -> tuple[jax.Array, bool]:
+    # JAX would make a scatter of a slice that is written in each lane, which is as slow.
+    rows = [
+        v if has_lanes else jnp.broadcast_to(v, (size, *v.shape))
+        for v, has_lanes in zip(vectors, batched[0], strict=True)
+    ]
+    return _joined(rows), True
 
 
 class _Slot(NamedTuple):

@@ -61,7 +61,7 @@ def evaluate_epoch(model: keras.Model, source: Source, shapes: Any, progress: Pr
     model.reset_metrics()
     before = state.read(model)
     parts = (before.trainable, before.non_trainable, before.metrics)
-    non_trainable, metrics, logs = program.test_loop(model, source.batch)(
+    non_trainable, metrics, logs = program.evaluate_loop(model, source.batch)(
         (*parts[1:], program.first_logs(model, "test_step", parts, shapes)),
         parts[0],
         source.segments(0),

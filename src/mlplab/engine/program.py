@@ -12,7 +12,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from mlplab.engine.backend import keras
+from mlplab.engine import varied
+from mlplab.engine.backend import keras, on_cpu
 from mlplab.engine.checks import has_own
 from mlplab.engine.loop import Loop
 from mlplab.engine.packing import Packing
@@ -26,19 +27,23 @@ KEPT = 16
 _loops: OrderedDict[Hashable, tuple[keras.Model, Loop]] = OrderedDict()
 
 
-def train_loop(model: keras.Model, batch: Batch, packed: bool = True) -> Loop:
-    """The loop of training steps. Carry: `(State, logs)`, see `first_logs`."""
-    return _kept(("train", packed), model, batch, lambda: _make_train_loop(model, batch, packed))
+def train_loop(model: keras.Model, batch: Batch, packed: bool = True, *, lanes: bool = False) -> Loop:
+    """The loop of training steps. Carry: `(State, logs)`, see `first_logs`.
+
+    With `lanes`, here and below, it serves all members of a population: `fixed` is `(varied.numbers, fixed of one
+    model)`, without numbers where one predicts, and on an accelerator all is stacked, as `Loop` has it.
+    """
+    return _kept("train", model, batch, lanes, packed)
 
 
-def test_loop(model: keras.Model, batch: Batch) -> Loop:
+def evaluate_loop(model: keras.Model, batch: Batch, *, lanes: bool = False) -> Loop:
     """The loop of test steps. Carry: `(non_trainable, metrics, logs)`; fixed: `trainable`."""
-    return _kept("test", model, batch, lambda: _make_test_loop(model, batch))
+    return _kept("test", model, batch, lanes)
 
 
-def predict_loop(model: keras.Model, batch: Batch) -> Loop:
+def predict_loop(model: keras.Model, batch: Batch, *, lanes: bool = False) -> Loop:
     """The loop of predict steps. Carry: `(non_trainable, outputs, rows done)`; fixed: `trainable`."""
-    return _kept("predict", model, batch, lambda: _make_predict_loop(model, batch))
+    return _kept("predict", model, batch, lanes)
 
 
 def first_logs(model: keras.Model, step: str, state: tuple, shapes: Any) -> dict[str, Any]:
@@ -70,41 +75,57 @@ def results(model: keras.Model, metrics: list, logs: dict[str, Any]) -> dict[str
     return numbers(found if not logs or set(found) == set(logs) else logs)
 
 
-def _make_train_loop(model: keras.Model, batch: Batch, packed: bool) -> Loop:
-    packing = Packing.of(model) if packed else None
-    step: Callable = model.train_step if packing is None else packing.step
-    pack = (lambda state: state) if packing is None else packing.pack
-    unpack = (lambda state: state) if packing is None else packing.unpack
+def _make(kind: str, model: keras.Model, batch: Batch, lanes: bool, packed: bool) -> Loop:
+    packing = Packing.of(model) if kind == "train" and packed else None
+    body = {"train": _train_body, "test": _test_body, "predict": _predict_body}[kind](model, packing)
+    arguments: dict[str, Any] = {}
+    if packing is not None:
+        arguments["enter"] = lambda carry: (packing.pack(carry[0]), carry[1])
+        arguments["leave"] = lambda carry: (packing.unpack(carry[0]), carry[1])
+    if lanes:
+        optimizer = None if packing is None else packing.optimizer
+        body = _varied(body, [] if kind == "predict" else varied.sites(model, optimizer))
+        arguments["stacked"] = not on_cpu()
+    return Loop(body, batch, **arguments)
 
+
+Body = Callable[[Any, Any, Any, Any], Any]
+"""`body(carry, fixed, data, index) -> carry`, as `Loop` takes it."""
+
+
+def _varied(body: Body, places: list[varied.Site]) -> Body:
+    def varied_body(carry: Any, fixed: Any, data: Any, index: Any) -> Any:
+        with varied.placed(places, fixed[0]):
+            return body(carry, fixed[1], data, index)
+
+    return varied_body
+
+
+def _train_body(model: keras.Model, packing: Packing | None) -> Body:
     def body(carry: Any, fixed: None, data: Any, index: Any) -> Any:
-        logs, state = step(tuple(carry[0]), data) if packing is None else step(carry[0], data)
+        logs, state = model.train_step(tuple(carry[0]), data) if packing is None else packing.step(carry[0], data)
         return State(*state), _step_logs(model, "train_step", carry[1], logs)
 
-    return Loop(
-        body,
-        batch,
-        enter=lambda carry: (pack(carry[0]), carry[1]),
-        leave=lambda carry: (unpack(carry[0]), carry[1]),
-    )
+    return body
 
 
-def _make_test_loop(model: keras.Model, batch: Batch) -> Loop:
+def _test_body(model: keras.Model, packing: None) -> Body:
     def body(carry: Any, trainable: list, data: Any, index: Any) -> Any:
         non_trainable, metrics, before = carry
         logs, (_, non_trainable, metrics) = model.test_step((trainable, non_trainable, metrics), data)
         return non_trainable, metrics, _step_logs(model, "test_step", before, logs)
 
-    return Loop(body, batch)
+    return body
 
 
-def _make_predict_loop(model: keras.Model, batch: Batch) -> Loop:
+def _predict_body(model: keras.Model, packing: None) -> Body:
     def body(carry: Any, trainable: list, data: Any, index: Any) -> Any:
         non_trainable, outputs, done = carry
         y, non_trainable = model.predict_step((trainable, non_trainable), data)
         put = jax.tree.map(lambda out, rows: jax.lax.dynamic_update_slice_in_dim(out, rows, done, 0), outputs, y)
         return non_trainable, put, done + len(jax.tree.leaves(y)[0])
 
-    return Loop(body, batch)
+    return body
 
 
 def _logs_its_own(model: keras.Model, step: str) -> bool:
@@ -116,13 +137,20 @@ def _step_logs(model: keras.Model, step: str, before: dict, logs: dict) -> dict:
     return dict(logs) if _logs_its_own(model, step) else before
 
 
-def _kept(kind: Hashable, model: keras.Model, batch: Batch, make: Callable[[], Loop]) -> Loop:
+def member_signature(model: keras.Model, training: bool = True) -> Hashable:
+    """As `signature`, but blind to the numbers that `varied` makes arguments: equal for members of one population."""
+    with varied.placed(varied.sites(model) if training else (), varied.UNKNOWN):
+        return signature(model, training)
+
+
+def _kept(kind: str, model: keras.Model, batch: Batch, lanes: bool, packed: bool = True) -> Loop:
     training = kind != "predict"
-    key = (kind, batch, signature(model, training))
+    sign = member_signature if lanes else signature
+    key = (kind, lanes, packed, batch, sign(model, training))
     template, loop = _loops.get(key, (None, None))
     # A template whose owner has changed it since would be traced as something else for a new batch size.
-    if template is None or loop is None or (template is not model and signature(template, training) != key[-1]):
-        template, loop = model, make()
+    if template is None or loop is None or (template is not model and sign(template, training) != key[-1]):
+        template, loop = model, _make(kind, model, batch, lanes, packed)
     _loops[key] = (template, loop)
     _loops.move_to_end(key)
     while len(_loops) > KEPT:

@@ -39,6 +39,11 @@ def signature(model: keras.Model, training: bool = True) -> Hashable:
     return (*key, told) if told else (*key, model, *((model.optimizer, model._compile_config) if training else ()))
 
 
+def is_told(model: keras.Model) -> bool:
+    """Whether a built model's configuration tells all of its training step; else it is like no other model."""
+    return _told_by_configs(model, model.compiled) is not None
+
+
 def told_by_config(part: Any) -> bool:
     """Whether a configuration tells all: a class of Keras, with no function and no array in it from elsewhere."""
     return _of_keras(part) and all(

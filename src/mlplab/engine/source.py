@@ -20,6 +20,7 @@ class Segment(NamedTuple):
     Attributes:
         arrays: a pytree of arrays that are on the device, or go there when the segment is run.
         indices: a pytree of int32 (steps, batch): one stream of row numbers, or several (labelled and unlabelled).
+            Several models at once: (models, steps, batch).
     """
 
     arrays: Arrays
@@ -27,7 +28,7 @@ class Segment(NamedTuple):
 
     @property
     def steps(self) -> int:
-        return len(jax.tree.leaves(self.indices)[0])
+        return jax.tree.leaves(self.indices)[0].shape[-2]
 
 
 class Batch(Protocol):

@@ -21,6 +21,8 @@ class Settings:
         hidden, activation, dropout, batch_norm: the network, as `models.mlp` takes them; `hidden` is None for a
             model of the user's own, which then tells all of the network and its optimizer itself.
         optimizer, learning_rate, schedule: "none", or "cosine": down to 0 over all epochs.
+        weight_decay: the part of the weights that a step takes away, times the learning rate (decoupled, as in AdamW);
+            None: as the optimizer has it by itself.
         early_stopping: epochs without a better validation accuracy after which training ends; 0: never. The
             weights kept are those of the best epoch.
         validation: fraction of the training rows held out, stratified by class; 0: none.
@@ -36,6 +38,7 @@ class Settings:
     optimizer: str = "adam"
     learning_rate: float = 0.001
     schedule: str = "none"
+    weight_decay: float | None = None
     epochs: int = 10
     batch_size: int = 32
     early_stopping: int = 0
@@ -51,6 +54,8 @@ class Settings:
         _require(0 <= self.dropout < 1, "dropout", self.dropout, "a fraction from 0 to below 1")
         _require(0 <= self.validation < 1, "validation", self.validation, "a fraction from 0 to below 1")
         _require(self.learning_rate > 0, "learning-rate", self.learning_rate, "a number above 0")
+        decay = self.weight_decay
+        _require(decay is None or 0 <= decay < 1, "weight-decay", decay, "a fraction from 0 to below 1")
         _require(self.schedule in ("none", "cosine"), "schedule", self.schedule, "none or cosine")
         _require(self.epochs >= 1, "epochs", self.epochs, "a whole number of at least 1")
         _require(self.batch_size >= 1, "batch-size", self.batch_size, "a whole number of at least 1")
@@ -89,7 +94,7 @@ class Settings:
         return cls(**{**sensible, "early_stopping": stopping, **asked})
 
 
-_OF_NETWORK = {"activation", "dropout", "batch_norm", "optimizer", "learning_rate", "schedule"}
+_OF_NETWORK = {"activation", "dropout", "batch_norm", "optimizer", "learning_rate", "schedule", "weight_decay"}
 
 
 def _require(holds: bool, name: str, value: object, expected: str) -> None:

@@ -31,8 +31,9 @@ def built(settings: Settings, data: Data, rows: int) -> keras.Model:
     if settings.schedule == "cosine":
         steps = -(-rows // min(settings.batch_size, rows))
         rate = keras.optimizers.schedules.CosineDecay(rate, settings.epochs * steps)
+    decay = {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
     model.compile(
-        optimizer=getattr(keras.optimizers, known[settings.optimizer.lower()])(learning_rate=rate),
+        optimizer=getattr(keras.optimizers, known[settings.optimizer.lower()])(rate, **decay),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )

@@ -39,6 +39,7 @@ def train(
     optimizer: str | None = None,
     learning_rate: float | None = None,
     schedule: str | None = None,
+    weight_decay: float | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     early_stopping: int | None = None,
@@ -61,7 +62,7 @@ def train(
         model: a compiled Keras model for the data's inputs, scaled to [0, 1], and classes. Trained in place.
         hidden, activation, dropout, batch_norm: see `mlplab.mlp`.
         optimizer: by Keras's name.
-        schedule, early_stopping, validation, labelled, standardize, seed: see `Settings`.
+        schedule, weight_decay, early_stopping, validation, labelled, standardize, seed: see `Settings`.
         corrected_labels: a CSV file with the columns index and label: training labels to use instead of the data set's,
             see `datasets.corrections`. The run keeps those that differ.
         out: the directory to make; by default runs/NAME-DATE-TIME.
@@ -86,6 +87,7 @@ def train(
         optimizer=optimizer,
         learning_rate=learning_rate,
         schedule=schedule,
+        weight_decay=weight_decay,
         epochs=epochs,
         batch_size=batch_size,
         early_stopping=early_stopping,

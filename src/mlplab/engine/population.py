@@ -1,0 +1,212 @@
+"""A population: one network in many variations, trained at once, each as it would be alone."""
+
+import inspect
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras.src.utils.io_utils import print_msg
+
+from mlplab.engine import checks, inputs, program
+from mlplab.engine.backend import apart, keras
+from mlplab.engine.lanes import fit_members, predict_models
+from mlplab.engine.member import Member
+from mlplab.engine.predict import evaluate
+from mlplab.engine.signature import is_told
+from mlplab.engine.source import ArraySource
+from mlplab.engine.standing import printed
+from mlplab.errors import TrainingError, UsageError, unknown_name
+
+_OF_TRAINING = ("seed", "batch_size", "epochs")
+
+
+@dataclass(frozen=True)
+class Individual:
+    """A member of a trained population.
+
+    Attributes:
+        variation: what it was built and trained with.
+        model: trained.
+        history: a value an epoch, by name.
+        diverged: why it was set aside, its model as after its last good epoch; None for one trained to its end.
+    """
+
+    variation: dict[str, Any]
+    model: keras.Model
+    history: dict[str, list[float]]
+    diverged: str | None = None
+
+
+class Population(Sequence[Individual]):
+    """The members that `fit_population` trained, in the order of the variations.
+
+    Attributes:
+        programs: how many programs they took: those that one program can train at once share it.
+    """
+
+    def __init__(self, members: Sequence[Individual], programs: int):
+        self._members = tuple(members)
+        self.programs = programs
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __getitem__(self, position: Any) -> Any:
+        return self._members[position]
+
+    def __iter__(self) -> Iterator[Individual]:
+        return iter(self._members)
+
+    def __repr__(self) -> str:
+        aside = sum(member.diverged is not None for member in self)
+        return f"Population({len(self)} members{f', {aside} of them diverged' if aside else ''})"
+
+    def predict(self, x: Any, batch_size: int = 1000) -> np.ndarray:
+        """The outputs of all members for rows x (n, …): (members, n, …). The ensemble's are their mean over axis 0."""
+        source = ArraySource(inputs.as_arrays(x, "x"), batch_size=checks.check_count("batch_size", batch_size))
+        alike: dict[Hashable, list[int]] = {}
+        for position, member in enumerate(self):
+            alike.setdefault(program.member_signature(member.model, training=False), []).append(position)
+        found: dict[int, np.ndarray] = {}
+        for positions in alike.values():
+            found |= zip(positions, predict_models([self[p].model for p in positions], source), strict=True)
+        return np.stack([found[position] for position in range(len(self))])
+
+    def evaluate(self, x: Any, y: Any, batch_size: int = 1000) -> list[dict[str, float]]:
+        """Loss and metrics of each member, by name, over rows x (n, …) with targets y."""
+        return [evaluate(m.model, x, y, batch_size=batch_size, verbose=0, return_dict=True) for m in self]
+
+
+def fit_population(
+    build: Callable[..., keras.Model],
+    variations: int | Sequence[Mapping[str, Any]],
+    x: Any,
+    y: Any = None,
+    *,
+    batch_size: int = 32,
+    epochs: int = 1,
+    verbose: int | str = "auto",
+    callbacks: Callable[[dict[str, Any]], Sequence[keras.callbacks.Callback]] | None = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    shuffle: bool | str = True,
+    sample_weight: Any = None,
+    seed: int = 0,
+    packed: bool = True,
+) -> Population:
+    """Train one network in many variations at once, as one compiled program, over all cores or GPUs.
+
+    Members whose models differ in seed, learning rate, weight decay, dropout rate, Gaussian noise, label smoothing, or
+    L1 or L2 penalty are trained together. Any other difference makes another program: these are trained one after the
+    other, epoch by epoch, and it is printed what the difference is. Each member is what it would be alone, its own
+    shuffling included: `keras.utils.set_random_seed(seed)`, `build(**variation)`, and `mlplab.fit` with that seed.
+
+    A member whose loss or weights are no longer finite is set aside, with its reason in `diverged`.
+
+    Args:
+        build: makes a compiled model of what a variation says.
+        variations: a dict for each member, of arguments of `build`, and `seed`, `batch_size` and `epochs`, which go to
+            `build` only if it takes them. A number n stands for n seeds, from `seed` on.
+        x, y, sample_weight, batch_size, epochs, validation_split, validation_data, shuffle, packed: as in `mlplab.fit`.
+        verbose: 0 silent, 1 a bar with the best, the median and the worst member, 2 a line an epoch.
+        callbacks: makes the Keras callbacks of a member of its variation; each needs its own.
+        seed: of members whose variation names none.
+
+    Returns:
+        The trained members.
+
+    Raises:
+        UsageError, DataError, ModelError: before anything is trained.
+        TrainingError: if every member diverged.
+    """
+    told = _variations(build, variations, seed)
+    checks.check_count("epochs", epochs)
+    data, held_out = inputs.arrays_of((x, y, sample_weight)), validation_data
+    if held_out is None and validation_split:
+        data, held_out = inputs.split(data, validation_split)
+    arrays = ArraySource(*data, batch_size=checks.check_count("batch_size", batch_size)).arrays
+    validation = None if held_out is None else inputs.source_of(held_out, batch_size, "validation_data's ")
+    members: list[Member] = []
+    first: dict[str, keras.Model] = {}
+    for variation in told:
+        model = _built(build, variation)
+        # What cannot be seen in the models themselves, layers of one's own say, is taken to differ with the variation.
+        template = first.setdefault(repr({**variation, "seed": None}), model)
+        rows = variation.get("batch_size", batch_size)
+        member = Member(
+            model,
+            ArraySource(*arrays, batch_size=rows, shuffle=shuffle, seed=variation["seed"]),
+            validation,
+            epochs=variation.get("epochs", epochs),
+            callbacks=None if callbacks is None else callbacks(variation),
+        )
+        member.template = model if is_told(model) else template
+        members.append(member)
+    programs = _programs(members, told)
+    if verbose != 0 and len(programs) > 1:
+        print_msg(_differing(programs))
+    fit_members(members, packed=packed, progress=printed(members, verbose))
+    if all(member.set_aside for member in members):
+        raise TrainingError(f"All {len(members)} members diverged. The first: {members[0].set_aside}")
+    trained = [
+        Individual(variation, member.model, member.model.history.history, member.set_aside)
+        for variation, member in zip(told, members, strict=True)
+    ]
+    return Population(trained, len(programs))
+
+
+def _variations(
+    build: Callable[..., keras.Model], variations: int | Sequence[Mapping[str, Any]], seed: int
+) -> list[dict[str, Any]]:
+    """A dict for each member, its seed in it; refused if `build` cannot take them."""
+    if isinstance(variations, int):
+        count = checks.check_count("variations", variations)
+        variations = [{"seed": seed + number} for number in range(count)]
+    told = [{"seed": seed, **variation} for variation in variations]
+    if not told:
+        raise UsageError("variations must name at least one member; got none.")
+    taken = inspect.signature(build).parameters
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
+        known = {*taken, *_OF_TRAINING}
+        for name in dict.fromkeys(name for variation in told for name in variation):
+            if name not in known:
+                more = " A variation holds arguments of build, and seed, batch_size and epochs."
+                raise UsageError(unknown_name("variation", name, known) + more)
+    for variation in told:
+        checks.check_count("seed", variation["seed"], least=0)
+        for name in ("batch_size", "epochs"):
+            if name in variation:
+                checks.check_count(name, variation[name])
+    return told
+
+
+def _built(build: Callable[..., keras.Model], variation: dict[str, Any]) -> keras.Model:
+    """The model of a variation, as in a session that begins with its seed."""
+    taken = inspect.signature(build).parameters
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
+    arguments = {n: value for n, value in variation.items() if n in taken or (open_ended and n not in _OF_TRAINING)}
+    with apart():
+        keras.utils.set_random_seed(variation["seed"])
+        model = build(**arguments)
+    if not isinstance(model, keras.Model):
+        raise UsageError(f"build must return a compiled keras.Model; got {type(model).__name__}.")
+    checks.check_compiled(model, "fit_population")
+    return model
+
+
+def _programs(members: Sequence[Member], variations: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The variations in groups, each of which one program trains."""
+    groups: dict[Hashable, list[dict[str, Any]]] = {}
+    for member, variation in zip(members, variations, strict=True):
+        groups.setdefault((member.kind, member.source.steps), []).append(variation)
+    return list(groups.values())
+
+
+def _differing(programs: list[list[dict[str, Any]]]) -> str:
+    """Says which arguments made more than one program necessary."""
+    names = dict.fromkeys(name for group in programs for variation in group for name in variation)
+    within = {name: max(len({repr(each.get(name)) for each in group}) for group in programs) for name in names}
+    told = [name for name in names if within[name] == 1 and len({repr(group[0].get(name)) for group in programs}) > 1]
+    because = f": members that differ in {' or '.join(told)} cannot share one" if told else ""
+    return f"{len(programs)} programs, trained in turn{because}."
