@@ -40,6 +40,10 @@ class BackendError(MlplabError, RuntimeError):
     """Keras runs on another backend than JAX, which the engine needs."""
 
 
+class ClusterError(MlplabError, RuntimeError):
+    """A cluster that does not answer, cannot take a task, or lost it."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C in a training that can be gone on with; the message says how."""
 

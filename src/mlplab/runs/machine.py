@@ -14,7 +14,12 @@ def versions() -> dict[str, str]:
 
 
 def threads() -> int:
-    """Processors that this process may use; sums on a CPU are split among them, so their number shows in the bits."""
+    """Threads that XLA uses; sums on a CPU are split among them, so their number shows in the bits.
+
+    One for each processor that this process may use, or what the environment variable NPROC says.
+    """
+    if os.environ.get("NPROC", "").isdecimal():
+        return int(os.environ["NPROC"])
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
