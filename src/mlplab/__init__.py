@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time `_HOMES` tells t
     from mlplab.models import mlp
     from mlplab.runs import Run, list_runs
     from mlplab.training import resume, save_run, train
+    from mlplab.tuning import tune
 
 __all__ = [
     "Run",
@@ -64,6 +65,7 @@ __all__ = [
     "show_saliency",
     "show_units",
     "train",
+    "tune",
 ]
 __version__ = "0.1.0"
 
@@ -87,6 +89,7 @@ _HOMES = {
     "mlplab.models": ("mlp",),
     "mlplab.runs": ("Run", "list_runs"),
     "mlplab.training": ("resume", "save_run", "train"),
+    "mlplab.tuning": ("tune",),
 }
 
 if "keras" not in sys.modules:

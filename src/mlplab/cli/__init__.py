@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from mlplab import __version__
-from mlplab.cli import compare, course, data, failures, figure, labels, report, runs, scores, train
+from mlplab.cli import compare, course, data, failures, figure, labels, report, runs, scores, train, tune
 from mlplab.cli.lean import LeanKeras
 from mlplab.errors import MlplabError, UsageError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("train")(train.train)
+app.command("tune")(tune.tune)
 app.command("runs")(runs.runs)
 app.command("report")(report.report)
 app.command("scores")(scores.show)

@@ -1,0 +1,171 @@
+"""`mlplab tune`: search for the best network, or go on with a search that was interrupted."""
+
+import logging
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from mlplab.cli.data import complete_dataset
+from mlplab.cli.options import Json, Quiet, print_json, say
+from mlplab.cli.train import device_line
+from mlplab.datasets import find_entry
+from mlplab.datasets.loading import is_path
+from mlplab.errors import UsageError
+
+if TYPE_CHECKING:
+    from mlplab.tuning import Study
+
+_TIME = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
+
+
+def tune(
+    dataset: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATASET",
+            help="A data set's name (see: mlplab data list), or the path of an .npz file.",
+            autocompletion=complete_dataset,
+            show_default=False,
+        ),
+    ] = None,
+    space: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What to search, in TOML; without it: a good space for images."),
+    ] = None,
+    trials: Annotated[int | None, typer.Option(metavar="N", help="How many to try; 64 by default.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="10m", help="Time for the trials: as many as fit, instead of --trials.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="accuracy|loss", help="Of the validation rows; accuracy by default.")
+    ] = None,
+    population: Annotated[
+        int | None, typer.Option(metavar="N", help="Trials trained together and halved; 16 by default.")
+    ] = None,
+    parallel: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Populations chosen at once; 1 by default, with --ray as many as run at once."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the split, of what is tried, of each trial; 0 by default.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="The winner is trained with N; 3 by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The study's directory; studies/NAME-DATE-TIME by default.")] = None,
+    ray: Annotated[
+        str | None, typer.Option(metavar="local|ADDRESS", help="Run the populations on a Ray cluster.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="STUDY", help="Go on with an interrupted study: it ends as it would have.")
+    ] = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Search a space for the network that is best on a validation split, and train that one with several seeds.
+
+    Trials are trained in populations of one compiled program. On the way, the best third of a population goes on.
+    The test set is used once, for the winner.
+    """
+    given: dict[str, Any] = {
+        "trials": trials,
+        "budget": None if budget is None else seconds(budget),
+        "metric": metric,
+        "population": population,
+        "parallel": parallel,
+        "seed": seed,
+        "seeds": seeds,
+        "out": out,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if dataset is None and resume is None:
+        raise UsageError(
+            "Give a data set to tune for (mlplab tune fashion-mnist), or --resume STUDY to go on with one."
+        )
+    if resume is not None and given:
+        told = " ".join(f"--{name}" for name in given)
+        raise UsageError(f"--resume goes on with what the study was asked for: leave out {told}.")
+    if dataset is not None and not is_path(dataset):
+        find_entry(dataset)
+    _check_early(space, given)
+
+    console = Console(stderr=True, quiet=quiet)
+    from mlplab.cli.study_progress import Watch
+    from mlplab.tuning import story
+
+    say(console, device_line())
+    logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
+    arguments: dict[str, Any] = {"space": space, "ray": ray, "quiet": quiet}
+    with Watch(console) as watch:
+        try:
+            if resume is not None:
+                study = story.resume(resume, data=dataset, progress=watch, **arguments)
+            else:
+                study = story.tune(dataset, **given, **arguments, progress=watch, command=["mlplab", *sys.argv[1:]])
+        except KeyboardInterrupt as interrupt:
+            watch.close()
+            say(Console(stderr=True), str(interrupt) or "Interrupted.")
+            raise
+    if json_:
+        print_json(**content(study))
+    if not quiet:
+        _print_result(console, study)
+
+
+def seconds(text: str) -> float:
+    """Of `10m`, `1h30m`, `90s` or `90`. Raises `UsageError` for what is no time."""
+    parts = _TIME.fullmatch(text.strip().lower())
+    found = {} if parts is None else {unit: float(number) for unit, number in parts.groupdict().items() if number}
+    if not found:
+        raise UsageError(f"--budget takes a time, as in 10m, 1h30m or 90s; got {text!r}.")
+    return sum(number * {"h": 3600, "m": 60, "s": 1}[unit] for unit, number in found.items())
+
+
+def content(study: "Study") -> dict[str, Any]:
+    """What --json prints."""
+    winner = study.winner
+    return {
+        "study": str(study.path),
+        "data": study.asked.data["name"],
+        "metric": study.asked.metric,
+        "trials": study.counts,
+        "best": study.best,
+        "command": study.command,
+        "winner": None if winner is None else winner.result,
+    }
+
+
+def _check_early(space: Path | None, given: dict[str, Any]) -> None:
+    """Refuse what can be refused before Keras is imported, which takes a second."""
+    from mlplab.tuning.asking import check
+    from mlplab.tuning.sampling import import_optuna
+    from mlplab.tuning.space import Space
+
+    check(**{name: value for name, value in given.items() if name != "out"})
+    if space is not None:
+        Space.of(space)
+    import_optuna()
+
+
+def _print_result(console: Console, study: "Study") -> None:
+    best, winner, counts = study.best, study.winner, study.counts
+    assert best is not None
+    assert winner is not None
+    assert winner.result is not None
+    say(
+        console,
+        f"{counts['complete']} trials trained to the end, {counts['dropped']} dropped on the way, {counts['failed']} "
+        f"diverged. Best: trial {best['number']}, validation {study.asked.metric} {best['value']:.4f}.",
+    )
+    say(console, _test(winner.result["test"]), style="bold")
+    say(console, f"Study, as a page: {os.path.relpath(study.path / 'study.html')}")
+    say(console, f"The winner again: {study.command}")
+
+
+def _test(test: dict[str, Any]) -> str:
+    low, high = test["interval"]
+    seeds = f", mean of {test['seeds']} seeds" if test.get("seeds", 1) > 1 else ""
+    return f"The winner's test accuracy{seeds}: {test['accuracy']:.4f} (95 % interval {low:.4f}–{high:.4f})"

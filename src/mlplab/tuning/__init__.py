@@ -1,0 +1,33 @@
+"""Tuning: a space searched for the network that is best on a validation split.
+
+    space.py      what is searched: ranges and choices, from TOML or a dict
+    asking.py     what was asked: study.json
+    sampling.py   which values are tried next: Optuna's, a function of what is known and the seed
+    database.py   the trials: an Optuna study in SQLite
+    study.py      the study's directory
+    rounds.py     ask, run, tell
+    winner.py     the best network trained again with several seeds
+    story.py      tune, resume
+    page/         the study as a page
+
+The package is not called `tune`, for `mlplab.tune` is the function, and a module of that name would take its place.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlplab.tuning.space import Space
+    from mlplab.tuning.story import resume, tune
+    from mlplab.tuning.study import Study
+
+__all__ = ["Space", "Study", "resume", "tune"]
+
+_HOMES = {"Space": "space", "Study": "study", "resume": "story", "tune": "story"}
+
+
+def __getattr__(name: str) -> Any:
+    """Names are imported when they are used, as those of `mlplab`: a space is read without Keras."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

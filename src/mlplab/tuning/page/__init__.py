@@ -1,0 +1,36 @@
+"""A study as one HTML page.
+
+trials.py       a study as plain values, read from its directory
+importance.py   which parameters mattered, and what chance alone gives
+tables.py       its tables, each with its figure
+content.py      what the page says; wording.py: its sentences
+templates/      what it looks like and does, on top of inspection/pages/templates
+"""
+
+import shlex
+from pathlib import Path
+
+from mlplab.inspection.pages import write_page
+from mlplab.tuning.page.content import render
+from mlplab.tuning.page.trials import read
+
+FILE = "study.html"
+
+__all__ = ["FILE", "page"]
+
+
+def page(path: str | Path) -> Path:
+    """Write the page of a study, finished or not, into its directory, and return the page's full path.
+
+    Args:
+        path: the study's directory.
+
+    Raises:
+        RunError: if there is no study, or it is damaged.
+        UsageError: if the page cannot be written, or Optuna is not installed.
+    """
+    path = Path(path).expanduser()
+    searched = read(path)
+    return write_page(
+        path / FILE, render(searched, path.resolve().name, shlex.join(["mlplab", "tune", "--resume", str(path)]))
+    )

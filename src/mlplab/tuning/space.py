@@ -1,0 +1,260 @@
+"""What a study searches: a range, choices or a fixed value for each parameter, from TOML or a Python dict."""
+
+import dataclasses
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlplab.errors import DataError, UsageError, unknown_name
+from mlplab.runs import Settings
+
+DEFAULT: dict[str, Any] = {
+    "width": 512,
+    "depth": [2, 3],
+    "activation": "gelu",
+    "batch_norm": True,
+    "dropout": {"low": 0.2, "high": 0.5},
+    "optimizer": "adamw",
+    "learning_rate": {"low": 5e-4, "high": 4e-3, "log": True},
+    "weight_decay": {"low": 1e-3, "high": 0.1, "log": True},
+    "schedule": "cosine",
+    "batch_size": 256,
+    "epochs": 20,
+}
+"""The space that is searched where none is given.
+
+Fewer units learn faster at first, and so win the first rungs, and reach less in the end: the width is no choice.
+"""
+
+_WHOLE = {"width", "depth", "batch_size"}
+_NUMBERS = {"dropout", "learning_rate", "weight_decay", *_WHOLE}
+_FIXED_ONLY = {"epochs": "halving compares trials at the same epochs", "labelled": "all trials train on the same rows"}
+_NOT_SEARCHED = {
+    "seed": "each trial has its own, made of the study's seed and its number",
+    "validation": "all trials are compared on the same validation rows",
+    "early_stopping": "halving ends trials early instead",
+}
+_TUNABLE = {"hidden", "width", "depth"} | {field.name for field in dataclasses.fields(Settings)} - set(_NOT_SEARCHED)
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, both included; evenly spread, or their logarithms are."""
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several values."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Space:
+    """What may vary, and what is fixed.
+
+    Attributes:
+        varied: by name: a `Range` or `Choice`.
+        fixed: by name: a value.
+        asked: what it was made of, as TOML or JSON hold it.
+    """
+
+    varied: dict[str, Range | Choice]
+    fixed: dict[str, Any]
+    asked: dict[str, Any]
+
+    @classmethod
+    def of(cls, given: "Space | Mapping[str, Any] | str | Path | None") -> "Space":
+        """A space from a dict, a TOML file, or the default one.
+
+        Raises:
+            DataError: if the file cannot be read, or is not TOML.
+            UsageError: for parameters that there are not, values that they cannot have, and contradictions.
+        """
+        if isinstance(given, Space):
+            return given
+        if given is None:
+            given = DEFAULT
+        if isinstance(given, str | Path):
+            given = _read(Path(given))
+        if not isinstance(given, Mapping):
+            raise UsageError(
+                f"A space is a dict, or the path of a TOML file; got {type(given).__name__}. For example: "
+                "{'hidden': [[64], [128]], 'learning_rate': {'low': 1e-4, 'high': 1e-2, 'log': True}}"
+            )
+        return _space(given)
+
+    @property
+    def epochs(self) -> int:
+        return self.fixed["epochs"]
+
+    def settings(self, values: Mapping[str, Any], seed: int) -> Settings:
+        """The settings of a trial whose varied parameters have these values."""
+        told = {**self.fixed, **values}
+        if "width" in told:
+            told["hidden"] = (told.pop("width"),) * told.pop("depth")
+        return Settings(**told, seed=seed)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(
+            f"{path} is not TOML: {error}. A parameter a line, as in: activation = ['relu', 'gelu']"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def _space(given: Mapping[str, Any]) -> Space:
+    varied: dict[str, Range | Choice] = {}
+    fixed: dict[str, Any] = {}
+    for name, value in given.items():
+        _check_name(name)
+        parsed = _parsed(name, value)
+        if isinstance(parsed, Range | Choice):
+            varied[name] = parsed
+        else:
+            fixed[name] = parsed
+    _check_network(set(given))
+    if "width" in given:
+        fixed |= {} if "depth" in given else {"depth": 1}
+    fixed.setdefault("epochs", DEFAULT["epochs"])
+    if not varied:
+        raise UsageError(
+            "The space has no range and no choice: there is nothing to search. For example: "
+            "learning_rate = {low = 1e-4, high = 1e-2, log = true}"
+        )
+    space = Space(varied, fixed, asked=_plain(dict(given)))
+    _check_values(space)
+    return space
+
+
+def _check_name(name: str) -> None:
+    if name in _NOT_SEARCHED:
+        raise UsageError(f"{name} is not part of a space: {_NOT_SEARCHED[name]}.")
+    if name not in _TUNABLE:
+        raise UsageError(unknown_name("parameter", str(name), _TUNABLE))
+
+
+def _check_network(names: set[str]) -> None:
+    if "hidden" in names and names & {"width", "depth"}:
+        raise UsageError("The space tells the hidden layers twice: give hidden, or width and depth, not both.")
+    if "hidden" not in names and "width" not in names:
+        raise UsageError(
+            "The space does not tell the hidden layers. Give width and depth (width = [128, 256], depth = [1, 2]), "
+            "or hidden (hidden = [[64], [128, 64]])."
+        )
+
+
+def _parsed(name: str, value: Any) -> Any:
+    """A `Range`, a `Choice`, or a fixed value."""
+    if isinstance(value, Mapping):
+        found: Any = _range(name, value)
+    elif name == "hidden":
+        found = _hidden(value)
+    elif isinstance(value, list | tuple):
+        found = Choice(tuple(value))
+    else:
+        found = value
+    if isinstance(found, Choice):
+        _check_choices(name, found)
+        found = found.values[0] if len(found.values) == 1 else found
+    if name in _FIXED_ONLY and isinstance(found, Range | Choice):
+        raise UsageError(f"{name} takes one value: {_FIXED_ONLY[name]}. Got {value!r}.")
+    return found
+
+
+def _hidden(value: Any) -> Any:
+    """Units of the layers, or a choice of several such lists."""
+    if not isinstance(value, list | tuple):
+        raise UsageError(f"hidden takes lists of units, as in hidden = [[64], [128, 64]]; got {value!r}.")
+    if value and all(isinstance(units, int) for units in value):
+        return tuple(value)
+    if not all(isinstance(layers, list | tuple) for layers in value):
+        raise UsageError(f"hidden takes lists of units, as in hidden = [[64], [128, 64]]; got {value!r}.")
+    return Choice(tuple(tuple(layers) for layers in value))
+
+
+def _range(name: str, value: Mapping[str, Any]) -> Any:
+    if name not in _NUMBERS:
+        raise UsageError(f"{name} has no range: give a value, or a list to choose from. Got {dict(value)!r}.")
+    if unknown := set(value) - {"low", "high", "log"}:
+        raise UsageError(f"The range of {name} has low, high and log; got {', '.join(sorted(map(str, unknown)))} too.")
+    low: Any = value.get("low")
+    high: Any = value.get("high")
+    log = value.get("log", False)
+    if not _is_number(low) or not _is_number(high):
+        raise UsageError(f"The range of {name} needs low and high, both numbers; got {dict(value)!r}.")
+    if low > high:
+        raise UsageError(f"The range of {name} has its low end, {low}, above its high end, {high}: exchange them.")
+    if not isinstance(log, bool):
+        raise UsageError(f"log in the range of {name} is true or false; got {log!r}.")
+    if log and low <= 0:
+        raise UsageError(f"The range of {name} is logarithmic, so low must be above 0; got {low}. Or leave out log.")
+    if name in _WHOLE and not (isinstance(low, int) and isinstance(high, int)):
+        raise UsageError(f"{name} is a whole number, and so are the ends of its range; got {low} and {high}.")
+    return low if low == high else Range(low, high, log, whole=name in _WHOLE)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_choices(name: str, choice: Choice) -> None:
+    if not choice.values:
+        raise UsageError(f"{name} has an empty list: there is nothing to choose from.")
+    if len(set(map(repr, choice.values))) < len(choice.values):
+        raise UsageError(f"{name} has the same choice twice: {list(choice.values)}.")
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("activation", "optimizer", "schedule"), (str,)),
+    **dict.fromkeys(("batch_norm", "standardize"), (bool,)),
+    **dict.fromkeys(("epochs", "labelled", *_WHOLE), (int,)),
+    **dict.fromkeys(_NUMBERS - _WHOLE, (int, float)),
+    "hidden": (tuple,),
+}
+_WORDS = {str: "a name in quotes", bool: "true or false", int: "a whole number", float: "a number", tuple: "a list"}
+
+
+def _check_values(space: Space) -> None:
+    """Each value on its own, with the first of all others: `Settings` refuses what it cannot take, and is quoted."""
+    first = {name: _ends(parameter)[0] for name, parameter in space.varied.items()}
+    for name in (*space.fixed, *space.varied):
+        for value in _ends(space.varied[name]) if name in space.varied else (space.fixed[name],):
+            _check_kind(name, value)
+            if name in ("width", "depth") and value < 1:
+                raise UsageError(f"{name} must be a whole number of at least 1; got {value}.")
+    for name, parameter in space.varied.items():
+        for value in _ends(parameter):
+            try:
+                space.settings({**first, name: value}, seed=0)
+            except UsageError as error:
+                raise UsageError(f"The space has values that a network cannot have: {error}") from error
+
+
+def _check_kind(name: str, value: Any) -> None:
+    kinds = _KINDS.get(name)
+    if kinds and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
+        raise UsageError(f"{name} takes {_WORDS[kinds[-1]]}; the space has {value!r}.")
+
+
+def _ends(parameter: Range | Choice) -> tuple[Any, ...]:
+    return parameter.values if isinstance(parameter, Choice) else (parameter.low, parameter.high)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON gives it back: lists for tuples."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

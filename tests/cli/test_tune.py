@@ -1,0 +1,127 @@
+"""`mlplab tune` as a person or a script meets it: real processes, exit codes, both streams."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mlplab.cli.tune import seconds
+from mlplab.errors import UsageError
+
+MLPLAB = [sys.executable, "-m", "mlplab"]
+SPACE = """
+hidden = [16]
+learning_rate = {low = 1e-3, high = 1e-1, log = true}
+batch_size = 433
+epochs = 3
+"""
+
+
+def mlplab(*arguments, cwd=None):
+    return subprocess.run([*MLPLAB, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False)
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "space.toml").write_text(SPACE)
+    asked = ["--space", "space.toml", "--trials", 6, "--population", 3, "--seeds", 2, "--out", "study"]
+    return mlplab("tune", "digits", *asked, "--json", cwd=folder), folder
+
+
+def test_json_is_one_object_and_alone_on_standard_output(tuned):
+    done, folder = tuned
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(done.stdout)
+    assert (printed["schema"], printed["data"], printed["metric"]) == (1, "digits", "accuracy")
+    assert printed["trials"] == {"complete": 2, "dropped": 4, "failed": 0, "running": 0}
+    assert printed["study"] == str((folder / "study").resolve())
+    assert printed["command"].startswith("mlplab train digits --hidden ")
+    assert printed["winner"]["test"]["accuracy"] > 0.5
+    assert printed["best"]["state"] == "complete"
+
+
+def test_a_person_is_told_all_of_it(tuned):
+    told = tuned[0].stderr
+    assert "trials 0–2 of 6: best 0." in told
+    assert "trials 3–5 of 6: best 0." in told
+    assert "median 0." in told
+    assert "2 trials trained to the end, 4 dropped on the way, 0 diverged. Best: trial " in told
+    assert "The winner's test accuracy, mean of 2 seeds: 0." in told
+    assert "Study: study" in told
+    assert "The winner again: mlplab train digits --hidden " in told
+
+
+def test_the_command_is_recorded(tuned):
+    asked = json.loads((tuned[1] / "study" / "study.json").read_text())
+    assert asked["command"][:3] == ["mlplab", "tune", "digits"]
+    assert asked["population"] == 3
+
+
+def test_a_finished_study_is_shown_again(tuned):
+    done, folder = tuned
+    again = mlplab("tune", "--resume", "study", "--json", "--quiet", cwd=folder)
+    assert again.returncode == 0, again.stderr
+    assert again.stderr == ""
+    assert json.loads(again.stdout) == json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["tune"], 2, "Give a data set to tune for"),
+        (["tune", "fashon-mnist"], 2, "Did you mean 'fashion-mnist'"),
+        (["tune", "digits", "--budget", "soon"], 2, "--budget takes a time, as in 10m, 1h30m or 90s; got 'soon'"),
+        (["tune", "digits", "--budget", "10m", "--trials", "3"], 2, "Give trials or a budget, not both"),
+        (["tune", "digits", "--metric", "f1"], 2, "metric must be accuracy or loss"),
+        (["tune", "digits", "--space", "nowhere.toml"], 1, "nowhere.toml cannot be read: No such file"),
+        (["tune", "digits", "--space", "odd.toml"], 2, "low end, 2, above its high end, 1"),
+        (["tune", "--resume", "study", "--trials", "9"], 2, "leave out --trials"),
+        (["tune", "--resume", "nowhere"], 1, "There is no study at nowhere"),
+        (["tune", "--resume", "study", "--space", "other.toml"], 2, "searches another space"),
+        (["tune", "mnist.npz", "--resume", "study"], 1, "mnist.npz"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_wrong_use_gets_one_message_and_its_code(arguments, code, message, tuned):
+    folder = tuned[1]
+    (folder / "odd.toml").write_text("hidden = [8]\nlearning_rate = {low = 2, high = 1}\n")
+    (folder / "other.toml").write_text(SPACE.replace("433", "64"))
+    done = mlplab(*arguments, cwd=folder)
+    assert message in " ".join(done.stderr.split()).replace("│ ", ""), done.stderr
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_says_how_to_go_on(tuned, tmp_path):
+    shutil.copy(tuned[1] / "space.toml", tmp_path)
+    asked = ["tune", "digits", "--space", "space.toml", "--trials", "5000", "--out", "study"]
+    process = subprocess.Popen([*MLPLAB, *asked], stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "study" / "study.db-journal").exists():  # the first trials are being written
+        assert time.monotonic() < deadline, "no study appeared"
+        time.sleep(0.01)  # between two looks
+    sent = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    told = process.communicate()[1]
+    assert time.monotonic() - sent < 10
+    assert process.returncode == 130
+    assert "mlplab tune --resume study" in " ".join(told.split())
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("10m", 600), ("90s", 90), ("90", 90), ("1h30m", 5400), ("1.5h", 5400), ("1m30", 90)]
+)
+def test_times(text, expected):
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "m", "ten", "-5", "5d"])
+def test_no_times(text):
+    with pytest.raises(UsageError, match="--budget takes a time"):
+        seconds(text)

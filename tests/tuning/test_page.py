@@ -1,0 +1,279 @@
+"""The page of a study: real studies in SQLite, whose networks are a closed form, so that what is best is known."""
+
+import dataclasses
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+
+from mlplab.errors import RunError, UsageError
+from mlplab.figures import png, svg
+from mlplab.figures import study as charts
+from mlplab.training.trials import Outcome
+from mlplab.tuning import database, sampling, study
+from mlplab.tuning.page import page, tables, wording
+from mlplab.tuning.page.importance import ENOUGH, importance
+from mlplab.tuning.page.trials import read
+from mlplab.tuning.space import Space
+
+SPACE = {
+    "width": [64, 128],
+    "activation": ["relu", "gelu"],
+    "learning_rate": {"low": 1e-4, "high": 1.0, "log": True},
+    "dropout": {"low": 0.1, "high": 0.5},
+    "epochs": 9,
+}
+RUNGS = (1, 3, 9)
+
+
+def accuracy(parameters, epoch):
+    """A closed form: the learning rate decides, best at 0.004; GELU helps a little; width and dropout do nothing."""
+    distance = math.log10(parameters["learning_rate"] / 0.004)
+    return 0.9 - 0.06 * distance**2 + 0.01 * (parameters["activation"] == "gelu") - 0.3 / epoch
+
+
+def outcomes(trials):
+    """What halving makes of a population: a third goes on at each rung; a rate above 0.3 diverges."""
+    failed = [trial.params["learning_rate"] > 0.3 for trial in trials]
+    left = [at for at, bad in enumerate(failed) if not bad]
+    dropped = {}
+    for rung in RUNGS[:-1]:
+        left.sort(key=lambda at: -accuracy(trials[at].params, rung))
+        stay = max(1, len(left) // 3)
+        dropped |= dict.fromkeys(left[stay:], rung)
+        left = left[:stay]
+    made = []
+    for at, trial in enumerate(trials):
+        epochs = range(1, (0 if failed[at] else dropped.get(at, RUNGS[-1])) + 1)
+        values = [accuracy(trial.params, epoch) for epoch in epochs]
+        reason = "The loss was nan in epoch 1." if failed[at] else None
+        made.append(Outcome({"val_accuracy": values}, reason, dropped.get(at), 1000, "one"))
+    return made
+
+
+def made(folder, populations=3, size=12, running=0, space=SPACE, metric="accuracy"):
+    """A study directory as `mlplab tune` writes it, with as many populations told, and trials that still run."""
+    asked = study.Asked(
+        data={"name": "digits", "source": "digits", "hashes": {}}, space=space, metric=metric,
+        trials=max(populations, 1) * size, budget=None, population=size, parallel=1, rungs=RUNGS, reduction=3, seed=0,
+        seeds=3, versions={}, device="cpu", threads=2,
+    )  # fmt: skip
+    with sampling.quiet_optuna():
+        path = study.create(folder, asked, "digits")
+        known = database.Trials(path)
+        for _ in range(populations):
+            tell(known, sampling.sample(Space.of(space), 0, metric, known.read(), size), metric)
+        if running:
+            known.begin(sampling.sample(Space.of(space), 0, metric, known.read(), running))
+    return path
+
+
+def tell(known, asked, metric):
+    known.begin(asked)
+    begun = known.read()[-len(asked) :]
+    for trial, outcome in zip(begun, outcomes(begun), strict=True):
+        known.tell(trial, outcome, metric)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("study") / "digits-study")
+
+
+@pytest.fixture(scope="module")
+def searched(finished):
+    return read(finished)
+
+
+@pytest.fixture(scope="module")
+def text(finished):
+    return page(finished).read_text("utf-8")
+
+
+def test_it_reads_what_the_study_has(finished, searched):
+    known = database.Trials(finished).read()
+    names = {"COMPLETE": "completed", "PRUNED": "dropped", "FAIL": "failed"}
+    assert [trial.outcome for trial in searched.trials] == [names[trial.state.name] for trial in known]
+    assert {"completed", "dropped", "failed"} == {trial.outcome for trial in searched.trials}
+    complete = {trial.number: accuracy(trial.params, RUNGS[-1]) for trial in known if trial.state.name == "COMPLETE"}
+    assert searched.best.number == max(complete, key=complete.__getitem__)
+    assert searched.best.value == max(complete.values())
+    assert [trial.epochs for trial in searched.trials] == [trial.last_step or 0 for trial in known]
+
+
+def test_the_page_says_who_won_how_to_have_it_and_what_failed(text, searched):
+    best = searched.best
+    assert f"{100 * best.value:.2f}\N{NO-BREAK SPACE}%" in text
+    assert f"validation accuracy of trial {best.number}, the best." in text
+    assert f"<span>{best.parameters['width']}</span> <span>--activation</span>" in text
+    assert text.count("The loss was nan in epoch 1.") >= sum(trial.outcome == "failed" for trial in searched.trials)
+    assert text.count('class="show"') == len(searched.trials)
+    assert "The winner is still to be trained again." in text
+
+
+def test_the_best_so_far_never_gets_worse_and_counts_completed_trials_alone(searched):
+    table = tables.history(searched)
+    best = -math.inf
+    for row in table:
+        if row["outcome"] == "completed":
+            best = max(best, row["accuracy"])
+        assert row["best so far"] == (None if best == -math.inf else best)
+
+
+def test_every_table_has_its_figure_as_a_picture(searched, tmp_path):
+    found = importance(searched)
+    for name, table in {
+        "history": tables.history(searched),
+        "curves": tables.curves(searched),
+        "trials": tables.all_trials(searched),
+        "importance": tables.importances(found, searched),
+    }.items():
+        assert table.save(tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert table.save(tmp_path / f"{name}.csv").read_text("utf-8").count("\n") == len(table) + 1
+
+
+def test_each_trial_is_in_each_figure_once(searched):
+    of, trials = tables.drawn(searched), tables.finished(searched)
+    scales = [tables.scale(one, trials) for one in searched.parameters]
+    for figure in (charts.history(of), charts.parallel(of, scales), charts.slice_of(of, scales[0])):
+        text = svg(figure, "f")
+        assert [text.count(f'id="f-trial-{trial.number}"') for trial in trials] == [1] * len(trials)
+
+
+def test_completed_dropped_and_failed_have_shapes_of_their_own(searched):
+    """What tells them apart in the drawing is the path of the mark, whatever its colour."""
+    figure = charts.history(tables.drawn(searched))
+    markers = {
+        trial.outcome: {line.get_marker() for line in figure.axes[0].lines if line.get_gid() == f"trial-{trial.number}"}
+        for trial in searched.trials
+        if trial is not searched.best
+    }
+    assert len(set().union(*markers.values())) == 3
+    assert all(len(one) == 1 for one in markers.values())
+
+
+def test_importance_finds_the_parameter_that_the_closed_form_hangs_on(searched):
+    found = importance(searched)
+    assert found.names[0] == "learning_rate"
+    assert found.shares[0] > 0.5
+    assert sum(found.shares) == pytest.approx(1)
+    clear = [
+        name for name, share, chance in zip(found.names, found.shares, found.chance, strict=True) if share > chance
+    ]
+    assert "learning_rate" in clear
+    assert not {"dropout", "width"} & set(clear)
+
+
+def test_importance_of_values_that_hang_on_nothing_is_chance(searched):
+    noise = np.random.default_rng(1).random(len(searched.trials))
+    ended = [
+        dataclasses.replace(trial, outcome="completed", value=float(value), curve={1: float(value)})
+        for trial, value in zip(searched.trials, noise, strict=True)
+    ]
+    found = importance(dataclasses.replace(searched, trials=ended))
+    assert (found.shares <= found.chance).all()
+    # Shares add up to 1 all the same, so a bar alone would look like something.
+    assert found.shares[0] > 0.3
+
+
+def test_too_few_trials_have_no_importance_and_the_page_says_so(tmp_path):
+    path = made(tmp_path / "few", populations=1, size=ENOUGH // 2)
+    assert importance(read(path)) is None
+    text = page(path).read_text("utf-8")
+    assert f"With fewer than {ENOUGH}, any order of the parameters would be mostly chance" in text
+    assert "importance-" not in text
+
+
+def test_a_study_that_has_not_begun_has_a_page(tmp_path):
+    path = made(tmp_path / "new", populations=0)
+    assert page(path) == (path / "study.html").resolve()
+    text = (path / "study.html").read_text("utf-8")
+    assert "No trial has been trained to the end." in text
+    assert "mlplab tune --resume" in text.replace("<span>", "").replace("</span>", "")
+
+
+def test_a_study_that_runs_has_a_page_and_is_left_as_it_was(tmp_path):
+    path = made(tmp_path / "running", populations=1, running=4)
+    before = [trial.state for trial in database.Trials(path).read()]
+    text = page(path).read_text("utf-8")
+    assert "4 running" in text
+    assert [trial.state for trial in database.Trials(path).read()] == before
+    assert sorted(file.name for file in path.iterdir()) == ["study.db", "study.html", "study.json"]
+
+
+def test_where_all_failed_there_is_no_winner_but_reasons(tmp_path):
+    space = {**SPACE, "learning_rate": {"low": 0.5, "high": 1.0, "log": True}}
+    text = page(made(tmp_path / "failed", populations=1, space=space)).read_text("utf-8")
+    assert "All of them failed: the reasons are below." in text
+    assert text.count("The loss was nan in epoch 1.") >= 12
+
+
+def test_of_losses_the_smallest_is_the_best(searched):
+    losses = [
+        dataclasses.replace(trial, value=None if trial.value is None else 1 - trial.value) for trial in searched.trials
+    ]
+    turned = dataclasses.replace(searched, metric="loss", trials=losses)
+    assert turned.best.number == searched.best.number
+    assert [trial.number for trial in turned.ranked()] == [trial.number for trial in searched.ranked()]
+    assert tables.drawn(turned).window()[0] < turned.best.value < tables.drawn(turned).window()[1]
+
+
+def test_one_far_worse_trial_does_not_squeeze_the_others_together(searched):
+    values = [0.1, *np.linspace(0.88, 0.9, 20)]
+    of = dataclasses.replace(
+        tables.drawn(searched),
+        number=np.arange(21),
+        outcome=np.array(["completed"] * 21),
+        value=np.array(values),
+        best=20,
+    )
+    low, high = of.window()
+    assert 0.8 < low < 0.88
+    assert high > 0.9
+    assert png(charts.history(of)).startswith(b"\x89PNG")
+
+
+def test_the_winner_is_told_with_its_test_interval(finished, digits_run, tmp_path):
+    path = shutil.copytree(finished, tmp_path / "won")
+    shutil.copytree(digits_run.path, path / "winner")
+    text = page(path).read_text("utf-8")
+    test = digits_run.result["test"]
+    assert f"<b>{100 * test['accuracy']:.2f}\N{NO-BREAK SPACE}%</b>" in text
+    assert f"interval: {100 * test['interval'][0]:.2f}\N{NO-BREAK SPACE}% to" in text
+    assert "8 × 8 inputs → 16 relu → 10 classes" in text
+    assert "--resume" not in text
+
+
+def test_a_winner_of_several_seeds_is_told_with_their_spread(digits_run, tmp_path):
+    path = made(tmp_path / "seeds", populations=1)
+    for member in ("00", "01"):
+        shutil.copytree(digits_run.path, path / "winner" / "members" / member)
+    test = {"accuracy": 0.95, "sd": 0.004, "interval": [0.94, 0.96]}
+    (path / "winner" / "result.json").write_text(json.dumps({"test": test}), "utf-8")
+    winner = read(path).winner
+    assert winner.config == digits_run.config
+    said = wording.winner(winner).replace("\N{NO-BREAK SPACE}", " ")
+    assert said == (
+        "The mean of 2 seeds, which differ by 0.40 points (standard deviation). 95 % interval: 94.00 % to 96.00 %."
+    )
+
+
+def test_it_says_what_is_wrong(finished, tmp_path):
+    with pytest.raises(RunError, match="There is no study at"):
+        page(tmp_path)
+    path = made(tmp_path / "taken", populations=0)
+    (path / "study.html").mkdir()
+    with pytest.raises(UsageError, match="is a folder"):
+        page(path)
+
+
+def test_what_the_script_gets_is_what_the_study_has(text, searched):
+    told = json.loads(text.partition('id="study">')[2].partition("</script>")[0])
+    assert [trial["number"] for trial in told["trials"]] == [trial.number for trial in searched.trials]
+    place = [scale["name"] for scale in told["scales"]].index("learning rate")
+    rates = [trial.parameters["learning_rate"] for trial in searched.trials]
+    assert [trial["values"][place] for trial in told["trials"]] == rates
+    assert told["scales"][place] == {"name": "learning rate", "log": True, "low": 1e-4, "high": 1.0, "choices": None}
+    assert told["best"] == told["ranked"][0] == searched.best.number

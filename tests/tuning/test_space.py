@@ -1,0 +1,130 @@
+"""What can be searched, and what is refused: with the parameter's name, what came and what to do."""
+
+import pytest
+
+from mlplab.errors import DataError, UsageError
+from mlplab.tuning.sampling import sample, values_of
+from mlplab.tuning.space import Choice, Range, Space
+
+SMALL = {"hidden": [16], "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
+TOML = """
+width = [32, 64]
+depth = {low = 1, high = 3}
+activation = ["relu", "gelu"]
+batch_norm = [true, false]
+learning_rate = {low = 1e-4, high = 1e-2, log = true}
+dropout = {low = 0, high = 0.5}
+batch_size = 64
+epochs = 20
+"""
+
+
+def test_a_toml_file_and_a_dict_say_the_same(tmp_path):
+    (tmp_path / "space.toml").write_text(TOML)
+    space = Space.of(tmp_path / "space.toml")
+    assert space.varied == {
+        "width": Choice((32, 64)),
+        "depth": Range(1, 3, whole=True),
+        "activation": Choice(("relu", "gelu")),
+        "batch_norm": Choice((True, False)),
+        "learning_rate": Range(1e-4, 1e-2, log=True),
+        "dropout": Range(0, 0.5),
+    }
+    assert space.fixed == {"batch_size": 64, "epochs": 20}
+    assert Space.of(space.asked) == space
+
+
+def test_settings_of_a_trial():
+    space = Space.of({"width": [32, 64], "depth": [1, 2], "activation": "gelu", "epochs": 5})
+    settings = space.settings({"width": 64, "depth": 2}, seed=7)
+    assert settings.hidden == (64, 64)
+    assert (settings.activation, settings.epochs, settings.seed) == ("gelu", 5, 7)
+
+
+def test_lists_of_units_go_through_the_database_as_text():
+    space = Space.of({"hidden": [[], [16], [32, 16]], "epochs": 3})
+    drawn = [values_of(space, trial.params)["hidden"] for trial in sample(space, 0, "accuracy", [], 12)]
+    assert set(drawn) == {(), (16,), (32, 16)}
+
+
+def test_what_is_drawn_lies_in_its_range_and_can_be_read():
+    space = Space.of(SMALL | {"batch_size": {"low": 16, "high": 40}})
+    for trial in sample(space, 3, "loss", [], 20):
+        assert 1e-4 <= trial.params["learning_rate"] <= 1e-2
+        assert float(f"{trial.params['learning_rate']:.4g}") == trial.params["learning_rate"]
+        assert trial.params["batch_size"] in range(16, 41)
+
+
+def test_the_default_space():
+    space = Space.of(None)
+    assert space.epochs > 1
+    assert {"learning_rate", "dropout", "weight_decay"} <= set(space.varied)
+
+
+def test_what_is_asked_next_depends_on_seed_and_history_alone():
+    space = Space.of(SMALL | {"activation": ["relu", "gelu"]})
+    turned = Space.of(dict(reversed(list(space.asked.items()))))
+
+    def asked(space, seed, count):
+        return [trial.params for trial in sample(space, seed, "accuracy", [], count)]
+
+    assert asked(space, 0, 8) == asked(turned, 0, 8)
+    assert asked(space, 0, 8)[:5] == asked(space, 0, 5)
+    assert asked(space, 0, 8) != asked(space, 1, 8)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"learning_rat": 0.1}, "Unknown parameter 'learning_rat'. Did you mean 'learning_rate'"),
+        ({"dropout": {"low": 0.1}}, "range of dropout needs low and high"),
+        ({"dropout": {}}, "range of dropout needs low and high"),
+        ({"dropout": {"low": 0.5, "high": 0.1}}, "low end, 0.5, above its high end, 0.1"),
+        ({"dropout": {"low": 0, "high": 0.5, "log": True}}, "logarithmic, so low must be above 0; got 0"),
+        ({"dropout": {"low": 0, "high": 0.5, "step": 1}}, "low, high and log; got step too"),
+        ({"dropout": {"low": 0.1, "high": 1.5}}, "dropout must be a fraction from 0 to below 1; got 1.5"),
+        ({"dropout": {"low": "a", "high": 1}}, "both numbers"),
+        ({"activation": []}, "activation has an empty list"),
+        ({"activation": ["relu", "relu"]}, "same choice twice"),
+        ({"activation": {"low": 0, "high": 1}}, "activation has no range"),
+        ({"activation": 3}, "activation takes a name in quotes"),
+        ({"batch_norm": [0, 1]}, "batch_norm takes true or false"),
+        ({"schedule": ["none", "linear"]}, "schedule must be none or cosine; got 'linear'"),
+        ({"batch_size": {"low": 1.5, "high": 8}}, "batch_size is a whole number"),
+        ({"batch_size": [0, 8]}, "batch-size must be a whole number of at least 1; got 0"),
+        ({"width": 16}, "tells the hidden layers twice"),
+        ({"hidden": 16}, "hidden takes lists of units"),
+        ({"hidden": [[16], 8]}, "hidden takes lists of units"),
+        ({"hidden": [[16], [0]]}, "hidden must be units of at least 1"),
+        ({"hidden": []}, "hidden has an empty list"),
+        ({"seed": [1, 2]}, "seed is not part of a space: each trial has its own"),
+        ({"validation": 0.2}, "validation is not part of a space"),
+        ({"early_stopping": 3}, "early_stopping is not part of a space"),
+        ({"epochs": [5, 10]}, "epochs takes one value"),
+        ({"learning_rate": 0.1}, "nothing to search"),
+    ],
+    ids=str,
+)
+def test_bad_spaces(changed, message):
+    with pytest.raises(UsageError) as refused:
+        Space.of(SMALL | changed)
+    assert message in str(refused.value)
+
+
+def test_a_network_has_to_be_told():
+    with pytest.raises(UsageError, match="does not tell the hidden layers"):
+        Space.of({"learning_rate": {"low": 1e-4, "high": 1e-2}})
+    with pytest.raises(UsageError, match="does not tell the hidden layers"):
+        Space.of({"depth": [1, 2]})
+    with pytest.raises(UsageError, match="width must be a whole number of at least 1"):
+        Space.of({"width": [0, 16]})
+
+
+def test_bad_files(tmp_path):
+    (tmp_path / "space.toml").write_text("epochs = 3\nhidden = [16\n")
+    with pytest.raises(DataError, match=r"is not TOML: .*line"):
+        Space.of(tmp_path / "space.toml")
+    with pytest.raises(DataError, match=r"nowhere\.toml cannot be read: No such file"):
+        Space.of(tmp_path / "nowhere.toml")
+    with pytest.raises(UsageError, match="A space is a dict"):
+        Space.of(["hidden"])  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,225 @@
+"""A study from its beginning to its winner; what it refuses; and what goes wrong in it without harm to the rest."""
+
+import json
+import shutil
+import subprocess
+import sys
+import urllib.request
+
+import optuna
+import pytest
+from small_studies import ASKED, SPACE, outcomes
+
+import mlplab.tuning
+from mlplab.errors import DataError, Interrupted, RunError, TrainingError, UsageError
+from mlplab.tuning import Study, resume, tune
+
+
+def test_a_study_halves_its_populations_and_trains_the_winner(digits_study):
+    study = digits_study
+    assert study.asked.rungs == (1, 3, 9)
+    assert [trial["number"] for trial in study.trials] == list(range(10))
+    # Of four, two go on after epoch 1, and one after epoch 3; of the last two, one.
+    assert sorted(trial["epochs"] for trial in study.trials) == [1, 1, 1, 1, 1, 3, 3, 9, 9, 9]
+    assert study.counts == {"complete": 3, "dropped": 7, "failed": 0, "running": 0}
+    assert {trial["state"] for trial in study.trials if trial["epochs"] < 9} == {"dropped"}
+    complete = [trial["value"] for trial in study.trials if trial["state"] == "complete"]
+    assert study.best["value"] == max(complete) > 0.6
+    assert study.winner.result["test"]["accuracy"] > 0.6
+
+
+def test_those_that_go_on_are_the_best(digits_study):
+    for start in (0, 4, 8):
+        population = outcomes(digits_study)[start : start + 4]
+        for rung in (1, 3):
+            there = [trial for trial in population if trial["epochs"] >= rung]
+            left = min((trial["curve"][rung] for trial in there if trial["epochs"] > rung), default=1)
+            assert all(trial["curve"][rung] <= left for trial in there if trial["epochs"] == rung)
+
+
+def test_a_value_is_that_of_the_last_epoch(digits_study):
+    for trial in outcomes(digits_study):
+        assert trial["value"] == trial["curve"][trial["epochs"]]
+
+
+def test_it_is_an_optuna_study_with_all_epochs(digits_study):
+    study = optuna.load_study(study_name="mlplab", storage=f"sqlite:///{digits_study.path / 'study.db'}")
+    assert study.direction == optuna.study.StudyDirection.MAXIMIZE
+    assert study.best_trial.number == digits_study.best["number"]
+    assert sorted(study.trials[study.best_trial.number].intermediate_values) == list(range(1, 10))
+
+
+def test_the_winner_is_trained_with_the_best_settings(digits_study):
+    best, settings = digits_study.best, digits_study.winner.config.settings
+    assert settings.hidden == (16,)
+    assert settings.learning_rate == best["learning_rate"]
+    assert (settings.epochs, settings.early_stopping, settings.seed) == (9, 0, 3)
+    assert digits_study.command.startswith("mlplab train digits --hidden ")
+
+
+def test_the_same_seed_makes_the_same_study_and_another_another(digits_study, tmp_path):
+    again = tune("digits", dict(reversed(SPACE.items())), **ASKED, out=tmp_path / "again")
+    assert outcomes(again) == outcomes(digits_study)
+    other = tune("digits", SPACE, **ASKED | {"seed": 4, "trials": 2}, out=tmp_path / "other")
+    assert [t["learning_rate"] for t in other.trials] != [t["learning_rate"] for t in digits_study.trials[:2]]
+
+
+def test_populations_of_a_round_are_chosen_together(tmp_path):
+    study = tune("digits", SPACE | {"epochs": 1}, **ASKED | {"population": 2}, parallel=2, out=tmp_path / "study")
+    assert len(study.trials) == 10
+    assert study.counts["complete"] == 10
+
+
+def test_a_finished_study_is_left_as_it_is(digits_study, tmp_path):
+    path = shutil.copytree(digits_study.path, tmp_path / "study")
+    before = {file.name: file.stat().st_mtime_ns for file in path.rglob("*") if file.name != ".lock"}
+    assert outcomes(resume(path)) == outcomes(digits_study)
+    assert {file.name: file.stat().st_mtime_ns for file in path.rglob("*") if file.name != ".lock"} == before
+
+
+def test_a_trial_that_diverges_fails_alone(tmp_path):
+    rates = {"learning_rate": [0.01, 1e30], "epochs": 2}
+    study = tune("digits", SPACE | rates, trials=6, population=6, seeds=1, out=tmp_path / "study")
+    for trial in study.trials:
+        assert (trial["state"] == "failed") == (trial["learning_rate"] == 1e30)
+        assert ("finite" in (trial["reason"] or "")) == (trial["learning_rate"] == 1e30)
+    assert 0 < study.counts["failed"] < 6
+    assert study.best["learning_rate"] == 0.01
+
+
+def test_all_diverging_is_told(tmp_path):
+    rates = {"learning_rate": {"low": 1e29, "high": 1e30}, "epochs": 2}
+    with pytest.raises(TrainingError, match=r"All 4 trials diverged.*smaller learning rates"):
+        tune("digits", SPACE | rates, trials=8, population=4, out=tmp_path / "study")
+    assert Study(tmp_path / "study").counts["failed"] == 4
+    with pytest.raises(TrainingError, match="All 4 trials diverged"):
+        resume(tmp_path / "study")
+
+
+def test_loss_as_the_metric(tmp_path):
+    study = tune(
+        "digits", SPACE | {"epochs": 3}, trials=3, population=3, metric="loss", seeds=1, out=tmp_path / "study"
+    )
+    complete = [trial["value"] for trial in study.trials if trial["state"] == "complete"]
+    assert study.best["value"] == min(complete)
+    assert study.optuna.direction == optuna.study.StudyDirection.MINIMIZE
+
+
+def interrupt_after_one_population(watched):
+    if watched.seconds is not None:
+        raise KeyboardInterrupt
+
+
+def test_no_population_is_begun_that_would_not_fit_into_the_budget(tmp_path):
+    path, asked = tmp_path / "study", {"budget": 100.0, "population": 2, "seeds": 1}
+    with pytest.raises(Interrupted, match="Go on with: mlplab tune --resume"):
+        tune("digits", SPACE | {"epochs": 1}, **asked, out=path, progress=interrupt_after_one_population)
+    Study(path).optuna.set_user_attr("seconds", [40.0])
+    with pytest.raises(Interrupted):
+        resume(path, progress=interrupt_after_one_population)
+    Study(path).optuna.set_user_attr("seconds", [40.0, 40.0])
+    assert len(resume(path).trials) == 4
+
+
+def test_a_budget_too_short_for_one_rung_is_told_and_leaves_nothing(tmp_path):
+    with pytest.raises(UsageError, match=r"to its first rung, epoch 1; the budget is 0 s: too short"):
+        tune("digits", SPACE, budget=0.01, out=tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
+def test_arrays(tmp_path, digits):
+    data = tuple((part.inputs, part.labels) for part in (digits.train, digits.test))
+    study = tune(data, SPACE | {"epochs": 1}, trials=2, population=2, seeds=1, out=tmp_path / "study")
+    assert study.command.startswith("mlplab.train(data, hidden=[")
+    with pytest.raises(DataError, match="begun with arrays: give them again"):
+        resume(tmp_path / "study")
+    assert outcomes(resume(tmp_path / "study", data=data)) == outcomes(study)
+
+
+def test_going_on_with_other_data_or_another_space_is_refused(digits_study, digits):
+    with pytest.raises(UsageError, match="searches another space"):
+        resume(digits_study.path, space=SPACE | {"epochs": 4})
+    other = ((digits.train.inputs, digits.train.labels), (digits.train.inputs, digits.train.labels))
+    with pytest.raises(DataError, match="is a study of digits, and arrays has other content"):
+        resume(digits_study.path, data=other)
+    assert resume(digits_study.path, data="digits", space=SPACE).path == digits_study.path
+
+
+def test_what_is_no_study_is_refused(digits_study, tmp_path):
+    with pytest.raises(RunError, match=r"lacks study\.json"):
+        resume(tmp_path)
+    path = shutil.copytree(digits_study.path, tmp_path / "study")
+    (path / "study.db").write_bytes(b"not SQLite at all" * 100)
+    with pytest.raises(RunError, match=r"study\.db is damaged"):
+        resume(path)
+    (path / "study.db").unlink()
+    with pytest.raises(RunError, match=r"lacks study\.db"):
+        resume(path)
+    asked = json.loads((path / "study.json").read_text())
+    (path / "study.json").write_text(json.dumps(asked | {"format": 99}))
+    with pytest.raises(RunError, match="has format 99"):
+        resume(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"trials": 0}, "trials must be a whole number of at least 1; got 0"),
+        ({"trials": 3, "budget": 5.0}, "Give trials or a budget, not both"),
+        ({"budget": -1.0}, "budget must be a time above 0"),
+        ({"metric": "f1"}, "metric must be accuracy or loss; got 'f1'"),
+        ({"population": 0}, "population must be"),
+        ({"seed": -1}, "seed must be"),
+        ({"space": SPACE | {"optimizer": ["adam", "adm"]}}, "Unknown optimizer 'adm'"),
+        ({"space": SPACE | {"activation": "rellu"}}, "Unknown activation 'rellu'"),
+    ],
+    ids=str,
+)
+def test_bad_arguments_leave_nothing(arguments, message, tmp_path):
+    with pytest.raises(UsageError, match=message):
+        tune("digits", **{"space": SPACE} | arguments, out=tmp_path / "study")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_the_way(digits_study):
+    with pytest.raises(RunError, match="exists already"):
+        tune("digits", SPACE, out=digits_study.path)
+
+
+def test_the_package_is_the_function_too():
+    with pytest.raises(UsageError, match="metric must be"):
+        mlplab.tune("digits", SPACE, metric="f1")  # pyright: ignore[reportCallIssue]
+
+
+def test_a_path_with_odd_characters(tmp_path):
+    study = tune("digits", SPACE | {"epochs": 1}, trials=1, seeds=1, out=tmp_path / "a b%20?c#ü")
+    assert len(Study(study.path).trials) == 1
+
+
+def test_optuna_is_told_to_be_installed():
+    program = "import sys; sys.modules['optuna'] = None\nimport mlplab\nmlplab.tune('digits')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert 'pip install "mlplab[tune]"' in done.stderr
+
+
+def test_optuna_dashboard_opens_it(digits_study):
+    from threading import Thread
+    from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+    from optuna_dashboard import wsgi
+
+    class Silent(WSGIRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    app = wsgi(f"sqlite:///{digits_study.path / 'study.db'}")
+    with make_server("127.0.0.1", 0, app, handler_class=Silent) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/api/studies"
+        listed = json.load(urllib.request.urlopen(address))["study_summaries"]
+        assert [study["study_name"] for study in listed] == ["mlplab"]
+        shown = json.load(urllib.request.urlopen(f"{address}/{listed[0]['study_id']}"))
+        server.shutdown()
+    assert [trial["number"] for trial in shown["trials"]] == list(range(10))
+    states = {"complete": "Complete", "dropped": "Pruned"}
+    assert [trial["state"] for trial in shown["trials"]] == [states[t["state"]] for t in digits_study.trials]
