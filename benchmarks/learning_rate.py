@@ -25,8 +25,9 @@ from mlplab.datasets import Data, load
 from mlplab.engine import ArraySource, Member, Rows, evaluate, fit_members
 from mlplab.runs import Settings
 from mlplab.training import splits
-from mlplab.training.learning_rate import scan_settings, suggested
+from mlplab.training.learning_rate import scan_settings
 from mlplab.training.network import built
+from mlplab.training.rate_suggestion import suggested
 
 DATA = ("fashion-mnist", "mnist")
 NETWORKS: dict[str, Settings] = {
@@ -100,7 +101,8 @@ def print_results(results: dict[str, dict[str, Any]]) -> None:
         for each in result.get("suggestions", ()):
             missed = each["gap_points"] is None or each["gap_points"] > ALLOWED
             gap = "diverged" if each["gap_points"] is None else f"{each['gap_points']:.2f}"
-            rows.append((name, f"{best['rate']:.2g}", f"{100 * best['mean']:.2f}", str(each["seed"]), f"{each['rate']:.2g}", gap + " !" * missed))  # fmt: skip
+            found = (f"{best['rate']:.2g}", f"{100 * best['mean']:.2f}", str(each["seed"]), f"{each['rate']:.2g}")
+            rows.append((name, *found, gap + " !" * missed))
     print_table(("", "best rate", "its accuracy", "scan's seed", "suggestion", "points less"), rows)
 
 

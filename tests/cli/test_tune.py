@@ -52,7 +52,7 @@ def test_a_person_is_told_all_of_it(tuned):
     assert "median 0." in told
     assert "2 trials trained to the end, 4 dropped on the way, 0 diverged. Best: trial " in told
     assert "The winner's test accuracy, mean of 2 seeds: 0." in told
-    assert "Study: study" in told
+    assert "Study, as a page: study" in told
     assert "The winner again: mlplab train digits --hidden " in told
 
 

@@ -17,12 +17,12 @@ from mlplab.training.folder import alone, free_folder
 from mlplab.training.network import built
 from mlplab.tuning.asking import Asked, check, rungs
 from mlplab.tuning.database import Trials
-from mlplab.tuning.page import page
+from mlplab.tuning.page import FILE, page
 from mlplab.tuning.rounds import Progress, Rounds
 from mlplab.tuning.sampling import import_optuna, quiet_optuna
 from mlplab.tuning.space import Choice, Space
 from mlplab.tuning.study import Study, best_of, create
-from mlplab.tuning.winner import train_winner
+from mlplab.tuning.winner import train_winner, winner_of
 
 TRIALS, POPULATION, REDUCTION = 64, 16, 3
 
@@ -155,8 +155,10 @@ def _finish(path: Path, asked: Asked, data: Data, workers: Any, progress: Progre
             if best is None:
                 raise RunError(f"{path} has no trial that was trained to the end: there is no winner.")
             _log.info(f"Trial {best.number} is the best. It is trained again, and tested.")
-            train_winner(path, asked, asked.settings(best), data)
-            page(path)
+            before = winner_of(path)
+            if before is None or before.result is None or not (path / FILE).exists():
+                train_winner(path, asked, asked.settings(best), data)
+                page(path)
     except KeyboardInterrupt as interrupt:
         raise Interrupted(
             f"Interrupted; no trial that was told is lost. Go on with: mlplab tune --resume {os.path.relpath(path)}"
