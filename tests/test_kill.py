@@ -23,6 +23,7 @@ def train(*arguments) -> subprocess.Popen:
 
 
 def epochs_done(run) -> int:
+    run = run / "members" / "00" if (run / "members").exists() else run
     return len((run / "metrics.jsonl").read_bytes().splitlines()) if (run / "metrics.jsonl").exists() else 0
 
 
@@ -57,4 +58,21 @@ def test_killed_twenty_times_ends_as_if_never_stopped(fashion_mnist, tmp_path):
     for name in FILES:
         assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
     # A kill while the directory is made leaves it under a hidden name, never half made under its own.
+    assert all(path.name.startswith((".cut.", "whole", "cut")) for path in tmp_path.iterdir())
+
+
+def test_a_population_killed_goes_on_to_the_same_members(tmp_path):
+    asked = ["digits", "--hidden", "12", "--dropout", "0.2", "--epochs", "30", "--early-stopping", "15", "--seeds", "2"]
+    whole, cut, rng, kills = tmp_path / "whole", tmp_path / "cut", random.Random(1), 0
+    assert train(*asked, "--out", whole).wait() == 0
+    for _ in range(3):
+        process = train("--resume", cut) if cut.exists() else train(*asked, "--out", cut)
+        kills += kill_at_random(process, cut, rng)
+    assert kills >= 2, "ended too early: too short a run for this test"
+    assert train("--resume", cut).wait() == 0
+    for member in ("00", "01"):
+        for name in FILES:
+            paths = (run / "members" / member / name for run in (cut, whole))
+            assert len({path.read_bytes() for path in paths}) == 1, f"{member}: {name}"
+    assert (cut / "predictions-test.npz").read_bytes() == (whole / "predictions-test.npz").read_bytes()
     assert all(path.name.startswith((".cut.", "whole", "cut")) for path in tmp_path.iterdir())

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 import mlplab
 from mlplab import keras
 from mlplab.datasets import Data, Dataset
-from mlplab.engine import program
-from mlplab.errors import Interrupted, RunError, UsageError
-from mlplab.training.cross_validation import cross_validate, epochs_kept, split_folds
+from mlplab.engine import ArraySource, Rows, program
+from mlplab.errors import Interrupted, RunError, TrainingError, UsageError
+from mlplab.runs import files
+from mlplab.training import cross_validation
+from mlplab.training.cross_validation import begun_anew, cross_validate, epochs_kept, split_folds
 
 layers = keras.layers
 SMALL = {"hidden": [24], "batch_size": 20, "learning_rate": 0.01, "verbose": 0}
@@ -88,35 +90,67 @@ def test_no_row_is_predicted_by_a_network_that_has_seen_it(run, small):
         assert same.sum() == (len(part) - 1 if number == 1 else 0)
 
 
-def compilations(function) -> tuple[int, int]:
-    """Programs that XLA compiled in the first of the folds, and in the others."""
-    seen, at_second_fold = [], []
+def compilations(function) -> int:
+    """Programs that XLA compiles."""
+    seen = []
 
     def listen(event: str, seconds: float, **_: object) -> None:
         if event == "/jax/core/compile/backend_compile_duration":
             seen.append(event)
 
-    def progress(done: int, total: int) -> None:
-        if done > total / 5 and not at_second_fold:
-            at_second_fold.append(len(seen))
-
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:
-        function(progress)
+        function()
     finally:
         jax.monitoring.unregister_event_duration_listener(listen)
-    return at_second_fold[0], len(seen) - at_second_fold[0]
+    return len(seen)
 
 
-@pytest.mark.parametrize("rows", [400, 403], ids=["sizes that divide", "sizes that do not"])
-def test_the_first_fold_compiles_for_all(rows, run, digits):
-    """400 rows in 5 folds are whole batches to train on, and 80 rows to predict: one program for each of the two."""
-    data = part_of(digits, rows)
+def test_one_program_trains_all_folds(run, digits):
+    """However many there are, and where their sizes do not divide: ten take no more programs than four."""
+    data = part_of(digits, 403)
     cross_validate(run, data, folds=2)  # what is compiled once a process, for whatever model
-    program._loops.clear()
-    first, others = compilations(lambda progress: cross_validate(run, data, progress=progress))
-    assert others == 0
-    assert first == (2 if rows == 400 else 3)  # 403 rows leave a last, smaller batch to train on
+
+    def count(folds: int) -> int:
+        program._loops.clear()
+        return compilations(lambda: cross_validate(run, data, folds=folds))
+
+    assert 0 < count(10) <= count(4)
+
+
+def test_a_fold_is_what_it_would_be_alone(run, small):
+    """Its network is built, trained by `fit` and asked by itself."""
+    together = cross_validate(run, small, folds=4)
+    parts = split_folds(small.train.labels, 4, run.config.settings.seed)
+    rows = np.sort(np.concatenate(parts[:2] + parts[3:]))
+    model, seed = begun_anew(run, small, 300, 2)
+    scaling = run.config.preprocessing
+    source = ArraySource(
+        small.train.inputs[rows], small.train.labels[rows], batch_size=20, shuffle=True, seed=seed, batch=Rows(scaling)
+    )
+    mlplab.fit(model, source, epochs=4, verbose=0)
+    alone = mlplab.predict(model, scaling(small.train.inputs[parts[2]]), batch_size=100, verbose=0)
+    np.testing.assert_array_equal(together[parts[2]], alone)
+
+
+def test_folds_beyond_those_trained_at_once_follow_in_turn(run, small, monkeypatch):
+    at_once = cross_validate(run, small, folds=4)
+    monkeypatch.setattr(cross_validation, "_AT_ONCE", 3)
+    told = []
+    in_turn = cross_validate(run, small, folds=4, progress=lambda done, total: told.append((done, total)))
+    np.testing.assert_array_equal(in_turn, at_once)
+    assert told == sorted(told)
+    assert told[-1] == (4 * 4 * 15, 4 * 4 * 15)
+
+
+def test_a_fold_that_diverges_is_told(small, tmp_path):
+    asked = {**SMALL, "optimizer": "sgd", "hidden": [24, 24], "activation": "linear", "epochs": 2}
+    run = mlplab.train(small, **asked, out=tmp_path / "run")
+    config = files.read_json(run.path / "config.json")
+    config["settings"]["learning_rate"] = 1e38
+    files.write_json(run.path / "config.json", config)
+    with pytest.raises(TrainingError, match=r"Fold 1 of 2 cannot be trained\. The loss or a weight stopped being"):
+        cross_validate(mlplab.Run(run.path), small, folds=2)
 
 
 def test_progress_counts_the_steps_of_all_folds(run, small):

@@ -1,12 +1,14 @@
 """What a person sees while a network trains. Imports Keras: `train` imports this when it trains."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mlplab.engine import keras
+from mlplab.engine import Member, keras
+from mlplab.engine.standing import standing
 
 
 class Watch(keras.callbacks.Callback):
@@ -55,6 +57,52 @@ class Watch(keras.callbacks.Callback):
 
     def close(self) -> None:
         """Take the bar away; also after training that ended in an error."""
+        self._bar.stop()
+
+
+class PopulationWatch:
+    """The same of a population: a line an epoch that all have done, the bar over the epochs of all."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        self._bar = Progress(
+            TextColumn("{task.fields[networks]} networks, epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(),
+            TextColumn("{task.fields[stand]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._epoch = 0
+        self._epoch_begun = 0.0
+
+    def __call__(self, done: int, members: Sequence[Member]) -> None:
+        """See `engine.lanes.Progress`."""
+        epoch, epochs = max(member.epoch for member in members), max(member.epochs for member in members)
+        if self._task is None:
+            self._begin(members, epoch, epochs)
+        stand = standing(members)
+        told = "" if stand is None else str(stand)
+        assert self._task is not None
+        self._bar.update(self._task, completed=done, epoch=min(epoch + 1, epochs), stand=told)
+        if epoch > self._epoch:
+            seconds = time.perf_counter() - self._epoch_begun
+            count = f"epoch {epoch:>{len(str(epochs))}}/{epochs}"
+            self.console.print(f"{count}  {told}  {seconds:.1f} s", highlight=False, soft_wrap=True)
+            self._epoch, self._epoch_begun = epoch, time.perf_counter()
+
+    def _begin(self, members: Sequence[Member], epoch: int, epochs: int) -> None:
+        total = sum(member.source.steps * (member.epochs - member.epoch) for member in members)
+        _view(members[0].model).summary(print_fn=lambda text: self.console.print(text, markup=False, highlight=False))
+        self._task = self._bar.add_task("", total=total, networks=len(members), epoch=epoch, epochs=epochs, stand="")
+        self._epoch, self._epoch_begun = epoch, time.perf_counter()
+        self._bar.start()
+
+    def close(self) -> None:
+        """Take the bar away."""
         self._bar.stop()
 
 

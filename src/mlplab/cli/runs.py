@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -44,9 +44,11 @@ def _described(run: Run) -> dict[str, object]:
         "data": run.config.data["name"],
         "hidden": settings.hidden,
         "seed": settings.seed,
+        "seeds": run.config.seeds,
         "epochs": len(run.epochs),
         "finished": run.result is not None,
         "test": run.result and run.result["test"],
+        "ensemble": run.result and run.result.get("ensemble"),
     }
 
 
@@ -60,7 +62,21 @@ def _table(found: list[Run]) -> Table:
         score = "not finished"
         if run.result is not None:
             test = run.result["test"]
-            score = f"{test['accuracy']:.4f} ({test['interval'][0]:.3f}–{test['interval'][1]:.3f})"
+            score = _with_spread(run.result) if run.config.seeds > 1 else _with_interval(test)
         epochs = f"{len(run.epochs)}/{settings.epochs}"
-        table.add_row(escape(run.path.name), escape(run.config.data["name"]), hidden, str(settings.seed), epochs, score)
+        table.add_row(escape(run.path.name), escape(run.config.data["name"]), hidden, _seeds(run), epochs, score)
     return table
+
+
+def _with_interval(test: dict[str, Any]) -> str:
+    return f"{test['accuracy']:.4f} ({test['interval'][0]:.3f}–{test['interval'][1]:.3f})"
+
+
+def _with_spread(result: dict[str, Any]) -> str:
+    test, ensemble = result["test"], result["ensemble"]["accuracy"]
+    return f"{test['accuracy']:.4f}" + ("" if test["sd"] is None else f" ± {test['sd']:.4f}") + f", all {ensemble:.4f}"
+
+
+def _seeds(run: Run) -> str:
+    first = run.config.settings.seed
+    return str(first) if run.config.seeds == 1 else f"{first}–{first + run.config.seeds - 1}"

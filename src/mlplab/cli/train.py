@@ -2,31 +2,22 @@
 
 import json
 import logging
-import os
-import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from mlplab.cli.data import complete_dataset
-from mlplab.cli.options import say
+from mlplab.cli.outcome import print_result
 from mlplab.datasets import find_entry
 from mlplab.datasets.corrections import read_rows
 from mlplab.datasets.loading import is_path
 from mlplab.errors import UsageError
-from mlplab.runs import Settings
+from mlplab.runs import Run, Settings
 
-if TYPE_CHECKING:
-    from mlplab.runs import Run
-
-
-_MOST_CLASSES = 40
-"""So many are told one by one; of more, the matrix would fit on no screen."""
+_NOT_SETTINGS = ("seeds", "corrected_labels", "out")
 
 
 def train(
@@ -63,6 +54,12 @@ def train(
     labelled: Annotated[int | None, typer.Option(metavar="N", help="Train on N rows, as many of each class.")] = None,
     standardize: Annotated[bool, typer.Option("--standardize", help="Inputs to mean 0, standard deviation 1.")] = False,
     seed: Annotated[int | None, typer.Option(help="Of weights, split, shuffling and dropout; 0 by default.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", help="Train N networks at once, with this seed and those after it.")
+    ] = None,
+    ray: Annotated[
+        str | None, typer.Option(metavar="ADDRESS|local", help="With --seeds: train them on a Ray cluster.")
+    ] = None,
     corrected_labels: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Training labels to use instead of the data set's; see: mlplab labels"),
@@ -82,7 +79,7 @@ def train(
     """Train a dense network and keep all of it in a run directory.
 
     With --hidden you get just what you ask for. Without it: two hidden layers with dropout, a cosine schedule, and
-    early stopping on the validation split.
+    early stopping on the validation split. With --seeds, as many networks: their mean, its spread, and their ensemble.
     """
     given: dict[str, Any] = {
         "hidden": None if hidden is None else _units(hidden),
@@ -100,6 +97,7 @@ def train(
         "labelled": labelled,
         "standardize": standardize or None,
         "seed": seed,
+        "seeds": seeds,
         "corrected_labels": corrected_labels,
         "out": out,
     }
@@ -114,12 +112,14 @@ def train(
         _check_early(dataset, given)
     console = Console(stderr=True, quiet=quiet)
     from mlplab import training
-    from mlplab.cli.progress import Watch
+    from mlplab.cli.progress import PopulationWatch, Watch
 
-    console.print(_device_line(), highlight=False)
+    console.print(device_line(), highlight=False)
     logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
-    watch = Watch(console)
-    arguments: dict[str, Any] = {"verbose": 0, "callbacks": [watch]}
+    several = (seeds or 1) > 1 if resume is None else Run(resume).config.seeds > 1
+    watch = PopulationWatch(console) if several else Watch(console)
+    arguments: dict[str, Any] = {"verbose": 0, "ray": ray}
+    arguments |= {"progress": watch} if several else {"callbacks": [watch]}
     try:
         if resume is not None:
             run = training.resume(resume, **arguments)
@@ -138,10 +138,10 @@ def train(
         page = _report(run) if report else None
     finally:  # a report may be refused, and the run is finished all the same
         if not quiet:
-            _print_result(console, run, page)
+            print_result(console, run, page)
 
 
-def _report(run: "Run") -> Path:
+def _report(run: Run) -> Path:
     from mlplab.inspection.report import report  # templates, which training does without
 
     return report(run)
@@ -153,7 +153,9 @@ def _check_early(dataset: str, given: dict[str, Any]) -> None:
         find_entry(dataset)
     if "corrected_labels" in given:
         read_rows(given["corrected_labels"])
-    Settings.filled(**{name: value for name, value in given.items() if name not in ("corrected_labels", "out")})
+    Settings.filled(**{name: value for name, value in given.items() if name not in _NOT_SETTINGS})
+    if given.get("seeds", 1) < 1:
+        raise UsageError(f"--seeds must be a whole number of at least 1; got {given['seeds']}.")
 
 
 def _units(hidden: str) -> list[int]:
@@ -165,53 +167,8 @@ def _units(hidden: str) -> list[int]:
         ) from error
 
 
-def _device_line() -> str:
+def device_line() -> str:
     from mlplab.engine import backend
 
     device = backend.device()
     return "No GPU, using CPU instead." if device == "cpu" else f"Using {device}."
-
-
-def _print_result(console: Console, run: "Run", page: Path | None) -> None:
-    assert run.result is not None
-    result, test = run.result, run.result["test"]
-    low, high = test["interval"]
-    if len(run.class_names) <= _MOST_CLASSES:
-        console.print(_classes(run))
-    console.print(
-        f"Test accuracy {test['accuracy']:.4f} (95 % interval {low:.4f}–{high:.4f}, {test['n']:,} images), "
-        f"{result['parameters']:,} parameters, {result['seconds']['total']:.1f} s",
-        style="bold",
-        highlight=False,
-        soft_wrap=True,
-    )
-    say(console, f"Run: {os.path.relpath(run.path)}" if page is None else f"Report: {os.path.relpath(page)}")
-    say(console, _next(run, reported=page is not None))
-
-
-def _next(run: "Run", reported: bool) -> str:
-    """One command to go on with."""
-    path, data = shlex.quote(os.path.relpath(run.path)), run.config.data["source"]
-    if not reported:
-        return f"Next, what it gets wrong, as a page: mlplab report {path}"
-    if data is not None and run.config.settings.hidden != Settings.filled().hidden:
-        return f"Next, two hidden layers with dropout and a schedule: mlplab train {shlex.quote(data)} --report"
-    return f"Next, labels that are probably wrong: mlplab labels {path}"
-
-
-def _classes(run: "Run") -> Table:
-    """The confusion matrix with the accuracy of each class: rows true, columns predicted."""
-    assert run.result is not None
-    table = Table(title="Rows: true class; columns: predicted", title_justify="left", box=None, padding=(0, 1))
-    table.add_column("")
-    table.add_column("accuracy", justify="right")
-    names = run.class_names
-    for i in range(len(names)):
-        table.add_column(str(i), justify="right")
-    for i, (name, row) in enumerate(zip(names, run.result["confusion"], strict=True)):
-        accuracy = run.result["per_class"][name]
-        cells = [f"[bold]{n}[/bold]" if i == j else str(n) if n else "·" for j, n in enumerate(row)]
-        table.add_row(
-            escape(f"{i} {name}" if name != str(i) else name), "–" if accuracy is None else f"{accuracy:.3f}", *cells
-        )
-    return table

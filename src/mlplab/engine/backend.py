@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -52,13 +53,21 @@ if keras.config.backend() != "jax":
         "or set KERAS_BACKEND=jax."
     )
 
-_compile_seconds = 0.0
+_compiling: list[tuple[float, float]] = []
+"""When something was being compiled: spans of time that lie apart, in order."""
+_compiling_lock = threading.Lock()
 
 
 def _add_compile_time(event: str, duration_secs: float, **_: object) -> None:
-    global _compile_seconds
-    if event.startswith("/jax/core/compile/"):
-        _compile_seconds += duration_secs
+    """Events come when they end. Several threads compile at once, and what overlaps counts once."""
+    if not event.startswith("/jax/core/compile/"):
+        return
+    with _compiling_lock:
+        end = time.perf_counter()
+        start = end - duration_secs
+        while _compiling and _compiling[-1][1] >= start:
+            start = min(start, _compiling.pop()[0])
+        _compiling.append((start, end))
 
 
 jax.monitoring.register_event_duration_secs_listener(_add_compile_time)
@@ -66,7 +75,8 @@ jax.monitoring.register_event_duration_secs_listener(_add_compile_time)
 
 def compile_seconds() -> float:
     """Seconds this process has spent tracing and compiling, since mlplab was loaded."""
-    return _compile_seconds
+    with _compiling_lock:
+        return sum(end - start for start, end in _compiling)
 
 
 def keras_seed() -> int | None:

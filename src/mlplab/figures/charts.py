@@ -52,11 +52,12 @@ def _write_cells(axes: "Axes", counts: np.ndarray, shares: np.ndarray | None, co
         axes.text(column, row, text, ha="center", va="center", fontsize=7.5, color=ink)
 
 
-def curves(columns: Mapping[str, np.ndarray]) -> "Figure":
+def curves(columns: Mapping[str, np.ndarray], members: Sequence[Mapping[str, np.ndarray]] = ()) -> "Figure":
     """Loss, and accuracy where it was logged, by epoch; validation beside training.
 
     Args:
         columns: `epoch` and what was logged, arrays of one length.
+        members: of a population, the same of each member: thin lines behind those of `columns`, their medians.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -69,7 +70,10 @@ def curves(columns: Mapping[str, np.ndarray]) -> "Figure":
         few = "o" if len(columns["epoch"]) <= 30 else None
         for key, label, colour, line in ((name, "training", BLUE, "-"), (f"val_{name}", "validation", ORANGE, "--")):
             if key in columns:
-                axes.plot(columns["epoch"], columns[key], line, marker=few, markersize=3, color=colour, label=label)
+                for member in members:
+                    axes.plot(member["epoch"], member[key], "-", color=colour, linewidth=0.7, alpha=0.3)
+                told = f"{label}, median" if members else label
+                axes.plot(columns["epoch"], columns[key], line, marker=few, markersize=3, color=colour, label=told)
         axes.set_xlabel("epoch", fontsize="small")
         axes.set_title(plain(name), fontsize="medium")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))

@@ -78,3 +78,27 @@ def usual_ranges(measured: Sequence[tuple[str, float, float, float, Sequence[flo
         axes.set_title(plain(name, 45), fontsize="small", loc="left")
         axes.legend(fontsize="x-small", frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 0.95))
     return figure
+
+
+def seeds(values: np.ndarray, mean: tuple[float, float, float], ensemble: tuple[float, float, float]) -> "Figure":
+    """What several seeds reach: a point for each, below them their mean, and the ensemble, with their intervals.
+
+    Args:
+        values: float (n,), a value a seed.
+        mean, ensemble: value, low and high; NaN: no interval.
+    """
+    figure = new_figure(4.6, 2.5)
+    axes = new_axes(figure)
+    order = np.argsort(values)
+    spread = np.empty(len(values))
+    spread[order] = (np.arange(len(values)) % 3 - 1) * 0.16  # so that neighbours do not hide each other
+    axes.plot(values, spread, "o", color=GREY, markersize=5, alpha=0.8)
+    for line, (value, low, high), colour in ((1, mean, BLUE), (2, ensemble, RED)):
+        axes.hlines(line, low, high, colors=colour, linewidth=2)
+        axes.plot([value], [line], "o", color=colour, markersize=6)
+    axes.axvline(mean[0], color=GREY, linewidth=1, linestyle=":")
+    axes.set_yticks(range(3), ["one network each", "their mean", "the ensemble"])
+    axes.set_ylim(2.5, -0.5)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("test accuracy, with 95 % intervals", fontsize="small")
+    return figure

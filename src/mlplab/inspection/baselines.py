@@ -73,7 +73,7 @@ def baselines(source: Run | Any, data: Any = None) -> Table:
 
 def few_rows(run: Run) -> np.ndarray | None:
     """The training rows of a run that was given few labels: simple methods are to have the same. None for all rows."""
-    return None if run.config.settings.labelled is None else files.read_arrays(run.path / "split.npz")["train"]
+    return None if run.config.settings.labelled is None else files.read_arrays(run.first.path / "split.npz")["train"]
 
 
 def against(examples: Examples, data: Data, rows: np.ndarray | None = None) -> Table:

@@ -74,6 +74,8 @@ def calibrate(run: Run) -> dict[str, float]:
     try:
         held_out = run.predictions("validation")
     except RunError as error:
+        if run.members:
+            raise
         raise RunError(
             f"{run.path} has no validation split, and a temperature must not be fitted to the test set. "
             "Train with --validation 0.1."

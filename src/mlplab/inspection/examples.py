@@ -134,7 +134,7 @@ def _array(values: ArrayLike) -> np.ndarray:
 def _of_run(run: Run, split: str, data: Any, inputs: bool) -> Examples:
     if split not in SPLITS:
         raise UsageError(unknown_name("split", str(split), SPLITS))
-    if split == "train" and not (run.path / "predictions-train.npz").exists():
+    if split == "train" and not run.members and not (run.path / "predictions-train.npz").exists():
         data = data_of(run, data, quiet=True)
         kept = _train_predictions(run, data)
     else:

@@ -5,13 +5,12 @@ Dataset Labels", Journal of Artificial Intelligence Research 70, 2021), an extra
 """
 
 import contextlib
-import importlib.util
 import os
 import shlex
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,6 +23,7 @@ from mlplab.errors import DataError, MlplabError, RunError, UsageError, unknown_
 from mlplab.figures import gallery
 from mlplab.inspection.examples import SPLITS, Examples, data_at_hand, examples_of, opened
 from mlplab.inspection.keeping import for_next_time
+from mlplab.inspection.progress import bar
 from mlplab.inspection.table import Table
 from mlplab.runs import Run, files
 from mlplab.runs.origin import data_of
@@ -188,8 +188,8 @@ def _cross_validated(run: Run, data: Any, folds: int, verbose: int | str) -> Exa
         from mlplab.training.cross_validation import cross_validate  # Keras: only where something is trained
 
         loaded = data_of(run, data, quiet=verbose == 0)
-        with _bar(verbose, f"{folds} folds") as progress:
-            probabilities = cross_validate(run, loaded, folds=folds, progress=progress)
+        with bar(verbose, f"{folds} folds") as progress:
+            probabilities = cross_validate(run.first, loaded, folds=folds, progress=progress)
         labels = loaded.train.labels
         arrays = {"index": np.arange(len(labels)), "label": labels, "probabilities": probabilities}
         with for_next_time(kept):
@@ -216,22 +216,6 @@ def _gallery(images: np.ndarray, ranked: dict[str, np.ndarray]) -> Callable[[], 
         for (index, given, suggested), _ in zip(rows, images, strict=False)
     ]
     return lambda: gallery(images, titles, columns=8)
-
-
-@contextlib.contextmanager
-def _bar(verbose: int | str, title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with the time left, on standard error, where a person can see one: yields what moves it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    notebook = console.is_jupyter and importlib.util.find_spec("ipywidgets") is not None  # rich needs them there
-    columns = (TextColumn(title), BarColumn(), TimeRemainingColumn(compact=True), TextColumn("left"))
-    with Progress(
-        *columns, console=console, transient=True, disable=verbose == 0 or not (console.is_terminal or notebook)
-    ) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _cleanlab() -> ModuleType:

@@ -133,6 +133,8 @@ class Config:
         command: the command line, or None for a run begun in Python.
         corrected_labels: how many training labels differ from the data set's: those in corrected-labels.csv. `hashes`
             are those of the data set.
+        seeds: of a population, how many members it has: the first has the seed of the settings, each other the next
+            one. 1: a run of one network.
         format: see `FORMAT`.
     """
 
@@ -146,7 +148,11 @@ class Config:
     threads: int
     command: list[str] | None = None
     corrected_labels: int = 0
+    seeds: int = 1
     format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        _require(isinstance(self.seeds, int) and self.seeds >= 1, "seeds", self.seeds, "a whole number of at least 1")
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

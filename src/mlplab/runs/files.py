@@ -47,6 +47,12 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode("utf-8", "replace"))
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Another file's content, as it is."""
+    with _replacing(path) as file:
+        file.write(content)
+
+
 def write_json(path: Path, value: object) -> None:
     with _replacing(path) as file:
         file.write(json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n")

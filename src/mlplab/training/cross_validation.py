@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Rows, fit, keras
-from mlplab.errors import RunError, UsageError
-from mlplab.runs import Run, architecture, files
+from mlplab.engine import ArraySource, Member, Rows, fit_members, keras
+from mlplab.errors import RunError, TrainingError, UsageError
+from mlplab.runs import Run, Settings, architecture, files
 from mlplab.runs.run import probabilities_of
 from mlplab.training.network import built, is_one_hot
 
 Progress = Callable[[int, int], None]
 """Called a few times a second with the training steps done and those there are, over all folds."""
+
+_AT_ONCE = 16
+"""Folds trained together; more of them in turn, so that a fold a row needs no more memory."""
 
 
 def cross_validate(run: Run, data: Data, *, folds: int = 5, progress: Progress | None = None) -> np.ndarray:
@@ -26,8 +29,8 @@ def cross_validate(run: Run, data: Data, *, folds: int = 5, progress: Progress |
     split to stop early on, so each is trained for as many epochs as made the weights that the run kept, on the same
     schedule. All training rows take part, those that the run held out or left unlabelled too.
 
-    The training set goes to the device once. All folds train on the same number of rows and predict the same number,
-    so what is compiled for the first serves the others.
+    The training set goes to each device once. All folds train on the same number of rows and predict the same number,
+    so one program trains all of them, spread over the devices, and one predicts.
 
     Args:
         run: a finished run.
@@ -41,32 +44,60 @@ def cross_validate(run: Run, data: Data, *, folds: int = 5, progress: Progress |
     Raises:
         UsageError: for fewer folds than 2, or more than there are rows.
         RunError: if the run is not finished.
-        TrainingError: if a network's loss is no longer finite.
+        TrainingError: if a network's loss or a weight is no longer finite.
     """
-    epochs = epochs_kept(run)
-    parts = split_folds(data.train.labels, folds, run.config.settings.seed)
-    size = max(map(len, parts))
-    rows = len(data.train) - size
+    folds_of = _Folds(run, data, folds)
     probabilities = np.empty((len(data.train), len(data.class_names)), np.float32)
-    arrays: Any = None
-    for number, part in enumerate(parts):
-        model, seed = _begun_anew(run, data, rows, number)
-        if arrays is None:
-            arrays = (data.train.inputs, _targets(data, model), None)
+    for start in range(0, folds, _AT_ONCE):
+        members = [folds_of.member(number) for number in range(folds)[start : start + _AT_ONCE]]
+        total = folds * members[0].epochs * members[0].source.steps
+
+        def tell(done: int, _: Any, before: int = start * total // folds, total: int = total) -> None:
+            if progress is not None:
+                progress(before + done, total)
+
+        fit_members(members, progress=tell)
+        for number, member in enumerate(members, start):
+            if member.set_aside is not None:
+                raise TrainingError(f"Fold {number + 1} of {folds} cannot be trained. {member.set_aside}")
+            part = folds_of.parts[number]
+            padded = np.resize(part, folds_of.size)  # a fold that is a row short predicts its first row twice
+            predicted = probabilities_of(member.model, data.train.inputs[padded], run.config)
+            probabilities[part] = predicted[: len(part)]
+    return probabilities
+
+
+class _Folds:
+    """What is trained in a cross-validation.
+
+    Attributes:
+        parts: row numbers of each fold.
+        size: of the largest fold.
+    """
+
+    def __init__(self, run: Run, data: Data, folds: int):
+        self._run, self._data = run, data
+        self._epochs = epochs_kept(run)
+        self.parts = split_folds(data.train.labels, folds, run.config.settings.seed)
+        self.size = max(map(len, self.parts))
+        self._rows = len(data.train) - self.size
+        self._arrays: Any = None
+
+    def member(self, number: int) -> Member:
+        """The run's network begun anew, with the rows outside a fold."""
+        model, seed = begun_anew(self._run, self._data, self._rows, number)
+        if self._arrays is None:
+            self._arrays = (self._data.train.inputs, targets_of(self._data, model), None)
         source = ArraySource(
-            *arrays,
-            batch_size=run.config.settings.batch_size,
+            *self._arrays,
+            batch_size=self._run.config.settings.batch_size,
             shuffle=True,
             seed=seed,
-            batch=Rows(preprocess=run.config.preprocessing),
-            subset=_without(parts, number, rows),
+            batch=Rows(preprocess=self._run.config.preprocessing),
+            subset=_without(self.parts, number, self._rows),
         )
-        arrays = source.arrays  # on the device from here on
-        told = [] if progress is None else [_Told(progress, number, folds, epochs, source.steps)]
-        fit(model, source, epochs=epochs, verbose=0, callbacks=told)
-        padded = np.resize(part, size)  # a fold that is a row short predicts its first row twice
-        probabilities[part] = probabilities_of(model, data.train.inputs[padded], run.config)[: len(part)]
-    return probabilities
+        self._arrays = source.arrays  # on the device from here on
+        return Member(model, source, epochs=self._epochs)
 
 
 def split_folds(labels: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
@@ -110,14 +141,15 @@ def _without(parts: list[np.ndarray], number: int, rows: int) -> np.ndarray:
     return np.sort(np.concatenate(others))
 
 
-def _begun_anew(run: Run, data: Data, rows: int, number: int) -> tuple[keras.Model, int]:
-    """The run's network with new weights, and a seed; both differ from fold to fold."""
-    settings = run.config.settings
+def begun_anew(source: Run | Settings, data: Data, rows: int, number: int) -> tuple[keras.Model, int]:
+    """The network of a run, or of settings, with new weights, and a seed; both differ from number to number."""
+    settings = source if isinstance(source, Settings) else source.config.settings
     seed = int(np.random.SeedSequence((settings.seed, number)).generate_state(1)[0] >> 1)
     if settings.hidden is not None:
         return built(dataclasses.replace(settings, seed=seed), data, rows), seed
+    assert isinstance(source, Run)
     with _seeded(seed):
-        return architecture.read(run.path / "model.json"), seed
+        return architecture.read(source.path / "model.json"), seed
 
 
 @contextlib.contextmanager
@@ -131,21 +163,7 @@ def _seeded(seed: int) -> Iterator[None]:
         random.setstate(before)
 
 
-def _targets(data: Data, model: keras.Model) -> np.ndarray:
+def targets_of(data: Data, model: keras.Model) -> np.ndarray:
+    """Training labels (n,), or one-hot rows (n, classes), as the model's loss takes them."""
     labels = data.train.labels
     return np.eye(len(data.class_names), dtype=np.float32)[labels] if is_one_hot(model.loss) else labels
-
-
-class _Told(keras.callbacks.Callback):
-    """Counts the steps of all folds together."""
-
-    def __init__(self, progress: Progress, fold: int, folds: int, epochs: int, steps: int):
-        super().__init__()
-        self._progress, self._before, self._steps = progress, fold * epochs * steps, steps
-        self._total = folds * epochs * steps
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._epoch = epoch
-
-    def on_piece_end(self, step: int, logs: dict[str, float]) -> None:
-        self._progress(self._before + self._epoch * self._steps + step + 1, self._total)

@@ -3,15 +3,15 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from filelock import FileLock, Timeout
 
 from mlplab.datasets.corrections import Corrections
+from mlplab.engine import keras
 from mlplab.errors import RunError
 from mlplab.runs import Config, architecture, files
 from mlplab.runs.origin import CORRECTED_LABELS
@@ -30,41 +30,49 @@ def free_folder(out: str | Path | None) -> Path | None:
     return path
 
 
-def create(
-    folder: Path | None,
-    config: Config,
-    split: dict[str, np.ndarray],
-    work: Work,
-    stem: str,
-    corrections: Corrections | None = None,
-    history: list[dict[str, Any]] | None = None,
-) -> Path:
+def create(folder: Path | None, stem: str, write: Callable[[Path], None]) -> Path:
     """Make the run directory, complete in one moment: whoever finds it can resume it.
 
-    `history`: of a model that is trained already, an object for each of its epochs; there is no more to train then.
+    Args:
+        folder: where; None: in ./runs, named by `stem` and the time.
+        write: puts into an empty directory what is to be in it.
     """
     path = folder or Path("runs") / f"{stem}-{datetime.now():%Y-%m-%d-%H%M%S}"
-    described = architecture.describe(work.model)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as beside:
             made = Path(beside) / path.name
             made.mkdir()
-            files.write_json(made / "config.json", config.to_json())
-            files.write_json(made / "model.json", described)
-            files.write_arrays(made / "split.npz", **split)
-            if corrections:
-                corrections.write(made / CORRECTED_LABELS, config.class_names)
-            begun = history or []
-            work.checkpoint(len(begun), begun, None, stopped=history is not None).save(made)
-            return _rename(made, path, may_number=folder is None).resolve()
+            write(made)
+            return renamed(made, path, may_number=folder is None).resolve()
     except OSError as error:
         if isinstance(error, RunError):
             raise
         raise RunError(f"The run directory {path} cannot be made ({error.strerror}). Give another --out.") from error
 
 
-def _rename(made: Path, path: Path, may_number: bool) -> Path:
+def write_begun(
+    made: Path, work: Work, corrections: Corrections | None = None, history: list[dict[str, Any]] | None = None
+) -> None:
+    """What the directory of a run begins with.
+
+    `history`: of a model that is trained already, an object for each of its epochs; there is no more to train then.
+    """
+    write_told(made, work.config, work.model, corrections)
+    files.write_arrays(made / "split.npz", **work.split)
+    begun = history or []
+    work.checkpoint(len(begun), begun, None, stopped=history is not None).save(made)
+
+
+def write_told(made: Path, config: Config, model: keras.Model, corrections: Corrections | None) -> None:
+    """What was asked for: the part of it that a population has too."""
+    files.write_json(made / "config.json", config.to_json())
+    files.write_json(made / "model.json", architecture.describe(model))
+    if corrections:
+        corrections.write(made / CORRECTED_LABELS, config.class_names)
+
+
+def renamed(made: Path, path: Path, may_number: bool) -> Path:
     for number in range(1, 100):
         numbered = path if number == 1 else path.with_name(f"{path.name}-{number}")
         try:

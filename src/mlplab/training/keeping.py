@@ -41,3 +41,34 @@ class Keeper(keras.callbacks.Callback):
         stopped = self._work.model.stop_training
         self._work.checkpoint(epoch + 1, self.history, self._stopping, stopped).save(self._path)
         files.append_line(self._path / "metrics.jsonl", self.history[-1])
+
+
+class Going:
+    """A run directory on its way: its work put back to the checkpoint, and what keeps it from there on.
+
+    Attributes:
+        callbacks: in their order, for `fit` or a `Member`.
+        begun: epochs done; all of them, where training has ended.
+    """
+
+    def __init__(self, path: Path, work: Work):
+        self.path, self.work = path, work
+        checkpoint = Checkpoint.load(path)
+        work.go_back_to(checkpoint, path)
+        files.write_lines(path / "metrics.jsonl", checkpoint.history)
+        settings = work.config.settings
+        self._stopping = Stopping(work.model, checkpoint, settings.early_stopping) if settings.early_stopping else None
+        self._keeper = Keeper(path, work, checkpoint, self._stopping)
+        self.callbacks = [*([] if self._stopping is None else [self._stopping]), self._keeper]
+        self.begun = settings.epochs if checkpoint.stopped else checkpoint.epoch
+
+    @property
+    def epochs(self) -> int:
+        """Epochs done and kept."""
+        return len(self._keeper.history)
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What was logged in the epoch whose weights are kept; empty for a model that came trained."""
+        history = self._keeper.history
+        return history[self._stopping.best_epoch if self._stopping is not None else -1] if history else {}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mlplab.datasets import Data
-from mlplab.engine import keras
+from mlplab.engine import backend, keras
 from mlplab.errors import ModelError, UsageError, unknown_name
 from mlplab.models import mlp
 from mlplab.runs import Settings, architecture
@@ -64,3 +64,26 @@ def checked(model: keras.Model, data: Data) -> keras.Model:
 
 def is_one_hot(loss: Any) -> bool:
     return loss == "categorical_crossentropy" or isinstance(loss, keras.losses.CategoricalCrossentropy)
+
+
+def anew(described: dict[str, Any], seed: int) -> keras.Model:
+    """Another model of an architecture, as a session that begins with a seed would make it.
+
+    Seeds that layers and initializers were given in the architecture are drawn anew too: with them, all would begin
+    with the same weights.
+
+    Args:
+        described: as `runs.architecture.describe` gives it.
+        seed: of initial weights, dropout and noise.
+    """
+    with backend.apart():
+        keras.utils.set_random_seed(seed)
+        return keras.saving.deserialize_keras_object(_seedless(described), safe_mode=True)
+
+
+def _seedless(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_seedless(inner) for inner in part]
+    if not isinstance(part, dict):
+        return part
+    return {name: None if name == "seed" else _seedless(inner) for name, inner in part.items()}

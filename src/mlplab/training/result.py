@@ -35,11 +35,20 @@ class Clock:
         yield
         self.seconds["train"] = time.perf_counter() - start - (backend.compile_seconds() - compiled)
 
-    def total(self) -> dict[str, float]:
+    def total(self, networks: int = 1) -> dict[str, float]:
+        """All phases and their total; of several networks trained at once, the share of one."""
         compiled = backend.compile_seconds() - self._compiled
         total = backend.import_seconds + time.perf_counter() - self._start
         seconds = {**self.seconds, "compile": compiled, "total": total}
-        return {name: round(seconds[name], 3) for name in ("import", "load", "compile", "train", "total")}
+        return {name: round(seconds[name] / networks, 3) for name in ("import", "load", "compile", "train", "total")}
+
+
+def save_outcome(path: Path, work: Work) -> dict[str, Any]:
+    """The finished weights and predictions of a run; gives the scores of each split, see `save_predictions`."""
+    scored = save_predictions(path, work)
+    weights = {str(i): array for i, array in enumerate(work.model.get_weights())}
+    files.write_tensors(path / "model.safetensors", weights)
+    return scored
 
 
 def save_predictions(path: Path, work: Work) -> dict[str, Any]:
@@ -57,12 +66,19 @@ def save_predictions(path: Path, work: Work) -> dict[str, Any]:
         if len(index):
             files.write_arrays(path / f"predictions-{split}.npz", index=index, label=label, probabilities=predicted)
             scored[split] = scores.accuracy(label, predicted)
-    matrix = scores.confusion(test.labels, parts["test"][2].argmax(1), len(test.class_names))
-    by_class = [None if np.isnan(value) else float(value) for value in scores.per_class_accuracy(matrix)]
-    return {**scored, "per_class": dict(zip(test.class_names, by_class, strict=True)), "confusion": matrix.tolist()}
+    return {**scored, **by_class(test.labels, parts["test"][2], test.class_names)}
 
 
-def result(path: Path, work: Work, kept: dict[str, Any], scored: dict[str, Any], clock: Clock) -> dict[str, Any]:
+def by_class(labels: np.ndarray, probabilities: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
+    """`per_class`, the accuracy of each class (None where it has no rows), and `confusion`, counts."""
+    matrix = scores.confusion(labels, probabilities.argmax(1), len(names))
+    values = [None if np.isnan(value) else float(value) for value in scores.per_class_accuracy(matrix)]
+    return {"per_class": dict(zip(names, values, strict=True)), "confusion": matrix.tolist()}
+
+
+def result(
+    path: Path, work: Work, kept: dict[str, Any], scored: dict[str, Any], seconds: dict[str, float]
+) -> dict[str, Any]:
     """result.json. The training scores are those logged in the epoch whose weights were kept."""
     return {
         "schema": SCHEMA,
@@ -71,7 +87,7 @@ def result(path: Path, work: Work, kept: dict[str, Any], scored: dict[str, Any],
         "seed": work.config.settings.seed,
         "train": {"loss": kept.get("loss"), "accuracy": kept.get("accuracy")},
         **scored,
-        "seconds": clock.total(),
+        "seconds": seconds,
         "peak_memory_bytes": backend.peak_device_memory() or machine.peak_memory_bytes(),
         "versions": machine.versions(),
     }

@@ -3,6 +3,7 @@
 Here, and only here, the parts meet.
 """
 
+import functools
 import logging
 import warnings
 from collections.abc import Sequence
@@ -12,18 +13,20 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data, load
-from mlplab.datasets.corrections import Corrections, read_corrections
+from mlplab.datasets.corrections import read_corrections
 from mlplab.engine import backend, fit, keras
+from mlplab.engine.lanes import Progress
 from mlplab.errors import Interrupted, UsageError
-from mlplab.runs import Config, Preprocessing, Run, Settings, architecture, files, machine
-from mlplab.runs.checkpoint import Checkpoint
+from mlplab.runs import Config, Run, Settings, files, machine
 from mlplab.runs.origin import data_of, identity
+from mlplab.training import seeds as population
 from mlplab.training import splits
-from mlplab.training.folder import alone, create, free_folder
-from mlplab.training.keeping import Keeper, Stopping
+from mlplab.training.elsewhere import reached
+from mlplab.training.folder import alone, create, free_folder, write_begun
+from mlplab.training.keeping import Going
 from mlplab.training.network import built, checked
-from mlplab.training.result import Clock, result, save_predictions
-from mlplab.training.work import Work
+from mlplab.training.result import Clock, result, save_outcome
+from mlplab.training.work import Asked, Work
 
 _log = logging.getLogger("mlplab")
 
@@ -47,10 +50,13 @@ def train(
     labelled: int | None = None,
     standardize: bool | None = None,
     seed: int | None = None,
+    seeds: int = 1,
     corrected_labels: str | Path | None = None,
     out: str | Path | None = None,
+    ray: str | None = None,
     verbose: int | str = "auto",
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: population.Callbacks = (),
+    progress: Progress | None = None,
     command: list[str] | None = None,
 ) -> Run:
     """Train a dense network, or a Keras model of your own, and keep all of it in a run directory.
@@ -63,18 +69,25 @@ def train(
         hidden, activation, dropout, batch_norm: see `mlplab.mlp`.
         optimizer: by Keras's name.
         schedule, weight_decay, early_stopping, validation, labelled, standardize, seed: see `Settings`.
+        seeds: train so many networks at once, the first with `seed`, each other with the next one, for error bars and
+            an ensemble: see `training.seeds`. A model of your own is not trained itself then, but copies of it with
+            new weights, and all of its seeds drawn anew.
         corrected_labels: a CSV file with the columns index and label: training labels to use instead of the data set's,
             see `datasets.corrections`. The run keeps those that differ.
         out: the directory to make; by default runs/NAME-DATE-TIME.
-        verbose, callbacks: as in `mlplab.fit`. Callbacks are not part of the run: going on knows nothing of them.
+        ray: with `seeds`, a Ray cluster that trains them: see `cluster.workers`. The networks are the same.
+        verbose, callbacks: as in `mlplab.fit`. Callbacks are not part of the run: going on knows nothing of them. With
+            `seeds`, a function of a seed that gives the callbacks of its network, as each needs its own.
+        progress: with `seeds`, told how the networks stand, instead of `verbose`: see `engine.lanes.Progress`.
         command: the command line to record.
 
     Returns:
-        The finished run.
+        The finished run; with `seeds`, one that has `members`.
 
     Raises:
         UsageError, DataError, ModelError: before anything is written.
         RunError: if `out` exists, or cannot be written.
+        ClusterError: if `ray` does not answer.
         TrainingError, KeyboardInterrupt: the run directory holds the last complete epoch; `resume` goes on.
     """
     begun = Clock()
@@ -96,6 +109,8 @@ def train(
         standardize=standardize,
         seed=seed,
     )
+    how = population.How(ray, verbose, callbacks, progress)
+    population.check(seeds, how)
     folder = free_folder(out)
     data = load(data, quiet=verbose == 0)
     origin = identity(data)
@@ -105,11 +120,18 @@ def train(
     begun.loaded()
     split = splits.split(data.train, settings)
     _tell(data, split, None if corrections is None else len(corrections))
-    preprocessing = splits.fit_preprocessing(data.train.inputs, split["train"], settings.standardize)
-    model = built(settings, data, len(split["train"])) if model is None else checked(model, data)
-    config = _config(settings, data, origin, preprocessing, command, corrections)
-    work = Work(config, data, split, model)
-    path = create(folder, config, split, work, stem=Path(data.name).stem, corrections=corrections)
+    asked = Asked(settings, data, origin, command, 0 if corrections is None else len(corrections), seeds)
+    if model is not None:
+        model = checked(model, data)
+    stem = Path(data.name).stem
+    if seeds > 1:
+        works = population.works_of(asked, model)
+        write = functools.partial(population.write_begun, asked=asked, works=works, corrections=corrections)
+        with reached(ray) as cluster:
+            return population.finish(create(folder, stem, write), data, begun, how, cluster, works)
+    model = built(settings, data, len(split["train"])) if model is None else model
+    work = Work(asked.config(settings.seed, split), data, split, model)
+    path = create(folder, stem, functools.partial(write_begun, work=work, corrections=corrections))
     return _finish(path, work, begun, verbose, callbacks)
 
 
@@ -138,9 +160,9 @@ def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | P
     data = load(data)
     begun.loaded()
     split = splits.split(data.train, settings)
-    preprocessing = splits.fit_preprocessing(data.train.inputs, split["train"], standardize=False)
-    work = Work(_config(settings, data, identity(data), preprocessing), data, split, checked(model, data))
-    path = create(folder, work.config, split, work, stem=Path(data.name).stem, history=logged)
+    config = Asked(settings, data, identity(data)).config(settings.seed, split)
+    work = Work(config, data, split, checked(model, data))
+    path = create(folder, Path(data.name).stem, functools.partial(write_begun, work=work, history=logged))
     return _finish(path, work, begun, verbose=0, callbacks=())
 
 
@@ -158,8 +180,10 @@ def resume(
     path: str | Path,
     *,
     data: Any = None,
+    ray: str | None = None,
     verbose: int | str = "auto",
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: population.Callbacks = (),
+    progress: Progress | None = None,
 ) -> Run:
     """Go on with a run that was interrupted, to the very weights that it would have had.
 
@@ -168,7 +192,8 @@ def resume(
     Args:
         path: the run directory. A finished run is returned as it is.
         data: needed for runs begun with arrays: the same arrays.
-        verbose, callbacks: as in `train`.
+        ray, verbose, callbacks, progress: as in `train`. Of a population, the members that are finished stay as they
+            are.
 
     Raises:
         RunError: if it is no run, is damaged, or is being trained by another process.
@@ -180,69 +205,43 @@ def resume(
         _log.info(f"{run.path} was finished already: there is nothing left to do.")
         return run
     config = run.config
+    how = population.How(ray, verbose, callbacks, progress)
+    population.check(config.seeds, how)
     _warn_of_differences(config)
     data = data_of(run, data, quiet=verbose == 0)
     begun.loaded()
-    split = files.read_arrays(run.path / "split.npz")
+    split = files.read_arrays((run.members or [run])[0].path / "split.npz")
     _tell(data, split, config.corrected_labels or None)
-    work = Work(config, data, split, architecture.read(run.path / "model.json"))
-    return _finish(run.path, work, begun, verbose, callbacks)
+    if config.seeds > 1:
+        with reached(ray) as cluster:
+            return population.finish(run.path, data, begun, how, cluster)
+    return _finish(run.path, Work.of_run(run, data), begun, verbose, callbacks)
 
 
-def _config(
-    settings: Settings,
-    data: Data,
-    origin: dict[str, Any],
-    preprocessing: Preprocessing,
-    command: list[str] | None = None,
-    corrections: Corrections | None = None,
-) -> Config:
-    return Config(
-        settings=settings,
-        data=origin,
-        input_shape=data.train.inputs.shape[1:],
-        class_names=data.class_names,
-        preprocessing=preprocessing,
-        versions=machine.versions(),
-        device=backend.device(),
-        threads=machine.threads(),
-        command=command,
-        corrected_labels=0 if corrections is None else len(corrections),
-    )
-
-
-def _finish(
-    path: Path, work: Work, clock: Clock, verbose: int | str, callbacks: Sequence[keras.callbacks.Callback]
-) -> Run:
+def _finish(path: Path, work: Work, clock: Clock, verbose: int | str, callbacks: population.Callbacks) -> Run:
     """Train from the checkpoint in `path` to the end, and write what a finished run has."""
+    assert not callable(callbacks), "see population.check"
     with alone(path):
-        checkpoint = Checkpoint.load(path)
-        work.go_back_to(checkpoint, path)
-        files.write_lines(path / "metrics.jsonl", checkpoint.history)
-        settings = work.config.settings
-        stopping = Stopping(work.model, checkpoint, settings.early_stopping) if settings.early_stopping else None
-        keeper = Keeper(path, work, checkpoint, stopping)
+        going = Going(path, work)
+        epochs = work.config.settings.epochs
         try:
             with clock.training():
                 fit(
                     work.model,
                     work.source,
                     validation_data=work.validation,
-                    epochs=settings.epochs,
-                    initial_epoch=settings.epochs if checkpoint.stopped else checkpoint.epoch,
+                    epochs=epochs,
+                    initial_epoch=going.begun,
                     verbose=verbose,
-                    callbacks=[*callbacks, *([] if stopping is None else [stopping]), keeper],
+                    callbacks=[*callbacks, *going.callbacks],
                 )
         except KeyboardInterrupt as interrupt:
             raise Interrupted(
-                f"Interrupted after epoch {len(keeper.history)} of {settings.epochs}; nothing before is lost. "
+                f"Interrupted after epoch {going.epochs} of {epochs}; nothing before is lost. "
                 f"Go on with: mlplab train --resume {path}"
             ) from interrupt
-        kept = keeper.history[stopping.best_epoch if stopping is not None else -1] if keeper.history else {}
-        scored = save_predictions(path, work)
-        weights = {str(i): array for i, array in enumerate(work.model.get_weights())}
-        files.write_tensors(path / "model.safetensors", weights)
-        files.write_json(path / "result.json", result(path, work, kept, scored, clock))
+        scored = save_outcome(path, work)
+        files.write_json(path / "result.json", result(path, work, going.kept, scored, clock.total()))
     return Run(path)
 
 

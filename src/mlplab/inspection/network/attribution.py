@@ -126,6 +126,7 @@ class _Row:
 
 
 def _row(run: Run, index: int, split: str, data: Any) -> _Row:
+    run.require_one()
     if split not in SPLITS:
         raise UsageError(unknown_name("split", str(split), SPLITS))
     loaded = data_of(run, data, quiet=True)

@@ -78,6 +78,7 @@ def internals_of(run: Run, data: Any = None) -> Internals:
     run = opened(run)
     found = kept_internals(run)
     if found is None:
+        run.require_one()
         loaded = data_of(run, data, quiet=True)
         _log.info(f"Looking into the network of {run.path.name} …")
         found = _computed(run, loaded)

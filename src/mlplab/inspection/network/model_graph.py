@@ -53,6 +53,7 @@ def _layers(model: Union["keras.Model", Run]) -> Table:
         model = opened(model)
     if not isinstance(model, Run):
         return graph.layers_table(graph.read(model))
+    model = model.first  # all members of a population have the same layers
     kept = kept_internals(model)
     return graph.layers_table(graph.read(model.model)) if kept is None else kept.layers
 

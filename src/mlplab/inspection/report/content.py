@@ -1,8 +1,11 @@
 """What a report says, section by section: the values that its template (report.html.j2) is filled with."""
 
 import shlex
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+
+import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.figures import svg
@@ -11,17 +14,19 @@ from mlplab.inspection.baselines import against, few_rows
 from mlplab.inspection.calibration import errors, reliability, temperature_of
 from mlplab.inspection.classification import by_class, overall
 from mlplab.inspection.confusion import confused
-from mlplab.inspection.curves import curves
+from mlplab.inspection.curves import curves, of_members
 from mlplab.inspection.examples import Examples, data_at_hand, examples_of
 from mlplab.inspection.report import inside, wording
 from mlplab.inspection.report.labels import doubtful
 from mlplab.inspection.report.matrix import matrix
 from mlplab.inspection.report.rows import chosen, for_script
+from mlplab.inspection.seeds import seeds
 from mlplab.inspection.table import Table
 from mlplab.runs import Run, files
 
 _SECTIONS = (
     ("result", "Result"),
+    ("seeds", "Seeds"),
     ("curves", "Training"),
     ("confusion", "Confusions"),
     ("images", "Images"),
@@ -39,11 +44,12 @@ def content(run: Run, given: Any = None) -> dict[str, Any]:
     data, why_not = data_at_hand(run, given)
     examples = examples_of(run, data=data, inputs=data is not None)
     rows = chosen(examples)
-    seen = inside.inside(run, data, rows.positions)
+    seen = inside.inside(run.first, data, rows.positions)
     projection = None if seen.internals is None else seen.internals.projection
     part = matrix(examples)
     found: dict[str, Any] = {
         "result": _result(run, examples, data),
+        "seeds": _seeds(run),
         "curves": _curves(run),
         "confusion": _confusion(examples),
         "images": {
@@ -108,8 +114,24 @@ def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
         "what": "images" if examples.images is not None or len(run.config.input_shape) > 1 else "rows",
         "network": wording.network(run.config),
         "settings": wording.settings(run.config, len(run.epochs)),
+        "who": "the ensemble" if run.members else "this network",
         "finished": datetime.fromtimestamp((run.path / "result.json").stat().st_mtime).astimezone(),
         "simple": simple,
+    }
+
+
+def _seeds(run: Run) -> dict[str, Any] | None:
+    if not run.members:
+        return None
+    table, result = seeds(run), run.result or {}
+    return {
+        "table": table,
+        "shown": Table({name: column for name, column in table.columns.items() if not name.startswith("accuracy_")}),
+        "drawing": svg(table.figure, "seeds"),
+        "said": wording.seeds(run.config, result),
+        "diverged": [member for member in result["members"] if "diverged" in member],
+        "first": run.first.config.settings.seed,
+        "test": result["test"],
     }
 
 
@@ -117,6 +139,11 @@ def _curves(run: Run) -> dict[str, Any] | None:
     if not run.epochs:
         return None
     table = curves(run)
+    if run.members:
+        names = [name for name in ("loss", "accuracy") if name in table.columns]
+        said = wording.curves_of_seeds(table, [len(member.epochs) for member in run.members])
+        members = of_members(run)
+        return {"table": table, "said": said, "drawings": [(n, _curve(table, n, None, members)) for n in names]}
     stopping = files.read_json(run.path / "checkpoint.json").get("stopping") or {}
     kept = int(stopping["best_epoch"]) + 1 if stopping else int(table["epoch"][-1])
     names = [name for name in ("loss", "accuracy") if name in table.columns] or list(table.columns)[1:3]
@@ -128,10 +155,11 @@ def _curves(run: Run) -> dict[str, Any] | None:
     }
 
 
-def _curve(table: Table, name: str, kept: int | None) -> str:
+def _curve(table: Table, name: str, kept: int | None, members: Sequence[Mapping[str, np.ndarray]] = ()) -> str:
     from mlplab.figures import charts
 
-    figure = charts.curves({key: table[key] for key in ("epoch", name, f"val_{name}") if key in table.columns})
+    shown = {key: table[key] for key in ("epoch", name, f"val_{name}") if key in table.columns}
+    figure = charts.curves(shown, members)
     if kept is not None:
         figure.axes[0].axvline(kept, color="#888888", linewidth=1, linestyle=":", label="kept")
         figure.axes[0].legend(fontsize="small", frameon=False)
@@ -152,7 +180,7 @@ def _calibration(run: Run, examples: Examples) -> dict[str, Any]:
         "errors": ece,
         "said": wording.calibration(examples, float(ece["ece_width"][0]), kept is not None),
         "temperature": kept and kept["temperature"],
-        "temperature_said": wording.temperature(kept, ece),
+        "temperature_said": wording.no_temperature(run) if kept is None else wording.temperature(kept, ece),
     }
 
 
@@ -174,6 +202,7 @@ def _made(run: Run, data: Data | None) -> dict[str, Any]:
         "seconds": result["seconds"],
         "memory": result["peak_memory_bytes"],
         "versions": config.versions,
+        "seed": wording.seed(config),
         "device": config.device,
         "threads": config.threads,
         "hashes": hashes,

@@ -8,7 +8,7 @@ import numpy as np
 from mlplab.inspection.examples import Examples
 from mlplab.inspection.pages import percent
 from mlplab.inspection.table import Table
-from mlplab.runs.config import Config
+from mlplab.runs import Config, Run
 
 _GAP = 0.03
 """Of accuracy between training and validation, from which on it is worth a word."""
@@ -47,9 +47,49 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
         ("labelled rows used", f"{s.labelled:,}" if s.labelled else 0),
         ("training labels corrected", f"{config.corrected_labels:,}" if config.corrected_labels else 0),
         ("inputs", "standardised" if s.standardize else 0),
-        ("seed", str(s.seed)),
+        ("seed" if config.seeds == 1 else "seeds", seed(config)),
     )
     return [(name, str(value)) for name, value in told if value != 0]
+
+
+def seed(config: Config) -> str:
+    """The seed; of a population, the first and the last."""
+    first = config.settings.seed
+    return str(first) if config.seeds == 1 else f"{first} to {first + config.seeds - 1}"
+
+
+def seeds(config: Config, result: dict[str, Any]) -> str:
+    """How much the seed matters, and what the ensemble gains. `config`, `result`: of a population."""
+    test, ensemble = result["test"], result["ensemble"]["accuracy"]
+    if test["sd"] is None:
+        return "All networks but one diverged, so nothing can be said about how much the seed matters."
+    s = config.settings
+    drawn = ["initial weights", "order of the rows", *(["dropout"] if s.dropout else [])]
+    drawn += ["choice of the validation rows"] if s.validation else []
+    low, high = test["interval"]
+    gain = 100 * (ensemble - test["accuracy"])
+    alone, together = percent(test["accuracy"], 2), percent(ensemble, 2)
+    return (
+        f"{test['seeds']} networks were trained that differ in their seed alone: in {', '.join(drawn[:-1])} and "
+        f"{drawn[-1]}. On average {alone} of the test rows were right, with a standard deviation of "
+        f"{100 * test['sd']:.2f} points from seed to seed. The mean of ever more seeds probably lies between "
+        f"{percent(low, 2)} and {percent(high, 2)}. Together, their probabilities averaged, they get {together}: "
+        f"{abs(gain):.2f} points {'more' if gain >= 0 else 'less'} than one of them on average."
+    )
+
+
+def curves_of_seeds(table: Table, epochs: Sequence[int]) -> str:
+    """What the curves of a population are, and how long its members were trained. `epochs`: of each member."""
+    shortest, longest = min(epochs), max(epochs)
+    how_long = f"{longest}" if shortest == longest else f"{shortest} to {longest}"
+    said = f"A thin line for each network, a strong one for their median; each was trained for {how_long} epochs."
+    if "val_accuracy" not in table.columns:
+        return said + ("" if "val_loss" in table.columns else " There is no validation curve: no rows were held out.")
+    last = percent(float(table["val_accuracy"][-1]))
+    return (
+        f"{said} In the last epoch the median network had {percent(float(table['accuracy'][-1]))} of its training "
+        + (f"rows and {last} of its validation rows right.")
+    )
 
 
 def curves(table: Table, kept: int) -> str:
@@ -88,18 +128,21 @@ def calibration(examples: Examples, ece: float, can_be_mended: bool) -> str:
     return f"{begin}: it is {sense}. {advice}."
 
 
-def temperature(kept: dict[str, float] | None, errors: Table) -> str:
+def no_temperature(run: Run) -> str:
+    """Why a run has none."""
+    begin = "A temperature can make probabilities more honest, but it must not be fitted to the test rows, and "
+    if run.members:
+        return f"{begin}there are no rows that none of these networks was trained on."
+    return f"{begin}this run held no rows out for validation. Train with --validation 0.1 to have one."
+
+
+def temperature(kept: dict[str, float], errors: Table) -> str:
     """What a temperature does to the test rows, which had no part in fitting it.
 
     Args:
-        kept: see `calibrate`; None for a run without validation rows.
+        kept: see `calibrate`.
         errors: see `calibration.errors`.
     """
-    if kept is None:
-        return (
-            "A temperature can make probabilities more honest, but it must not be fitted to the test rows, and this "
-            "run held no rows out for validation. Train with --validation 0.1 to have one."
-        )
     t = kept["temperature"]
     interval = f"(95 % interval {kept['low']:.2f} to {kept['high']:.2f})"
     if abs(t - 1) < _NEAR:

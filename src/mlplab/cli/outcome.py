@@ -1,0 +1,99 @@
+"""What a person is told of a finished run: its scores, and one command to go on with."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mlplab.cli.options import say
+from mlplab.runs import Run, Settings
+
+_MOST_CLASSES = 40
+"""So many are told one by one; of more, the matrix would fit on no screen."""
+
+
+def print_result(console: Console, run: Run, page: Path | None) -> None:
+    assert run.result is not None
+    if len(run.class_names) <= _MOST_CLASSES:
+        console.print(_classes(run))
+    if run.members:
+        console.print(_members(run))
+    told = _accuracy_of_seeds(run.result) if run.members else _accuracy(run.result)
+    parameters, seconds = run.result["parameters"], run.result["seconds"]["total"]
+    console.print(
+        f"{told}, {parameters:,} parameters{' each' if run.members else ''}, {seconds:.1f} s",
+        style="bold",
+        highlight=False,
+        soft_wrap=True,
+    )
+    say(console, f"Run: {os.path.relpath(run.path)}" if page is None else f"Report: {os.path.relpath(page)}")
+    say(console, _next(run, reported=page is not None))
+
+
+def _next(run: Run, reported: bool) -> str:
+    """One command to go on with."""
+    path, data = shlex.quote(os.path.relpath(run.path)), run.config.data["source"]
+    if not reported:
+        return f"Next, what it gets wrong, as a page: mlplab report {path}"
+    if data is not None and run.config.settings.hidden != Settings.filled().hidden:
+        return f"Next, two hidden layers with dropout and a schedule: mlplab train {shlex.quote(data)} --report"
+    return f"Next, labels that are probably wrong: mlplab labels {path}"
+
+
+def _accuracy(result: dict[str, Any]) -> str:
+    test = result["test"]
+    low, high = test["interval"]
+    return f"Test accuracy {test['accuracy']:.4f} (95 % interval {low:.4f}–{high:.4f}, {test['n']:,} images)"
+
+
+def _accuracy_of_seeds(result: dict[str, Any]) -> str:
+    test, ensemble = result["test"], result["ensemble"]["accuracy"]
+    if test["sd"] is None:
+        return f"Test accuracy {test['accuracy']:.4f} (the one seed that did not diverge), ensemble {ensemble:.4f}"
+    low, high = test["interval"]
+    mean = f"{test['accuracy']:.4f} ± {test['sd']:.4f} (mean and standard deviation of {test['seeds']} seeds"
+    return f"Test accuracy {mean}; 95 % interval of the mean {low:.4f}–{high:.4f}), ensemble {ensemble:.4f}"
+
+
+def _members(run: Run) -> Table:
+    """A line for each seed."""
+    assert run.result is not None
+    held_out = run.result["validation"] is not None
+    table = Table(title="Each seed alone", title_justify="left", box=None, padding=(0, 1))
+    columns = ("seed", "test accuracy", *(("validation",) if held_out else ()), "log-loss", "epochs", "")
+    for column in columns:
+        table.add_column(column, justify="left" if column == "" else "right")
+    for member, told in zip(run.members, run.result["members"], strict=True):
+        scores = ["–"] * (len(columns) - 3)
+        if member.result is not None:
+            splits = ["test", "validation"] if held_out else ["test"]
+            scores = [f"{told[split]['accuracy']:.4f}" for split in splits] + [f"{told['test']['loss']:.4f}"]
+        table.add_row(str(told["seed"]), *scores, str(len(member.epochs)), escape(_why(told)))
+    return table
+
+
+def _why(told: dict[str, Any]) -> str:
+    return f"diverged: {told['diverged']}" if "diverged" in told else ""
+
+
+def _classes(run: Run) -> Table:
+    """The confusion matrix with the accuracy of each class: rows true, columns predicted."""
+    assert run.result is not None
+    title = "Rows: true class; columns: predicted" + (", by the ensemble" if run.members else "")
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1))
+    table.add_column("")
+    table.add_column("accuracy", justify="right")
+    names = run.class_names
+    for i in range(len(names)):
+        table.add_column(str(i), justify="right")
+    for i, (name, row) in enumerate(zip(names, run.result["confusion"], strict=True)):
+        accuracy = run.result["per_class"][name]
+        cells = [f"[bold]{n}[/bold]" if i == j else str(n) if n else "·" for j, n in enumerate(row)]
+        table.add_row(
+            escape(f"{i} {name}" if name != str(i) else name), "–" if accuracy is None else f"{accuracy:.3f}", *cells
+        )
+    return table
