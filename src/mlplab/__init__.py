@@ -23,11 +23,14 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time `_HOMES` tells t
     from mlplab.inspection.curves import show_curves
     from mlplab.inspection.failures import show_failures
     from mlplab.inspection.label_errors import find_label_errors
+    from mlplab.inspection.learning_curve import learning_curve
+    from mlplab.inspection.learning_rate import find_learning_rate
     from mlplab.inspection.network.attribution import show_neighbours, show_saliency
     from mlplab.inspection.network.model_graph import plot_model
     from mlplab.inspection.network.projection import show_projection
     from mlplab.inspection.network.units import show_units
     from mlplab.inspection.report import report
+    from mlplab.inspection.seeds import show_seeds
     from mlplab.models import mlp
     from mlplab.runs import Run, list_runs
     from mlplab.training import resume, save_run, train
@@ -42,9 +45,11 @@ __all__ = [
     "course",
     "evaluate",
     "find_label_errors",
+    "find_learning_rate",
     "fit",
     "fit_population",
     "keras",
+    "learning_curve",
     "list_runs",
     "load",
     "load_data",
@@ -63,6 +68,7 @@ __all__ = [
     "show_neighbours",
     "show_projection",
     "show_saliency",
+    "show_seeds",
     "show_units",
     "train",
     "tune",
@@ -84,7 +90,10 @@ _HOMES = {
     "mlplab.inspection.label_errors": ("find_label_errors",),
     "mlplab.inspection.network.model_graph": ("plot_model",),
     "mlplab.inspection.network.projection": ("show_projection",),
+    "mlplab.inspection.learning_curve": ("learning_curve",),
+    "mlplab.inspection.learning_rate": ("find_learning_rate",),
     "mlplab.inspection.report": ("report",),
+    "mlplab.inspection.seeds": ("show_seeds",),
     "mlplab.inspection.network.units": ("show_units",),
     "mlplab.models": ("mlp",),
     "mlplab.runs": ("Run", "list_runs"),

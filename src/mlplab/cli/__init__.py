@@ -10,7 +10,21 @@ import typer
 from rich.console import Console
 
 from mlplab import __version__
-from mlplab.cli import compare, course, data, failures, figure, labels, report, runs, scores, train, tune
+from mlplab.cli import (
+    compare,
+    course,
+    data,
+    failures,
+    figure,
+    labels,
+    learning_curve,
+    lr,
+    report,
+    runs,
+    scores,
+    train,
+    tune,
+)
 from mlplab.cli.lean import LeanKeras
 from mlplab.errors import MlplabError, UsageError
 
@@ -21,6 +35,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("train")(train.train)
+app.command("lr")(lr.lr)
+app.command("learning-curve")(learning_curve.learning_curve)
 app.command("tune")(tune.tune)
 app.command("runs")(runs.runs)
 app.command("report")(report.report)
