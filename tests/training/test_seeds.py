@@ -183,7 +183,7 @@ def test_what_a_node_sends_back_is_what_is_trained_here(population, digits, tmp_
         ({"callbacks": lambda seed: []}, "only where there are several"),
         ({"seeds": 2, "ray": "local", "callbacks": lambda seed: []}, "Callbacks stay in this process"),
     ],
-    ids=str,
+    ids=lambda part: part if isinstance(part, str) else "",
 )
 def test_wrong_use_is_refused_before_anything_is_written(asked, message, tmp_path):
     with pytest.raises(UsageError, match=message):
