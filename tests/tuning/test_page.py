@@ -261,7 +261,7 @@ def test_a_winner_of_several_seeds_is_told_with_their_spread(digits_run, tmp_pat
 
 
 def test_it_says_what_is_wrong(finished, tmp_path):
-    with pytest.raises(RunError, match="There is no study at"):
+    with pytest.raises(RunError, match="it is no study, or a damaged one"):
         page(tmp_path)
     path = made(tmp_path / "taken", populations=0)
     (path / "study.html").mkdir()
