@@ -8,7 +8,7 @@ args = arguments(steps_per_execution=1, networks=2)
 clock = Clock()
 
 import keras  # noqa: E402  (timed)
-from keras import layers  # noqa: E402
+from keras import layers  # noqa: E402  (timed)
 
 clock.end_of("import")
 

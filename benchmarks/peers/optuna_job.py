@@ -17,10 +17,10 @@ parser.add_argument("--seconds", type=float, required=True, help="from the start
 args = parser.parse_args()
 deadline = time.monotonic() + args.seconds
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import optuna  # noqa: E402
-from keras import layers  # noqa: E402
+import keras  # noqa: E402  (after the clock starts)
+import numpy as np  # noqa: E402  (after the clock starts)
+import optuna  # noqa: E402  (after the clock starts)
+from keras import layers  # noqa: E402  (after the clock starts)
 
 EPOCHS, BATCH = 20, 256
 with np.load(args.data) as data:

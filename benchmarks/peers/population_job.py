@@ -6,7 +6,7 @@ args = arguments(networks=64)
 clock = Clock()
 
 import mlplab  # noqa: E402  (timed)
-from mlplab import keras  # noqa: E402
+from mlplab import keras  # noqa: E402  (timed)
 
 clock.end_of("import")
 

@@ -38,8 +38,15 @@ def _ask_for_a_device_a_core() -> None:
     if jax.config.jax_num_cpu_devices > 0:
         return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with contextlib.suppress(RuntimeError):  # JAX has started: a population runs on what there is
+    global started_before
+    try:
         jax.config.update("jax_num_cpu_devices", int(wanted) if wanted.isdecimal() and int(wanted) else cores)
+    except RuntimeError:
+        started_before = cores > 1
+
+
+started_before = False
+"""Whether JAX had started on one device before mlplab could ask for more: populations then use one core."""
 
 
 _ask_for_a_device_a_core()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from keras.src.utils.io_utils import print_msg
 
-from mlplab.engine import checks, inputs, program
+from mlplab.engine import backend, checks, inputs, program
 from mlplab.engine.backend import apart, keras
 from mlplab.engine.lanes import fit_members, predict_models
 from mlplab.engine.member import Member
@@ -146,6 +146,8 @@ def fit_population(
     programs = _programs(members, told)
     if verbose != 0 and len(programs) > 1:
         print_msg(_differing(programs))
+    if verbose != 0 and backend.started_before and backend.on_cpu():
+        print_msg("On one core only: JAX had started before mlplab was imported. Import mlplab first to use all.")
     fit_members(members, packed=packed, progress=printed(members, verbose))
     if all(member.set_aside for member in members):
         raise TrainingError(f"All {len(members)} members diverged. The first: {members[0].set_aside}")
