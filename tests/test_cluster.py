@@ -18,6 +18,7 @@ import mlplab
 from mlplab.cluster import Here, workers
 from mlplab.errors import ClusterError, DataError, UsageError
 from mlplab.runs import machine
+from mlplab.tuning import tune
 
 ray = pytest.importorskip("ray")
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the nodes cannot import what is here
@@ -141,6 +142,37 @@ def test_here_is_one_after_the_other_and_only_when_asked():
     assert here.slots == 1
 
 
+def test_a_study_comes_out_as_here_though_a_node_dies(three, digits, tmp_path):
+    space = {"hidden": [16], "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True}, "batch_size": 433, "epochs": 9}
+    asked = {"trials": 12, "population": 2, "seed": 3, "seeds": 2, "quiet": True}
+    victim = three.cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
+    slots = int(ray.cluster_resources()["CPU"])
+    while free_processors() < slots:
+        time.sleep(0.05)  # what earlier tests began ends, and Ray hears of it
+
+    def kill_a_node_at_work():
+        while free_processors():
+            time.sleep(0.05)
+        three.cluster.remove_node(victim, allow_graceful=False)
+
+    killer = threading.Thread(target=kill_a_node_at_work, daemon=True)
+    killer.start()
+    there = tune(digits, space, **asked, ray=three.cluster.address, out=tmp_path / "there")
+    killer.join(timeout=0)
+    assert not killer.is_alive(), "all processors were at work when one was lost"
+    assert there.asked.parallel == slots >= 3
+
+    here = tune(digits, space, **asked, parallel=slots, out=tmp_path / "here")
+    assert len(there.trials) == 12
+    assert there.trials == here.trials
+    curves = [[trial.intermediate_values for trial in study.optuna.trials] for study in (there, here)]
+    assert curves[0] == curves[1]
+    winners = [study.path / "winner" / "members" for study in (there, here)]
+    for member in ("00", "01"):
+        weights = [(winner / member / "model.safetensors").read_bytes() for winner in winners]
+        assert weights[0] == weights[1]
+
+
 def test_a_cluster_computes_what_one_process_does_though_a_node_dies(three, digits, tmp_path):
     here = dict(Here().map(trained, range(6), shared=digits))
 
@@ -167,6 +199,10 @@ def test_a_cluster_computes_what_one_process_does_though_a_node_dies(three, digi
     assert sorted(there) == list(range(6))
     for seed in range(6):
         assert all(np.array_equal(a, b) for a, b in zip(here[seed], there[seed], strict=True))
+
+
+def free_processors() -> int:
+    return int(ray.available_resources().get("CPU", 0))
 
 
 def test_processes_stay_and_have_the_devices_and_threads_of_their_processors(three):

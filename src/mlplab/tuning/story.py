@@ -64,7 +64,7 @@ def tune(
         seed: of the split, of what is tried, and of each trial.
         seeds: the winner is trained with so many.
         out: the directory to make; by default studies/NAME-DATE-TIME.
-        ray: a Ray cluster to run the populations on: "local", or an address.
+        ray: a Ray cluster to run the populations and to train the winner on: "local", or an address.
         quiet: as in `load`.
         progress: called with a `Watched` now and then.
         command: the command line to record.
@@ -105,7 +105,7 @@ def tune(
         with quiet_optuna():
             path = create(folder, asked, stem=Path(data.name).stem)
         try:
-            return _finish(path, asked, data, workers, progress)
+            return _finish(path, asked, data, workers, progress, ray)
         except UsageError:  # the budget is too short
             if not any(trial.state.is_finished() for trial in Trials(path).read()):
                 shutil.rmtree(path, ignore_errors=True)  # there is nothing to go on with
@@ -142,10 +142,10 @@ def resume(
         )
     found = _data_of(study, data, quiet)
     with _workers(ray) as workers:
-        return _finish(study.path, study.asked, found, workers, progress)
+        return _finish(study.path, study.asked, found, workers, progress, ray)
 
 
-def _finish(path: Path, asked: Asked, data: Data, workers: Any, progress: Progress | None) -> Study:
+def _finish(path: Path, asked: Asked, data: Data, workers: Any, progress: Progress | None, ray: str | None) -> Study:
     """Carry on to the end: the trials that are left, then the winner."""
     try:
         with alone(path):
@@ -157,7 +157,7 @@ def _finish(path: Path, asked: Asked, data: Data, workers: Any, progress: Progre
             _log.info(f"Trial {best.number} is the best. It is trained again, and tested.")
             before = winner_of(path)
             if before is None or before.result is None or not (path / FILE).exists():
-                train_winner(path, asked, asked.settings(best), data)
+                train_winner(path, asked, asked.settings(best), data, ray)
                 page(path)
     except KeyboardInterrupt as interrupt:
         raise Interrupted(

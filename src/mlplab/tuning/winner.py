@@ -17,15 +17,14 @@ def winner_of(path: Path) -> Run | None:
     return Run(path / FOLDER) if (path / FOLDER).exists() else None
 
 
-def train_winner(path: Path, asked: Asked, settings: Settings, data: Data) -> Run:
+def train_winner(path: Path, asked: Asked, settings: Settings, data: Data, ray: str | None = None) -> Run:
     """Train the settings into `path`/winner, or go on with that. The seeds are the study's and those after it."""
     folder = path / FOLDER
+    how: dict[str, Any] = {"ray": ray if asked.seeds > 1 else None, "verbose": 0}  # a single network stays here
     if folder.exists():
-        return resume(folder, data=data, verbose=0)
+        return resume(folder, data=data, **how)
     told = arguments(settings)
-    return train(
-        data, **told, seed=asked.seed, seeds=asked.seeds, out=folder, verbose=0, command=command(asked, settings)
-    )
+    return train(data, **told, seed=asked.seed, seeds=asked.seeds, out=folder, command=command(asked, settings), **how)
 
 
 def arguments(settings: Settings) -> dict[str, Any]:
