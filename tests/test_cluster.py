@@ -18,6 +18,7 @@ import mlplab
 from mlplab.cluster import Here, workers
 from mlplab.errors import ClusterError, DataError, UsageError
 from mlplab.runs import machine
+from mlplab.training.cross_validation import cross_validate
 from mlplab.tuning import tune
 
 ray = pytest.importorskip("ray")
@@ -171,6 +172,17 @@ def test_a_study_comes_out_as_here_though_a_node_dies(three, digits, tmp_path):
     for member in ("00", "01"):
         weights = [(winner / member / "model.safetensors").read_bytes() for winner in winners]
         assert weights[0] == weights[1]
+
+
+def test_folds_are_predicted_as_here(three, digits, tmp_path):
+    run = mlplab.train(digits, hidden=[16], epochs=3, out=tmp_path / "run", verbose=0)
+    told = []
+    there = cross_validate(
+        run, digits, folds=5, ray=three.cluster.address, progress=lambda done, total: told.append((done, total))
+    )
+    np.testing.assert_array_equal(there, cross_validate(run, digits, folds=5))
+    assert len(told) > 1
+    assert told[-1] == (5, 5)
 
 
 def test_a_cluster_computes_what_one_process_does_though_a_node_dies(three, digits, tmp_path):

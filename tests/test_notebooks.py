@@ -196,7 +196,11 @@ def assert_agrees(cell, by_class):
     mean, sd = np.mean(by_class, axis=0), np.std(by_class, axis=0, ddof=1)
     assert (np.abs(mean - ORIGINAL_BY_CLASS) < 7.17 * sd * np.sqrt(1.2)).all(), (mean, sd)
     assert (np.abs(mean - ORIGINAL_BY_CLASS) < 0.12).all(), mean
-    assert f"Mean ± standard deviation: {accuracies.mean():.3f}" in text_of(cell)
+    told = re.search(r"Mean ± standard deviation: ([\d.]+) ± ([\d.]+)", text_of(cell))
+    assert told
+    assert [float(number) for number in told.groups()] == pytest.approx(
+        [accuracies.mean(), accuracies.std(ddof=1)], abs=6e-5
+    )
 
 
 def assert_goes_on(first, again):

@@ -254,7 +254,10 @@ def _connected(ray: Any, address: str, deadline: float) -> Iterator[None]:
     main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM)  # Ray puts its own in its place, and leaves it there
     try:
-        _connect(ray, address, deadline)
+        with warnings.catch_warnings():
+            # Ray starts programs, and forks for that. JAX warns of forks; those which start a program are harmless.
+            warnings.filterwarnings("ignore", r"os\.fork", RuntimeWarning)
+            _connect(ray, address, deadline)
         yield
     finally:
         ray.shutdown()

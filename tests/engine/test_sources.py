@@ -71,8 +71,11 @@ def test_subsets_share_the_arrays_that_are_on_the_device(few):
 class _Keys:
     """A batch whose x is a number made of the step's key."""
 
-    def __call__(self, arrays, index, key):
-        return jnp.broadcast_to(jax.random.uniform(key), (len(index), 1)), arrays[index]
+    def rows(self, arrays, index):
+        return arrays[index]
+
+    def __call__(self, rows, key):
+        return jnp.broadcast_to(jax.random.uniform(key), (len(rows), 1)), rows
 
 
 class _KeySource:
@@ -158,10 +161,13 @@ def test_mixup(few):
 
 @dataclass(frozen=True)
 class _Pairs:
-    def __call__(self, arrays, index, key):
+    def rows(self, arrays, index):
         labelled, unlabelled = arrays
         rows, free = index["labelled"], index["unlabelled"]
         return {"image": labelled["x"][rows], "free": unlabelled[free]}, labelled["y"][rows]
+
+    def __call__(self, rows, key):
+        return rows
 
 
 class _TwoStreams:
@@ -211,7 +217,7 @@ def test_two_streams_of_indices(few):
         for step in range(5):
             index = {name: rows[step] for name, rows in segment.indices.items()}
             arrays = jax.tree.map(np.asarray, segment.arrays)
-            theirs.train_on_batch(*stream.batch(arrays, index, None))
+            theirs.train_on_batch(*stream.batch(stream.batch.rows(arrays, index), None))
     for p, q in zip(theirs.get_weights(), ours.get_weights(), strict=True):
         np.testing.assert_allclose(p, q, atol=1e-6)
     assert history.history["loss"][1] < history.history["loss"][0]

@@ -14,7 +14,7 @@ from mlplab.cluster import Here
 from mlplab.errors import DataError, Interrupted, RunError, TrainingError, UsageError
 from mlplab.inspection.network.internals import internals_of
 from mlplab.inspection.seeds import show_seeds
-from mlplab.training import elsewhere
+from mlplab.training import on_cluster
 
 SMALL = {"hidden": [12], "dropout": 0.2, "epochs": 5, "early_stopping": 1, "schedule": "cosine", "verbose": 0}
 FILES = ("checkpoint.json", "checkpoint.safetensors", "metrics.jsonl", "model.safetensors", "predictions-test.npz")
@@ -166,7 +166,7 @@ def test_what_a_node_sends_back_is_what_is_trained_here(population, digits, tmp_
     with pytest.raises(Interrupted):
         mlplab.train(digits, **SMALL, seed=3, seeds=3, out=path, callbacks=lambda seed: [EndAfter()])
     members = mlplab.Run(path).member_paths
-    assert elsewhere.train_members(Here(), members, digits) == {}
+    assert on_cluster.train_members(Here(), members, digits) == {}
     for member, expected in zip(members, population.members, strict=True):
         assert bytes_of(member) == bytes_of(expected.path)
         assert json.loads((member / "result.json").read_text())["run"] == str(member)

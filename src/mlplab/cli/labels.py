@@ -25,6 +25,9 @@ def labels(
     folds: Annotated[
         int, typer.Option(help="Of the cross-validation that judges the training set; it is kept in the run.")
     ] = 5,
+    ray: Annotated[
+        str | None, typer.Option(metavar="ADDRESS|local", help="Carry out the cross-validation on a Ray cluster.")
+    ] = None,
     accept: Annotated[
         int, typer.Option(metavar="N", help="Write the suggestion as the label of the first N rows, unseen.")
     ] = 0,
@@ -51,7 +54,7 @@ def labels(
     if file.suffix.lower() != ".csv":  # said now, not after the cross-validation
         raise UsageError(f"The table is a CSV file: name one that ends in .csv; got {file}.")
     try:
-        table = label_errors.find_label_errors(run, split=split, folds=folds, verbose=0 if quiet else "auto")
+        table = label_errors.find_label_errors(run, split=split, folds=folds, ray=ray, verbose=0 if quiet else "auto")
     except KeyboardInterrupt:
         say(Console(stderr=True), "Interrupted: nothing of the cross-validation is kept, and the run is as it was.")
         raise

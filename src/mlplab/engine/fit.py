@@ -10,7 +10,6 @@ from mlplab.engine.backend import keras, keras_seed
 from mlplab.engine.callbacks import progress
 from mlplab.engine.member import Member
 from mlplab.engine.predict import evaluate_epoch
-from mlplab.engine.source import ArraySource
 from mlplab.errors import UsageError
 
 _own_seeds: weakref.WeakKeyDictionary[keras.Model, int] = weakref.WeakKeyDictionary()
@@ -92,7 +91,7 @@ def fit(
                 raise UsageError("Give class_weight or sample_weight, not both: multiply them into one sample_weight.")
             data = (*data[:2], inputs.weights_of_classes(data[1], class_weight))
         seed = _seed_of(model) if seed is None else checks.check_count("seed", seed, least=0)
-        source = ArraySource(*data, batch_size=batch_size, shuffle=shuffle, seed=seed)
+        source = inputs.from_arrays(data, batch_size, shuffle=shuffle, seed=seed)
     validation = None
     if held_out is not None:
         rows = validation_batch_size if validation_batch_size is not None else getattr(source, "batch_size", 32)

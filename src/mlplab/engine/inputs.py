@@ -6,8 +6,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from mlplab.engine import eight_bit
 from mlplab.engine.backend import keras
-from mlplab.engine.source import ArraySource, Source
+from mlplab.engine.source import ArraySource, Rows, Source
 from mlplab.errors import DataError, UsageError
 
 
@@ -27,7 +28,20 @@ def source_of(data: Any, batch_size: int, names: str = "") -> Source:
     """A source as it is; arrays, as Keras takes them, in their own order."""
     if hasattr(data, "segments"):
         return data
-    return ArraySource(*arrays_of(data, names), batch_size=batch_size)
+    return from_arrays(arrays_of(data, names), batch_size)
+
+
+def from_arrays(data: tuple, batch_size: int, **order: Any) -> ArraySource:
+    """The source of `(x, y, sample_weight)`: images that were bytes are bytes on the device, see `eight_bit`.
+
+    Args:
+        order: arguments of `ArraySource`.
+    """
+    x, y, sample_weight = data
+    whole = eight_bit.whole_numbers(x)
+    if whole is None:
+        return ArraySource(x, y, sample_weight, batch_size=batch_size, **order)
+    return ArraySource(whole, y, sample_weight, batch_size=batch_size, batch=Rows(eight_bit.over_255), **order)
 
 
 def arrays_of(data: Any, names: str = "") -> tuple[Any, Any, Any]:

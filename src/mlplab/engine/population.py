@@ -64,7 +64,8 @@ class Population(Sequence[Individual]):
 
     def predict(self, x: Any, batch_size: int = 1000) -> np.ndarray:
         """The outputs of all members for rows x (n, …): (members, n, …). The ensemble's are their mean over axis 0."""
-        source = ArraySource(inputs.as_arrays(x, "x"), batch_size=checks.check_count("batch_size", batch_size))
+        rows = checks.check_count("batch_size", batch_size)
+        source = inputs.from_arrays((inputs.as_arrays(x, "x"), None, None), rows)
         alike: dict[Hashable, list[int]] = {}
         for position, member in enumerate(self):
             alike.setdefault(program.member_signature(member.model, training=False), []).append(position)
@@ -125,7 +126,7 @@ def fit_population(
     data, held_out = inputs.arrays_of((x, y, sample_weight)), validation_data
     if held_out is None and validation_split:
         data, held_out = inputs.split(data, validation_split)
-    arrays = ArraySource(*data, batch_size=checks.check_count("batch_size", batch_size)).arrays
+    source = inputs.from_arrays(data, checks.check_count("batch_size", batch_size))
     validation = None if held_out is None else inputs.source_of(held_out, batch_size, "validation_data's ")
     members: list[Member] = []
     first: dict[str, keras.Model] = {}
@@ -136,7 +137,7 @@ def fit_population(
         rows = variation.get("batch_size", batch_size)
         member = Member(
             model,
-            ArraySource(*arrays, batch_size=rows, shuffle=shuffle, seed=variation["seed"]),
+            ArraySource(*source.arrays, batch_size=rows, shuffle=shuffle, seed=variation["seed"], batch=source.batch),
             validation,
             epochs=variation.get("epochs", epochs),
             callbacks=None if callbacks is None else callbacks(variation),

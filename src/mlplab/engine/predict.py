@@ -9,7 +9,7 @@ from mlplab.engine import checks, inputs, program, state
 from mlplab.engine.backend import keras
 from mlplab.engine.callbacks import callbacks_of
 from mlplab.engine.loop import Progress
-from mlplab.engine.source import ArraySource, Source, batch_shapes
+from mlplab.engine.source import Source, batch_shapes
 
 
 def evaluate(
@@ -104,7 +104,7 @@ def predict(
         batch_size = checks.check_count("batch_size", 32 if batch_size is None else batch_size)
         x = inputs.as_arrays(x, "x")
         inputs.check_rows(x=x)
-        source = ArraySource(x, batch_size=batch_size)
+        source = inputs.from_arrays((x, None, None), batch_size)
     shapes = batch_shapes(source)
     with checks.told_by_keras(shapes[0]):
         if not model.built:

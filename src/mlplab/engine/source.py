@@ -34,12 +34,20 @@ class Segment(NamedTuple):
 class Batch(Protocol):
     """Makes one step's data. Traced into the compiled step, so pure, and hashable: equal ones share a compilation."""
 
-    def __call__(self, arrays: Arrays, index: Any, key: jax.Array) -> Any:
-        """One step's `x`, `(x, y)` or `(x, y, sample_weight)`, as Keras packs it.
+    def rows(self, arrays: Arrays, index: Any) -> Any:
+        """What a step reads, by its row numbers alone: a pytree of arrays. Read for several steps at once.
 
         Args:
             arrays: a segment's arrays.
             index: one row of the segment's indices, int32 (batch,).
+        """
+        ...
+
+    def __call__(self, rows: Any, key: jax.Array) -> Any:
+        """One step's `x`, `(x, y)` or `(x, y, sample_weight)`, as Keras packs it.
+
+        Args:
+            rows: the step's, from `rows`.
             key: a random key of this step's own.
         """
         ...
@@ -80,8 +88,11 @@ class Rows:
     preprocess: Callable[[Any], Any] | None = None
     transform: Callable[[Any, Any, jax.Array], tuple[Any, Any]] | None = None
 
-    def __call__(self, arrays: Arrays, index: jax.Array, key: jax.Array) -> Any:
-        x, y, sample_weight = jax.tree.map(lambda a: a.at[index].get(mode="promise_in_bounds"), arrays)
+    def rows(self, arrays: Arrays, index: jax.Array) -> Arrays:
+        return jax.tree.map(lambda a: a.at[index].get(mode="promise_in_bounds"), arrays)
+
+    def __call__(self, rows: Arrays, key: jax.Array) -> Any:
+        x, y, sample_weight = rows
         if self.preprocess is not None:
             x = self.preprocess(x)
         if self.transform is not None:
@@ -159,7 +170,6 @@ def batch_shapes(source: Source) -> Any:
     """Shapes and dtypes of one batch as `(x, y, sample_weight)`, found without computing anything."""
     segment = next(iter(source.segments(0)))
     index = jax.tree.map(lambda rows: rows[0], segment.indices)
-    batch = jax.eval_shape(
-        lambda arrays: source.batch(arrays, index, jax.random.key(0, impl="threefry2x32")), segment.arrays
-    )
+    key = jax.random.key(0, impl="threefry2x32")
+    batch = jax.eval_shape(lambda arrays: source.batch(source.batch.rows(arrays, index), key), segment.arrays)
     return keras.utils.unpack_x_y_sample_weight(batch)

@@ -46,6 +46,7 @@ def find_label_errors(
     folds: int = 5,
     class_names: Sequence[str] | None = None,
     data: Any = None,
+    ray: str | None = None,
     verbose: int | str = "auto",
 ) -> Table:
     """Rank labels by how likely they are to be wrong, worst first.
@@ -62,6 +63,7 @@ def find_label_errors(
         folds: of the cross-validation.
         class_names: with probabilities; "0", "1", … by default.
         data: for runs that were begun with arrays: the same arrays.
+        ray: a Ray cluster that carries out the cross-validation: "local", or an address, as `mlplab.tune` takes it.
         verbose: 0: no progress bar.
 
     Returns:
@@ -70,6 +72,7 @@ def find_label_errors(
     Raises:
         MlplabError: if cleanlab is not installed.
         UsageError, DataError, RunError: as `examples_of` raises them; UsageError for a number of folds that cannot be.
+        ClusterError: if no cluster answers at the address of `ray`.
     """
     _cleanlab()  # said now, not after the training
     if not isinstance(source, Run | str | Path):
@@ -83,7 +86,7 @@ def find_label_errors(
         return label_quality(examples_of(source, y, X, split=split, class_names=class_names, data=data), split)
     if y is not None or X is not None or class_names is not None:
         raise UsageError("A run has its own labels, inputs and class names: leave out y, X and class_names.")
-    return label_quality(_cross_validated(source, data, folds, verbose), split)
+    return label_quality(_cross_validated(source, data, folds, ray, verbose), split)
 
 
 def label_quality(examples: Examples, split: str = "") -> Table:
@@ -179,7 +182,7 @@ def _is_corrected(path: Path) -> bool:
         return True
 
 
-def _cross_validated(run: Run, data: Any, folds: int, verbose: int | str) -> Examples:
+def _cross_validated(run: Run, data: Any, folds: int, ray: str | None, verbose: int | str) -> Examples:
     """All training rows with out-of-sample probabilities, kept in the run."""
     kept, how = run.path / KEPT, run.path / _HOW
     if kept.exists() and how.exists() and files.read_json(how).get("folds") == folds:
@@ -189,7 +192,7 @@ def _cross_validated(run: Run, data: Any, folds: int, verbose: int | str) -> Exa
 
         loaded = data_of(run, data, quiet=verbose == 0)
         with bar(verbose, f"{folds} folds") as progress:
-            probabilities = cross_validate(run.first, loaded, folds=folds, progress=progress)
+            probabilities = cross_validate(run.first, loaded, folds=folds, ray=ray, progress=progress)
         labels = loaded.train.labels
         arrays = {"index": np.arange(len(labels)), "label": labels, "probabilities": probabilities}
         with for_next_time(kept):

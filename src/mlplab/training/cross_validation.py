@@ -3,7 +3,9 @@
 import contextlib
 import dataclasses
 import random
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,15 +16,18 @@ from mlplab.errors import RunError, TrainingError, UsageError
 from mlplab.runs import Run, Settings, architecture, files
 from mlplab.runs.run import probabilities_of
 from mlplab.training.network import built, is_one_hot
+from mlplab.training.on_cluster import Content, content, per_task, put_down, reached
 
 Progress = Callable[[int, int], None]
-"""Called a few times a second with the training steps done and those there are, over all folds."""
+"""Called a few times a second with the work done and the work there is, over all folds: of training steps, or folds."""
 
 _AT_ONCE = 16
 """Folds trained together; more of them in turn, so that a fold a row needs no more memory."""
 
 
-def cross_validate(run: Run, data: Data, *, folds: int = 5, progress: Progress | None = None) -> np.ndarray:
+def cross_validate(
+    run: Run, data: Data, *, folds: int = 5, ray: str | None = None, progress: Progress | None = None
+) -> np.ndarray:
     """Out-of-sample probabilities of all training rows: each fold is predicted by a network trained on the others.
 
     The networks are the run's own, begun anew: its settings, preprocessing and seed. A fold has no validation
@@ -36,7 +41,8 @@ def cross_validate(run: Run, data: Data, *, folds: int = 5, progress: Progress |
         run: a finished run.
         data: its data set, as `runs.origin.data_of` gives it: with the labels that the run was trained with.
         folds: parts of the training set, stratified by class; the same seed and labels make the same ones.
-        progress: see `Progress`.
+        ray: a cluster whose nodes train the folds, see `cluster.workers`; None: here. The probabilities are the same.
+        progress: see `Progress`. Of a cluster, called as folds come back.
 
     Returns:
         float32 (n, classes), in the order of `data.train`. The same run, the same bytes.
@@ -45,30 +51,45 @@ def cross_validate(run: Run, data: Data, *, folds: int = 5, progress: Progress |
         UsageError: for fewer folds than 2, or more than there are rows.
         RunError: if the run is not finished.
         TrainingError: if a network's loss or a weight is no longer finite.
+        ClusterError: if no cluster answers at the address, or loses a task again and again.
     """
     folds_of = _Folds(run, data, folds)
     probabilities = np.empty((len(data.train), len(data.class_names)), np.float32)
-    for start in range(0, folds, _AT_ONCE):
-        members = [folds_of.member(number) for number in range(folds)[start : start + _AT_ONCE]]
-        total = folds * members[0].epochs * members[0].source.steps
-
-        def tell(done: int, _: Any, before: int = start * total // folds, total: int = total) -> None:
-            if progress is not None:
-                progress(before + done, total)
-
-        fit_members(members, progress=tell)
-        for number, member in enumerate(members, start):
-            if member.set_aside is not None:
-                raise TrainingError(f"Fold {number + 1} of {folds} cannot be trained. {member.set_aside}")
-            part = folds_of.parts[number]
-            padded = np.resize(part, folds_of.size)  # a fold that is a row short predicts its first row twice
-            predicted = probabilities_of(member.model, data.train.inputs[padded], run.config)
-            probabilities[part] = predicted[: len(part)]
+    with reached(ray) as cluster:
+        size = _AT_ONCE if cluster is None else per_task(cluster, folds)
+        tasks = [range(folds)[start : start + size] for start in range(0, folds, size)]
+        if cluster is None:
+            found = ((position, folds_of.predicted(task, progress)) for position, task in enumerate(tasks))
+        else:
+            shared = (content(run.path, "*.json*"), data, folds)
+            found = _told(cluster.map(_predicted_there, tasks, shared=shared), tasks, progress)
+        for position, predicted in found:
+            for number, of_part in zip(tasks[position], predicted, strict=True):
+                probabilities[folds_of.parts[number]] = of_part
     return probabilities
 
 
+def _predicted_there(shared: tuple[Content, Data, int], numbers: range) -> list[np.ndarray]:
+    """On a node: what `_Folds.predicted` gives."""
+    of_run, data, folds = shared
+    with tempfile.TemporaryDirectory() as made:
+        path = Path(made) / "run"
+        put_down(path, of_run)
+        return _Folds(Run(path), data, folds).predicted(numbers)
+
+
+def _told(found: Iterator[Any], tasks: Sequence[range], progress: Progress | None) -> Iterator[Any]:
+    """What is found, with a word on each task that is done."""
+    done = 0
+    for position, predicted in found:
+        done += len(tasks[position])
+        if progress is not None:
+            progress(done, tasks[-1].stop)
+        yield position, predicted
+
+
 class _Folds:
-    """What is trained in a cross-validation.
+    """The folds of a cross-validation, and their networks.
 
     Attributes:
         parts: row numbers of each fold.
@@ -82,6 +103,25 @@ class _Folds:
         self.size = max(map(len, self.parts))
         self._rows = len(data.train) - self.size
         self._arrays: Any = None
+
+    def predicted(self, numbers: range, progress: Progress | None = None) -> list[np.ndarray]:
+        """Probabilities (rows of the part, classes) of some parts, by networks trained together on the others."""
+        members = [self.member(number) for number in numbers]
+        of_fold = members[0].epochs * members[0].source.steps
+
+        def tell(done: int, _: Any) -> None:
+            if progress is not None:
+                progress(numbers.start * of_fold + done, len(self.parts) * of_fold)
+
+        fit_members(members, progress=tell)
+        found = []
+        for number, member in zip(numbers, members, strict=True):
+            if member.set_aside is not None:
+                raise TrainingError(f"Fold {number + 1} of {len(self.parts)} cannot be trained. {member.set_aside}")
+            part = self.parts[number]
+            padded = np.resize(part, self.size)  # a fold that is a row short predicts its first row twice
+            found.append(probabilities_of(member.model, self._data.train.inputs[padded], self._run.config)[: len(part)])
+        return found
 
     def member(self, number: int) -> Member:
         """The run's network begun anew, with the rows outside a fold."""

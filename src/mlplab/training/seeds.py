@@ -22,7 +22,7 @@ from mlplab.engine.lanes import Progress
 from mlplab.engine.standing import printed
 from mlplab.errors import Interrupted, TrainingError, UsageError
 from mlplab.runs import Run, architecture, files
-from mlplab.training import elsewhere, folder, splits
+from mlplab.training import folder, on_cluster, splits
 from mlplab.training.ensemble import save_ensemble
 from mlplab.training.keeping import Going
 from mlplab.training.network import anew, built
@@ -104,7 +104,7 @@ def finish(
         path, data: the population and its data set.
         clock: of all of it.
         how: see `How`.
-        cluster: see `elsewhere.reached`.
+        cluster: see `on_cluster.reached`.
         works: of all members, where they are at hand.
 
     Raises:
@@ -121,7 +121,7 @@ def finish(
                 diverged = train_members(missing, works or reopened(missing, data), clock, how)
             else:
                 with clock.training():
-                    diverged = elsewhere.train_members(cluster, missing, data)
+                    diverged = on_cluster.train_members(cluster, missing, data)
         except KeyboardInterrupt as interrupt:
             raise Interrupted(
                 f"Interrupted; nothing is lost but the epoch under way. Go on with: mlplab train --resume {path}"

@@ -21,10 +21,10 @@ from mlplab.runs import Config, Run, Settings, files, machine
 from mlplab.runs.origin import data_of, identity
 from mlplab.training import seeds as population
 from mlplab.training import splits
-from mlplab.training.elsewhere import reached
 from mlplab.training.folder import alone, create, free_folder, write_begun
 from mlplab.training.keeping import Going
 from mlplab.training.network import built, checked
+from mlplab.training.on_cluster import reached
 from mlplab.training.result import Clock, result, save_outcome
 from mlplab.training.work import Asked, Work
 

@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from mlplab.runs import machine
 from mlplab.runs.origin import identity
 from mlplab.training.folder import alone, free_folder
 from mlplab.training.network import built
+from mlplab.training.on_cluster import reached
 from mlplab.tuning.asking import Asked, check, rungs
 from mlplab.tuning.database import Trials
 from mlplab.tuning.page import FILE, page
@@ -84,7 +84,7 @@ def tune(
     folder = free_folder(out)
     data = load(data, quiet=quiet)
     _check_networks(space, data)
-    with _workers(ray) as workers:
+    with reached(ray) as workers:
         asked = Asked(
             data=identity(data),
             space=space.asked,
@@ -141,7 +141,7 @@ def resume(
             "one, or leave it out."
         )
     found = _data_of(study, data, quiet)
-    with _workers(ray) as workers:
+    with reached(ray) as workers:
         return _finish(study.path, study.asked, found, workers, progress, ray)
 
 
@@ -164,14 +164,6 @@ def _finish(path: Path, asked: Asked, data: Data, workers: Any, progress: Progre
             f"Interrupted; no trial that was told is lost. Go on with: mlplab tune --resume {os.path.relpath(path)}"
         ) from interrupt
     return Study(path)
-
-
-def _workers(ray: str | None) -> Any:
-    if ray is None:
-        return nullcontext(None)
-    from mlplab.cluster import workers
-
-    return workers(ray)
 
 
 def _check_networks(space: Space, data: Data) -> None:

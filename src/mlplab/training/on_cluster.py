@@ -5,8 +5,7 @@ import json
 import logging
 import os
 import tempfile
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,20 +21,13 @@ Content = dict[str, bytes]
 """The files of a run directory, by name."""
 
 
-@contextlib.contextmanager
-def reached(ray: str | None) -> Iterator["Workers | None"]:
+def reached(ray: str | None) -> contextlib.AbstractContextManager["Workers | None"]:
     """The cluster at an address, see `cluster.workers`; None where none is asked for."""
     if ray is None:
-        yield None
-        return
-    from mlplab.cluster import workers  # and so Ray: only for those who ask for it
+        return contextlib.nullcontext()
+    from mlplab.cluster import workers  # only for those who ask for it
 
-    with contextlib.ExitStack() as held:
-        with warnings.catch_warnings():
-            # Ray starts programs, and forks for that. JAX warns of forks; those which start a program are harmless.
-            warnings.filterwarnings("ignore", r"os\.fork", RuntimeWarning)
-            cluster = held.enter_context(workers(ray))
-        yield cluster
+    return workers(ray)
 
 
 def train_members(cluster: "Workers", paths: Sequence[Path], data: Data) -> dict[str, str]:
@@ -50,10 +42,9 @@ def train_members(cluster: "Workers", paths: Sequence[Path], data: Data) -> dict
     """
     diverged: dict[str, str] = {}
     done = 0
-    # Two at least: a task has two processors. One task for each that runs at once: each has to compile.
-    size = max(2, -(-len(paths) // cluster.slots))
+    size = per_task(cluster, len(paths))
     chunks = [list(paths[start : start + size]) for start in range(0, len(paths), size)]
-    tasks = [{path.name: _content(path) for path in chunk} for chunk in chunks]
+    tasks = [{path.name: content(path) for path in chunk} for chunk in chunks]
     for position, (found, aside) in cluster.map(_carry_out, tasks, shared=data):
         for path in chunks[position]:
             _replace(path, found[path.name])
@@ -72,25 +63,36 @@ def _carry_out(data: Data, task: dict[str, Content]) -> tuple[dict[str, Content]
     with tempfile.TemporaryDirectory() as made:
         paths = [Path(made) / name for name in task]
         for path in paths:
-            path.mkdir()
-            for name, content in task[path.name].items():
-                (path / name).write_bytes(content)
+            put_down(path, task[path.name])
         aside = seeds.train_members(paths, seeds.reopened(paths, data), clock, seeds.How())
-        return {path.name: _content(path) for path in paths}, dict(aside)
+        return {path.name: content(path) for path in paths}, dict(aside)
 
 
-def _content(path: Path) -> Content:
-    return {file.name: file.read_bytes() for file in path.iterdir() if not file.name.startswith(".")}
+def per_task(cluster: "Workers", networks: int) -> int:
+    """How many networks a task trains: one task for each that runs at once, as each has to compile."""
+    return max(2, -(-networks // cluster.slots))  # a task has two processors
 
 
-def _replace(path: Path, content: Content) -> None:
+def content(path: Path, pattern: str = "*") -> Content:
+    """What a run directory holds, itself and not its members."""
+    return {file.name: file.read_bytes() for file in path.glob(pattern) if file.is_file() and file.name[0] != "."}
+
+
+def put_down(path: Path, files_of: Content) -> None:
+    """The inverse of `content`, in a directory to be made."""
+    path.mkdir()
+    for name, file in files_of.items():
+        (path / name).write_bytes(file)
+
+
+def _replace(path: Path, came: Content) -> None:
     """Bring a member's directory to what came back, so that a kill at any moment leaves what can be gone on with."""
-    told = content.pop("result.json", None)
+    told = came.pop("result.json", None)
     # In the order of `Checkpoint.save`.
-    files.write_bytes(path / "checkpoint.next.safetensors", content.pop("checkpoint.safetensors"))
-    files.write_bytes(path / "checkpoint.json", content.pop("checkpoint.json"))
+    files.write_bytes(path / "checkpoint.next.safetensors", came.pop("checkpoint.safetensors"))
+    files.write_bytes(path / "checkpoint.json", came.pop("checkpoint.json"))
     os.replace(path / "checkpoint.next.safetensors", path / "checkpoint.safetensors")
-    for name, file in content.items():
+    for name, file in came.items():
         files.write_bytes(path / name, file)
     if told is not None:
         result: dict[str, Any] = json.loads(told)
