@@ -1,4 +1,4 @@
-"""Members of a population trained on the nodes of a cluster: their directories go there and come back as bytes."""
+"""Networks trained on the nodes of a cluster: run directories go there, and members of a population back, as bytes."""
 
 import contextlib
 import json
