@@ -78,7 +78,7 @@ def three(silent, tmp_path_factory):
     cluster = Cluster(initialize_head=True, head_node_args=arguments)
     nodes = [cluster.add_node(wait=False, **arguments) for _ in range(2)]
     cluster.wait_for_nodes()
-    with workers(cluster.address, cpus_per_task=1) as connected:
+    with local, unanswered, workers(cluster.address, cpus_per_task=1) as connected:
         yield ThreeNodes(cluster, nodes, connected, local, unanswered)
     cluster.shutdown()
 
@@ -237,10 +237,11 @@ def total(shared, task):
     return int(shared.sum()) + task
 
 
-def test_an_error_of_a_task_comes_back_as_it_was(three, tmp_path):
-    with pytest.raises(DataError, match=r"^The second task is refused\.$") as caught:
-        list(three.workers.map(refuse, range(5)))
-    assert type(caught.value) is DataError
+def test_an_error_of_a_task_comes_back_as_it_was(three):
+    for _ in range(30):  # others are done in the same moment, which Ray's own cancelling does not always survive
+        with pytest.raises(DataError, match=r"^The second task is refused\.$") as caught:
+            list(three.workers.map(refuse, range(5)))
+        assert type(caught.value) is DataError
 
 
 def test_left_early_or_interrupted_it_leaves_no_task_behind(three, tmp_path):
@@ -258,9 +259,11 @@ def total_or_wait(shared, path):
 def interrupted(results):
     timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.daemon = True
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job of a shell in the background ignores it
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         next(results)
+    signal.signal(signal.SIGINT, before)
 
 
 def test_a_node_without_a_module_is_told_what_it_lacks(three, monkeypatch):

@@ -30,6 +30,7 @@ Function = Callable[[Any, Any], Result]
 
 _ANSWER_SECONDS = 12.0
 """Within which a cluster has to answer; Ray itself would go on asking for minutes."""
+_GRACE_SECONDS = 0.3
 _RETRIES = 3
 _STORE_BYTES = 512 * 2**20
 """Of a Ray of our own. Memory is taken as it is used, and what does not fit goes to the disk."""
@@ -159,8 +160,16 @@ class OnRay:
                 result = self._result_of(done, waiting[done])
                 yield waiting.pop(done), result
         finally:
-            for reference in waiting:
-                self._ray.cancel(reference, force=True)  # a compiled loop hears nothing milder
+            if waiting:
+                self._cancel(list(waiting))
+
+    def _cancel(self, references: list[Any]) -> None:
+        """End what runs, and begin nothing that does not yet."""
+        # Ray aborts our own process where a task is done in the very moment in which it is cancelled ("Tried to
+        # complete task that was not pending"). So those that are about to be done are given time for it.
+        _, left = self._ray.wait(references, num_returns=len(references), timeout=_GRACE_SECONDS)
+        for reference in reversed(left):  # the last first: otherwise processors that become free would begin others
+            self._ray.cancel(reference, force=True)  # a compiled loop hears nothing milder
 
     def _result_of(self, reference: Any, position: int) -> Any:
         exceptions = self._ray.exceptions
