@@ -1,5 +1,6 @@
 """Tasks carried out elsewhere: a real Ray cluster of three nodes on this machine, one of which is killed."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -119,8 +120,11 @@ def about(shared, task):
     from mlplab.engine import backend  # noqa: F401 - it tells JAX how many devices to have
 
     devices = len(jax.devices())
-    names = [Path(f"/proc/self/task/{thread}/comm").read_text() for thread in os.listdir("/proc/self/task")]
-    return os.getpid(), shared.flags.writeable or shared.flags.owndata, devices, sum("Eigen" in name for name in names)
+    threads = 0
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(FileNotFoundError):  # Ray's own come and go
+            threads += "Eigen" in Path(f"/proc/self/task/{thread}/comm").read_text()
+    return os.getpid(), shared.flags.writeable or shared.flags.owndata, devices, threads
 
 
 class Counted:
