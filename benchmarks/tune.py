@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 from population import CORES, SINGLE
 from report import ROOT, alternating, machine, print_table, save, spread
 from seed_job import NOT_INHERITED, PEERS, SCRIPTS
@@ -25,8 +26,6 @@ from mlplab.training.splits import split
 
 
 def ours(seed: int, seconds: float, folder: Path, environment: dict[str, str]) -> dict[str, Any]:
-    import optuna
-
     study = folder / "study"
     command = [sys.executable, "-m", "mlplab", "tune", "fashion-mnist", "--budget", f"{seconds:g}s"]
     command += ["--seed", str(seed), "--seeds", "1", "--out", str(study), "--quiet"]
@@ -49,10 +48,13 @@ def theirs(seed: int, seconds: float, folder: Path, environment: dict[str, str])
     x, y = train.inputs, train.labels
     held = parts["validation"]
     np.savez(rows, x_train=x[parts["train"]], y_train=y[parts["train"]], x_validation=x[held], y_validation=y[held])
+    database = folder / "peer.db"
+    # Beforehand: two processes cannot make it at the same time.
+    optuna.create_study(study_name="peer", storage=f"sqlite:///{database}", direction="maximize")
     processes = []
     for core in CORES:
         command = [str(PEERS / "jax" / "bin" / "python"), str(SCRIPTS / "optuna_job.py"), "--data", str(rows)]
-        command += ["--storage", str(folder / "peer.db"), "--seed", str(seed), "--seconds", str(seconds)]
+        command += ["--storage", str(database), "--seed", str(seed), "--seconds", str(seconds)]
         if sys.platform == "linux":
             command = ["taskset", "-c", str(core), *command]
         processes.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
