@@ -30,7 +30,7 @@ Function = Callable[[Any, Any], Result]
 
 _ANSWER_SECONDS = 12.0
 """Within which a cluster has to answer; Ray itself would go on asking for minutes."""
-_GRACE_SECONDS = 0.3
+_GRACE_SECONDS = 0.5
 _RETRIES = 3
 _STORE_BYTES = 512 * 2**20
 """Of a Ray of our own. Memory is taken as it is used, and what does not fit goes to the disk."""
@@ -60,6 +60,11 @@ class Workers(Protocol):
         """Tasks that are carried out at once."""
         ...
 
+    @property
+    def threads(self) -> int:
+        """Threads that a task computes with."""
+        ...
+
     def map(
         self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None
     ) -> Iterator[tuple[int, Result]]:
@@ -78,6 +83,11 @@ class Here:
     """Carries out tasks in this process, one after the other."""
 
     slots = 1
+
+    @property
+    def threads(self) -> int:
+        """All that this process may use."""
+        return machine.threads()
 
     def map(
         self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None
@@ -132,7 +142,7 @@ class OnRay:
             raise ClusterError(
                 f"A task takes {cpus} processors of one machine, and no machine of the cluster has more than {most}."
             )
-        self.slots, self._ray = sum(fits), ray
+        self.slots, self.threads, self._ray = sum(fits), cpus, ray
         # XLA splits sums among its threads. So their number is the task's, not the machine's; XLA reads it in NPROC.
         # max_calls: Ray would end a process that used a GPU after each task, and with it all that JAX has compiled.
         self._begin = ray.remote(

@@ -87,7 +87,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         assert time.monotonic() < deadline, "no epoch was done"
         time.sleep(0.01)  # between two looks
     process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=10)[1]
+    told = process.communicate(timeout=30)[1]
     assert process.returncode == 130
     assert f"mlplab train --resume {out}" in told.replace("\n", "")
     assert "Traceback" not in told

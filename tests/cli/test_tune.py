@@ -105,10 +105,8 @@ def test_ctrl_c_says_how_to_go_on(tuned, tmp_path):
     while not (tmp_path / "study" / "study.db-journal").exists():  # the first trials are being written
         assert time.monotonic() < deadline, "no study appeared"
         time.sleep(0.01)  # between two looks
-    sent = time.monotonic()
     process.send_signal(signal.SIGINT)
-    told = process.communicate()[1]
-    assert time.monotonic() - sent < 10
+    told = process.communicate(timeout=30)[1]
     assert process.returncode == 130
     assert "mlplab tune --resume study" in " ".join(told.split())
     assert "Traceback" not in told

@@ -12,6 +12,7 @@ from mlplab.errors import TrainingError, UsageError
 
 layers = keras.layers
 EPOCHS, BATCH = 2, 32
+SHARED = [keras.callbacks.History()]
 
 
 def build(
@@ -163,6 +164,16 @@ def test_batch_size_and_epochs_may_vary_and_a_bar_ends(few, capsys):
     assert f"{steps}/{steps}" in printed
 
 
+def test_validation_batches_are_as_large_as_a_members_own(few):
+    variations = [{"seed": 3}, {"seed": 3, "batch_size": 50}]
+    trained = mlplab.fit_population(small, variations, *few, batch_size=32, validation_split=0.3, verbose=0)
+    for member in trained:
+        keras.utils.set_random_seed(3)
+        rows = member.variation.get("batch_size", 32)
+        alone = mlplab.fit(small(), *few, batch_size=rows, seed=3, validation_split=0.3, verbose=0)
+        assert alone.history == member.history
+
+
 def test_what_the_members_predict_is_what_each_predicts(few, other):
     trained = mlplab.fit_population(small, [{"units": 4}, {"units": 6}, {"units": 4, "seed": 9}], *few, verbose=0)
     predicted = trained.predict(other[0])
@@ -199,6 +210,79 @@ def test_models_with_code_of_their_own_share_a_program_where_only_their_seeds_di
     assert mlplab.fit_population(own, variations, *few, verbose=0).programs == 2
 
 
+def test_constants_of_ones_own_layers_are_each_members_own(few):
+    class Projected(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.basis = np.random.normal(size=(784, 5)).astype("float32")  # noqa: NPY002 - what Keras seeds
+
+        def call(self, x):
+            return x @ self.basis
+
+    def own():
+        model = keras.Sequential([keras.Input((28, 28)), layers.Flatten(), Projected(), layers.Dense(10, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+
+    trained = mlplab.fit_population(own, 2, *few, epochs=2, verbose=0)
+    for seed in (0, 1):
+        keras.utils.set_random_seed(seed)
+        model = own()
+        history = mlplab.fit(model, *few, epochs=2, seed=seed, verbose=0).history
+        assert trained[seed].history == history
+        assert_equal_models(trained[seed].model, model)
+
+
+def test_arrays_in_variations_are_told_apart_by_all_their_numbers(few):
+    masks = [np.ones((28, 28), "float32"), np.ones((28, 28), "float32")]
+    masks[1][14, 14] = 0  # NumPy's repr leaves this out
+
+    class Masked(layers.Layer):
+        def __init__(self, mask):
+            super().__init__()
+            self.masked = lambda x: x * mask
+
+        def call(self, x):
+            return self.masked(x)
+
+    def own(mask):
+        inputs = keras.Input((28, 28))
+        model = keras.Model(inputs, layers.Dense(10, "softmax")(layers.Flatten()(Masked(mask)(inputs))))
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+
+    assert mlplab.fit_population(own, [{"mask": mask} for mask in masks], *few, verbose=0).programs == 2
+
+
+def test_a_regularizer_that_two_layers_share_is_another_program_than_two(few):
+    def regularized(first, second=None):
+        keras.utils.set_random_seed(0)
+        one = keras.regularizers.L2(first)
+        other = one if second is None else keras.regularizers.L2(second)
+        sizes = ((8, "relu", one), (10, "softmax", other))
+        dense = [layers.Dense(units, activation, kernel_regularizer=r) for units, activation, r in sizes]
+        model = keras.Sequential([keras.Input((28, 28)), layers.Flatten(), *dense])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+
+    variations = [{"first": 1e-4}, {"first": 1e-4, "second": 1e-1}]
+    trained = mlplab.fit_population(regularized, variations, *few, verbose=0)
+    assert trained.programs == 2
+    model = regularized(**variations[1])
+    mlplab.fit(model, *few, seed=0, verbose=0)
+    assert_equal_models(trained[1].model, model)
+
+
+def test_many_architectures_are_compiled_once_each(few, monkeypatch):
+    made = []
+    monkeypatch.setattr(program, "_make", lambda *given, make=program._make: made.append(given[0]) or make(*given))
+    count = program.KEPT // 2 + 1
+    variations = [{"units": 20 + number} for number in range(count)]
+    mlplab.fit_population(small, variations, *few, epochs=3, validation_data=few, verbose=0)
+    assert sorted(made) == ["test"] * count + ["train"] * count
+    assert len(program._loops) == program.KEPT
+
+
 def test_an_interrupt_leaves_each_model_after_its_last_whole_epoch(few):
     x, y = few
     source = ArraySource(x, y, batch_size=BATCH, shuffle=True)
@@ -217,12 +301,17 @@ def test_more_members_than_fit_into_memory_are_stacked_in_parts(few, monkeypatch
     source = ArraySource(*few, batch_size=BATCH)
     members = [Member(small(), source, epochs=1) for _ in range(5)]
     monkeypatch.setattr(lanes, "on_cpu", lambda: False)
-    assert [len(group) for group in lanes._together(members, lambda member: member.source)] == [5]
-    one = lanes._most_lanes(members[0])
-    assert one == lanes.MOST_LANES
-    held = sum(array.nbytes for array in numbers(members[0].model))
-    monkeypatch.setattr(lanes, "free_memory", lambda: 8 * 2 * (held + 2 * 4 * BATCH * 28 * 28))
-    assert max(len(group) for group in lanes._together(members, lambda member: member.source)) < 5
+
+    def sizes(devices, free):
+        monkeypatch.setattr(lanes, "free_memory", lambda: free)
+        monkeypatch.setattr(lanes.jax, "local_devices", lambda: [None] * devices)
+        return [len(group) for group in lanes._together(members, lambda member: member.source)]
+
+    held = sum(array.nbytes for array in numbers(members[0].model)) + 4 * BATCH * 28 * 28
+    assert sizes(devices=1, free=2**40) == [5]
+    assert sizes(devices=2, free=2**40) == [3, 2]
+    assert sizes(devices=1, free=8 * 3 * held) == [2, 2, 1]
+    assert sizes(devices=1, free=0) == [1] * 5
 
 
 def test_numbers_stand_for_seeds(few):
@@ -235,6 +324,9 @@ def test_numbers_stand_for_seeds(few):
     [
         ({"variations": []}, "at least one member"),
         ({"variations": 0}, "variations must be a whole number of at least 1"),
+        ({"variations": [1, 2]}, r"a list with a dict for each member, such as .* got \[1, 2\]"),
+        ({"callbacks": [keras.callbacks.History()]}, "callbacks must be a function of a variation"),
+        ({"callbacks": lambda _: SHARED}, "new callbacks for each member"),
         ({"variations": [{"unit": 3}]}, "Unknown variation 'unit'. Did you mean 'units'"),
         ({"variations": [{"seed": -1}]}, "seed must be"),
         ({"variations": [{"batch_size": 0}]}, "batch_size must be"),

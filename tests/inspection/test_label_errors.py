@@ -190,6 +190,8 @@ def test_what_cannot_be_is_refused(run, flipped):
         find_label_errors(run, split="tset")
     with pytest.raises(UsageError, match="leave out y, X and class_names"):
         find_label_errors(run, y=flipped[0].train.labels)
+    with pytest.raises(UsageError, match="judges the training set only: leave it out for test"):
+        find_label_errors(run, split="test", ray="local")
     with pytest.raises(UsageError, match="folds must be"):
         find_label_errors(run, folds=1, data=flipped[0], verbose=0)
     unfinished = mlplab.Run(run.path)

@@ -78,6 +78,16 @@ def test_with_early_stopping_the_best_epoch_counts(digits):
     assert told == sorted(told)
 
 
+def test_networks_of_ones_own_differ_from_seed_to_seed_too(digits, tmp_path):
+    own = mlplab.mlp((8, 8), 10, [12], seed=5)
+    own.compile("adam", "sparse_categorical_crossentropy")
+    run = mlplab.train(digits, model=own, epochs=1, early_stopping=1, out=tmp_path / "own", verbose=0)
+    first, second = (begun_anew(run, digits, 100, number)[0].get_weights() for number in (0, 1))
+    assert all(np.any(a != b) for a, b in zip(first, second, strict=True) if a.any())
+    found = train_sizes(run, digits, sizes=[40], seeds=2)  # without an accuracy, early stopping goes by the loss
+    assert found.val_accuracy[0, 0] != found.val_accuracy[0, 1]
+
+
 def test_of_a_run_its_own_network_is_taken(digits_run, digits):
     table = learning_curve(digits_run.path, sizes=[100, 200], seeds=2, verbose=0)
     same = train_sizes(digits_run.config.settings, digits, sizes=[100, 200], seeds=2)

@@ -141,6 +141,28 @@ def test_a_model_on_a_data_set_gets_its_inputs_scaled(digits):
     np.testing.assert_allclose(of_data["val_loss"], of_arrays["val_loss"], rtol=1e-5)
 
 
+def test_a_model_of_two_inputs_is_tried_on_all_its_rows(digits):
+    ends = [keras.Input((64,)), keras.Input((64,))]
+    model = keras.Model(ends, layers.Dense(10, "softmax")(layers.Add()(ends)))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    x = digits.train.inputs.reshape(-1, 64) / np.float32(16)
+    table = find_learning_rate([x, x / 2], digits.train.labels, model=model, rates=FEW, verbose=0, batch_size=100)
+    assert table.steps >= 100
+    assert np.nanmin(table["val_loss"]) < 0.5
+
+
+def test_a_short_training_on_few_labels_is_no_long_one(digits):
+    found = find_learning_rate(digits, hidden=[16], labelled=50, epochs=10, batch_size=32, rates=FEW, verbose=0)
+    assert found.steps == 10 * 2
+    assert "Training is to be short" in found.reason
+
+
+def test_an_optimizer_within_another_is_refused(digits):
+    model = own_model(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()))
+    with pytest.raises(ModelError, match="learning rate of LossScaleOptimizer cannot be varied"):
+        find_learning_rate(digits, model=model, verbose=0)
+
+
 def test_the_table_tells_the_suggestion_and_draws_it(digits, tmp_path):
     found = find_learning_rate(digits, hidden=[16], batch_size=30, rates=FEW, steps=20, verbose=0)
     assert list(found.columns) == ["learning_rate", "loss", "val_loss", "diverged"]

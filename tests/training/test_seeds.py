@@ -173,6 +173,18 @@ def test_what_a_node_sends_back_is_what_is_trained_here(population, digits, tmp_
     assert mlplab.resume(path, verbose=0).result["ensemble"] == population.result["ensemble"]
 
 
+def test_a_member_killed_within_its_last_checkpoint_comes_back_whole(population, diverged, digits, tmp_path):
+    """Its newest state had not taken its place yet, see `Checkpoint.save`."""
+    member = tmp_path / "02"
+    shutil.copytree(population.members[2].path, member)
+    (member / "result.json").unlink()
+    (member / "checkpoint.safetensors").rename(member / "checkpoint.next.safetensors")
+    shutil.copy(diverged.path / "members" / "01" / "checkpoint.safetensors", member)  # of another epoch
+    assert on_cluster.train_members(Here(), [member], digits) == {}
+    assert bytes_of(member) == bytes_of(population.members[2].path)
+    assert not (member / "checkpoint.next.safetensors").exists()
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [

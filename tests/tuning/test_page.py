@@ -250,7 +250,7 @@ def test_a_winner_of_several_seeds_is_told_with_their_spread(digits_run, tmp_pat
     path = made(tmp_path / "seeds", populations=1)
     for member in ("00", "01"):
         shutil.copytree(digits_run.path, path / "winner" / "members" / member)
-    test = {"accuracy": 0.95, "sd": 0.004, "interval": [0.94, 0.96]}
+    test = {"accuracy": 0.95, "sd": 0.004, "interval": [0.94, 0.96], "seeds": 2}
     (path / "winner" / "result.json").write_text(json.dumps({"test": test}), "utf-8")
     winner = read(path).winner
     assert winner.config == digits_run.config

@@ -121,6 +121,30 @@ def test_no_population_is_begun_that_would_not_fit_into_the_budget(tmp_path):
     assert len(resume(path).trials) == 4
 
 
+def test_the_last_population_is_as_small_as_the_budget_wants_it(tmp_path):
+    path, asked = tmp_path / "study", {"budget": 60.01, "population": 6, "seeds": 1}
+    with pytest.raises(Interrupted):
+        tune("digits", SPACE | {"epochs": 1}, **asked, out=path, progress=interrupt_after_one_population)
+    Study(path).optuna.set_user_attr("seconds", [40.0])  # so three trials take 20, and four 27
+    with pytest.raises(Interrupted):
+        resume(path, progress=interrupt_after_one_population)
+    assert len(Study(path).trials) == 9
+    assert len(resume(path).trials) == 9
+
+
+def test_going_on_under_other_conditions_is_said(tmp_path):
+    path = tmp_path / "study"
+    asked = {"trials": 4, "population": 2, "seeds": 1, "progress": interrupt_after_one_population}
+    with pytest.raises(Interrupted):
+        tune("digits", SPACE | {"epochs": 1}, **asked, out=path)
+    asked = json.loads((path / "study.json").read_text())
+    asked["versions"]["jax"], asked["threads"] = "0.1", 77
+    (path / "study.json").write_text(json.dumps(asked))
+    with pytest.warns(UserWarning, match=r"The study began under other conditions \(jax 0\.1 → .*threads 77 → "):
+        resume(path)
+    resume(path)  # nothing is computed any more: warnings are errors here
+
+
 def test_a_budget_too_short_for_one_rung_is_told_and_leaves_nothing(tmp_path):
     with pytest.raises(UsageError, match=r"to its first rung, epoch 1; the budget is 0 s: too short"):
         tune("digits", SPACE, budget=0.01, out=tmp_path / "study")

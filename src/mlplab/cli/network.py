@@ -1,4 +1,4 @@
-"""Options that tell a network and its training, for verbs that try networks and keep no run."""
+"""Options that tell a network and its training, for all verbs that train."""
 
 import shlex
 from typing import Annotated, Any
@@ -21,7 +21,8 @@ DataSet = Annotated[
     ),
 ]
 Hidden = Annotated[
-    str | None, typer.Option(metavar="50,50", help="Units of each hidden layer. Without it: a sensible network.")
+    str | None,
+    typer.Option(metavar="50,50", help="Units of each hidden layer. Without it: a sensible network and schedule."),
 ]
 Dropout = Annotated[float | None, typer.Option(help="Fraction of each hidden layer's outputs dropped.")]
 Activation = Annotated[str | None, typer.Option(help="Of the hidden layers: relu, gelu, tanh, …")]
@@ -37,7 +38,9 @@ BatchSize = Annotated[int | None, typer.Option(help="Rows a step.")]
 EarlyStopping = Annotated[
     int | None, typer.Option(metavar="N", help="End after N epochs without a better validation accuracy.")
 ]
-Validation = Annotated[float | None, typer.Option(help="Fraction of the training rows held out; 0.1 by default.")]
+Validation = Annotated[
+    float | None, typer.Option(help="Fraction of the training rows held out; 0.1 by default, 0: none.")
+]
 Labelled = Annotated[int | None, typer.Option(metavar="N", help="Train on N rows, as many of each class.")]
 Standardize = Annotated[bool, typer.Option("--standardize", help="Inputs to mean 0, standard deviation 1.")]
 Seed = Annotated[int | None, typer.Option(help="Of weights, split, shuffling and dropout; 0 by default.")]

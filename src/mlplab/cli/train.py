@@ -9,11 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from mlplab.cli import network
 from mlplab.cli.data import complete_dataset
 from mlplab.cli.outcome import print_result
-from mlplab.datasets import find_entry
 from mlplab.datasets.corrections import read_rows
-from mlplab.datasets.loading import is_path
 from mlplab.errors import UsageError
 from mlplab.runs import Run, Settings
 
@@ -30,30 +29,21 @@ def train(
             show_default=False,
         ),
     ] = None,
-    hidden: Annotated[
-        str | None,
-        typer.Option(metavar="50,50", help="Units of each hidden layer. Without it: a sensible network and schedule."),
-    ] = None,
-    dropout: Annotated[float | None, typer.Option(help="Fraction of each hidden layer's outputs dropped.")] = None,
-    activation: Annotated[str | None, typer.Option(help="Of the hidden layers: relu, gelu, tanh, …")] = None,
-    batch_norm: Annotated[bool, typer.Option("--batch-norm", help="Batch normalisation in hidden layers.")] = False,
-    optimizer: Annotated[str | None, typer.Option(help="adam, adamw, sgd, …")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="0.001 by default.")] = None,
-    schedule: Annotated[str | None, typer.Option(metavar="none|cosine", help="Of the learning rate.")] = None,
-    weight_decay: Annotated[
-        float | None, typer.Option(help="What a step takes from the weights, times the learning rate (as in AdamW).")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training rows.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows a step.")] = None,
-    early_stopping: Annotated[
-        int | None, typer.Option(metavar="N", help="End after N epochs without a better validation accuracy.")
-    ] = None,
-    validation: Annotated[
-        float | None, typer.Option(help="Fraction of the training rows held out; 0.1 by default, 0: none.")
-    ] = None,
-    labelled: Annotated[int | None, typer.Option(metavar="N", help="Train on N rows, as many of each class.")] = None,
-    standardize: Annotated[bool, typer.Option("--standardize", help="Inputs to mean 0, standard deviation 1.")] = False,
-    seed: Annotated[int | None, typer.Option(help="Of weights, split, shuffling and dropout; 0 by default.")] = None,
+    hidden: network.Hidden = None,
+    dropout: network.Dropout = None,
+    activation: network.Activation = None,
+    batch_norm: network.BatchNorm = False,
+    optimizer: network.Optimizer = None,
+    learning_rate: network.LearningRate = None,
+    schedule: network.Schedule = None,
+    weight_decay: network.WeightDecay = None,
+    epochs: network.Epochs = None,
+    batch_size: network.BatchSize = None,
+    early_stopping: network.EarlyStopping = None,
+    validation: network.Validation = None,
+    labelled: network.Labelled = None,
+    standardize: network.Standardize = False,
+    seed: network.Seed = None,
     seeds: Annotated[
         int | None, typer.Option(metavar="N", help="Train N networks at once, with this seed and those after it.")
     ] = None,
@@ -82,7 +72,7 @@ def train(
     early stopping on the validation split. With --seeds, as many networks: their mean, its spread, and their ensemble.
     """
     given: dict[str, Any] = {
-        "hidden": None if hidden is None else _units(hidden),
+        "hidden": None if hidden is None else network.units(hidden),
         "dropout": dropout,
         "activation": activation,
         "batch_norm": batch_norm or None,
@@ -149,22 +139,12 @@ def _report(run: Run) -> Path:
 
 def _check_early(dataset: str, given: dict[str, Any]) -> None:
     """Refuse a misspelt name or number, or a file that is none, before Keras is imported, which takes a second."""
-    if not is_path(dataset):
-        find_entry(dataset)
+    network.check_data_set(dataset)
     if "corrected_labels" in given:
         read_rows(given["corrected_labels"])
     Settings.filled(**{name: value for name, value in given.items() if name not in _NOT_SETTINGS})
     if given.get("seeds", 1) < 1:
         raise UsageError(f"--seeds must be a whole number of at least 1; got {given['seeds']}.")
-
-
-def _units(hidden: str) -> list[int]:
-    try:
-        return [int(units) for units in hidden.split(",") if units.strip()]
-    except ValueError as error:
-        raise UsageError(
-            f"--hidden takes numbers of units with commas between, as in 50,50; got {hidden!r}."
-        ) from error
 
 
 def device_line() -> str:

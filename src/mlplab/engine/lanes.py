@@ -28,7 +28,7 @@ MOST_LANES = 64
 """Members in one call on a GPU, at most."""
 
 Progress = Callable[[int, Sequence[Member]], None]
-"""Called a few times a second with the steps done, over all members, and the members, whose `logs` tell the rest."""
+"""Called a few times a second with the steps done, over all members, and the members, whose `told` tells the rest."""
 
 
 def fit_members(members: Sequence[Member], *, packed: bool = True, progress: Progress | None = None) -> None:
@@ -44,7 +44,7 @@ def fit_members(members: Sequence[Member], *, packed: bool = True, progress: Pro
     """
     for member in members:
         member.begin()
-    with _Devices() as devices:
+    with program.all_kept(), _Devices() as devices:
         count = _Count(members, progress)
         while active := [member for member in members if member.active]:
             for member in active:
@@ -76,7 +76,7 @@ def predict_models(models: Sequence[keras.Model], source: ArraySource) -> np.nda
             _, outputs, _ = loop(
                 _stacked([(before[i].non_trainable, np.zeros_like(predicted[i]), np.int32(0)) for i in lanes]),
                 (None, _stacked([before[i].trainable for i in lanes])),
-                device.segments([source.segments(0) for _ in lanes]),
+                device.segments(source, [source.segments(0) for _ in lanes]),
                 seed=_stacked([_seed((0, 0)) for _ in lanes]),
                 progress=device.look,
                 device=device.device,
@@ -86,10 +86,10 @@ def predict_models(models: Sequence[keras.Model], source: ArraySource) -> np.nda
 
         return job
 
-    most = 1 if on_cpu() else MOST_LANES
+    size = _lanes(len(models), before[0], predicted[0])
     with _Devices() as devices:
         everybody = range(len(models))
-        devices.run([predicting(everybody[start : start + most]) for start in everybody[::most]])
+        devices.run([predicting(everybody[start : start + size]) for start in everybody[::size]])
     return predicted
 
 
@@ -101,15 +101,25 @@ class _Device:
         self._stop = stop
         self._arrays: dict[tuple[int, ...], Any] = {}
 
-    def segments(self, each: Sequence[Iterator[Segment]]) -> Iterator[Segment]:
-        """The members' segments, stacked; their common arrays go to the device once."""
+    def segments(self, source: Source, each: Sequence[Iterator[Segment]]) -> Iterator[Segment]:
+        """The members' segments, stacked; arrays that they have in common go to the device once.
+
+        Args:
+            source: of one of the members. Arrays that it makes anew in each epoch are not kept.
+            each: a member's segments, for each.
+        """
         for segments in zip(*each, strict=True):
             arrays = segments[0].arrays
-            key = tuple(id(leaf) for leaf in jax.tree.leaves(arrays))
-            if key not in self._arrays:
-                # With the originals, so that no other array can take their place in memory, and so their ids.
-                self._arrays[key] = (jax.device_put(arrays, self.device), arrays)
-            yield Segment(self._arrays[key][0], _stacked([segment.indices for segment in segments]))
+            if isinstance(source, ArraySource):
+                arrays = self._there(arrays)
+            yield Segment(arrays, _stacked([segment.indices for segment in segments]))
+
+    def _there(self, arrays: Any) -> Any:
+        key = tuple(id(leaf) for leaf in jax.tree.leaves(arrays))
+        if key not in self._arrays:
+            # With the originals, so that no other array can take their place in memory, and so their ids.
+            self._arrays[key] = (jax.device_put(arrays, self.device), arrays)
+        return self._arrays[key][0]
 
     def look(self, *_: Any) -> None:
         """Called between pieces: end the job if it is not wanted any more, after Ctrl-C say."""
@@ -187,9 +197,7 @@ def _together(members: Sequence[Member], source: Callable[[Member], Any]) -> Ite
     for member in members:
         groups.setdefault((member.kind, _layout(source(member))), []).append(member)
     for group in groups.values():
-        most = 1 if on_cpu() else _most_lanes(group[0])
-        # Calls of one size, so that they share a compilation.
-        size = -(-len(group) // -(-len(group) // most))
+        size = _lanes(len(group), state.read(group[0].model), group[0].shapes)
         for start in range(0, len(group), size):
             yield group[start : start + size]
 
@@ -201,11 +209,17 @@ def _layout(source: Source) -> Hashable:
     return source.batch, source.rows, source.batch_size, *(id(leaf) for leaf in jax.tree.leaves(source.arrays))
 
 
-def _most_lanes(member: Member) -> int:
-    """As many as fit into the memory that is free: a member's state is there several times while an epoch lasts."""
-    held = sum(array.nbytes for array in jax.tree.leaves(state.read(member.model)))
-    held += sum(4 * int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(member.shapes))
-    return max(1, min(MOST_LANES, free_memory() // (8 * held)))
+def _lanes(count: int, *held: Any) -> int:
+    """How many of `count` members go into one call: all devices have work, calls of one size share a compilation.
+
+    Args:
+        held: arrays, or their shapes, that each member has on its device; several times while a call lasts.
+    """
+    if on_cpu():
+        return 1
+    of_one = sum(4 * int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(held))
+    most = min(MOST_LANES, free_memory() // (8 * of_one), -(-count // len(jax.local_devices())))
+    return -(-count // -(-count // max(1, most)))
 
 
 def _training(members: list[Member], packed: bool, count: _Count) -> Job:
@@ -220,7 +234,7 @@ def _training(members: list[Member], packed: bool, count: _Count) -> Job:
         carry = loop(
             _stacked([(each, logs) for each in before]),
             (_stacked(numbers), None),
-            device.segments([member.source.segments(member.position) for member in members]),
+            device.segments(first.source, [member.source.segments(member.position) for member in members]),
             seed=_stacked([_seed(member.seed) for member in members]),
             progress=count.watching(device, len(members)),
             device=device.device,
@@ -251,7 +265,7 @@ def _validation(members: list[Member]) -> Job:
         carry = loop(
             _stacked([(each.non_trainable, each.metrics, logs) for each in before]),
             (_stacked(numbers), _stacked([each.trainable for each in before])),
-            device.segments([source.segments(0) for _ in members]),
+            device.segments(source, [source.segments(0) for _ in members]),
             seed=_stacked([_seed((0, 0)) for _ in members]),
             progress=device.look,
             device=device.device,

@@ -21,13 +21,13 @@ Progress = Callable[[int, Any], None]
 
 
 class Loop:
-    """`body(carry, fixed, batch, index) -> carry`, compiled once for each form of segment.
+    """`body(carry, fixed, batch) -> carry`, compiled once for each form of segment.
 
     The trip count is an argument of the compiled program, not a constant in it: pieces of every length share one
     compilation.
 
     Args:
-        body: pure; `fixed` is what the loop reads and leaves as it is, `index` the batch's row numbers.
+        body: pure; `fixed` is what the loop reads and leaves as it is.
         batch: a source's batch.
         enter, leave: applied to the carry before the first and after the last step of a piece (packing).
         stacked: whether carry, `fixed`, indices and seeds have a leading axis: several models at once,
@@ -74,10 +74,10 @@ class Loop:
             rows = jax.vmap(self._batch.rows, (None, 0))(segment.arrays, indices)
 
             def step(i: jax.Array, carry: Any) -> Any:
-                of_step, index = jax.tree.map(lambda array: array[i - at], (rows, indices))
+                of_step = jax.tree.map(lambda array: array[i - at], rows)
                 batch = self._batch(of_step, jax.random.fold_in(key, before + i))
                 # A step rounds as Keras's does if XLA does not compute the batch within its sums.
-                return self._body(carry, fixed, jax.lax.optimization_barrier(batch), index)
+                return self._body(carry, fixed, jax.lax.optimization_barrier(batch))
 
             return jax.lax.fori_loop(first, jax.numpy.minimum(first + ahead, stop), step, carry)
 

@@ -25,7 +25,8 @@ class Member:
     Attributes:
         epoch: epochs done.
         shapes, validation_shapes: of one batch, `(x, y, sample_weight)`.
-        logs: of the newest epoch.
+        logs: of the newest epoch, as far as it is.
+        told: of the newest epoch that is at its end.
         template: the model that its step may be compiled from: itself, or one whose step is known to compute the same
             function of its state though their configurations do not tell.
         set_aside: why training went no further, for a member of a population that diverged; else None.
@@ -50,6 +51,7 @@ class Member:
         self.validation_shapes = None if validation is None else checks.build(model, validation, "validation_data's ")
         self.callbacks = training_callbacks(model, callbacks, verbose, epochs, source.steps)
         self.logs: dict[str, Any] = {}
+        self.told: dict[str, Any] = {}
         self.set_aside: str | None = None
         self.template = model
         self._validation_freq = validation_freq
@@ -115,6 +117,7 @@ class Member:
 
     def end_epoch(self) -> None:
         self.callbacks.on_epoch_end(self.epoch, self.logs)
+        self.told = self.logs
         self.epoch += 1
 
     def end(self) -> keras.callbacks.History:

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from keras.src.utils.io_utils import print_msg
 
-from mlplab.engine import backend, checks, inputs, program
+from mlplab.engine import backend, checks, inputs, program, state
 from mlplab.engine.backend import apart, keras
 from mlplab.engine.lanes import fit_members, predict_models
 from mlplab.engine.member import Member
 from mlplab.engine.predict import evaluate
-from mlplab.engine.signature import is_told
-from mlplab.engine.source import ArraySource
+from mlplab.engine.signature import constants, is_told
+from mlplab.engine.source import ArraySource, Source, batch_shapes
 from mlplab.engine.standing import printed
-from mlplab.errors import TrainingError, UsageError, unknown_name
+from mlplab.errors import ModelError, TrainingError, UsageError, unknown_name
 
 _OF_TRAINING = ("seed", "batch_size", "epochs")
 
@@ -63,9 +63,20 @@ class Population(Sequence[Individual]):
         return f"Population({len(self)} members{f', {aside} of them diverged' if aside else ''})"
 
     def predict(self, x: Any, batch_size: int = 1000) -> np.ndarray:
-        """The outputs of all members for rows x (n, …): (members, n, …). The ensemble's are their mean over axis 0."""
+        """The outputs of all members for rows x (n, …): (members, n, …). The ensemble's are their mean over axis 0.
+
+        Raises:
+            DataError, ModelError: data that the members cannot take, or networks with several outputs.
+        """
         rows = checks.check_count("batch_size", batch_size)
-        source = inputs.from_arrays((inputs.as_arrays(x, "x"), None, None), rows)
+        x = inputs.as_arrays(x, "x")
+        inputs.check_rows(x=x)
+        source = inputs.from_arrays((x, None, None), rows)
+        shapes = batch_shapes(source)[0]
+        for member in self:
+            with checks.told_by_keras(shapes):
+                if not hasattr(state.outputs(member.model, shapes), "shape"):
+                    raise ModelError("predict is for networks with one output: take mlplab.predict for each member.")
         alike: dict[Hashable, list[int]] = {}
         for position, member in enumerate(self):
             alike.setdefault(program.member_signature(member.model, training=False), []).append(position)
@@ -123,26 +134,31 @@ def fit_population(
     """
     told = _variations(build, variations, seed)
     checks.check_count("epochs", epochs)
+    if callbacks is not None and not callable(callbacks):
+        raise UsageError(
+            "callbacks must be a function of a variation, since each member needs callbacks of its own: "
+            f"callbacks=lambda variation: [keras.callbacks.EarlyStopping()]; got {type(callbacks).__name__}."
+        )
     data, held_out = inputs.arrays_of((x, y, sample_weight)), validation_data
     if held_out is None and validation_split:
         data, held_out = inputs.split(data, validation_split)
     source = inputs.from_arrays(data, checks.check_count("batch_size", batch_size))
     validation = None if held_out is None else inputs.source_of(held_out, batch_size, "validation_data's ")
     members: list[Member] = []
-    first: dict[str, keras.Model] = {}
+    first: dict[Hashable, keras.Model] = {}
     for variation in told:
         model = _built(build, variation)
-        # What cannot be seen in the models themselves, layers of one's own say, is taken to differ with the variation.
-        template = first.setdefault(repr({**variation, "seed": None}), model)
         rows = variation.get("batch_size", batch_size)
         member = Member(
             model,
             ArraySource(*source.arrays, batch_size=rows, shuffle=shuffle, seed=variation["seed"], batch=source.batch),
-            validation,
+            _in_batches(validation, held_out, rows),
             epochs=variation.get("epochs", epochs),
-            callbacks=None if callbacks is None else callbacks(variation),
+            callbacks=None if callbacks is None else _own_callbacks(callbacks(variation), members),
         )
-        member.template = model if is_told(model) else template
+        if not is_told(model):  # code of one's own is taken to differ with the variation and what the model holds
+            own = {name: value for name, value in variation.items() if name != "seed"}
+            member.template = first.setdefault((repr(own), constants(model, own)), model)
         members.append(member)
     programs = _programs(members, told)
     if verbose != 0 and len(programs) > 1:
@@ -163,9 +179,14 @@ def _variations(
     build: Callable[..., keras.Model], variations: int | Sequence[Mapping[str, Any]], seed: int
 ) -> list[dict[str, Any]]:
     """A dict for each member, its seed in it; refused if `build` cannot take them."""
-    if isinstance(variations, int):
+    if isinstance(variations, int | np.integer):
         count = checks.check_count("variations", variations)
         variations = [{"seed": seed + number} for number in range(count)]
+    if not isinstance(variations, Sequence) or not all(isinstance(each, Mapping) for each in variations):
+        raise UsageError(
+            "variations must be a number of seeds, or a list with a dict for each member, such as "
+            f"[{{'seed': 0}}, {{'seed': 1}}]; got {variations!r}."
+        )
     told = [{"seed": seed, **variation} for variation in variations]
     if not told:
         raise UsageError("variations must name at least one member; got none.")
@@ -196,6 +217,21 @@ def _built(build: Callable[..., keras.Model], variation: dict[str, Any]) -> kera
         raise UsageError(f"build must return a compiled keras.Model; got {type(model).__name__}.")
     checks.check_compiled(model, "fit_population")
     return model
+
+
+def _own_callbacks(made: Any, members: Sequence[Member]) -> list[keras.callbacks.Callback]:
+    """The callbacks of a member that follows these."""
+    own: list[keras.callbacks.Callback] = list(made or ())
+    if any(callback in member.callbacks.callbacks for callback in own for member in members):
+        raise UsageError("callbacks must make new callbacks for each member: one that two have would follow one only.")
+    return own
+
+
+def _in_batches(source: Source | None, data: Any, rows: int) -> Source | None:
+    """The validation data in batches as large as those that a member is trained on, as it has them alone."""
+    if not isinstance(source, ArraySource) or source is data:
+        return source
+    return ArraySource(*source.arrays, batch_size=rows, batch=source.batch)
 
 
 def _programs(members: Sequence[Member], variations: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:

@@ -5,8 +5,9 @@ function of the state, by position, so whatever model it was traced from, it ser
 same of itself in its configuration.
 """
 
+import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import jax
@@ -25,6 +26,24 @@ KEPT = 16
 """Compiled loops kept; each keeps the model that it was traced from."""
 
 _loops: OrderedDict[Hashable, tuple[keras.Model, Loop]] = OrderedDict()
+_keeping_all = 0
+
+
+@contextlib.contextmanager
+def all_kept() -> Iterator[None]:
+    """Meanwhile no loop is given up: those of many architectures, each due again in every epoch, compile once."""
+    global _keeping_all
+    _keeping_all += 1
+    try:
+        yield
+    finally:
+        _keeping_all -= 1
+        _give_up()
+
+
+def _give_up() -> None:
+    while len(_loops) > KEPT and not _keeping_all:
+        _loops.popitem(last=False)
 
 
 def train_loop(model: keras.Model, batch: Batch, packed: bool = True, *, lanes: bool = False) -> Loop:
@@ -89,20 +108,20 @@ def _make(kind: str, model: keras.Model, batch: Batch, lanes: bool, packed: bool
     return Loop(body, batch, **arguments)
 
 
-Body = Callable[[Any, Any, Any, Any], Any]
-"""`body(carry, fixed, data, index) -> carry`, as `Loop` takes it."""
+Body = Callable[[Any, Any, Any], Any]
+"""`body(carry, fixed, data) -> carry`, as `Loop` takes it."""
 
 
 def _varied(body: Body, places: list[varied.Site]) -> Body:
-    def varied_body(carry: Any, fixed: Any, data: Any, index: Any) -> Any:
+    def varied_body(carry: Any, fixed: Any, data: Any) -> Any:
         with varied.placed(places, fixed[0]):
-            return body(carry, fixed[1], data, index)
+            return body(carry, fixed[1], data)
 
     return varied_body
 
 
 def _train_body(model: keras.Model, packing: Packing | None) -> Body:
-    def body(carry: Any, fixed: None, data: Any, index: Any) -> Any:
+    def body(carry: Any, fixed: None, data: Any) -> Any:
         logs, state = model.train_step(tuple(carry[0]), data) if packing is None else packing.step(carry[0], data)
         return State(*state), _step_logs(model, "train_step", carry[1], logs)
 
@@ -110,7 +129,7 @@ def _train_body(model: keras.Model, packing: Packing | None) -> Body:
 
 
 def _test_body(model: keras.Model, packing: None) -> Body:
-    def body(carry: Any, trainable: list, data: Any, index: Any) -> Any:
+    def body(carry: Any, trainable: list, data: Any) -> Any:
         non_trainable, metrics, before = carry
         logs, (_, non_trainable, metrics) = model.test_step((trainable, non_trainable, metrics), data)
         return non_trainable, metrics, _step_logs(model, "test_step", before, logs)
@@ -119,7 +138,7 @@ def _test_body(model: keras.Model, packing: None) -> Body:
 
 
 def _predict_body(model: keras.Model, packing: None) -> Body:
-    def body(carry: Any, trainable: list, data: Any, index: Any) -> Any:
+    def body(carry: Any, trainable: list, data: Any) -> Any:
         non_trainable, outputs, done = carry
         y, non_trainable = model.predict_step((trainable, non_trainable), data)
         put = jax.tree.map(lambda out, rows: jax.lax.dynamic_update_slice_in_dim(out, rows, done, 0), outputs, y)
@@ -139,8 +158,10 @@ def _step_logs(model: keras.Model, step: str, before: dict, logs: dict) -> dict:
 
 def member_signature(model: keras.Model, training: bool = True) -> Hashable:
     """As `signature`, but blind to the numbers that `varied` makes arguments: equal for members of one population."""
-    with varied.placed(varied.sites(model) if training else (), varied.UNKNOWN):
+    if not training:
         return signature(model, training)
+    with varied.placed(varied.sites(model), varied.UNKNOWN):
+        return signature(model), varied.shared(model)
 
 
 def _kept(kind: str, model: keras.Model, batch: Batch, lanes: bool, packed: bool = True) -> Loop:
@@ -153,6 +174,5 @@ def _kept(kind: str, model: keras.Model, batch: Batch, lanes: bool, packed: bool
         template, loop = model, _make(kind, model, batch, lanes, packed)
     _loops[key] = (template, loop)
     _loops.move_to_end(key)
-    while len(_loops) > KEPT:
-        _loops.popitem(last=False)
+    _give_up()
     return loop

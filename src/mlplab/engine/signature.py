@@ -1,5 +1,6 @@
 """When do two models' steps compute the same function of their states? When their configurations say the same."""
 
+import hashlib
 import json
 from collections.abc import Hashable, Iterable
 from typing import Any
@@ -51,6 +52,33 @@ def told_by_config(part: Any) -> bool:
         for held in _leaves(list(vars(part).values()))
         if callable(held) or isinstance(held, jax.Array | np.ndarray)
     )
+
+
+def constants(model: keras.Model, *more: Any) -> str:
+    """A digest of what a step may compute with beside the state: arrays, and the numbers of parts that are not Keras's.
+
+    For models that one function built, whose code is the same though no configuration tells it. A part that is not
+    Keras's may hold a seed, which makes no difference to a step: such models are told apart without need.
+
+    Args:
+        more: further parts, such as the arguments that the model was built of.
+    """
+    digest = hashlib.sha256()
+    compiled = _leaves(_compiled(model)) if model.compiled else ()
+    for part in (model, *model._flatten_layers(), *compiled):
+        _digest_constants(digest, list(getattr(part, "__dict__", {}).values()), of_keras=_of_keras(part))
+    _digest_constants(digest, list(more), of_keras=False)
+    return digest.hexdigest()
+
+
+def _digest_constants(digest: Any, held: list[Any], of_keras: bool) -> None:
+    for leaf in _leaves(held):
+        if isinstance(leaf, jax.Array | np.ndarray):
+            digest.update(repr((leaf.shape, leaf.dtype)).encode() + np.ascontiguousarray(leaf).tobytes())
+        elif isinstance(leaf, int | float | complex | np.number) and not of_keras:
+            digest.update(repr(leaf).encode())
+        elif closure := getattr(leaf, "__closure__", None):
+            _digest_constants(digest, [cell.cell_contents for cell in closure], of_keras=False)
 
 
 def _told_by_configs(model: keras.Model, training: bool) -> str | None:

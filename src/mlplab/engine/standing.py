@@ -16,7 +16,7 @@ _MONITORED = ("val_accuracy", "accuracy", "val_loss", "loss")
 
 @dataclass(frozen=True)
 class Standing:
-    """The newest epoch of the members that have one.
+    """The newest epoch that each member has ended, its look at the validation data included.
 
     Attributes:
         monitor: what they are ranked by: the first of val_accuracy, accuracy, val_loss and loss that they log.
@@ -37,7 +37,7 @@ class Standing:
 
 def standing(members: Sequence[Member]) -> Standing | None:
     """How the members stand; None as long as no epoch is done."""
-    logs = [member.logs for member in members if member.logs and member.set_aside is None]
+    logs = [member.told for member in members if member.told and member.set_aside is None]
     monitor = next((name for name in _MONITORED if logs and all(name in each for each in logs)), None)
     if monitor is None:
         return None

@@ -7,7 +7,7 @@ hold stand-ins. So layers, losses and optimizers are Keras's own, in a populatio
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -60,8 +60,7 @@ def sites(model: keras.Model, optimizer: Any = None) -> list[Site]:
             found.append(Site(((vars(layer), "rate"),), dropout=layer))
         if type(layer) is keras.layers.GaussianNoise and layer.stddev > 0:
             found.append(Site(((vars(layer), "stddev"),), tested=True))
-    regularizers = [v.regularizer for v in model.variables] + [layer.activity_regularizer for layer in layers]
-    for regularizer in _distinct(regularizers):
+    for regularizer in {id(part): part for part in _regularizers(model)}.values():
         if name := _OF_REGULARIZERS.get(type(regularizer)):
             found.append(Site(((vars(regularizer), name),)))
     for entry in getattr(model._compile_loss, "_flat_losses", None) or []:
@@ -79,8 +78,15 @@ def _of_optimizer(optimizer: Any) -> list[Site]:
     return found + [Site(((vars(schedule), name),)) for name in _OF_SCHEDULES.get(type(schedule), ())]
 
 
-def _distinct(parts: Iterable[Any]) -> list[Any]:
-    return list({id(part): part for part in parts if part is not None}.values())
+def _regularizers(model: keras.Model) -> list[Any]:
+    """Those of all weights and layers, with None where there is none."""
+    return [v.regularizer for v in model.variables] + [layer.activity_regularizer for layer in model._flatten_layers()]
+
+
+def shared(model: keras.Model) -> tuple[int, ...]:
+    """Which weights and layers have one regularizer in common: the position of the first that has it, for each."""
+    found = list(map(id, _regularizers(model)))
+    return tuple(map(found.index, found))
 
 
 def numbers(model: keras.Model) -> np.ndarray:

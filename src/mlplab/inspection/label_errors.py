@@ -82,6 +82,8 @@ def find_label_errors(
         raise UsageError(unknown_name("split", str(split), SPLITS))
     if source.result is None:
         raise RunError(f"{source.path} is not finished: go on with mlplab train --resume {source.path}")
+    if split != "train" and ray is not None:
+        raise UsageError(f"ray is for cross-validation, which judges the training set only: leave it out for {split}.")
     if split != "train":
         return label_quality(examples_of(source, y, X, split=split, class_names=class_names, data=data), split)
     if y is not None or X is not None or class_names is not None:

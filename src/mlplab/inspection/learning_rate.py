@@ -76,7 +76,9 @@ def find_learning_rate(
     if y is not None and model is None:
         raise UsageError("Inputs and y go into a model of your own: give model=…, or a data set instead of inputs.")
     loaded = load(data, quiet=verbose == 0) if y is None else None
-    from mlplab.training import learning_rate as finder  # Keras: after what can be refused without it
+    from mlplab.engine import inputs  # Keras: after what can be refused without it
+    from mlplab.training import learning_rate as finder
+    from mlplab.training import splits
     from mlplab.training.rate_suggestion import suggested
 
     if model is not None:
@@ -85,11 +87,13 @@ def find_learning_rate(
         how: dict[str, Any] = {"rates": rates, "steps": steps, "progress": progress}
         if model is None:
             assert loaded is not None
-            scan, rows = finder.scan_settings(asked, loaded, **how), len(loaded.train)
+            scan = finder.scan_settings(asked, loaded, **how)
+            rows = len(splits.split(loaded.train, asked)["train"])
         else:
             x, y, batch = _rows(model, data, y, loaded)
-            scan, rows = finder.scan_model(model, x, y, settings=asked, batch=batch, **how), len(x)
-    planned = asked.epochs * -(-round(rows * (1 - asked.validation)) // asked.batch_size)
+            scan = finder.scan_model(model, x, y, settings=asked, batch=batch, **how)
+            rows = round(inputs.check_rows(x=x) * (1 - asked.validation))
+    planned = asked.epochs * -(-rows // asked.batch_size)
     schedule = asked.schedule if model is None else finder.schedule_of(model)
     found = suggested(scan, schedule, planned if model is None or "epochs" in settings else None)
     title = f"Loss after {scan.steps:,} steps by learning rate ({'arrays' if loaded is None else loaded.name})"

@@ -38,8 +38,8 @@ def describe(model: "keras.Model") -> dict[str, Any]:
     return described
 
 
-def read(path: Path) -> "keras.Model":
-    """The model that `describe` described, compiled as it was, with new weights.
+def load(path: Path) -> dict[str, Any]:
+    """What `describe` gave, from a file.
 
     Raises:
         RunError: if the file is damaged, too large, or names anything but Keras's own classes.
@@ -49,6 +49,12 @@ def read(path: Path) -> "keras.Model":
     described = files.read_json(path)
     if foreign := _foreign(described):
         raise RunError(f"{path} names {foreign}, which is not a class of Keras's own, or holds code: not read.")
+    return described
+
+
+def read(path: Path) -> "keras.Model":
+    """The model that `describe` described, compiled as it was, with new weights. Raises as `load` does."""
+    described = load(path)
     from mlplab.engine import keras  # heavy: only when a model is asked for
 
     try:

@@ -1,8 +1,6 @@
 """Cross-validation: every training row predicted by a network that was not trained on it."""
 
-import contextlib
 import dataclasses
-import random
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +13,7 @@ from mlplab.engine import ArraySource, Member, Rows, fit_members, keras
 from mlplab.errors import RunError, TrainingError, UsageError
 from mlplab.runs import Run, Settings, architecture, files
 from mlplab.runs.run import probabilities_of
-from mlplab.training.network import built, is_one_hot
+from mlplab.training.network import anew, built, is_one_hot
 from mlplab.training.on_cluster import Content, content, per_task, put_down, reached
 
 Progress = Callable[[int, int], None]
@@ -182,25 +180,13 @@ def _without(parts: list[np.ndarray], number: int, rows: int) -> np.ndarray:
 
 
 def begun_anew(source: Run | Settings, data: Data, rows: int, number: int) -> tuple[keras.Model, int]:
-    """The network of a run, or of settings, with new weights, and a seed; both differ from number to number."""
+    """The network of a run, or of settings, begun with a seed, and the seed, which differs from number to number."""
     settings = source if isinstance(source, Settings) else source.config.settings
     seed = int(np.random.SeedSequence((settings.seed, number)).generate_state(1)[0] >> 1)
     if settings.hidden is not None:
         return built(dataclasses.replace(settings, seed=seed), data, rows), seed
     assert isinstance(source, Run)
-    with _seeded(seed):
-        return architecture.read(source.path / "model.json"), seed
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Python's random numbers, of which Keras makes the seeds of layers that were given none, begun at `seed`."""
-    before = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(before)
+    return anew(architecture.load(source.path / "model.json"), seed), seed
 
 
 def targets_of(data: Data, model: keras.Model) -> np.ndarray:

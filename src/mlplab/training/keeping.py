@@ -9,13 +9,17 @@ from mlplab.runs.checkpoint import Checkpoint
 from mlplab.training.work import Work
 
 
+def monitored(model: keras.Model) -> dict[str, Any]:
+    """What early stopping goes by, as arguments of Keras's: the validation accuracy of a built model, or its loss."""
+    has_accuracy = "accuracy" in model.get_metrics_result()
+    return {"monitor": "val_accuracy", "mode": "max"} if has_accuracy else {"monitor": "val_loss", "mode": "min"}
+
+
 class Stopping(keras.callbacks.EarlyStopping):
     """Keras's early stopping, which also remembers across processes."""
 
     def __init__(self, model: keras.Model, checkpoint: Checkpoint, patience: int):
-        has_accuracy = "accuracy" in model.get_metrics_result()
-        monitor, mode = ("val_accuracy", "max") if has_accuracy else ("val_loss", "min")
-        super().__init__(monitor=monitor, mode=mode, patience=patience, restore_best_weights=True)
+        super().__init__(**monitored(model), patience=patience, restore_best_weights=True)
         self._checkpoint = checkpoint
 
     def on_train_begin(self, logs: Any = None) -> None:

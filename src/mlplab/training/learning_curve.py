@@ -7,16 +7,16 @@ come round more often. What a small part loses by it, training for too long, ear
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Member, Rows, fit_members, keras, predict
+from mlplab.engine import ArraySource, Member, Rows, checks, fit_members, keras, predict
 from mlplab.errors import TrainingError, UsageError
 from mlplab.runs import Run, Settings
 from mlplab.training import splits
 from mlplab.training.cross_validation import Progress, begun_anew, targets_of
+from mlplab.training.keeping import monitored
 
 _PARTS = 64
 """The smallest part, by default, is one of so many."""
@@ -60,8 +60,8 @@ def train_sizes(
 ) -> SizesTrained:
     """Train a network on parts of the training rows, all parts and seeds as one population.
 
-    A part has as many of each class as its size allows, and a larger part holds the smaller ones of its seed. Where the
-    settings have early stopping, the best epoch counts, else the last.
+    A part has each class in the share that it has of all rows, and a larger part holds the smaller ones of its seed.
+    Where the settings have early stopping, the best epoch counts, else the last.
 
     Args:
         source: the network and its training: settings, or a run, whose network is begun anew.
@@ -140,14 +140,11 @@ class _Population:
             seed=seed,
             subset=np.resize(part, len(self._rows)),
         )
-        return Member(model, source, self._validation, epochs=self._settings.epochs, callbacks=self._callbacks())
-
-    def _callbacks(self) -> list[Any]:
+        checks.build(model, source)  # for its metrics
         patience = self._settings.early_stopping
-        if not patience:
-            return []
-        monitored: Any = {"monitor": "val_accuracy", "mode": "max", "patience": patience}
-        return [keras.callbacks.EarlyStopping(**monitored, restore_best_weights=True)]
+        stop = keras.callbacks.EarlyStopping(**monitored(model), patience=patience, restore_best_weights=True)
+        callbacks = [stop] if patience else []
+        return Member(model, source, self._validation, epochs=self._settings.epochs, callbacks=callbacks)
 
 
 def _rows(settings: Settings, data: Data) -> tuple[np.ndarray, np.ndarray]:

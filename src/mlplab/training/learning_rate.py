@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Member, Rows, checks, evaluate, fit, fit_members, keras, state
+from mlplab.engine import ArraySource, Member, Rows, checks, evaluate, fit, fit_members, inputs, keras, state
 from mlplab.errors import ModelError, TrainingError, UsageError
 from mlplab.runs import Settings
 from mlplab.training import splits
@@ -80,8 +80,8 @@ def scan_settings(
 
 def scan_model(
     model: keras.Model,
-    x: np.ndarray,
-    y: np.ndarray,
+    x: Any,
+    y: Any,
     *,
     settings: Settings,
     batch: Rows | None = None,
@@ -95,7 +95,7 @@ def scan_model(
 
     Args:
         model: any that `mlplab.fit` trains, with one optimizer of Keras's kind.
-        x, y: rows (n, …) and targets.
+        x, y: rows (n, …) and targets, or nests of them.
         settings: `batch_size`, `seed` and `validation` count.
         batch: how rows go into the model; None: as they are.
         rates, steps, progress: as in `scan_settings`.
@@ -106,12 +106,13 @@ def scan_model(
     check(model)
     batch = batch or Rows()
     rates = checked_rates(rates, type(model.optimizer).__name__)
-    order = np.random.default_rng((settings.seed, 0x5B1)).permutation(len(x))
-    rows = max(1, round((settings.validation or _HELD_OUT) * len(x)))
+    count = inputs.check_rows(x=x, y=y)
+    order = np.random.default_rng((settings.seed, 0x5B1)).permutation(count)
+    rows = max(1, round((settings.validation or _HELD_OUT) * count))
     arrays = ArraySource(x, y).arrays
     held_out = ArraySource(*arrays, batch=batch, batch_size=1000, subset=order[:rows][:_MOST_HELD_OUT])
     untrained = evaluate(model, held_out, verbose=0, return_dict=True)["loss"]
-    trained_on = _Beginning(settings, model, len(x) - rows, steps)
+    trained_on = _Beginning(settings, model, count - rows, steps)
     source = ArraySource(*arrays, batch=batch, subset=order[rows:][trained_on.rows], **trained_on.order)
     before, optimizer = state.read(model), model.optimizer
     try:
@@ -134,7 +135,8 @@ def scan_model(
 def check(model: Any) -> None:
     """Raises `ModelError` for a model whose learning rate cannot be varied."""
     checks.check_compiled(model, "find_learning_rate")
-    if not isinstance(model.optimizer, keras.optimizers.Optimizer):
+    wraps_another = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    if wraps_another or not isinstance(model.optimizer, keras.optimizers.Optimizer):
         raise ModelError(
             f"The learning rate of {type(model.optimizer).__name__} cannot be varied: compile the model with an "
             "optimizer of keras.optimizers."
@@ -194,7 +196,10 @@ def _fitted(model: keras.Model, source: ArraySource, held_out: ArraySource, epoc
 
 
 def _with_constant_rate(optimizer: Any) -> keras.optimizers.Optimizer:
-    return type(optimizer).from_config({**optimizer.get_config(), "learning_rate": 0.001})
+    made = type(optimizer).from_config({**optimizer.get_config(), "learning_rate": 0.001})
+    excluded = {name: held for name, held in vars(optimizer).items() if name.startswith("_exclude_from_weight_decay")}
+    vars(made).update(excluded)  # no configuration tells
+    return made
 
 
 def _scan(rates: np.ndarray, histories: list[dict[str, list[float]]], untrained: float, steps: int) -> RateScan:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlplab.datasets import Data
 from mlplab.runs import files
+from mlplab.runs.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from mlplab.cluster import Workers
@@ -44,6 +45,8 @@ def train_members(cluster: "Workers", paths: Sequence[Path], data: Data) -> dict
     done = 0
     size = per_task(cluster, len(paths))
     chunks = [list(paths[start : start + size]) for start in range(0, len(paths), size)]
+    for path in paths:
+        Checkpoint.load(path).save(path)  # a kill may have left its state under the name that `_replace` uses
     tasks = [{path.name: content(path) for path in chunk} for chunk in chunks]
     for position, (found, aside) in cluster.map(_carry_out, tasks, shared=data):
         for path in chunks[position]:

@@ -123,8 +123,9 @@ def finish(
                 with clock.training():
                     diverged = on_cluster.train_members(cluster, missing, data)
         except KeyboardInterrupt as interrupt:
+            lost = "the epoch under way" if cluster is None else "what the cluster had not sent back"
             raise Interrupted(
-                f"Interrupted; nothing is lost but the epoch under way. Go on with: mlplab train --resume {path}"
+                f"Interrupted; nothing is lost but {lost}. Go on with: mlplab train --resume {path}"
             ) from interrupt
         if len(diverged) == len(members):
             raise TrainingError(f"All {len(members)} seeds diverged. The first: {next(iter(diverged.values()))}")

@@ -3,9 +3,9 @@
 Here, and only here, the parts meet.
 """
 
+import dataclasses
 import functools
 import logging
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ import numpy as np
 
 from mlplab.datasets import Data, load
 from mlplab.datasets.corrections import read_corrections
-from mlplab.engine import backend, fit, keras
+from mlplab.engine import fit, keras
 from mlplab.engine.lanes import Progress
 from mlplab.errors import Interrupted, UsageError
-from mlplab.runs import Config, Run, Settings, files, machine
+from mlplab.runs import Run, Settings, files, machine
 from mlplab.runs.origin import data_of, identity
 from mlplab.training import seeds as population
 from mlplab.training import splits
+from mlplab.training.conditions import warn_of_differences
 from mlplab.training.folder import alone, create, free_folder, write_begun
 from mlplab.training.keeping import Going
 from mlplab.training.network import built, checked
@@ -125,9 +126,10 @@ def train(
         model = checked(model, data)
     stem = Path(data.name).stem
     if seeds > 1:
-        works = population.works_of(asked, model)
-        write = functools.partial(population.write_begun, asked=asked, works=works, corrections=corrections)
         with reached(ray) as cluster:
+            asked = asked if cluster is None else dataclasses.replace(asked, threads=cluster.threads)
+            works = population.works_of(asked, model)
+            write = functools.partial(population.write_begun, asked=asked, works=works, corrections=corrections)
             return population.finish(create(folder, stem, write), data, begun, how, cluster, works)
     model = built(settings, data, len(split["train"])) if model is None else model
     work = Work(asked.config(settings.seed, split), data, split, model)
@@ -207,15 +209,15 @@ def resume(
     config = run.config
     how = population.How(ray, verbose, callbacks, progress)
     population.check(config.seeds, how)
-    _warn_of_differences(config)
     data = data_of(run, data, quiet=verbose == 0)
     begun.loaded()
     split = files.read_arrays((run.members or [run])[0].path / "split.npz")
     _tell(data, split, config.corrected_labels or None)
-    if config.seeds > 1:
-        with reached(ray) as cluster:
+    with reached(ray) as cluster:
+        warn_of_differences("run", config, machine.threads() if cluster is None else cluster.threads)
+        if config.seeds > 1:
             return population.finish(run.path, data, begun, how, cluster)
-    return _finish(run.path, Work.of_run(run, data), begun, verbose, callbacks)
+        return _finish(run.path, Work.of_run(run, data), begun, verbose, callbacks)
 
 
 def _finish(path: Path, work: Work, clock: Clock, verbose: int | str, callbacks: population.Callbacks) -> Run:
@@ -253,15 +255,3 @@ def _tell(data: Data, split: dict[str, np.ndarray], corrected: int | None) -> No
         f"{held_out:,} held out for validation; {len(data.test):,} to test on."
         + ("" if corrected is None else f" Training labels corrected: {corrected:,}.")
     )
-
-
-def _warn_of_differences(config: Config) -> None:
-    now = {**machine.versions(), "device": backend.device(), "threads": machine.threads()}
-    then = {**config.versions, "device": config.device, "threads": config.threads}
-    changed = [f"{name} {then.get(name)} → {now[name]}" for name in now if now[name] != then.get(name)]
-    if changed:
-        warnings.warn(
-            f"The run began under other conditions ({', '.join(changed)}): it goes on, but not bit for bit as it "
-            "would have.",
-            stacklevel=3,
-        )

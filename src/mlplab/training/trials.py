@@ -143,6 +143,11 @@ def run_trials(
     return [trial.outcome() for trial in trials]
 
 
+def epochs_of(rungs: Sequence[int], trials: int, reduction: int) -> int:
+    """Epochs of all trials together, where so many begin."""
+    return _Work(rungs, trials, reduction, limit=None).total
+
+
 def architecture(settings: Settings) -> str:
     """What a network's compiled step depends on, in words: trials of one architecture can be trained together."""
     hidden = "-".join(map(str, settings.hidden or ())) or "no hidden layer"
@@ -200,6 +205,9 @@ class _Work:
 
     Args:
         limit: seconds from now; None: all fits.
+
+    Attributes:
+        total: epochs of all rungs.
     """
 
     def __init__(self, rungs: Sequence[int], trials: int, reduction: int, limit: float | None):
@@ -210,7 +218,7 @@ class _Work:
         for rung in rungs:
             self._before[rung] = (begin, done, trials * (rung - begin))
             done, trials, begin = done + trials * (rung - begin), math.ceil(trials / reduction), rung
-        self._total, self._first = done, rungs[0]
+        self.total, self._first = done, rungs[0]
         self._begun, self._compiled = time.perf_counter(), backend.compile_seconds()
         self._epochs = 0.0
 
@@ -230,7 +238,7 @@ class _Work:
                     f"budget is {self._limit:.0f} s: too short to compare any. Give a budget of at least "
                     f"{math.ceil(needed * 2)}s, a smaller population, or a space with smaller networks."
                 )
-        return self._epochs / self._total
+        return self._epochs / self.total
 
     def fits(self, rung: int, trials: int) -> bool:
         """Whether that many trials can be trained from the rung before to this one; the first is begun in any case."""

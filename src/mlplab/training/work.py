@@ -91,6 +91,7 @@ class Asked:
         command: the command line to record.
         corrected_labels: how many.
         seeds: of a population, how many.
+        threads: that it is computed with.
     """
 
     settings: Settings
@@ -99,6 +100,7 @@ class Asked:
     command: list[str] | None = None
     corrected_labels: int = 0
     seeds: int = 1
+    threads: int = dataclasses.field(default_factory=machine.threads)
 
     def config(self, seed: int, split: dict[str, np.ndarray]) -> Config:
         """Of the network with a seed, its inputs scaled by its own training rows."""
@@ -111,7 +113,7 @@ class Asked:
             preprocessing=splits.fit_preprocessing(inputs, split["train"], self.settings.standardize),
             versions=machine.versions(),
             device=backend.device(),
-            threads=machine.threads(),
+            threads=self.threads,
             command=self.command,
             corrected_labels=self.corrected_labels,
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mlplab.datasets import Data
 from mlplab.errors import TrainingError
 from mlplab.runs import Settings
-from mlplab.training.trials import Outcome, run_trials
+from mlplab.training.trials import Outcome, epochs_of, run_trials
 from mlplab.training.trials import Progress as TaskProgress
 from mlplab.tuning.asking import Asked
 from mlplab.tuning.database import Trials
@@ -81,6 +81,12 @@ def run_task(data: Data, task: Task, progress: TaskProgress | None = None) -> li
     )
 
 
+def _between(trials: "Sequence[FrozenTrial]") -> float:
+    """Seconds from the first beginning to the last end, for a round that was killed when all its trials were told."""
+    ends = max(trial.datetime_complete for trial in trials if trial.datetime_complete is not None)
+    return (ends - min(trial.datetime_start for trial in trials if trial.datetime_start is not None)).total_seconds()
+
+
 class Rounds:
     """The trials of a study, carried on until there are as many as were asked for, or the budget is spent.
 
@@ -101,29 +107,36 @@ class Rounds:
         with quiet_optuna():
             while True:
                 known = self._trials.read()
-                start = self._begun(known)
                 if all(trial.state.is_finished() for trial in known) and known:
                     self._check_not_all_failed(known)
-                stop = start + self._asked.population * self._asked.parallel
-                stop = stop if self._asked.trials is None else min(stop, self._asked.trials)
-                begun = len(known) > start  # and cut off: it is ended in any case
-                if start >= stop or not (begun or self._fits(stop - start)):
+                spent = self._trials.noted(_SECONDS, [])
+                sizes = [self._size(spent[:count]) for count in range(len(spent) + 1)]
+                numbers = range(sum(sizes[:-1]) * self._asked.parallel, sum(sizes) * self._asked.parallel)
+                if self._asked.trials is not None:
+                    numbers = numbers[: max(0, self._asked.trials - numbers.start)]
+                if not numbers:
                     return
-                self._round(known, range(start, stop))
+                self._round(known, numbers, sizes[-1])
 
-    def _begun(self, known: "Sequence[FrozenTrial]") -> int:
-        """The first trial of the first round that has not been told as a whole."""
-        size = self._asked.population * self._asked.parallel
-        unfinished = next((trial.number for trial in known if not trial.state.is_finished()), len(known))
-        return unfinished // size * size if unfinished < (self._asked.trials or unfinished + 1) else unfinished
+    def _size(self, spent: Sequence[float]) -> int:
+        """Trials in each population of the round that follows those which took so many seconds.
 
-    def _round(self, known: "Sequence[FrozenTrial]", numbers: range) -> None:
+        As many as were asked for; of the last one within a budget as many as can be expected to fit. 0: none can be.
+        """
+        asked = self._asked
+        if asked.budget is None or not spent:
+            return asked.population
+        left = asked.budget - sum(spent)
+        an_epoch = max(spent) / epochs_of(asked.rungs, asked.population, asked.reduction)
+        sizes = range(asked.population, min(asked.population, asked.reduction) - 1, -1)
+        return next((n for n in sizes if an_epoch * epochs_of(asked.rungs, n, asked.reduction) <= left), 0)
+
+    def _round(self, known: "Sequence[FrozenTrial]", numbers: range, size: int) -> None:
         begun = time.perf_counter()
         earlier, there = known[: numbers.start], known[numbers.start :]
         asked = sample(self._space, self._asked.seed, self._asked.metric, earlier, len(numbers))
         self._trials.begin(asked[len(there) :])
         running = self._trials.read()[numbers.start :]
-        size = self._asked.population
         populations = [running[i : i + size] for i in range(0, len(running), size)]
         left = [each for each in populations if not all(trial.state.is_finished() for trial in each)]
         for population, outcomes in self._outcomes(left):
@@ -131,8 +144,8 @@ class Rounds:
                 if not trial.state.is_finished():
                     self._trials.tell(trial, outcome, self._asked.metric)
             self._watch(population, 1.0, [], time.perf_counter() - begun)
-        spent = [*self._trials.noted(_SECONDS, []), round(time.perf_counter() - begun, 3)]
-        self._trials.note(_SECONDS, spent)
+        took = time.perf_counter() - begun if left else _between(running)
+        self._trials.note(_SECONDS, [*self._trials.noted(_SECONDS, []), round(took, 3)])
 
     def _outcomes(self, populations: "list[list[FrozenTrial]]") -> "Iterator[tuple[list[FrozenTrial], list[Outcome]]]":
         tasks = [self._task(population) for population in populations]
@@ -150,7 +163,7 @@ class Rounds:
         asked = self._asked
         # Of later rounds it is known beforehand whether they fit.
         first = asked.budget is not None and population[0].number < asked.population * asked.parallel
-        shares = asked.parallel if self._workers is None else 1
+        shares = -(-asked.parallel // (1 if self._workers is None else self._workers.slots))  # of one slot's time
         return Task(
             settings=tuple(asked.settings(trial) for trial in population),
             rungs=asked.rungs,
@@ -178,14 +191,6 @@ class Rounds:
         done = sum(trial.state.is_finished() for trial in known)
         told = None if best is None or best.value is None else (best.number, best.value)
         self._progress(Watched(self._asked.metric, done, self._asked.trials, numbers, part, scores, told, seconds))
-
-    def _fits(self, trials: int) -> bool:
-        """Whether a round of so many trials can be expected to end within the budget, judged by those before."""
-        if self._asked.budget is None:
-            return True
-        spent = self._trials.noted(_SECONDS, [])
-        whole = self._asked.population * self._asked.parallel
-        return not spent or sum(spent) + max(spent) * trials / whole <= self._asked.budget
 
     def _check_not_all_failed(self, known: "Sequence[FrozenTrial]") -> None:
         if all(trial.state.name == "FAIL" for trial in known):

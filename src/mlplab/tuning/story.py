@@ -12,6 +12,7 @@ from mlplab.engine import backend
 from mlplab.errors import DataError, Interrupted, RunError, UsageError
 from mlplab.runs import machine
 from mlplab.runs.origin import identity
+from mlplab.training.conditions import warn_of_differences
 from mlplab.training.folder import alone, free_folder
 from mlplab.training.network import built
 from mlplab.training.on_cluster import reached
@@ -56,7 +57,8 @@ def tune(
         data: what `mlplab.load` takes.
         space: a dict, or a TOML file, see `Space`; None: a good space for images of some thousand rows or more.
         trials: how many; 64 unless there is a budget.
-        budget: seconds for all trials; no population is begun that would not fit. Training the winner comes after.
+        budget: seconds for all trials; the last population is as small as it has to be to fit, and none is begun that
+            would not. Training the winner comes after.
         metric: "accuracy" or "loss", of the validation rows.
         population: trials that are trained together and compared with each other.
         parallel: populations that are chosen at once, so that they can run at the same time; with `ray` as many as
@@ -99,7 +101,7 @@ def tune(
             seeds=seeds,
             versions={**machine.versions(), "optuna": import_optuna().__version__},
             device=backend.device(),
-            threads=machine.threads(),
+            threads=machine.threads() if workers is None else workers.threads,
             command=command,
         )
         with quiet_optuna():
@@ -142,6 +144,8 @@ def resume(
         )
     found = _data_of(study, data, quiet)
     with reached(ray) as workers:
+        if study.winner is None or study.winner.result is None:
+            warn_of_differences("study", study.asked, machine.threads() if workers is None else workers.threads)
         return _finish(study.path, study.asked, found, workers, progress, ray)
 
 

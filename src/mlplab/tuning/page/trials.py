@@ -201,6 +201,6 @@ def _winner(path: Path) -> Winner | None:
         accuracy=test["accuracy"],
         sd=test.get("sd"),
         interval=tuple(interval) if interval and None not in interval else None,
-        seeds=max(1, len(members)),
+        seeds=test.get("seeds", 1),
         config=config,
     )
