@@ -5,6 +5,7 @@ filled in. `macros.html.j2` has tables and figures.
 """
 
 import base64
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,27 @@ from mlplab import __version__
 from mlplab.errors import UsageError
 from mlplab.runs import files
 
+_HERE = Path(__file__).parent / "templates"
 
-def render(template: str, **values: Any) -> str:
-    """A page. Everything in `values` is text to be shown, and escaped, unless a template says `|safe` of a figure."""
+
+def render(
+    template: str, folder: Path = _HERE, filters: Mapping[str, Callable[..., Any]] | None = None, **values: Any
+) -> str:
+    """A page. Everything in `values` is text to be shown, and escaped, unless a template says `|safe` of a figure.
+
+    Args:
+        template: a file in `folder`; what it extends and includes may lie there, or here.
+        filters: for it, beside `number`, `percent` and `cell`.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=jinja2.FileSystemLoader([folder, _HERE]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    environment.filters |= {"number": number, "percent": percent, "cell": cell}
+    environment.filters |= {"number": number, "percent": percent, "cell": cell, **(filters or {})}
     written = datetime.now().astimezone()
     return environment.get_template(template).render(version=__version__, written=written, **values)
 

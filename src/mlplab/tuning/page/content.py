@@ -1,13 +1,10 @@
 """What a study's page says, section by section: the values that its template (study.html.j2) is filled with."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
-from mlplab import __version__
 from mlplab.figures import study as charts
 from mlplab.figures import svg
 from mlplab.inspection.pages import rendering
@@ -36,21 +33,8 @@ def render(searched: Searched, name: str, resume: str) -> str:
         name: of the study.
         resume: the command that goes on with it.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(
-            [Path(__file__).parent / "templates", Path(rendering.__file__).parent / "templates"]
-        ),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    told = {"number": rendering.number, "percent": rendering.percent, "cell": rendering.cell, "brief": tables.brief}
-    environment.filters |= told
-    written = datetime.now().astimezone()
-    template = environment.get_template("study.html.j2")
-    return template.render(version=__version__, written=written, **content(searched, name, resume))
+    values = content(searched, name, resume)
+    return rendering.render("study.html.j2", Path(__file__).parent / "templates", {"brief": tables.brief}, **values)
 
 
 def content(searched: Searched, name: str, resume: str) -> dict[str, Any]:

@@ -14,6 +14,20 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** Text to the clipboard. */
+async function toClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch { // a page from disk may not be allowed to: the old way
+    const area = element("textarea", { class: "unseen" });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+}
+
 /** The object in <script type="application/json" id="…">. */
 const json = (id) => JSON.parse($(`#${id}`).textContent);
 

@@ -139,16 +139,6 @@ function gallery() {
 }
 
 async function copyIndices() {
-  const text = found.map((row) => rows.index[row]).join(", ");
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch { // a page from disk may not be allowed to: the old way
-    const area = element("textarea", { class: "unseen" });
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-  }
+  await toClipboard(found.map((row) => rows.index[row]).join(", "));
   $("#found").textContent = `${foundInWords()}. Their indices were copied.`;
 }

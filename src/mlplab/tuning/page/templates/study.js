@@ -80,14 +80,7 @@ function marking() {
 /** The command to the clipboard. */
 function copying() {
   $("#copy")?.addEventListener("click", async () => {
-    const code = $("#command code");
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-    } catch { // a page from disk may not be allowed to: the old way
-      getSelection().selectAllChildren(code);
-      document.execCommand("copy");
-      getSelection().removeAllRanges();
-    }
+    await toClipboard($("#command code").textContent);
     $("#copied").textContent = "Copied.";
   });
 }
