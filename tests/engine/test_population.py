@@ -1,5 +1,6 @@
 """A member of a population is what it would be alone: the oracle is `mlplab.fit` of the same model, by itself."""
 
+import jax
 import numpy as np
 import pytest
 from against import assert_equal_models, largest_difference, numbers
@@ -12,6 +13,8 @@ from mlplab.errors import TrainingError, UsageError
 
 layers = keras.layers
 EPOCHS, BATCH = 2, 32
+WEIGHT_DECAY_IS_EXACT = jax.__version_info__ >= (0, 11)
+"""Before, XLA multiplied a constant decay with the learning rate first, and one that varies with the weight."""
 SHARED = [keras.callbacks.History()]
 
 
@@ -93,8 +96,11 @@ def test_each_member_of_a_mixed_population_is_bit_for_bit_what_it_is_alone(mixed
     for member in trained:
         if member.diverged is None:
             model, history = alone(member.variation, *one_hot, validation_split=0.1, packed=packed)
-            assert_equal_models(model, member.model)
-            assert history == member.history
+            if WEIGHT_DECAY_IS_EXACT:
+                assert_equal_models(model, member.model)
+                assert history == member.history
+            else:
+                assert largest_difference(model, member.model) < 1e-5
 
 
 def test_label_smoothing_varies_up_to_rounding(mixed, one_hot):
