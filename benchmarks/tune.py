@@ -23,6 +23,7 @@ from seed_job import NOT_INHERITED, PEERS, SCRIPTS
 from mlplab.datasets import load
 from mlplab.runs import Settings
 from mlplab.training.splits import split
+from mlplab.tuning.space import DEFAULT
 
 
 def ours(seed: int, seconds: float, folder: Path, environment: dict[str, str]) -> dict[str, Any]:
@@ -55,6 +56,7 @@ def theirs(seed: int, seconds: float, folder: Path, environment: dict[str, str])
     for core in CORES:
         command = [str(PEERS / "jax" / "bin" / "python"), str(SCRIPTS / "optuna_job.py"), "--data", str(rows)]
         command += ["--storage", str(database), "--seed", str(seed), "--seconds", str(seconds)]
+        command += ["--space", json.dumps(DEFAULT)]
         if sys.platform == "linux":
             command = ["taskset", "-c", str(core), *command]
         processes.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))

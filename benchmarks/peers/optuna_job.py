@@ -12,6 +12,7 @@ import time
 parser = argparse.ArgumentParser()
 parser.add_argument("--data", required=True, help="NPZ with x_train, y_train, x_validation, y_validation")
 parser.add_argument("--storage", required=True)
+parser.add_argument("--space", required=True, type=json.loads, help="a value, a list or a range for each parameter")
 parser.add_argument("--seed", type=int, required=True)
 parser.add_argument("--seconds", type=float, required=True, help="from the start of this process")
 args = parser.parse_args()
@@ -22,19 +23,26 @@ import numpy as np  # noqa: E402  (after the clock starts)
 import optuna  # noqa: E402  (after the clock starts)
 from keras import layers  # noqa: E402  (after the clock starts)
 
-EPOCHS, BATCH = 20, 256
+EPOCHS, BATCH = args.space["epochs"], args.space["batch_size"]
 with np.load(args.data) as data:
     x, x_validation = (data[name].astype("float32") / 255 for name in ("x_train", "x_validation"))
     y, y_validation = data["y_train"], data["y_validation"]
 
 
+def suggested(trial, name):
+    asked = args.space[name]
+    if isinstance(asked, dict):
+        return trial.suggest_float(name, asked["low"], asked["high"], log=asked.get("log", False))
+    return trial.suggest_categorical(name, asked) if isinstance(asked, list) else asked
+
+
 def build(trial):
-    rate = trial.suggest_float("learning_rate", 5e-4, 4e-3, log=True)
-    decay = trial.suggest_float("weight_decay", 1e-3, 0.1, log=True)
-    dropout = trial.suggest_float("dropout", 0.2, 0.5)
+    rate, decay, dropout, depth, width = (
+        suggested(trial, name) for name in ("learning_rate", "weight_decay", "dropout", "depth", "width")
+    )
     model = keras.Sequential([keras.Input((28, 28)), layers.Flatten()])
-    for _ in range(trial.suggest_categorical("depth", [2, 3])):
-        model.add(layers.Dense(512, use_bias=False))
+    for _ in range(depth):
+        model.add(layers.Dense(width, use_bias=False))
         model.add(layers.BatchNormalization())
         model.add(layers.Activation("gelu"))
         model.add(layers.Dropout(dropout))
