@@ -33,7 +33,7 @@ def seconds(trials: int, ray: str | None, data: Any) -> float:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "study"
         study = tune(data, SPACE, trials=trials, population=16, seeds=1, ray=ray, out=out, quiet=True)
-        return sum(study.optuna.user_attrs["seconds"])
+        return sum(study.optuna.user_attrs["seconds"].values())
 
 
 def main() -> None:

@@ -36,3 +36,11 @@ def test_scores_are_scikit_learns(predictions):
     by_class = scores.per_class_accuracy(matrix)
     np.testing.assert_allclose(by_class[:4], recall_score(labels, predicted, average=None, labels=range(4)))
     assert np.isnan(by_class[4]), "no row has class 4"
+
+
+def test_the_interval_of_accuracies_lies_among_accuracies():
+    mean, _, interval = scores.mean_accuracy([0.4, 0.99])
+    assert (mean, interval) == (pytest.approx(0.695), [0.0, 1.0])
+    assert scores.mean_over_seeds([0.4, 0.99])[2][1] > 1
+    assert scores.mean_accuracy([0.5, 0.51]) == scores.mean_over_seeds([0.5, 0.51])
+    assert scores.mean_accuracy([0.5]) == (0.5, None, None)

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import platform
 import re
@@ -23,6 +24,8 @@ from typing import Any, Protocol, TypeVar
 
 from mlplab.errors import ClusterError, MlplabError, UsageError
 from mlplab.runs import machine
+
+_log = logging.getLogger("mlplab")
 
 Result = TypeVar("Result")
 Function = Callable[[Any, Any], Result]
@@ -299,6 +302,7 @@ def _quiet() -> Iterator[None]:
 
 def _connect(ray: Any, address: str, deadline: float) -> None:
     silent = {"log_to_driver": False, "logging_level": "CRITICAL"}
+    _log.info("Starting Ray on this machine …" if address == "local" else f"Connecting to the Ray at {address} …")
     if address == "local":
         ray.init(
             "local", num_cpus=machine.threads(), object_store_memory=_STORE_BYTES, include_dashboard=False, **silent

@@ -39,6 +39,12 @@ def mean_over_seeds(values: Sequence[float]) -> tuple[float, float | None, list[
     return mean, sd, [mean - half, mean + half]
 
 
+def mean_accuracy(values: Sequence[float]) -> tuple[float, float | None, list[float] | None]:
+    """`mean_over_seeds` of accuracies: the interval ends at 0 and 1, as they do."""
+    mean, sd, interval = mean_over_seeds(values)
+    return mean, sd, None if interval is None else [max(0.0, interval[0]), min(1.0, interval[1])]
+
+
 def accuracy(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
     """Loss and accuracy of probabilities (n, classes) on labels (n,): `loss`, `accuracy`, `interval` (95 %), `n`."""
     n = len(labels)

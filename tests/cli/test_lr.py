@@ -58,6 +58,8 @@ def test_quiet_says_nothing(digits_run):
         (["lr", "digits", "--hidden", "a"], "--hidden takes numbers of units"),
         (["lr", "digits", "--rates", "x"], "--rates takes numbers"),
         (["lr", "digits", "--schedule", "step"], "schedule must be none or cosine"),
+        (["lr", "digits", "--out", "rates.bmp"], "--out names a .png, .svg or .pdf file"),
+        (["learning-curve", "runs/none"], "runs/none is neither the name of a data set nor an .npz file"),
         (["learning-curve", "digits", "--sizes", "many"], "--sizes takes numbers of rows"),
         (["learning-curve", "digits", "--sizes", "3"], "at least 10, one a class"),
     ],

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mlplab.cli.outcome import no_better_than_guessing
+
 MLPLAB = [sys.executable, "-m", "mlplab"]
 
 
@@ -137,6 +139,13 @@ def test_names_are_completed():
     asked = {"_MLPLAB_COMPLETE": "complete_bash", "COMP_WORDS": "mlplab train fash", "COMP_CWORD": "2"}
     done = mlplab(**asked)
     assert "fashion-mnist" in done.stdout
+
+
+@pytest.mark.parametrize(("low", "told"), [(0.49, True), (0.51, False)])
+def test_a_network_that_learned_nothing_is_told(low, told):
+    result = {"confusion": [[5, 0], [5, 0]], "test": {"interval": [low, 0.7]}}
+    assert (no_better_than_guessing(result) is not None) == told
+    assert (no_better_than_guessing({**result, "ensemble": {"interval": [0.2, 0.4]}})) is not None
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")

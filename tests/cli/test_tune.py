@@ -47,9 +47,10 @@ def test_json_is_one_object_and_alone_on_standard_output(tuned):
 
 def test_a_person_is_told_all_of_it(tuned):
     told = tuned[0].stderr
-    assert "trials 0–2 of 6: best 0." in told
-    assert "trials 3–5 of 6: best 0." in told
-    assert "median 0." in told
+    assert "digits: 1,437 training rows. 6 trials in populations of 3, compared after epoch 1" in told
+    assert "trials 0–2 of 6: 1 trained to the end, the best 0." in told
+    assert "trials 3–5 of 6: 1 trained to the end, the best 0." in told
+    assert "2 dropped, best so far 0." in told
     assert "2 trials trained to the end, 4 dropped on the way, 0 diverged. Best: trial " in told
     assert "The winner's test accuracy, mean of 2 seeds: 0." in told
     assert "Study, as a page: study" in told
@@ -75,14 +76,19 @@ def test_a_finished_study_is_shown_again(tuned):
     [
         (["tune"], 2, "Give a data set to tune for"),
         (["tune", "fashon-mnist"], 2, "Did you mean 'fashion-mnist'"),
-        (["tune", "digits", "--budget", "soon"], 2, "--budget takes a time, as in 10m, 1h30m or 90s; got 'soon'"),
+        (
+            ["tune", "digits", "--budget", "soon"],
+            2,
+            "--budget takes a time with its unit, as in 10m, 1h30m or 90s; got 'soon'",
+        ),
         (["tune", "digits", "--budget", "10m", "--trials", "3"], 2, "Give trials or a budget, not both"),
         (["tune", "digits", "--metric", "f1"], 2, "metric must be accuracy or loss"),
         (["tune", "digits", "--space", "nowhere.toml"], 1, "nowhere.toml cannot be read: No such file"),
         (["tune", "digits", "--space", "odd.toml"], 2, "low end, 2, above its high end, 1"),
         (["tune", "--resume", "study", "--trials", "9"], 2, "leave out --trials"),
+        (["report", "study"], 1, "study is a study: its page is study.html, and the run of its winner study/winner"),
         (["tune", "--resume", "nowhere"], 1, "There is no study at nowhere"),
-        (["tune", "--resume", "study", "--space", "other.toml"], 2, "searches another space"),
+        (["tune", "--resume", "study", "--space", "other.toml"], 2, "batch_size is 433 in the study, and 64 here"),
         (["tune", "mnist.npz", "--resume", "study"], 1, "mnist.npz"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -113,13 +119,13 @@ def test_ctrl_c_says_how_to_go_on(tuned, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("10m", 600), ("90s", 90), ("90", 90), ("1h30m", 5400), ("1.5h", 5400), ("1m30", 90)]
+    ("text", "expected"), [("10m", 600), ("90s", 90), ("1h30m", 5400), ("1.5h", 5400), ("1m30s", 90)]
 )
 def test_times(text, expected):
     assert seconds(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "m", "ten", "-5", "5d"])
+@pytest.mark.parametrize("text", ["", "m", "ten", "90", "1h30", "-5", "5d"])
 def test_no_times(text):
     with pytest.raises(UsageError, match="--budget takes a time"):
         seconds(text)

@@ -1,5 +1,7 @@
 """A member of a population is what it would be alone: the oracle is `mlplab.fit` of the same model, by itself."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import mlplab
 from mlplab import keras
 from mlplab.engine import ArraySource, Member, fit_members, lanes, program, varied
 from mlplab.engine.backend import apart
+from mlplab.engine.signature import constants
 from mlplab.errors import TrainingError, UsageError
 
 layers = keras.layers
@@ -260,6 +263,53 @@ def test_arrays_in_variations_are_told_apart_by_all_their_numbers(few):
     assert mlplab.fit_population(own, [{"mask": mask} for mask in masks], *few, verbose=0).programs == 2
 
 
+def holding(part):
+    """The constants of a network with a layer of one's own that holds something."""
+
+    class Own(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.part = part
+
+        def call(self, x):
+            return x
+
+    return constants(keras.Sequential([keras.Input((4,)), Own(), layers.Dense(2)]))
+
+
+class Holder:
+    def __init__(self, array):
+        self.array = array
+
+    def masked(self, x):
+        return x * self.array
+
+
+@pytest.mark.parametrize(
+    "within",
+    [
+        lambda array: [{"mask": array}],
+        lambda array: lambda x: x * array,
+        lambda array: lambda x, mask=array: x * mask,
+        lambda array: functools.partial(np.multiply, array),
+        Holder,
+        lambda array: Holder(array).masked,
+        lambda array: float(array[0]),
+        lambda array: jax.random.key(int(array[0])),
+    ],
+)
+def test_constants_are_found_wherever_they_are_held(within):
+    one, same, other = np.ones(3), np.ones(3), np.full(3, 2.0)
+    assert holding(within(one)) == holding(within(same)) != holding(within(other))
+
+
+def test_what_holds_itself_has_an_end():
+    def halved(x, times=3):
+        return x if times == 0 else halved(x / 2, times - 1)
+
+    assert holding(halved) == holding(halved)
+
+
 def test_a_regularizer_that_two_layers_share_is_another_program_than_two(few):
     def regularized(first, second=None):
         keras.utils.set_random_seed(0)
@@ -336,6 +386,7 @@ def test_numbers_stand_for_seeds(few):
         ({"variations": [{"unit": 3}]}, "Unknown variation 'unit'. Did you mean 'units'"),
         ({"variations": [{"seed": -1}]}, "seed must be"),
         ({"variations": [{"batch_size": 0}]}, "batch_size must be"),
+        ({"build": small()}, "build must be a function that makes a compiled keras.Model.* got a model"),
         ({"build": lambda: None}, "build must return a compiled keras.Model; got NoneType"),
         ({"epochs": 0}, "epochs must be"),
     ],

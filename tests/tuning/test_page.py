@@ -240,7 +240,8 @@ def test_the_winner_is_told_with_its_test_interval(finished, digits_run, tmp_pat
     shutil.copytree(digits_run.path, path / "winner")
     text = page(path).read_text("utf-8")
     test = digits_run.result["test"]
-    assert f"<b>{100 * test['accuracy']:.2f}\N{NO-BREAK SPACE}%</b>" in text
+    assert f'<p class="big">{100 * test["accuracy"]:.2f}\N{NO-BREAK SPACE}%</p>' in text
+    assert f"<b>{100 * read(path).best.value:.2f}\N{NO-BREAK SPACE}%</b>" in text
     assert f"interval: {100 * test['interval'][0]:.2f}\N{NO-BREAK SPACE}% to" in text
     assert "8 × 8 inputs → 16 relu → 10 classes" in text
     assert "--resume" not in text

@@ -4,7 +4,7 @@ import pytest
 
 from mlplab.errors import DataError, UsageError
 from mlplab.tuning.sampling import sample, values_of
-from mlplab.tuning.space import Choice, Range, Space
+from mlplab.tuning.space import Choice, Range, Space, default
 
 SMALL = {"hidden": [16], "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
 TOML = """
@@ -59,6 +59,12 @@ def test_the_default_space():
     space = Space.of(None)
     assert space.epochs > 1
     assert {"learning_rate", "dropout", "weight_decay"} <= set(space.varied)
+
+
+def test_the_default_space_takes_small_batches_of_few_rows():
+    found = {rows: default(rows)["batch_size"] for rows in (10, 1437, 10_000, 60_000, 10**7)}
+    assert found == {10: 16, 1437: 16, 10_000: 32, 60_000: 256, 10**7: 256}
+    assert Space.of(default(10_000)).fixed["width"] == Space.of(None).fixed["width"]
 
 
 def test_what_is_asked_next_depends_on_seed_and_history_alone():

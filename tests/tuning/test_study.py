@@ -114,10 +114,10 @@ def test_no_population_is_begun_that_would_not_fit_into_the_budget(tmp_path):
     path, asked = tmp_path / "study", {"budget": 100.0, "population": 2, "seeds": 1}
     with pytest.raises(Interrupted, match="Go on with: mlplab tune --resume"):
         tune("digits", SPACE | {"epochs": 1}, **asked, out=path, progress=interrupt_after_one_population)
-    Study(path).optuna.set_user_attr("seconds", [40.0])
+    Study(path).optuna.set_user_attr("seconds", {"0": 40.0})
     with pytest.raises(Interrupted):
         resume(path, progress=interrupt_after_one_population)
-    Study(path).optuna.set_user_attr("seconds", [40.0, 40.0])
+    Study(path).optuna.set_user_attr("seconds", {"0": 40.0, "2": 40.0})
     assert len(resume(path).trials) == 4
 
 
@@ -125,7 +125,7 @@ def test_the_last_population_is_as_small_as_the_budget_wants_it(tmp_path):
     path, asked = tmp_path / "study", {"budget": 60.01, "population": 6, "seeds": 1}
     with pytest.raises(Interrupted):
         tune("digits", SPACE | {"epochs": 1}, **asked, out=path, progress=interrupt_after_one_population)
-    Study(path).optuna.set_user_attr("seconds", [40.0])  # so three trials take 20, and four 27
+    Study(path).optuna.set_user_attr("seconds", {"0": 40.0})  # so three trials take 20, and four 27
     with pytest.raises(Interrupted):
         resume(path, progress=interrupt_after_one_population)
     assert len(Study(path).trials) == 9

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from mlplab.cli import network
-from mlplab.cli.options import Json, Quiet, print_json, print_table, say
+from mlplab.cli.options import Json, Quiet, check_file, print_json, print_table, say
 from mlplab.errors import UsageError
 from mlplab.inspection import learning_curve as curve
 
@@ -70,6 +70,7 @@ def learning_curve(
         raise UsageError(f"A run has its own settings: leave out {told}, or give the data set.")
     if not is_run:
         network.check_data_set(source)
+    check_file(out)
     parts = None if sizes is None else network.numbers("--sizes", sizes, int, "numbers of rows, as in 1000,2000")
     logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
     found = curve.learning_curve(source, sizes=parts, seeds=seeds, verbose=0 if quiet else "auto", **asked)

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from mlplab.cli import network
-from mlplab.cli.options import Json, Quiet, print_json, print_table, say
+from mlplab.cli.options import Json, Quiet, check_file, print_json, print_table, say
 from mlplab.inspection.learning_rate import find_learning_rate
 
 
@@ -46,6 +46,7 @@ def lr(
     Tell the network and its training as in mlplab train; nothing is kept. The suggestion depends on the schedule.
     """
     network.check_data_set(dataset)
+    check_file(out)
     asked = network.given(
         hidden,
         dropout=dropout,

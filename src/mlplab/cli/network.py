@@ -1,6 +1,7 @@
 """Options that tell a network and its training, for all verbs that train."""
 
 import shlex
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -70,9 +71,12 @@ def numbers(option: str, text: str, kind: type, expected: str) -> list[Any]:
 
 
 def check_data_set(dataset: str) -> None:
-    """Refuse a misspelt name before Keras is imported, which takes a second."""
+    """Refuse a misspelt name, or a path that is no file of arrays, before Keras is imported, which takes a second."""
     if not is_path(dataset):
         find_entry(dataset)
+    elif not dataset.endswith(".npz"):
+        run = " A run is there, and this verb takes data." if (Path(dataset) / "config.json").exists() else ""
+        raise UsageError(f"{dataset} is neither the name of a data set nor an .npz file.{run}")
 
 
 def training_command(dataset: str, asked: dict[str, Any]) -> str:

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from mlplab.errors import UsageError
+
 SCHEMA = 1
 """Version of what `--json` prints, apart from train's, which is the run's result.json."""
 
@@ -32,6 +34,12 @@ RunPath = Annotated[
 Split = Annotated[str, typer.Option(metavar="test|validation|train", help="The rows to look at.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors (and what --json asks for).")]
+
+
+def check_file(out: Path | None) -> None:
+    """Refuse a file of a kind that is not written, before the work whose result would go there."""
+    if out is not None and out.suffix.lower() not in (".csv", ".png", ".svg", ".pdf"):
+        raise UsageError(f"--out names a .png, .svg or .pdf file for the figure, or a .csv for the table; got {out}.")
 
 
 def say(console: Console, text: object, **style: Any) -> None:

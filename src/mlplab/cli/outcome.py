@@ -30,8 +30,22 @@ def print_result(console: Console, run: Run, page: Path | None) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if doubt := no_better_than_guessing(run.result):
+        say(console, doubt, style="yellow")
     say(console, f"Run: {os.path.relpath(run.path)}" if page is None else f"Report: {os.path.relpath(page)}")
     say(console, _next(run, reported=page is not None))
+
+
+def no_better_than_guessing(result: dict[str, Any]) -> str | None:
+    """A word on a network that learned nothing, by a run's result; None for one that did."""
+    counts = [sum(row) for row in result["confusion"]]
+    guess = max(counts) / sum(counts)
+    if guess == 1 or result.get("ensemble", result["test"])["interval"][0] > guess:
+        return None
+    return (
+        f"That is not clearly better than always naming the most frequent class ({guess:.4f}). Try a smaller learning "
+        "rate (mlplab lr suggests one), more epochs, or see whether the labels belong to the images."
+    )
 
 
 def _next(run: Run, reported: bool) -> str:
@@ -40,7 +54,8 @@ def _next(run: Run, reported: bool) -> str:
     if not reported:
         return f"Next, what it gets wrong, as a page: mlplab report {path}"
     if data is not None and run.config.settings.hidden != Settings.filled().hidden:
-        return f"Next, two hidden layers with dropout and a schedule: mlplab train {shlex.quote(data)} --report"
+        seeds = f" --seeds {run.config.seeds}" if run.config.seeds > 1 else ""
+        return f"Next, two hidden layers with dropout and a schedule: mlplab train {shlex.quote(data)}{seeds} --report"
     return f"Next, labels that are probably wrong: mlplab labels {path}"
 
 

@@ -44,7 +44,18 @@ class Watch:
             self._bar.update(self._task, completed=watched.part, trials=of, scores=self._told(watched))
         else:
             self._bar.stop()
-            say(self._console, f"{of}: {self._told(watched)}; {watched.seconds:.1f} s")
+            say(self._console, f"{of}: {self._ended(watched)}; {watched.seconds:.1f} s")
+
+    def _ended(self, watched: Watched) -> str:
+        """Scores of those trained to the end alone: others were dropped after fewer epochs."""
+        scores = sorted((score for score in watched.scores if score is not None), reverse=watched.metric == "accuracy")
+        parts = [f"{len(scores)} trained to the end" + (f", the best {scores[0]:.4f}" if scores else "")]
+        parts.append(f"{watched.dropped} dropped")
+        if diverged := watched.scores.count(None):
+            parts.append(f"{diverged} diverged")
+        if watched.best is not None:
+            parts.append(f"best so far {watched.best[1]:.4f} (trial {watched.best[0]})")
+        return ", ".join(parts)
 
     def _told(self, watched: Watched) -> str:
         scores = sorted((score for score in watched.scores if score is not None), reverse=watched.metric == "accuracy")

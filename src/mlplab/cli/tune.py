@@ -12,6 +12,7 @@ from rich.console import Console
 
 from mlplab.cli.data import complete_dataset
 from mlplab.cli.options import Json, Quiet, print_json, say
+from mlplab.cli.outcome import no_better_than_guessing
 from mlplab.cli.train import device_line
 from mlplab.datasets import find_entry
 from mlplab.datasets.loading import is_path
@@ -20,7 +21,7 @@ from mlplab.errors import UsageError
 if TYPE_CHECKING:
     from mlplab.tuning import Study
 
-_TIME = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
+_TIME = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s)?")
 
 
 def tune(
@@ -116,11 +117,11 @@ def tune(
 
 
 def seconds(text: str) -> float:
-    """Of `10m`, `1h30m`, `90s` or `90`. Raises `UsageError` for what is no time."""
+    """Of `10m`, `1h30m` or `90s`. Raises `UsageError` for what is no time."""
     parts = _TIME.fullmatch(text.strip().lower())
     found = {} if parts is None else {unit: float(number) for unit, number in parts.groupdict().items() if number}
     if not found:
-        raise UsageError(f"--budget takes a time, as in 10m, 1h30m or 90s; got {text!r}.")
+        raise UsageError(f"--budget takes a time with its unit, as in 10m, 1h30m or 90s; got {text!r}.")
     return sum(number * {"h": 3600, "m": 60, "s": 1}[unit] for unit, number in found.items())
 
 
@@ -134,6 +135,8 @@ def content(study: "Study") -> dict[str, Any]:
         "trials": study.counts,
         "best": study.best,
         "command": study.command,
+        "seconds": sum(study.optuna.user_attrs.get("seconds", {}).values()),
+        "page": str(study.path / "study.html"),
         "winner": None if winner is None else winner.result,
     }
 
@@ -155,12 +158,15 @@ def _print_result(console: Console, study: "Study") -> None:
     assert best is not None
     assert winner is not None
     assert winner.result is not None
+    trials = "1 trial" if counts["complete"] == 1 else f"{counts['complete']} trials"
     say(
         console,
-        f"{counts['complete']} trials trained to the end, {counts['dropped']} dropped on the way, {counts['failed']} "
+        f"{trials} trained to the end, {counts['dropped']} dropped on the way, {counts['failed']} "
         f"diverged. Best: trial {best['number']}, validation {study.asked.metric} {best['value']:.4f}.",
     )
     say(console, _test(winner.result["test"]), style="bold")
+    if doubt := no_better_than_guessing(winner.result):
+        say(console, doubt, style="yellow")
     say(console, f"Study, as a page: {os.path.relpath(study.path / 'study.html')}")
     say(console, f"The winner again: {study.command}")
 

@@ -197,7 +197,7 @@ def _together(members: Sequence[Member], source: Callable[[Member], Any]) -> Ite
     for member in members:
         groups.setdefault((member.kind, _layout(source(member))), []).append(member)
     for group in groups.values():
-        size = _lanes(len(group), state.read(group[0].model), group[0].shapes)
+        size = _lanes(len(group), state.variables(group[0].model), group[0].shapes)
         for start in range(0, len(group), size):
             yield group[start : start + size]
 
@@ -213,7 +213,7 @@ def _lanes(count: int, *held: Any) -> int:
     """How many of `count` members go into one call: all devices have work, calls of one size share a compilation.
 
     Args:
-        held: arrays, or their shapes, that each member has on its device; several times while a call lasts.
+        held: arrays, variables or shapes of what each member has on its device; several times while a call lasts.
     """
     if on_cpu():
         return 1

@@ -72,14 +72,15 @@ class Population(Sequence[Individual]):
         x = inputs.as_arrays(x, "x")
         inputs.check_rows(x=x)
         source = inputs.from_arrays((x, None, None), rows)
-        shapes = batch_shapes(source)[0]
-        for member in self:
-            with checks.told_by_keras(shapes):
-                if not hasattr(state.outputs(member.model, shapes), "shape"):
-                    raise ModelError("predict is for networks with one output: take mlplab.predict for each member.")
         alike: dict[Hashable, list[int]] = {}
         for position, member in enumerate(self):
             alike.setdefault(program.member_signature(member.model, training=False), []).append(position)
+        shapes = batch_shapes(source)[0]
+        for first, *_ in alike.values():
+            with checks.told_by_keras(shapes):
+                outputs = state.outputs(self[first].model, shapes)
+            if not hasattr(outputs, "shape"):
+                raise ModelError("predict is for networks with one output: take mlplab.predict for each member.")
         found: dict[int, np.ndarray] = {}
         for positions in alike.values():
             found |= zip(positions, predict_models([self[p].model for p in positions], source), strict=True)
@@ -132,6 +133,11 @@ def fit_population(
         UsageError, DataError, ModelError: before anything is trained.
         TrainingError: if every member diverged.
     """
+    if isinstance(build, keras.Model) or not callable(build):
+        raise UsageError(
+            "build must be a function that makes a compiled keras.Model, since each member is a model of its own; got "
+            f"{'a model' if isinstance(build, keras.Model) else type(build).__name__}."
+        )
     told = _variations(build, variations, seed)
     checks.check_count("epochs", epochs)
     if callbacks is not None and not callable(callbacks):
@@ -221,7 +227,7 @@ def _built(build: Callable[..., keras.Model], variation: dict[str, Any]) -> kera
 
 def _own_callbacks(made: Any, members: Sequence[Member]) -> list[keras.callbacks.Callback]:
     """The callbacks of a member that follows these."""
-    own: list[keras.callbacks.Callback] = list(made or ())
+    own: list[keras.callbacks.Callback] = [made] if isinstance(made, keras.callbacks.Callback) else list(made or ())
     if any(callback in member.callbacks.callbacks for callback in own for member in members):
         raise UsageError("callbacks must make new callbacks for each member: one that two have would follow one only.")
     return own

@@ -1,7 +1,9 @@
 """When do two models' steps compute the same function of their states? When their configurations say the same."""
 
+import contextlib
 import hashlib
 import json
+import types
 from collections.abc import Hashable, Iterable
 from typing import Any
 
@@ -63,22 +65,36 @@ def constants(model: keras.Model, *more: Any) -> str:
     Args:
         more: further parts, such as the arguments that the model was built of.
     """
-    digest = hashlib.sha256()
+    digest, seen = hashlib.sha256(), set()
     compiled = _leaves(_compiled(model)) if model.compiled else ()
     for part in (model, *model._flatten_layers(), *compiled):
-        _digest_constants(digest, list(getattr(part, "__dict__", {}).values()), of_keras=_of_keras(part))
-    _digest_constants(digest, list(more), of_keras=False)
+        _digest(digest, list(getattr(part, "__dict__", {}).values()), seen, numbers=not _of_keras(part))
+    _digest(digest, list(more), seen, numbers=True)
     return digest.hexdigest()
 
 
-def _digest_constants(digest: Any, held: list[Any], of_keras: bool) -> None:
+def _digest(digest: Any, held: list[Any], seen: set[int], numbers: bool) -> None:
+    """Arrays, numbers if they count, and what objects and functions that are not Keras's hold in turn."""
     for leaf in _leaves(held):
         if isinstance(leaf, jax.Array | np.ndarray):
-            digest.update(repr((leaf.shape, leaf.dtype)).encode() + np.ascontiguousarray(leaf).tobytes())
-        elif isinstance(leaf, int | float | complex | np.number) and not of_keras:
-            digest.update(repr(leaf).encode())
-        elif closure := getattr(leaf, "__closure__", None):
-            _digest_constants(digest, [cell.cell_contents for cell in closure], of_keras=False)
+            is_key = isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+            array = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
+            digest.update(repr((array.shape, array.dtype)).encode() + np.ascontiguousarray(array).tobytes())
+        elif isinstance(leaf, int | float | complex | np.number):
+            digest.update(f"{leaf!r};".encode() if numbers else b"")
+        elif not isinstance(leaf, type | types.ModuleType) and not _of_keras(leaf) and id(leaf) not in seen:
+            seen.add(id(leaf))
+            _digest(digest, _inside(leaf), seen, numbers=True)
+
+
+def _inside(part: Any) -> list[Any]:
+    """What a function or an object holds: the variables of a closure, default values, attributes."""
+    names = ("__defaults__", "__kwdefaults__", "__self__", "__func__", "func", "args", "keywords")
+    found = [getattr(part, name, None) for name in names] if callable(part) else []
+    for cell in getattr(part, "__closure__", None) or ():
+        with contextlib.suppress(ValueError):  # an empty one
+            found.append(cell.cell_contents)
+    return [*found, getattr(part, "__dict__", None)]
 
 
 def _told_by_configs(model: keras.Model, training: bool) -> str | None:

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlplab.figures.canvas import BLUE, GREY, ORANGE, RED, new_axes, new_figure
+from mlplab.figures.canvas import BLUE, GREY, ORANGE, RED, new_axes, new_figure, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def learning_rates(
-    columns: Mapping[str, np.ndarray], untrained: float, suggestion: float, valley: tuple[float, float]
+    columns: Mapping[str, np.ndarray], untrained: float, suggestion: float, valley: tuple[float, float], title: str
 ) -> "Figure":
     """Loss by learning rate, with the valley shaded and the suggestion marked; rates that diverged on the upper edge.
 
@@ -20,6 +20,7 @@ def learning_rates(
         columns: learning_rate, loss, val_loss, diverged; a value a rate.
         untrained: the validation loss before the first step.
         valley: where the lowest losses begin and end.
+        title: above it.
     """
     figure = new_figure(5.2, 3.2)
     axes = new_axes(figure)
@@ -31,7 +32,7 @@ def learning_rates(
             rates, np.where(diverged, np.nan, columns[name]), line, marker="o", markersize=3, color=colour, label=label
         )
     axes.axhline(untrained, color=GREY, linewidth=1, linestyle=":", label="untrained")
-    axes.axvspan(*valley, color=GREY, alpha=0.15, linewidth=0)
+    axes.axvspan(*valley, color=GREY, alpha=0.15, linewidth=0, label="valley")
     axes.axvline(suggestion, color=RED, linewidth=1.2, label=f"suggested: {suggestion:.2g}")
     if diverged.any():
         axes.plot(
@@ -41,30 +42,35 @@ def learning_rates(
     axes.set_ylim(lowest - 0.06 * (untrained - lowest), top)
     axes.set_xlabel("learning rate", fontsize="small")
     axes.set_ylabel("loss", fontsize="small")
+    axes.set_title(plain(title, 80), fontsize="small")
     figure.legend(fontsize="small", frameon=False, loc="outside right upper")
     return figure
 
 
-def sizes(columns: Mapping[str, np.ndarray], val_accuracy: np.ndarray) -> "Figure":
+def sizes(columns: Mapping[str, np.ndarray], val_accuracy: np.ndarray, title: str) -> "Figure":
     """Accuracy by rows trained on: the mean over seeds with its interval, and each seed as a point.
 
     Args:
         columns: rows, accuracy, val_accuracy, val_accuracy_low, val_accuracy_high; a value a size.
         val_accuracy: float (sizes, seeds); NaN: diverged.
+        title: above it.
     """
     figure = new_figure(4.6, 3.2)
     axes = new_axes(figure)
     rows = columns["rows"]
     axes.fill_between(
-        rows, columns["val_accuracy_low"], columns["val_accuracy_high"], color=ORANGE, alpha=0.2, linewidth=0
-    )
-    axes.plot(np.repeat(rows, val_accuracy.shape[1]), val_accuracy.reshape(-1), ".", color=GREY, markersize=4)
+        rows, columns["val_accuracy_low"], columns["val_accuracy_high"], color=ORANGE, alpha=0.2, linewidth=0,
+        label="its 95 % interval",
+    )  # fmt: skip
+    each = (np.repeat(rows, val_accuracy.shape[1]), val_accuracy.reshape(-1))
+    axes.plot(*each, ".", color=GREY, markersize=4, label="each seed")
     axes.plot(rows, columns["accuracy"], "-", marker="o", markersize=3, color=BLUE, label="training")
     axes.plot(rows, columns["val_accuracy"], "--", marker="o", markersize=4, color=ORANGE, label="validation")
     axes.set_xscale("log", base=2)
     axes.set_xticks(rows, [f"{size:,}" for size in rows], rotation=45, ha="right", rotation_mode="anchor")
     axes.minorticks_off()
     axes.set_xlabel("rows trained on", fontsize="small")
-    axes.set_title("accuracy", fontsize="medium")
+    axes.set_ylabel("accuracy", fontsize="small")
+    axes.set_title(plain(title, 80), fontsize="small")
     axes.legend(fontsize="small", frameon=False)
     return figure

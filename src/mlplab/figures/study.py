@@ -105,7 +105,8 @@ class Scale:
             return [(float(at), plain(choice, 12)) for at, choice in enumerate(self.choices)]
         if self.high <= self.low:
             return [(self.low, f"{self.low:.3g}")]
-        locator = LogLocator(numticks=most + 1) if self.log else MaxNLocator(most)
+        whole = bool(np.all(np.mod(self.value[np.isfinite(self.value)], 1) == 0))
+        locator = LogLocator(numticks=most + 1) if self.log else MaxNLocator(most, integer=whole)
         inside = [float(tick) for tick in locator.tick_values(self.low, self.high) if self.low <= tick <= self.high]
         # A range that ends between round numbers is named by its ends.
         return [(tick, f"{tick:.3g}") for tick in (inside if len(inside) > 1 else (self.low, self.high))]
@@ -154,7 +155,11 @@ def learning_curves(trials: Drawn, curves: Sequence[tuple[np.ndarray, np.ndarray
     starts = [values[0] for _, values in curves if len(values)]
     if starts:  # the beginnings are shown as far as most of the trials have them
         usual = float(np.median(starts))
-        low, high = (min(low, usual), high) if trials.larger else (low, max(high, usual))
+        all_values = np.concatenate([values for _, values in curves])
+        best = all_values.max() if trials.larger else all_values.min()  # it may lie in the midst of a curve
+        room = 0.06 * abs(best - usual)
+        worse, better = (usual, best + room) if trials.larger else (usual, best - room)
+        low, high = min(low, worse, better), max(high, worse, better)
     axes.set_ylim(low, high)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("epoch", fontsize="small")

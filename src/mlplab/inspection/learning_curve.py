@@ -13,7 +13,7 @@ from mlplab.inspection.progress import bar
 from mlplab.inspection.table import Table
 from mlplab.runs import Run, Settings
 from mlplab.runs.origin import data_of
-from mlplab.scores import mean_over_seeds
+from mlplab.scores import mean_accuracy, mean_over_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,7 @@ def learning_curve(
     return LearningCurve(
         columns,
         title,
-        lambda: _figure(columns, found.val_accuracy),
+        lambda: _figure(columns, found.val_accuracy, title),
         answer=answer(found, gain, interval),
         gain=gain,
         gain_interval=interval,
@@ -101,9 +101,9 @@ def columns_of(found: "SizesTrained") -> dict[str, np.ndarray]:
     rows = []
     for size, accuracy, val_accuracy in zip(found.sizes, found.accuracy, found.val_accuracy, strict=True):
         present = val_accuracy[np.isfinite(val_accuracy)]
-        mean, sd, interval = mean_over_seeds(present.tolist()) if len(present) else (math.nan, None, None)
+        mean, sd, interval = mean_accuracy(present.tolist()) if len(present) else (math.nan, None, None)
         low, high = (math.nan, math.nan) if interval is None else interval
-        trained = float(np.nanmean(accuracy)) if len(present) else math.nan
+        trained = float(np.nanmean(accuracy)) if np.isfinite(accuracy).any() else math.nan
         rows.append((int(size), trained, mean, low, high, math.nan if sd is None else sd, len(present)))
     names = ("rows", "accuracy", "val_accuracy", "val_accuracy_low", "val_accuracy_high", "sd", "seeds")
     return {name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
@@ -167,7 +167,7 @@ def _asked(settings: dict[str, Any]) -> Settings:
     return Settings.filled(**settings)
 
 
-def _figure(columns: dict[str, np.ndarray], val_accuracy: np.ndarray) -> "Figure":
+def _figure(columns: dict[str, np.ndarray], val_accuracy: np.ndarray, title: str) -> "Figure":
     from mlplab.figures import scans
 
-    return scans.sizes(columns, val_accuracy)
+    return scans.sizes(columns, val_accuracy, title)

@@ -102,7 +102,7 @@ def find_learning_rate(
     return LearningRates(
         columns,
         title,
-        lambda: _figure(columns, scan.untrained, found.rate, valley),
+        lambda: _figure(columns, scan.untrained, found.rate, valley, title),
         suggestion=found.rate,
         low=found.low,
         high=found.high,
@@ -122,11 +122,11 @@ def columns_of(scan: "RateScan") -> dict[str, np.ndarray]:
 
 
 def _figure(
-    columns: dict[str, np.ndarray], untrained: float, suggestion: float, valley: tuple[float, float]
+    columns: dict[str, np.ndarray], untrained: float, suggestion: float, valley: tuple[float, float], title: str
 ) -> "Figure":
     from mlplab.figures import scans
 
-    return scans.learning_rates(columns, untrained, suggestion, valley)
+    return scans.learning_rates(columns, untrained, suggestion, valley, title)
 
 
 def _asked(own_model: bool, settings: dict[str, Any]) -> Settings:

@@ -58,6 +58,8 @@ class Run:
         self.path = Path(path).resolve()
         if not self.path.is_dir():
             raise RunError(f"There is no run at {path}. 'mlplab runs' lists the runs in ./runs.")
+        if (self.path / "study.json").exists():
+            raise RunError(f"{path} is a study: its page is study.html, and the run of its winner {path}/winner.")
         self.config = Config.from_json(files.read_json(self.path / "config.json"), str(self.path / "config.json"))
         finished = self.path / "result.json"
         self.result: dict[str, Any] | None = files.read_json(finished) if finished.exists() else None

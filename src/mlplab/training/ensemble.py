@@ -51,7 +51,7 @@ def _over_seeds(each: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
     given = [one for one in each if one is not None]
     if not given:
         return None
-    mean, sd, interval = scores.mean_over_seeds([one["accuracy"] for one in given])
+    mean, sd, interval = scores.mean_accuracy([one["accuracy"] for one in given])
     loss = scores.mean_over_seeds([one["loss"] for one in given])[0]
     return {
         "loss": loss,

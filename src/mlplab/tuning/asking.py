@@ -1,5 +1,6 @@
 """What a study was asked to do: study.json. Imports no Keras, for it is checked first."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,7 +76,8 @@ class Asked:
     def settings(self, trial: "FrozenTrial") -> Settings:
         """Of a trial's network and training; its own seed included."""
         space = Space.of(self.space)
-        return space.settings(values_of(space, trial.params), seed=seed_of(self.seed, trial.number))
+        settings = space.settings(values_of(space, trial.params), seed=seed_of(self.seed, trial.number))
+        return dataclasses.replace(settings, epochs=self.rungs[-1])  # whatever the default is by now
 
 
 def rungs(epochs: int) -> tuple[int, ...]:

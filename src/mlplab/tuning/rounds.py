@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 _SECONDS = "seconds"
-"""The study's attribute with the seconds that each round took."""
+"""The study's attribute with the seconds that each population took, by the number of its first trial."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,11 @@ class Watched:
         done, total: trials told, and those there will be (None: as many as the budget allows).
         numbers: the trials that run now, or that were just told.
         part: how much of their work is done, 0 to 1.
-        scores: their newest values; None for those that diverged or have none yet.
+        scores: their newest values; once they are told, those of trials that were not dropped. None for those that
+            diverged or have none yet.
         best: number and value of the best trial told so far.
         seconds: that they took, once they are told.
+        dropped: how many of them, once they are told.
     """
 
     metric: str
@@ -50,6 +52,7 @@ class Watched:
     scores: list[float | None]
     best: tuple[int, float] | None
     seconds: float | None = None
+    dropped: int = 0
 
 
 Progress = Callable[[Watched], None]
@@ -81,12 +84,6 @@ def run_task(data: Data, task: Task, progress: TaskProgress | None = None) -> li
     )
 
 
-def _between(trials: "Sequence[FrozenTrial]") -> float:
-    """Seconds from the first beginning to the last end, for a round that was killed when all its trials were told."""
-    ends = max(trial.datetime_complete for trial in trials if trial.datetime_complete is not None)
-    return (ends - min(trial.datetime_start for trial in trials if trial.datetime_start is not None)).total_seconds()
-
-
 class Rounds:
     """The trials of a study, carried on until there are as many as were asked for, or the budget is spent.
 
@@ -109,43 +106,59 @@ class Rounds:
                 known = self._trials.read()
                 if all(trial.state.is_finished() for trial in known) and known:
                     self._check_not_all_failed(known)
-                spent = self._trials.noted(_SECONDS, [])
-                sizes = [self._size(spent[:count]) for count in range(len(spent) + 1)]
-                numbers = range(sum(sizes[:-1]) * self._asked.parallel, sum(sizes) * self._asked.parallel)
-                if self._asked.trials is not None:
-                    numbers = numbers[: max(0, self._asked.trials - numbers.start)]
+                numbers, size = self._next(known)
                 if not numbers:
                     return
-                self._round(known, numbers, sizes[-1])
+                self._round(known, numbers, size)
 
-    def _size(self, spent: Sequence[float]) -> int:
-        """Trials in each population of the round that follows those which took so many seconds.
+    def _next(self, known: "Sequence[FrozenTrial]") -> tuple[range, int]:
+        """The trials of the first round that is not told as a whole, and how many of them make a population."""
+        noted = self._trials.noted(_SECONDS, {})
+        start, spent, an_epoch = 0, 0.0, 0.0
+        while True:
+            size = self._size(spent, an_epoch)
+            numbers = range(start, start + size * self._asked.parallel)
+            if self._asked.trials is not None:
+                numbers = numbers[: max(0, self._asked.trials - start)]
+            told = known[start : numbers.stop]
+            if not numbers or len(told) < len(numbers) or not all(trial.state.is_finished() for trial in told):
+                return numbers, size
+            took = sum(noted.get(str(first), 0.0) for first in numbers[::size])
+            start, spent = numbers.stop, spent + took
+            an_epoch = max(an_epoch, took / max(1, sum(trial.last_step or 0 for trial in told)))
 
-        As many as were asked for; of the last one within a budget as many as can be expected to fit. 0: none can be.
+    def _size(self, spent: float, an_epoch: float) -> int:
+        """Trials in each population of the next round: as many as were asked for, or as can be expected to fit.
+
+        Args:
+            spent: seconds of the budget.
+            an_epoch: of one trial, the seconds that it took in a round before.
         """
         asked = self._asked
         if asked.budget is None or not spent:
             return asked.population
-        left = asked.budget - sum(spent)
-        an_epoch = max(spent) / epochs_of(asked.rungs, asked.population, asked.reduction)
         sizes = range(asked.population, min(asked.population, asked.reduction) - 1, -1)
-        return next((n for n in sizes if an_epoch * epochs_of(asked.rungs, n, asked.reduction) <= left), 0)
+        needed = {n: an_epoch * asked.parallel * epochs_of(asked.rungs, n, asked.reduction) for n in sizes}
+        return next((n for n in sizes if needed[n] <= asked.budget - spent), 0)
 
     def _round(self, known: "Sequence[FrozenTrial]", numbers: range, size: int) -> None:
-        begun = time.perf_counter()
-        earlier, there = known[: numbers.start], known[numbers.start :]
+        begun = before = time.perf_counter()
+        earlier, there = known[: numbers.start], known[numbers.start : numbers.stop]
         asked = sample(self._space, self._asked.seed, self._asked.metric, earlier, len(numbers))
         self._trials.begin(asked[len(there) :])
-        running = self._trials.read()[numbers.start :]
+        running = self._trials.read()[numbers.start : numbers.stop]
         populations = [running[i : i + size] for i in range(0, len(running), size)]
         left = [each for each in populations if not all(trial.state.is_finished() for trial in each)]
         for population, outcomes in self._outcomes(left):
+            now = time.perf_counter()
+            # Noted first: told without its seconds, a population would count as one that took none.
+            noted = self._trials.noted(_SECONDS, {})
+            self._trials.note(_SECONDS, {**noted, str(population[0].number): round(now - before, 3)})
             for trial, outcome in zip(population, outcomes, strict=True):
                 if not trial.state.is_finished():
                     self._trials.tell(trial, outcome, self._asked.metric)
-            self._watch(population, 1.0, [], time.perf_counter() - begun)
-        took = time.perf_counter() - begun if left else _between(running)
-        self._trials.note(_SECONDS, [*self._trials.noted(_SECONDS, []), round(took, 3)])
+            self._watch(population, 1.0, [], now - begun)
+            before = now
 
     def _outcomes(self, populations: "list[list[FrozenTrial]]") -> "Iterator[tuple[list[FrozenTrial], list[Outcome]]]":
         tasks = [self._task(population) for population in populations]
@@ -185,12 +198,16 @@ class Rounds:
         known = self._trials.read() if part in (0.0, 1.0) else self._known
         self._known = known
         numbers = range(population[0].number, population[-1].number + 1)
+        dropped = 0
         if seconds is not None:
-            scores = [None if t.state.name == "FAIL" else t.value for t in known[numbers.start : numbers.stop]]
+            told = known[numbers.start : numbers.stop]
+            dropped = sum(trial.state.name == "PRUNED" for trial in told)
+            scores = [None if t.state.name == "FAIL" else t.value for t in told if t.state.name != "PRUNED"]
         best = best_of(known, self._asked.metric)
         done = sum(trial.state.is_finished() for trial in known)
-        told = None if best is None or best.value is None else (best.number, best.value)
-        self._progress(Watched(self._asked.metric, done, self._asked.trials, numbers, part, scores, told, seconds))
+        so_far = None if best is None or best.value is None else (best.number, best.value)
+        total = self._asked.trials
+        self._progress(Watched(self._asked.metric, done, total, numbers, part, scores, so_far, seconds, dropped))
 
     def _check_not_all_failed(self, known: "Sequence[FrozenTrial]") -> None:
         if all(trial.state.name == "FAIL" for trial in known):

@@ -21,7 +21,7 @@ from mlplab.tuning.database import Trials
 from mlplab.tuning.page import FILE, page
 from mlplab.tuning.rounds import Progress, Rounds
 from mlplab.tuning.sampling import import_optuna, quiet_optuna
-from mlplab.tuning.space import Choice, Space
+from mlplab.tuning.space import Choice, Space, default
 from mlplab.tuning.study import Study, best_of, create
 from mlplab.tuning.winner import train_winner, winner_of
 
@@ -55,7 +55,7 @@ def tune(
 
     Args:
         data: what `mlplab.load` takes.
-        space: a dict, or a TOML file, see `Space`; None: a good space for images of some thousand rows or more.
+        space: a dict, or a TOML file, see `Space`; None: a good space for images, see `space.default`.
         trials: how many; 64 unless there is a budget.
         budget: seconds for all trials; the last population is as small as it has to be to fit, and none is begun that
             would not. Training the winner comes after.
@@ -81,10 +81,11 @@ def tune(
         KeyboardInterrupt: the directory holds all that was told; `resume` goes on.
     """
     import_optuna()
-    space = Space.of(space)
+    own = None if space is None else Space.of(space)
     check(trials=trials, budget=budget, metric=metric, population=population, parallel=parallel, seed=seed, seeds=seeds)
     folder = free_folder(out)
     data = load(data, quiet=quiet)
+    space = own or Space.of(default(len(data.train)))
     _check_networks(space, data)
     with reached(ray) as workers:
         asked = Asked(
@@ -106,6 +107,7 @@ def tune(
         )
         with quiet_optuna():
             path = create(folder, asked, stem=Path(data.name).stem)
+        _tell(asked, data)
         try:
             return _finish(path, asked, data, workers, progress, ray)
         except UsageError:  # the budget is too short
@@ -137,10 +139,10 @@ def resume(
     """
     import_optuna()
     study = Study(path)
-    if space is not None and Space.of(space).asked != study.asked.space:
+    if space is not None and (told := _differences(study.asked.space, Space.of(space).asked)):
         raise UsageError(
-            f"{path} searches another space, which {Path(path) / 'study.json'} tells. Begin a new study with this "
-            "one, or leave it out."
+            f"{path} searches another space than the one given: {told}. Leave the space out to go on with the study, "
+            "or begin a new one with it."
         )
     found = _data_of(study, data, quiet)
     with reached(ray) as workers:
@@ -153,21 +155,33 @@ def _finish(path: Path, asked: Asked, data: Data, workers: Any, progress: Progre
     """Carry on to the end: the trials that are left, then the winner."""
     try:
         with alone(path):
+            before = winner_of(path)
+            if before is not None and before.result is not None and (path / FILE).exists():
+                _log.info(f"{path} is finished already: there is nothing left to do.")
+                return Study(path)
             trials = Trials(path)
             Rounds(asked, data, trials, workers, progress).run()
             best = best_of(trials.read(), asked.metric)
             if best is None:
                 raise RunError(f"{path} has no trial that was trained to the end: there is no winner.")
             _log.info(f"Trial {best.number} is the best. It is trained again, and tested.")
-            before = winner_of(path)
-            if before is None or before.result is None or not (path / FILE).exists():
-                train_winner(path, asked, asked.settings(best), data, ray)
-                page(path)
+            train_winner(path, asked, asked.settings(best), data, ray)
+            page(path)
     except KeyboardInterrupt as interrupt:
         raise Interrupted(
             f"Interrupted; no trial that was told is lost. Go on with: mlplab tune --resume {os.path.relpath(path)}"
         ) from interrupt
     return Study(path)
+
+
+def _tell(asked: Asked, data: Data) -> None:
+    often = f"{asked.trials} trials" if asked.budget is None else f"trials for {asked.budget:.0f} s"
+    compared = ", ".join(map(str, asked.rungs[:-1]))
+    _log.info(
+        f"{data.name}: {len(data.train):,} training rows. {often} in populations of {asked.population}, "
+        + (f"compared after epoch {compared}; " if compared else "")
+        + f"the best of them trained for {asked.rungs[-1]}."
+    )
 
 
 def _check_networks(space: Space, data: Data) -> None:
@@ -179,6 +193,16 @@ def _check_networks(space: Space, data: Data) -> None:
             told = {**first, **({} if value is None else {name: value})}
             small = {"width": 1, "depth": 1} if "width" in told or "width" in space.fixed else {"hidden": (1,)}
             built(space.settings({**told, **small}, seed=0), data, len(data.train))
+
+
+def _differences(studied: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """What a study's space has otherwise than another one, in words; empty if nothing."""
+
+    def told(space: Mapping[str, Any], name: str) -> str:
+        return repr(space[name]) if name in space else "not told"
+
+    names = [name for name in {**studied, **given} if studied.get(name) != given.get(name)]
+    return "; ".join(f"{name} is {told(studied, name)} in the study, and {told(given, name)} here" for name in names)
 
 
 def _data_of(study: Study, data: Any, quiet: bool) -> Data:

@@ -80,7 +80,8 @@ def internals_of(run: Run, data: Any = None) -> Internals:
     if found is None:
         run.require_one()
         loaded = data_of(run, data, quiet=True)
-        _log.info(f"Looking into the network of {run.path.name} …")
+        which = f"seed {run.config.settings.seed}" if run.path.parent.name == "members" else run.path.name
+        _log.info(f"Looking into the network of {which} …")
         found = _computed(run, loaded)
         with for_next_time(path := run.path / "internals.npz"):
             files.write_arrays(path, version=np.array(VERSION), **_arrays(found))

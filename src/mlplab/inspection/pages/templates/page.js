@@ -19,12 +19,14 @@ async function toClipboard(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch { // a page from disk may not be allowed to: the old way
+    const pressed = document.activeElement;
     const area = element("textarea", { class: "unseen" });
     area.value = text;
     document.body.append(area);
     area.select();
     document.execCommand("copy");
     area.remove();
+    pressed?.focus();
   }
 }
 
