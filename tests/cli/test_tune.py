@@ -47,7 +47,7 @@ def test_json_is_one_object_and_alone_on_standard_output(tuned):
 
 def test_a_person_is_told_all_of_it(tuned):
     told = tuned[0].stderr
-    assert "digits: 1,437 training rows. 6 trials in populations of 3, compared after epoch 1" in told
+    assert "digits: 1,442 training rows. 6 trials in populations of 3, compared after epoch 1" in told
     assert "trials 0–2 of 6: 1 trained to the end, the best 0." in told
     assert "trials 3–5 of 6: 1 trained to the end, the best 0." in told
     assert "2 dropped, best so far 0." in told

@@ -77,7 +77,7 @@ def _digest(digest: Any, held: list[Any], seen: set[int], numbers: bool) -> None
     """Arrays, numbers if they count, and what objects and functions that are not Keras's hold in turn."""
     for leaf in _leaves(held):
         if isinstance(leaf, jax.Array | np.ndarray):
-            is_key = isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+            is_key = isinstance(leaf, jax.Array) and jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)
             array = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
             digest.update(repr((array.shape, array.dtype)).encode() + np.ascontiguousarray(array).tobytes())
         elif isinstance(leaf, int | float | complex | np.number):

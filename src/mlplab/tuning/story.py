@@ -155,11 +155,11 @@ def _finish(path: Path, asked: Asked, data: Data, workers: Any, progress: Progre
     """Carry on to the end: the trials that are left, then the winner."""
     try:
         with alone(path):
+            trials = Trials(path)
             before = winner_of(path)
             if before is not None and before.result is not None and (path / FILE).exists():
                 _log.info(f"{path} is finished already: there is nothing left to do.")
                 return Study(path)
-            trials = Trials(path)
             Rounds(asked, data, trials, workers, progress).run()
             best = best_of(trials.read(), asked.metric)
             if best is None:
