@@ -1,6 +1,10 @@
 """A small space on digits, and what a study may not lose or change however often it is stopped."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
+
+import optuna
 
 from mlplab.tuning import Study
 
@@ -19,3 +23,14 @@ def outcomes(study: Study) -> list[dict[str, Any]]:
         {**trial, "curve": kept.intermediate_values}
         for trial, kept in zip(study.trials, study.optuna.trials, strict=True)
     ]
+
+
+@contextlib.contextmanager
+def storage(study: Study) -> Iterator[optuna.storages.RDBStorage]:
+    """The database as others open it, closed in the end: a connection left over warns in whichever test runs then."""
+    opened = optuna.storages.RDBStorage(f"sqlite:///{study.path / 'study.db'}")
+    try:
+        yield opened
+    finally:
+        opened.remove_session()
+        opened.engine.dispose()

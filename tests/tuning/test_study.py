@@ -8,7 +8,7 @@ import urllib.request
 
 import optuna
 import pytest
-from small_studies import ASKED, SPACE, outcomes
+from small_studies import ASKED, SPACE, outcomes, storage
 
 import mlplab.tuning
 from mlplab.errors import DataError, Interrupted, RunError, TrainingError, UsageError
@@ -43,10 +43,11 @@ def test_a_value_is_that_of_the_last_epoch(digits_study):
 
 
 def test_it_is_an_optuna_study_with_all_epochs(digits_study):
-    study = optuna.load_study(study_name="mlplab", storage=f"sqlite:///{digits_study.path / 'study.db'}")
-    assert study.direction == optuna.study.StudyDirection.MAXIMIZE
-    assert study.best_trial.number == digits_study.best["number"]
-    assert sorted(study.trials[study.best_trial.number].intermediate_values) == list(range(1, 10))
+    with storage(digits_study) as opened:
+        study = optuna.load_study(study_name="mlplab", storage=opened)
+        assert study.direction == optuna.study.StudyDirection.MAXIMIZE
+        assert study.best_trial.number == digits_study.best["number"]
+        assert sorted(study.trials[study.best_trial.number].intermediate_values) == list(range(1, 10))
 
 
 def test_the_winner_is_trained_with_the_best_settings(digits_study):
@@ -236,14 +237,15 @@ def test_optuna_dashboard_opens_it(digits_study):
         def log_message(self, *_):
             pass
 
-    app = wsgi(f"sqlite:///{digits_study.path / 'study.db'}")
-    with make_server("127.0.0.1", 0, app, handler_class=Silent) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with storage(digits_study) as opened, make_server("127.0.0.1", 0, wsgi(opened), handler_class=Silent) as server:
+        serving = Thread(target=server.serve_forever, daemon=True)
+        serving.start()
         address = f"http://127.0.0.1:{server.server_port}/api/studies"
         listed = json.load(urllib.request.urlopen(address))["study_summaries"]
         assert [study["study_name"] for study in listed] == ["mlplab"]
         shown = json.load(urllib.request.urlopen(f"{address}/{listed[0]['study_id']}"))
         server.shutdown()
+        serving.join()
     assert [trial["number"] for trial in shown["trials"]] == list(range(10))
     states = {"complete": "Complete", "dropped": "Pruned"}
     assert [trial["state"] for trial in shown["trials"]] == [states[t["state"]] for t in digits_study.trials]
