@@ -29,7 +29,7 @@ def test_plain_scan_is_keras_bit_for_bit_over_more_steps(rows):
 def test_packed_step_is_keras_up_to_rounding_after_100_steps(name, rows):
     x, y = models.data(name, rows[0][: STEPS * BATCH], rows[1][: STEPS * BATCH])
     (theirs, expected), (ours, history) = fit_both(models.ALL[name], x, y, packed=True)
-    assert largest_difference(theirs, ours) <= (1e-5 if name == "cnn" else 1e-6)
+    assert largest_difference(theirs, ours) <= 1e-5
     assert list(history.history) == list(expected.history)
     for key, values in expected.history.items():
         np.testing.assert_allclose(history.history[key], values, atol=1e-3, err_msg=key)

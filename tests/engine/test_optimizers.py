@@ -1,6 +1,6 @@
 """Every optimizer that Keras has trains under mlplab as it does under Keras, whatever its settings.
 
-Where its variables are packed into one vector, all that training changes is within 1e-6 of Keras's after 100 steps;
+Where its variables are packed into one vector, all that training changes is within 1e-5 of Keras's after 100 steps;
 where they are not, it is Keras's bit for bit.
 """
 
@@ -69,4 +69,4 @@ def test_every_optimizer_and_setting_for_100_steps(name, whole_batches):
     if name in WHOLE:
         assert_equal_models(theirs, ours)
     else:
-        assert largest_difference(theirs, ours) <= 1e-6
+        assert largest_difference(theirs, ours) <= 1e-5

@@ -225,7 +225,9 @@ def _lanes(count: int, *held: Any) -> int:
 def _training(members: list[Member], packed: bool, count: _Count) -> Job:
     """An epoch of members that share a program. What looks into the models is done here, before any is traced."""
     first = members[0]
-    loop = program.train_loop(first.template, first.source.batch, packed, lanes=True)
+    if "train" not in first.loops:
+        first.loops["train"] = program.train_loop(first.template, first.source.batch, packed, lanes=True)
+    loop = first.loops["train"]
     before = [state.read(member.model) for member in members]
     logs = program.first_logs(first.template, "train_step", before[0], first.shapes)
     numbers = [varied.numbers(member.model) for member in members]
@@ -255,7 +257,9 @@ def _validation(members: list[Member]) -> Job:
     for member in members:
         member.callbacks.on_test_begin()
         member.model.reset_metrics()
-    loop = program.evaluate_loop(first.template, source.batch, lanes=True)
+    if "evaluate" not in first.loops:
+        first.loops["evaluate"] = program.evaluate_loop(first.template, source.batch, lanes=True)
+    loop = first.loops["evaluate"]
     before = [state.read(member.model) for member in members]
     parts = (before[0].trainable, before[0].non_trainable, before[0].metrics)
     logs = program.first_logs(first.template, "test_step", parts, first.validation_shapes)

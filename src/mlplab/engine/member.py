@@ -10,6 +10,7 @@ import numpy as np
 from mlplab.engine import checks, program, state
 from mlplab.engine.backend import keras
 from mlplab.engine.callbacks import training_callbacks
+from mlplab.engine.loop import Loop
 from mlplab.engine.source import Source
 from mlplab.errors import TrainingError
 
@@ -30,6 +31,7 @@ class Member:
         template: the model that its step may be compiled from: itself, or one whose step is known to compute the same
             function of its state though their configurations do not tell.
         set_aside: why training went no further, for a member of a population that diverged; else None.
+        loops: what is compiled for it, by name; to look it up again takes milliseconds.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Member:
         self.told: dict[str, Any] = {}
         self.set_aside: str | None = None
         self.template = model
+        self.loops: dict[str, Loop] = {}
         self._validation_freq = validation_freq
         self._position = initial_epoch - 1
 

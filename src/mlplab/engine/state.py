@@ -43,7 +43,9 @@ def read(model: keras.Model) -> State:
 
 def write(model: keras.Model, state: State) -> None:
     """Give the model this state, the whole of it even if Ctrl-C comes in between."""
-    pairs = list(zip(jax.tree.leaves(variables(model)), jax.tree.leaves(state), strict=True))
+    # All at once to the device: each on its own takes three times as long.
+    values = jax.device_put(jax.tree.leaves(state))
+    pairs = list(zip(jax.tree.leaves(variables(model)), values, strict=True))
     try:
         _assign(pairs)
     except KeyboardInterrupt:
