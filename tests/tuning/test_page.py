@@ -73,6 +73,7 @@ def made(folder, populations=3, size=12, running=0, space=SPACE, metric="accurac
 def tell(known, asked, metric):
     known.begin(asked)
     begun = known.read()[-len(asked) :]
+    known.took(begun[0].number, 268.0)
     for trial, outcome in zip(begun, outcomes(begun), strict=True):
         known.tell(trial, outcome, metric)
 
@@ -111,6 +112,12 @@ def test_the_page_says_who_won_how_to_have_it_and_what_failed(text, searched):
     assert text.count("The loss was nan in epoch 1.") >= sum(trial.outcome == "failed" for trial in searched.trials)
     assert text.count('class="show"') == len(searched.trials)
     assert "The winner is still to be trained again." in text
+
+
+def test_the_page_says_how_long_the_trials_took(text, searched):
+    assert "36 trials in 13 min 24 s: " in text
+    told = [wording.progress(dataclasses.replace(searched, seconds=seconds)) for seconds in (0.0, 47.6, 7530.0)]
+    assert [each.partition(":")[0] for each in told] == ["36 trials", "36 trials in 48 s", "36 trials in 2 h 5 min"]
 
 
 def test_the_best_so_far_never_gets_worse_and_counts_completed_trials_alone(searched):

@@ -26,6 +26,7 @@ def test_a_study_halves_its_populations_and_trains_the_winner(digits_study):
     complete = [trial["value"] for trial in study.trials if trial["state"] == "complete"]
     assert study.best["value"] == max(complete) > 0.6
     assert study.winner.result["test"]["accuracy"] > 0.6
+    assert study.seconds > 0
 
 
 def test_those_that_go_on_are_the_best(digits_study):

@@ -135,7 +135,7 @@ def content(study: "Study") -> dict[str, Any]:
         "trials": study.counts,
         "best": study.best,
         "command": study.command,
-        "seconds": sum(study.optuna.user_attrs.get("seconds", {}).values()),
+        "seconds": study.seconds,
         "page": str(study.path / "study.html"),
         "winner": None if winner is None else winner.result,
     }

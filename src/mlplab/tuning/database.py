@@ -93,12 +93,16 @@ class Trials:
         else:
             self._storage.set_trial_state_values(number, self._states.COMPLETE, values[-1:])
 
-    def note(self, name: str, value: Any) -> None:
-        """Keep something of the study as a whole."""
-        _patient(self._folder, lambda: self.study.set_user_attr(name, value))
+    @property
+    def seconds(self) -> dict[int, float]:
+        """What each population took, by the number of its first trial."""
+        noted = _patient(self._folder, lambda: self.study.user_attrs.get("seconds", {}))
+        return {int(first): seconds for first, seconds in noted.items()}
 
-    def noted(self, name: str, default: Any) -> Any:
-        return _patient(self._folder, lambda: self.study.user_attrs.get(name, default))
+    def took(self, first: int, seconds: float) -> None:
+        """Note what the population took that begins with this trial."""
+        noted = {str(number): each for number, each in {**self.seconds, first: seconds}.items()}
+        _patient(self._folder, lambda: self.study.set_user_attr("seconds", noted))
 
 
 def _storage(folder: Path) -> Any:

@@ -24,9 +24,6 @@ from mlplab.tuning.study import best_of
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-_SECONDS = "seconds"
-"""The study's attribute with the seconds that each population took, by the number of its first trial."""
-
 
 @dataclass(frozen=True)
 class Watched:
@@ -113,7 +110,7 @@ class Rounds:
 
     def _next(self, known: "Sequence[FrozenTrial]") -> tuple[range, int]:
         """The trials of the first round that is not told as a whole, and how many of them make a population."""
-        noted = self._trials.noted(_SECONDS, {})
+        seconds = self._trials.seconds
         start, spent, an_epoch = 0, 0.0, 0.0
         while True:
             size = self._size(spent, an_epoch)
@@ -123,7 +120,7 @@ class Rounds:
             told = known[start : numbers.stop]
             if not numbers or len(told) < len(numbers) or not all(trial.state.is_finished() for trial in told):
                 return numbers, size
-            took = sum(noted.get(str(first), 0.0) for first in numbers[::size])
+            took = sum(seconds.get(first, 0.0) for first in numbers[::size])
             start, spent = numbers.stop, spent + took
             an_epoch = max(an_epoch, took / max(1, sum(trial.last_step or 0 for trial in told)))
 
@@ -152,8 +149,7 @@ class Rounds:
         for population, outcomes in self._outcomes(left):
             now = time.perf_counter()
             # Noted first: told without its seconds, a population would count as one that took none.
-            noted = self._trials.noted(_SECONDS, {})
-            self._trials.note(_SECONDS, {**noted, str(population[0].number): round(now - before, 3)})
+            self._trials.took(population[0].number, round(now - before, 3))
             for trial, outcome in zip(population, outcomes, strict=True):
                 if not trial.state.is_finished():
                     self._trials.tell(trial, outcome, self._asked.metric)

@@ -67,9 +67,18 @@ class Study:
         return f"Study({str(self.path)!r}: {self.summary})"
 
     @functools.cached_property
+    def _database(self) -> database.Trials:
+        return database.Trials(self.path)
+
+    @property
     def optuna(self) -> "optuna.Study":
         """The Optuna study, for its own tools."""
-        return database.Trials(self.path).study
+        return self._database.study
+
+    @property
+    def seconds(self) -> float:
+        """What all populations took together; training the winner is not in it."""
+        return sum(self._database.seconds.values())
 
     @property
     def trials(self) -> list[dict[str, Any]]:

@@ -95,6 +95,7 @@ class Searched:
         planned: how many trials were asked for; None: as many as the time allows.
         reduction: one of so many goes on at a rung.
         population: so many trials are halved among themselves.
+        seconds: what all populations took together.
     """
 
     data: str
@@ -108,6 +109,7 @@ class Searched:
     planned: int | None = None
     reduction: int = 3
     population: int = 16
+    seconds: float = 0.0
 
     @property
     def larger(self) -> bool:
@@ -143,7 +145,8 @@ def read(path: Path) -> Searched:
         UsageError: if Optuna is not installed.
     """
     asked = Asked.read(path)
-    found = database.Trials(path).read()
+    known = database.Trials(path)
+    found = known.read()
     trials = [_trial(one) for one in found]
     distributions = {name: one for trial in found for name, one in trial.distributions.items()}
     searched = Searched(
@@ -156,6 +159,7 @@ def read(path: Path) -> Searched:
         planned=asked.trials,
         reduction=asked.reduction,
         population=asked.population,
+        seconds=sum(known.seconds.values()),
     )
     best = searched.best
     if best is None:

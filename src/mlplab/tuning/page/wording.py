@@ -21,7 +21,8 @@ def progress(searched: Searched) -> str:
     ends = [f"{count['completed']:,} trained to the end", f"{count['dropped']:,} dropped early"]
     ends += [f"{count['failed']:,} failed"] if count["failed"] else []
     ends += [f"{count['running']:,} running"] if count["running"] else []
-    return f"{_counted(len(searched.trials), 'trial')}: {', '.join(ends)}."
+    lasting = f" in {_lasting(searched.seconds)}" if searched.seconds else ""
+    return f"{_counted(len(searched.trials), 'trial')}{lasting}: {', '.join(ends)}."
 
 
 def unfinished(searched: Searched) -> str:
@@ -82,6 +83,15 @@ def trial(one: Trial, metric: str) -> str:
         "running": "had not ended",
     }
     return f"{score(one.value, metric)}, {ends[one.outcome]}" if one.value is not None else ends[one.outcome]
+
+
+def _lasting(seconds: float) -> str:
+    """`48 s`, `13 min 24 s`, `2 h 5 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _counted(count: int, what: str) -> str:
