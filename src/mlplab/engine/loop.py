@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 import jax
@@ -51,6 +51,7 @@ class Loop:
             steps = jax.vmap(steps, in_axes=(0, 0, Segment(None, 0), 0, None, None, None))  # type: ignore[arg-type]
         self._compiled = jax.jit(steps, donate_argnums=0)
         self._tracing = threading.Lock()
+        self._step_seconds: dict[Hashable, float] = {}
 
     def _steps(
         self,
@@ -117,17 +118,18 @@ class Loop:
         for segment in segments:
             segment = jax.device_put(segment, device)
             self._trace(carry, fixed, segment, key_data)
-            piece, start = 1, 0
+            form = tuple(leaf.shape for leaf in jax.tree.leaves(segment.indices))
+            start = 0
             while start < segment.steps:
-                stop = min(start + piece, segment.steps)
+                # The first piece of a form, one step, compiles: one more step tells how long the others take.
+                piece = int(PIECE_SECONDS / self._step_seconds.get(form, PIECE_SECONDS))
+                stop = min(start + max(1, piece), segment.steps)
                 begin = time.perf_counter()
                 carry = self._compiled(
                     carry, fixed, segment, key_data, np.int32(before), np.int32(start), np.int32(stop)
                 )
                 jax.block_until_ready(carry)
-                # The first piece, one step, may have compiled: it is no measure of the others.
-                per_step = (time.perf_counter() - begin) / (stop - start)
-                piece = 8 if start == 0 else min(4 * piece, max(1, int(PIECE_SECONDS / per_step)))
+                self._step_seconds[form] = (time.perf_counter() - begin) / (stop - start)
                 start = stop
                 if progress is not None:
                     progress(before + start, carry)
