@@ -29,7 +29,7 @@ from report import ROOT, machine, print_table, save, spread, versions
 
 import mlplab
 from mlplab.datasets import Data, Dataset, load
-from mlplab.inspection.label_errors import find_label_errors
+from mlplab.experiments.label_errors import find_label_errors
 
 SEEDS = range(3)
 NOTEBOOK: dict[str, Any] = {"hidden": [20], "epochs": 10, "batch_size": 32, "validation": 0}

@@ -23,11 +23,11 @@ from report import ROOT, machine, print_table, save, versions
 
 from mlplab.datasets import Data, load
 from mlplab.engine import ArraySource, Member, Rows, evaluate, fit_members
+from mlplab.experiments.rate_scan import scan_settings
+from mlplab.experiments.rate_suggestion import suggested
 from mlplab.runs import Settings
 from mlplab.training import splits
-from mlplab.training.learning_rate import scan_settings
 from mlplab.training.network import built
-from mlplab.training.rate_suggestion import suggested
 
 DATA = ("fashion-mnist", "mnist")
 NETWORKS: dict[str, Settings] = {
@@ -59,7 +59,7 @@ def accuracies(data: Data, settings: Settings, rates: list[float], seeds: int) -
     test = ArraySource(data.test.inputs, data.test.labels, batch=batch, batch_size=1000)
     found: dict[float, list[float | None]] = {rate: [] for rate in rates}
     for (rate, _), member in members.items():
-        diverged = member.set_aside is not None
+        diverged = member.failure is not None
         found[rate].append(None if diverged else evaluate(member.model, test, verbose=0, return_dict=True)["accuracy"])
     return found
 

@@ -18,8 +18,8 @@ import pytest
 import mlplab
 from mlplab.cluster import Here, workers
 from mlplab.errors import ClusterError, DataError, UsageError
+from mlplab.experiments.cross_validation import cross_validate
 from mlplab.runs import machine
-from mlplab.training.cross_validation import cross_validate
 from mlplab.tuning import tune
 
 ray = pytest.importorskip("ray")

@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 
 import mlplab
-from mlplab.inspection.table import Table
+from mlplab.table import Table
 
 HERE = Path(__file__).parent
 WIDTH = 1600

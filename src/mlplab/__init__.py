@@ -15,23 +15,23 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time `_HOMES` tells t
     from mlplab import course
     from mlplab.datasets import load, load_data
     from mlplab.engine import evaluate, fit, fit_population, predict
-    from mlplab.inspection.baselines import baselines
+    from mlplab.experiments.baselines import baselines
+    from mlplab.experiments.label_errors import find_label_errors
+    from mlplab.experiments.learning_curve import learning_curve
+    from mlplab.experiments.learning_rate import find_learning_rate
     from mlplab.inspection.calibration import calibrate, show_calibration
     from mlplab.inspection.classification import classification_report, score
     from mlplab.inspection.comparison import compare
     from mlplab.inspection.confusion import most_confused, show_confusion
     from mlplab.inspection.curves import show_curves
     from mlplab.inspection.failures import show_failures
-    from mlplab.inspection.label_errors import find_label_errors
-    from mlplab.inspection.learning_curve import learning_curve
-    from mlplab.inspection.learning_rate import find_learning_rate
     from mlplab.inspection.network.attribution import show_neighbours, show_saliency
     from mlplab.inspection.network.model_graph import plot_model
     from mlplab.inspection.network.projection import show_projection
     from mlplab.inspection.network.units import show_units
-    from mlplab.inspection.report import report
     from mlplab.inspection.seeds import show_seeds
     from mlplab.models import mlp
+    from mlplab.reports import report
     from mlplab.runs import Run, list_runs
     from mlplab.training import resume, save_run, train
     from mlplab.tuning import tune
@@ -80,19 +80,19 @@ _HOMES = {
     "mlplab.datasets": ("load", "load_data"),
     "mlplab.engine": ("evaluate", "fit", "fit_population", "keras", "predict"),
     "mlplab.inspection.network.attribution": ("show_neighbours", "show_saliency"),
-    "mlplab.inspection.baselines": ("baselines",),
+    "mlplab.experiments.baselines": ("baselines",),
     "mlplab.inspection.calibration": ("calibrate", "show_calibration"),
     "mlplab.inspection.classification": ("classification_report", "score"),
     "mlplab.inspection.comparison": ("compare",),
     "mlplab.inspection.confusion": ("most_confused", "show_confusion"),
     "mlplab.inspection.curves": ("show_curves",),
     "mlplab.inspection.failures": ("show_failures",),
-    "mlplab.inspection.label_errors": ("find_label_errors",),
+    "mlplab.experiments.label_errors": ("find_label_errors",),
     "mlplab.inspection.network.model_graph": ("plot_model",),
     "mlplab.inspection.network.projection": ("show_projection",),
-    "mlplab.inspection.learning_curve": ("learning_curve",),
-    "mlplab.inspection.learning_rate": ("find_learning_rate",),
-    "mlplab.inspection.report": ("report",),
+    "mlplab.experiments.learning_curve": ("learning_curve",),
+    "mlplab.experiments.learning_rate": ("find_learning_rate",),
+    "mlplab.reports": ("report",),
     "mlplab.inspection.seeds": ("show_seeds",),
     "mlplab.inspection.network.units": ("show_units",),
     "mlplab.models": ("mlp",),

@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 import mlplab
 from mlplab.datasets import Data, Dataset
 from mlplab.datasets.dataset import Provenance
-from mlplab.inspection.report import report
+from mlplab.reports import report
 
 SHIRT, TSHIRT = "Shirt", "T-shirt/top"
 HOSTILE = ("<script>alert(1)</script>", "<img src=x onerror=alert(2)>", "\"quoted\" & 'more'")

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 import mlplab
 from mlplab.cli import labels
 from mlplab.errors import DataError, RunError, UsageError
-from mlplab.inspection.label_errors import find_label_errors
-from mlplab.runs.origin import data_of
+from mlplab.experiments.label_errors import find_label_errors
+from mlplab.runs.dataset_ref import data_of
 
 NAMES = ("<b>bold</b>", 'a, "b"', "two\nlines")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlplab.cli.outcome import no_better_than_guessing
+from mlplab.cli.run_summary import no_better_than_guessing
 
 MLPLAB = [sys.executable, "-m", "mlplab"]
 

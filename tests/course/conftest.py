@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mlplab.course import usual
+from mlplab.course import reference_scores
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def own_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def few_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Usual ranges of three seeds: real ones, in half the time."""
-    monkeypatch.setattr(usual, "SEEDS", (1, 2, 3))
+    monkeypatch.setattr(reference_scores, "SEEDS", (1, 2, 3))
 
 
 TEXT = """# A small network for digits

@@ -3,7 +3,7 @@
 from mlplab.course.answer import Answer
 from mlplab.course.checking import check
 from mlplab.course.exercise import find
-from mlplab.course.usual import run_program
+from mlplab.course.reference_scores import run_program
 
 
 def on_digits(name: str, *edits: tuple[str, str]) -> Answer:

@@ -12,7 +12,7 @@ import mlplab
 from mlplab import course, keras
 from mlplab.course.answer import Answer
 from mlplab.course.exercise import find
-from mlplab.course.usual import run_program
+from mlplab.course.reference_scores import run_program
 
 NAME = "another-data-set"
 ASKED = ("mnist_model", "fashion_model", "hardest")

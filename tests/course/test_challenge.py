@@ -7,7 +7,7 @@ import pytest
 
 import mlplab
 from mlplab import Run, course, keras
-from mlplab.course import record
+from mlplab.course import progress_store
 
 layers = keras.layers
 HELD_OUT = slice(50_000, None)
@@ -93,7 +93,7 @@ def test_each_wrong_answer_has_its_message(what, images):
     assert not answer.passed
     assert answer.message.startswith(message), answer.message
     assert ("labels got out of order" in answer.message) == (what == "labels out of order")
-    assert record.entry("challenge").claimed == []
+    assert progress_store.entry("challenge").claimed == []
 
 
 def test_pixels_that_are_not_scaled_are_named(images):
@@ -101,7 +101,7 @@ def test_pixels_that_are_not_scaled_are_named(images):
     answer = course.check("challenge", trained(network(layers.Dense(32, "relu")), images, scale=255.0))
     assert not answer.passed
     assert "where the pixels were not divided by 255 before training" in answer.message
-    assert record.entry("challenge").board == []
+    assert progress_store.entry("challenge").board == []
 
 
 def test_each_wrong_run_has_its_message(fashion_run, digits_run, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from mlplab.course import check, exercises, hint, progress, solution
 from mlplab.course.exercise import find
-from mlplab.course.usual import run_program
+from mlplab.course.reference_scores import run_program
 from mlplab.errors import MlplabError
 
 NAMES = exercises()["exercise"].tolist()

@@ -10,7 +10,7 @@ import mlplab
 from mlplab import keras
 from mlplab.course import check
 from mlplab.course.exercise import find
-from mlplab.course.usual import run_program
+from mlplab.course.reference_scores import run_program
 
 NAME = "regularisation"
 FIT = "\nhistory = "

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlplab.course import progress, record, targets
+from mlplab.course import progress, progress_store, targets
 from mlplab.course.checks.findings import Target, Wrong
 
 TARGETS = (0.87, 0.885, 0.895)
@@ -22,7 +22,7 @@ def test_the_test_accuracy_is_shown_once_a_target():
     assert message == "Target 0.87 claimed."
     assert "Test accuracy, shown once for it: 0.8800 (0.873–0.886)." in said
     assert said[-1] == "1 of 3 targets claimed; the next is 0.885."
-    assert record.entry("challenge").is_open
+    assert progress_store.entry("challenge").is_open
     message, said = hand_in(0.88, looks)
     assert message == "It reaches 0.87, which you have claimed before."
     assert "The test accuracy stays closed." in said
@@ -31,7 +31,7 @@ def test_the_test_accuracy_is_shown_once_a_target():
     assert message == "Targets 0.885, 0.895 claimed."
     assert said[-1] == "That was all."
     assert looks == [0.872, 0.9]
-    assert record.entry("challenge").unclaimed == 0
+    assert progress_store.entry("challenge").unclaimed == 0
 
 
 def test_a_result_below_all_targets_is_on_the_board_and_wrong():
@@ -64,4 +64,4 @@ def test_nothing_is_claimed_where_the_look_at_the_test_set_finds_something_wrong
 
     with pytest.raises(Wrong, match="trained on the validation images"):
         targets.handed_in("challenge", Target(0.93, 10_000, TARGETS, look, "a network"))
-    assert record.entry("challenge") == record.Entry()
+    assert progress_store.entry("challenge") == progress_store.ExerciseProgress()

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from mlplab.course.answer import Answer
 from mlplab.course.checking import check
 from mlplab.course.exercise import find
-from mlplab.course.usual import run_program
+from mlplab.course.reference_scores import run_program
 
 
 class Wrong(NamedTuple):

@@ -9,8 +9,8 @@ from against import assert_equal_models, largest_difference, numbers
 
 import mlplab
 from mlplab import keras
-from mlplab.engine import ArraySource, Member, fit_members, lanes, program, varied
-from mlplab.engine.backend import apart
+from mlplab.engine import ArraySource, Member, compile_cache, fit_members, parallel, traced_hyperparameters
+from mlplab.engine.backend import isolated_random_state
 from mlplab.engine.signature import constants
 from mlplab.errors import TrainingError, UsageError
 
@@ -81,7 +81,7 @@ def mixed():
 def alone(variation, x, y, **arguments):
     variation = dict(variation)
     seed = variation.pop("seed")
-    with apart():
+    with isolated_random_state():
         keras.utils.set_random_seed(seed)
         model = build(**variation)
     history = mlplab.fit(model, x, y, epochs=EPOCHS, batch_size=BATCH, verbose=0, seed=seed, **arguments)
@@ -129,15 +129,15 @@ def test_a_member_that_diverges_changes_no_other(mixed, one_hot):
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
 def test_stacked_as_on_a_gpu_a_member_is_what_it_is_alone_up_to_rounding(mixed, one_hot, packed, monkeypatch):
-    for module in (lanes, program):
+    for module in (parallel, compile_cache):
         monkeypatch.setattr(module, "on_cpu", lambda: False)
-    program._loops.clear()
+    compile_cache._loops.clear()
     few = [variation for variation in mixed if variation["seed"] != 3][:4]
     x, y = one_hot[0][: 50 * BATCH], one_hot[1][: 50 * BATCH]
     arguments = {"epochs": EPOCHS, "batch_size": BATCH, "validation_split": 0.1, "verbose": 0, "packed": packed}
     trained = mlplab.fit_population(build, few, x, y, **arguments)
     predicted = trained.predict(x[:100], batch_size=50)
-    program._loops.clear()
+    compile_cache._loops.clear()
     for member, outputs in zip(trained, predicted, strict=True):
         model, history = alone(member.variation, x, y, validation_split=0.1, packed=packed)
         assert largest_difference(model, member.model) < 1e-5
@@ -148,7 +148,7 @@ def test_stacked_as_on_a_gpu_a_member_is_what_it_is_alone_up_to_rounding(mixed, 
 def test_numbers_stand_in_their_places_again_when_a_step_is_traced(one_hot):
     model = build(dropout=0.3, noise=0.2, smoothing=0.05)
     mlplab.fit_population(lambda: model, 1, *one_hot, batch_size=1000, verbose=0)
-    assert {0.3, 0.2, 0.05} <= {site.number for site in varied.sites(model)}
+    assert {0.3, 0.2, 0.05} <= {site.number for site in traced_hyperparameters.sites(model)}
     assert not [layer for layer in model.layers if "call" in vars(layer)]
 
 
@@ -331,12 +331,14 @@ def test_a_regularizer_that_two_layers_share_is_another_program_than_two(few):
 
 def test_many_architectures_are_compiled_once_each(few, monkeypatch):
     made = []
-    monkeypatch.setattr(program, "_make", lambda *given, make=program._make: made.append(given[0]) or make(*given))
-    count = program.KEPT // 2 + 1
+    monkeypatch.setattr(
+        compile_cache, "_make", lambda *given, make=compile_cache._make: made.append(given[0]) or make(*given)
+    )
+    count = compile_cache.KEPT // 2 + 1
     variations = [{"units": 20 + number} for number in range(count)]
     mlplab.fit_population(small, variations, *few, epochs=3, validation_data=few, verbose=0)
     assert sorted(made) == ["test"] * count + ["train"] * count
-    assert len(program._loops) == program.KEPT
+    assert len(compile_cache._loops) == compile_cache.KEPT
 
 
 def test_an_interrupt_leaves_each_model_after_its_last_whole_epoch(few):
@@ -356,12 +358,12 @@ def test_an_interrupt_leaves_each_model_after_its_last_whole_epoch(few):
 def test_more_members_than_fit_into_memory_are_stacked_in_parts(few, monkeypatch):
     source = ArraySource(*few, batch_size=BATCH)
     members = [Member(small(), source, epochs=1) for _ in range(5)]
-    monkeypatch.setattr(lanes, "on_cpu", lambda: False)
+    monkeypatch.setattr(parallel, "on_cpu", lambda: False)
 
     def sizes(devices, free):
-        monkeypatch.setattr(lanes, "free_memory", lambda: free)
-        monkeypatch.setattr(lanes.jax, "local_devices", lambda: [None] * devices)
-        return [len(group) for group in lanes._together(members, lambda member: member.source)]
+        monkeypatch.setattr(parallel, "free_memory", lambda: free)
+        monkeypatch.setattr(parallel.jax, "local_devices", lambda: [None] * devices)
+        return [len(group) for group in parallel._together(members, lambda member: member.source)]
 
     held = sum(array.nbytes for array in numbers(members[0].model)) + 4 * BATCH * 28 * 28
     assert sizes(devices=1, free=2**40) == [5]

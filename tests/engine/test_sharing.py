@@ -13,14 +13,14 @@ from against import assert_equal_models, fit_both
 
 import mlplab
 from mlplab import keras
-from mlplab.engine import program
+from mlplab.engine import compile_cache
 from mlplab.engine.source import Rows
 
 layers, ops = keras.layers, keras.ops
 
 
 def loop_of(model):
-    return program.train_loop(model, Rows())
+    return compile_cache.train_loop(model, Rows())
 
 
 def built(*hidden, optimizer="adam", **compile_arguments):
@@ -236,6 +236,6 @@ def test_a_model_compiled_anew_trains_as_it_says_now(whole_batches):
 
 
 def test_no_more_loops_are_kept_than_said():
-    for i in range(program.KEPT + 3):
+    for i in range(compile_cache.KEPT + 3):
         loop_of(built(layers.Dropout(0.1 + i / 100)))
-    assert len(program._loops) == program.KEPT
+    assert len(compile_cache._loops) == compile_cache.KEPT

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 import mlplab
-from mlplab import keras
-from mlplab.runs import Config, Run, Settings, architecture, files, machine
-from mlplab.runs.origin import identity
+from mlplab import files, keras
+from mlplab.runs import Config, Run, Settings, architecture, machine
+from mlplab.runs.dataset_ref import identity
 from mlplab.runs.run import probabilities_of
 from mlplab.training.splits import fit_preprocessing
 

@@ -6,12 +6,12 @@ from sklearn.neighbors import NearestNeighbors
 from small_networks import forward, layers, run_of, small_data
 
 import mlplab
-from mlplab import keras
+from mlplab import files, keras
 from mlplab.errors import DataError, UsageError
 from mlplab.figures import png
 from mlplab.inspection.network.attribution import show_neighbours, show_saliency
 from mlplab.inspection.network.internals import internals_of
-from mlplab.runs import Run, files
+from mlplab.runs import Run
 
 
 @pytest.fixture(scope="module")

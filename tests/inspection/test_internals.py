@@ -12,11 +12,11 @@ from sklearn.neighbors import NearestNeighbors
 from small_networks import forward, layers, run_of, small_data
 
 import mlplab
-from mlplab import keras
+from mlplab import files, keras
 from mlplab.errors import DataError, RunError
 from mlplab.inspection.network.geometry import nearest, principal_components
 from mlplab.inspection.network.internals import VERSION, internals_of, kept_internals
-from mlplab.runs import Run, files
+from mlplab.runs import Run
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from mlplab.errors import RunError, UsageError
+from mlplab.experiments.successive_halving import Outcome
 from mlplab.figures import png, svg
 from mlplab.figures import study as charts
-from mlplab.training.trials import Outcome
 from mlplab.tuning import database, sampling, study
 from mlplab.tuning.page import page, tables, wording
 from mlplab.tuning.page.importance import ENOUGH, importance
@@ -55,7 +55,7 @@ def outcomes(trials):
 
 def made(folder, populations=3, size=12, running=0, space=SPACE, metric="accuracy"):
     """A study directory as `mlplab tune` writes it, with as many populations told, and trials that still run."""
-    asked = study.Asked(
+    asked = study.StudyConfig(
         data={"name": "digits", "source": "digits", "hashes": {}}, space=space, metric=metric,
         trials=max(populations, 1) * size, budget=None, population=size, parallel=1, rungs=RUNGS, reduction=3, seed=0,
         seeds=3, versions={}, device="cpu", threads=2,

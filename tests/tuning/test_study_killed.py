@@ -17,7 +17,7 @@ KILLS = 10
 CARRY_ON = """
 import sys
 from pathlib import Path
-from mlplab.cli.lean import LeanKeras
+from mlplab.cli.lean_keras_import import LeanKeras
 sys.meta_path.insert(0, LeanKeras())  # as the command line does: a second less
 from small_studies import ASKED, SPACE
 from mlplab.tuning import resume, tune

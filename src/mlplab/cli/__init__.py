@@ -25,7 +25,7 @@ from mlplab.cli import (
     train,
     tune,
 )
-from mlplab.cli.lean import LeanKeras
+from mlplab.cli.lean_keras_import import LeanKeras
 from mlplab.errors import MlplabError, UsageError
 
 app = typer.Typer(

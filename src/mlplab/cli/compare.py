@@ -16,7 +16,7 @@ from mlplab.errors import UsageError
 
 if TYPE_CHECKING:
     from mlplab.inspection.comparison import Comparison
-    from mlplab.inspection.table import Table
+    from mlplab.table import Table
 
 _ACROSS = 4
 """Up to so many runs stand side by side, one a column; more, one below the other."""

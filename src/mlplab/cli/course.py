@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 
 from mlplab import course
 from mlplab.cli.options import Json, Quiet, print_json, print_table, say
-from mlplab.course import attempt, starting
+from mlplab.course import sandbox, starting
 from mlplab.course.exercise import Exercise, find
 from mlplab.errors import FetchError, MlplabError, UsageError
 from mlplab.figures import save_figure
@@ -115,7 +115,7 @@ def check(
         )
     console = Console(stderr=True, quiet=quiet)
     say(console, f"Checking {file} …")
-    answer = attempt.check_file(exercise, file, timeout, quiet)
+    answer = sandbox.check_file(exercise, file, timeout, quiet)
     first, *others = str(answer).splitlines()
     say(console, f"\n{first}", style="bold green" if answer.passed else "bold red")
     for line in others:

@@ -13,8 +13,8 @@ from mlplab.errors import UsageError, unknown_name
 from mlplab.inspection import calibration, confusion, curves
 from mlplab.inspection.classification import classification_report
 from mlplab.inspection.network import attribution, model_graph, projection, units
-from mlplab.inspection.table import SHOWN, Table
 from mlplab.runs import Run
+from mlplab.table import SHOWN, Table
 
 FIGURES: dict[str, tuple[str, Callable[..., Table]]] = {
     "calibration": ("how often it is right, by how sure it is", calibration.show_calibration),

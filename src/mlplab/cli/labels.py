@@ -10,7 +10,7 @@ from rich.console import Console
 
 from mlplab.cli.options import Json, Quiet, RunPath, print_json, print_table, say
 from mlplab.errors import UsageError
-from mlplab.inspection import label_errors
+from mlplab.experiments import label_errors
 from mlplab.runs import Run
 
 _COLUMNS = ("index", "given", "suggested", "quality", "suggested_probability", "flagged")

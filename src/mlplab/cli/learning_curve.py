@@ -10,7 +10,7 @@ from rich.console import Console
 from mlplab.cli import network
 from mlplab.cli.options import Json, Quiet, check_file, print_json, print_table, say
 from mlplab.errors import UsageError
-from mlplab.inspection import learning_curve as curve
+from mlplab.experiments import learning_curve as curve
 
 
 def learning_curve(

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from mlplab.cli import network
 from mlplab.cli.options import Json, Quiet, check_file, print_json, print_table, say
-from mlplab.inspection.learning_rate import find_learning_rate
+from mlplab.experiments.learning_rate import find_learning_rate
 
 
 def lr(

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from mlplab.engine import Member, keras
-from mlplab.engine.standing import standing
+from mlplab.engine.population_progress import standing
 
 
-class Watch(keras.callbacks.Callback):
+class TrainingProgressBar(keras.callbacks.Callback):
     """A line an epoch, and below it, on a terminal, a bar with the time left."""
 
     def __init__(self, console: Console):
@@ -60,7 +60,7 @@ class Watch(keras.callbacks.Callback):
         self._bar.stop()
 
 
-class PopulationWatch:
+class PopulationProgressBar:
     """The same of a population: a line an epoch that all have done, the bar over the epochs of all."""
 
     def __init__(self, console: Console):

@@ -26,7 +26,7 @@ def report(
     It opens from disk, needs no network, and can be sent to a colleague as it is.
     """
     logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
-    from mlplab.inspection.report import report as write_report  # templates: not to start any other verb with
+    from mlplab.reports import report as write_report  # templates: not to start any other verb with
 
     written = write_report(Run(path), out)
     size = written.stat().st_size

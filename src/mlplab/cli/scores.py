@@ -8,10 +8,11 @@ from rich.console import Console
 
 from mlplab.cli.options import Json, Quiet, RunPath, Split, print_json, print_table, say
 from mlplab.errors import DataError, FetchError
-from mlplab.inspection import baselines, calibration, classification, confusion, examples
-from mlplab.inspection.table import Table
+from mlplab.experiments import baselines
+from mlplab.inspection import calibration, classification, confusion, examples
 from mlplab.runs import Run
-from mlplab.runs.origin import data_of
+from mlplab.runs.dataset_ref import data_of
+from mlplab.table import Table
 
 _MOST_ROWS = {"most_confused": 10, "classes": 50}
 """Printed of each table; `--json` has all."""

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mlplab.cli.options import say
-from mlplab.tuning.rounds import Watched
+from mlplab.tuning.runner import Watched
 
 
-class Watch:
+class StudyProgressBar:
     """A line a population, and below it, on a terminal, a bar: trials done, this population's scores, the best."""
 
     def __init__(self, console: Console):
@@ -26,7 +26,7 @@ class Watch:
         )
         self._task = self._bar.add_task("", total=1, trials="", scores="")
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "StudyProgressBar":
         return self
 
     def __exit__(self, *_: Any) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from mlplab.cli import network
 from mlplab.cli.data import complete_dataset
-from mlplab.cli.outcome import print_result
+from mlplab.cli.run_summary import print_result
 from mlplab.datasets.corrections import read_rows
 from mlplab.errors import UsageError
 from mlplab.runs import Run, Settings
@@ -102,12 +102,12 @@ def train(
         _check_early(dataset, given)
     console = Console(stderr=True, quiet=quiet)
     from mlplab import training
-    from mlplab.cli.progress import PopulationWatch, Watch
+    from mlplab.cli.progress import PopulationProgressBar, TrainingProgressBar
 
     console.print(device_line(), highlight=False)
     logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
     several = (seeds or 1) > 1 if resume is None else Run(resume).config.seeds > 1
-    watch = PopulationWatch(console) if several else Watch(console)
+    watch = PopulationProgressBar(console) if several else TrainingProgressBar(console)
     arguments: dict[str, Any] = {"verbose": 0, "ray": ray}
     arguments |= {"progress": watch} if several else {"callbacks": [watch]}
     try:
@@ -132,7 +132,7 @@ def train(
 
 
 def _report(run: Run) -> Path:
-    from mlplab.inspection.report import report  # templates, which training does without
+    from mlplab.reports import report  # templates, which training does without
 
     return report(run)
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from mlplab.cli.data import complete_dataset
 from mlplab.cli.options import Json, Quiet, print_json, say
-from mlplab.cli.outcome import no_better_than_guessing
+from mlplab.cli.run_summary import no_better_than_guessing
 from mlplab.cli.train import device_line
 from mlplab.datasets import find_entry
 from mlplab.datasets.loading import is_path
@@ -94,18 +94,18 @@ def tune(
     _check_early(space, given)
 
     console = Console(stderr=True, quiet=quiet)
-    from mlplab.cli.study_progress import Watch
-    from mlplab.tuning import story
+    from mlplab.cli.study_progress import StudyProgressBar
+    from mlplab.tuning import tuner
 
     say(console, device_line())
     logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
     arguments: dict[str, Any] = {"space": space, "ray": ray, "quiet": quiet}
-    with Watch(console) as watch:
+    with StudyProgressBar(console) as watch:
         try:
             if resume is not None:
-                study = story.resume(resume, data=dataset, progress=watch, **arguments)
+                study = tuner.resume(resume, data=dataset, progress=watch, **arguments)
             else:
-                study = story.tune(dataset, **given, **arguments, progress=watch, command=["mlplab", *sys.argv[1:]])
+                study = tuner.tune(dataset, **given, **arguments, progress=watch, command=["mlplab", *sys.argv[1:]])
         except KeyboardInterrupt as interrupt:
             watch.close()
             say(Console(stderr=True), str(interrupt) or "Interrupted.")
@@ -143,7 +143,7 @@ def content(study: "Study") -> dict[str, Any]:
 
 def _check_early(space: Path | None, given: dict[str, Any]) -> None:
     """Refuse what can be refused before Keras is imported, which takes a second."""
-    from mlplab.tuning.asking import check
+    from mlplab.tuning.config import check
     from mlplab.tuning.sampling import import_optuna
     from mlplab.tuning.space import Space
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.course import checking, record, targets
+from mlplab.course import checking, progress_store, targets
 from mlplab.course.answer import Answer
 from mlplab.course.exercise import Exercise, find
 from mlplab.course.exercise import exercises as _all
 from mlplab.errors import MlplabError, UsageError, unknown_name
-from mlplab.inspection.table import Table
+from mlplab.table import Table
 
 __all__ = ["Answer", "Text", "check", "exercises", "hint", "progress", "solution", "text"]
 
@@ -81,7 +81,7 @@ def text(exercise: str) -> Text:
 def hint(exercise: str) -> Text:
     """The next hint: from a nudge to nearly everything. After the last one, all of them again."""
     found = find(exercise)
-    with record.changing(exercise) as entry:
+    with progress_store.changing(exercise) as entry:
         entry.hints = min(entry.hints + 1, len(found.hints))
         shown = entry.hints
     return Text(f"**Hint {shown} of {len(found.hints)}.** {found.hints[shown - 1]}")
@@ -94,7 +94,7 @@ def solution(exercise: str) -> Text:
         MlplabError: before that; the message says how many hints are left.
     """
     found = find(exercise)
-    entry = record.entry(exercise)
+    entry = progress_store.entry(exercise)
     if not entry.passed:
         left = len(found.hints) - entry.hints
         raise MlplabError(
@@ -114,8 +114,8 @@ def exercises() -> Table:
     Returns:
         Table of exercise, title, state ("passed", "begun", or "").
     """
-    known, found = record.read(), _all()
-    states = [known.get(exercise.name, record.Entry()) for exercise in found]
+    known, found = progress_store.read(), _all()
+    states = [known.get(exercise.name, progress_store.ExerciseProgress()) for exercise in found]
     return Table(
         {
             "exercise": np.array([exercise.name for exercise in found]),
@@ -139,8 +139,8 @@ def progress(exercise: str | None = None) -> Table:
     """
     if exercise is not None:
         return targets.board(find(exercise).name)
-    known, found = record.read(), _all()
-    entries = [known.get(exercise.name, record.Entry()) for exercise in found]
+    known, found = progress_store.read(), _all()
+    entries = [known.get(exercise.name, progress_store.ExerciseProgress()) for exercise in found]
     passed = sum(bool(entry.passed) for entry in entries)
     return Table(
         {

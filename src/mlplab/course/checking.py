@@ -7,11 +7,11 @@ A check is a generator function, `check` in an exercise's checks.py. It yields o
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlplab.course import record, targets
+from mlplab.course import progress_store, targets
 from mlplab.course.answer import Answer, Range, joined
 from mlplab.course.checks.findings import Measured, Target, Wrong
 from mlplab.course.exercise import Exercise
-from mlplab.course.usual import prediction_interval, usual_values
+from mlplab.course.reference_scores import prediction_interval, usual_values
 from mlplab.errors import DataError, FetchError, MlplabError, ModelError, UsageError
 
 
@@ -22,10 +22,10 @@ def check(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
         MlplabError: if progress cannot be written, or a data set is not to be had.
     """
     answer = _answer(exercise, names)
-    with record.changing(exercise.name) as entry:
+    with progress_store.changing(exercise.name) as entry:
         entry.attempts += 1
         if answer.passed and not entry.passed:
-            entry.passed = record.now()
+            entry.passed = progress_store.now()
     return answer
 
 

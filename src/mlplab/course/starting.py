@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mlplab.course import record
+from mlplab.course import progress_store
 from mlplab.course.exercise import Exercise, exercises
 from mlplab.datasets.catalog import find_entry
 from mlplab.datasets.fetch import fetch_entry, is_here
@@ -36,9 +36,9 @@ def start(exercise: Exercise, folder: Path, notebook: bool = False) -> Path:
             raise MlplabError(
                 f"{path} cannot be written: {error.strerror}. Go to a folder of your own first."
             ) from error
-    with record.changing(exercise.name) as entry:
+    with progress_store.changing(exercise.name) as entry:
         entry.files.append(os.fspath(path.resolve()))
-        entry.started = record.now()
+        entry.started = progress_store.now()
     return path
 
 
@@ -83,22 +83,22 @@ def _cell(number: int, kind: str, text: str) -> dict[str, Any]:
 
 def current() -> Exercise:
     """The exercise at hand: the one started last, if there is something left to do; else the first that has."""
-    known, found = record.read(), exercises()
-    open_ = [one for one in found if known.get(one.name, record.Entry()).is_open] or found[-1:]
-    return max(open_, key=lambda one: known.get(one.name, record.Entry()).started, default=found[0])
+    known, found = progress_store.read(), exercises()
+    open_ = [one for one in found if known.get(one.name, progress_store.ExerciseProgress()).is_open] or found[-1:]
+    return max(open_, key=lambda one: known.get(one.name, progress_store.ExerciseProgress()).started, default=found[0])
 
 
 def newest_file(exercise: Exercise) -> Path | None:
     """The learner's file for an exercise that was saved last: of those started, and one of that name here."""
-    files = {Path(file) for file in record.entry(exercise.name).files} | {Path(f"{exercise.name}.py").resolve()}
+    files = {Path(file) for file in progress_store.entry(exercise.name).files} | {Path(f"{exercise.name}.py").resolve()}
     return max((file for file in files if file.exists()), key=lambda file: file.stat().st_mtime_ns, default=None)
 
 
 def belongs_to(file: Path) -> Exercise | None:
     """The exercise that a learner's file was started for, or is named after; None if neither is known."""
-    known, path = record.read(), os.fspath(file.resolve())
+    known, path = progress_store.read(), os.fspath(file.resolve())
     for exercise in exercises():
-        started = path in known.get(exercise.name, record.Entry()).files
+        started = path in known.get(exercise.name, progress_store.ExerciseProgress()).files
         if started or re.fullmatch(rf"{exercise.name}(-\d+)?", file.stem):
             return exercise
     return None

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlplab.course import record
+from mlplab.course import progress_store
 from mlplab.course.checks.findings import Target, Wrong
-from mlplab.inspection.table import Table
 from mlplab.scores import wilson_interval
+from mlplab.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,10 +24,10 @@ def handed_in(exercise: str, found: Target) -> tuple[str, list[str]]:
     Raises:
         Wrong: if the result reaches no target at all.
     """
-    with record.changing(exercise) as entry:
+    with progress_store.changing(exercise) as entry:
         reached = [target for target in found.targets if found.value >= target]
         new = [target for target in reached if target not in entry.claimed]
-        line = {"when": record.now(), "validation": found.value, "rows": found.rows, "test": None}
+        line = {"when": progress_store.now(), "validation": found.value, "rows": found.rows, "test": None}
         line["settings"] = found.settings
         said = [f"Validation accuracy {found.value:.4f}: {found.settings}."]
         if new:
@@ -61,7 +61,7 @@ def board(exercise: str) -> Table:
         Table of validation accuracy with its 95 % Wilson interval, test accuracy (NaN, where it claimed no target),
         settings, when.
     """
-    lines = sorted(record.entry(exercise).board, key=lambda line: -line["validation"])
+    lines = sorted(progress_store.entry(exercise).board, key=lambda line: -line["validation"])
     values = np.array([line["validation"] for line in lines], float)
     intervals = [wilson_interval(round(line["validation"] * line["rows"]), line["rows"]) for line in lines]
     low, high = np.array(intervals, float).reshape(-1, 2).T

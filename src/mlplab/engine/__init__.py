@@ -17,8 +17,8 @@ backend.py    Keras on JAX, or one clear error
 
 from mlplab.engine.backend import keras
 from mlplab.engine.fit import fit
-from mlplab.engine.lanes import fit_members
 from mlplab.engine.member import Member
+from mlplab.engine.parallel import fit_members
 from mlplab.engine.population import Population, fit_population
 from mlplab.engine.predict import evaluate, predict
 from mlplab.engine.source import ArraySource, Rows, Segment, Source

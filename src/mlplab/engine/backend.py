@@ -92,7 +92,7 @@ def keras_seed() -> int | None:
 
 
 @contextlib.contextmanager
-def apart() -> Iterator[None]:
+def isolated_random_state() -> Iterator[None]:
     """A session of its own within this one: random states and the numbers in layers' names are as before afterwards."""
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 - it is what Keras seeds
     kept = vars(global_state.GLOBAL_STATE_TRACKER).copy()

@@ -3,8 +3,8 @@
 from typing import Any
 
 from mlplab.engine.backend import keras
+from mlplab.engine.compile_cache import results
 from mlplab.engine.loop import Progress
-from mlplab.engine.program import results
 from mlplab.errors import UsageError
 
 _BATCH_HOOKS = tuple(f"on_{kind}batch_{when}" for kind in ("", "train_", "test_") for when in ("begin", "end"))

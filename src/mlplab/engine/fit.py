@@ -5,7 +5,7 @@ import weakref
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from mlplab.engine import checks, inputs, program, state
+from mlplab.engine import checks, compile_cache, inputs, state
 from mlplab.engine.backend import keras, keras_seed
 from mlplab.engine.callbacks import progress
 from mlplab.engine.member import Member
@@ -122,14 +122,14 @@ def _train_epoch(member: Member, packed: bool) -> tuple[state.State, dict[str, A
     """One epoch, compiled: the state after it, which the model does not have yet, and what it logs."""
     model, source = member.model, member.source
     before = state.read(model)
-    after, logs = program.train_loop(model, source.batch, packed)(
-        (before, program.first_logs(model, "train_step", before, member.shapes)),
+    after, logs = compile_cache.train_loop(model, source.batch, packed)(
+        (before, compile_cache.first_logs(model, "train_step", before, member.shapes)),
         None,
         source.segments(member.position),
         seed=member.seed,
         progress=progress(model, member.callbacks),
     )
-    return after, program.results(model, after.metrics, logs)
+    return after, compile_cache.results(model, after.metrics, logs)
 
 
 def _seed_of(model: keras.Model) -> int:

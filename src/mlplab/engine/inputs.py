@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from mlplab.engine import eight_bit
+from mlplab.engine import uint8_images
 from mlplab.engine.backend import keras
 from mlplab.engine.source import ArraySource, Rows, Source
 from mlplab.errors import DataError, UsageError
@@ -38,10 +38,10 @@ def from_arrays(data: tuple, batch_size: int, **order: Any) -> ArraySource:
         order: arguments of `ArraySource`.
     """
     x, y, sample_weight = data
-    whole = eight_bit.whole_numbers(x)
+    whole = uint8_images.whole_numbers(x)
     if whole is None:
         return ArraySource(x, y, sample_weight, batch_size=batch_size, **order)
-    return ArraySource(whole, y, sample_weight, batch_size=batch_size, batch=Rows(eight_bit.over_255), **order)
+    return ArraySource(whole, y, sample_weight, batch_size=batch_size, batch=Rows(uint8_images.over_255), **order)
 
 
 def arrays_of(data: Any, names: str = "") -> tuple[Any, Any, Any]:

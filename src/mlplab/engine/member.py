@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.engine import checks, program, state
+from mlplab.engine import checks, compile_cache, state
 from mlplab.engine.backend import keras
 from mlplab.engine.callbacks import training_callbacks
 from mlplab.engine.loop import Loop
@@ -30,7 +30,7 @@ class Member:
         told: of the newest epoch that is at its end.
         template: the model that its step may be compiled from: itself, or one whose step is known to compute the same
             function of its state though their configurations do not tell.
-        set_aside: why training went no further, for a member of a population that diverged; else None.
+        failure: why training went no further, for a member of a population that diverged; else None.
         loops: what is compiled for it, by name; to look it up again takes milliseconds.
     """
 
@@ -54,7 +54,7 @@ class Member:
         self.callbacks = training_callbacks(model, callbacks, verbose, epochs, source.steps)
         self.logs: dict[str, Any] = {}
         self.told: dict[str, Any] = {}
-        self.set_aside: str | None = None
+        self.failure: str | None = None
         self.template = model
         self.loops: dict[str, Loop] = {}
         self._validation_freq = validation_freq
@@ -63,12 +63,12 @@ class Member:
     @property
     def active(self) -> bool:
         """Whether there is another epoch to do."""
-        return self.epoch < self.epochs and not self.model.stop_training and self.set_aside is None
+        return self.epoch < self.epochs and not self.model.stop_training and self.failure is None
 
     @functools.cached_property
     def kind(self) -> Hashable:
         """Equal for members that one program can train at once, their data allowing."""
-        return program.member_signature(self.template)
+        return compile_cache.member_signature(self.template)
 
     @property
     def seed(self) -> tuple[int, int]:

@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 from keras.src.utils.io_utils import print_msg
 
-from mlplab.engine import backend, checks, inputs, program, state
-from mlplab.engine.backend import apart, keras
-from mlplab.engine.lanes import fit_members, predict_models
+from mlplab.engine import backend, checks, compile_cache, inputs, state
+from mlplab.engine.backend import isolated_random_state, keras
 from mlplab.engine.member import Member
+from mlplab.engine.parallel import fit_members, predict_models
+from mlplab.engine.population_progress import printed
 from mlplab.engine.predict import evaluate
 from mlplab.engine.signature import constants, is_told
 from mlplab.engine.source import ArraySource, Source, batch_shapes
-from mlplab.engine.standing import printed
 from mlplab.errors import ModelError, TrainingError, UsageError, unknown_name
 
 _OF_TRAINING = ("seed", "batch_size", "epochs")
 
 
 @dataclass(frozen=True)
-class Individual:
+class TrainedMember:
     """A member of a trained population.
 
     Attributes:
@@ -38,14 +38,14 @@ class Individual:
     diverged: str | None = None
 
 
-class Population(Sequence[Individual]):
+class Population(Sequence[TrainedMember]):
     """The members that `fit_population` trained, in the order of the variations.
 
     Attributes:
         programs: how many programs they took: those that one program can train at once share it.
     """
 
-    def __init__(self, members: Sequence[Individual], programs: int):
+    def __init__(self, members: Sequence[TrainedMember], programs: int):
         self._members = tuple(members)
         self.programs = programs
 
@@ -55,7 +55,7 @@ class Population(Sequence[Individual]):
     def __getitem__(self, position: Any) -> Any:
         return self._members[position]
 
-    def __iter__(self) -> Iterator[Individual]:
+    def __iter__(self) -> Iterator[TrainedMember]:
         return iter(self._members)
 
     def __repr__(self) -> str:
@@ -74,7 +74,7 @@ class Population(Sequence[Individual]):
         source = inputs.from_arrays((x, None, None), rows)
         alike: dict[Hashable, list[int]] = {}
         for position, member in enumerate(self):
-            alike.setdefault(program.member_signature(member.model, training=False), []).append(position)
+            alike.setdefault(compile_cache.member_signature(member.model, training=False), []).append(position)
         shapes = batch_shapes(source)[0]
         for first, *_ in alike.values():
             with checks.told_by_keras(shapes):
@@ -172,10 +172,10 @@ def fit_population(
     if verbose != 0 and backend.started_before and backend.on_cpu():
         print_msg("On one core only: JAX had started before mlplab was imported. Import mlplab first to use all.")
     fit_members(members, packed=packed, progress=printed(members, verbose))
-    if all(member.set_aside for member in members):
-        raise TrainingError(f"All {len(members)} members diverged. The first: {members[0].set_aside}")
+    if all(member.failure for member in members):
+        raise TrainingError(f"All {len(members)} members diverged. The first: {members[0].failure}")
     trained = [
-        Individual(variation, member.model, member.model.history.history, member.set_aside)
+        TrainedMember(variation, member.model, member.model.history.history, member.failure)
         for variation, member in zip(told, members, strict=True)
     ]
     return Population(trained, len(programs))
@@ -216,7 +216,7 @@ def _built(build: Callable[..., keras.Model], variation: dict[str, Any]) -> kera
     taken = inspect.signature(build).parameters
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
     arguments = {n: value for n, value in variation.items() if n in taken or (open_ended and n not in _OF_TRAINING)}
-    with apart():
+    with isolated_random_state():
         keras.utils.set_random_seed(variation["seed"])
         model = build(**arguments)
     if not isinstance(model, keras.Model):

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from mlplab.engine import checks, inputs, program, state
+from mlplab.engine import checks, compile_cache, inputs, state
 from mlplab.engine.backend import keras
 from mlplab.engine.callbacks import callbacks_of
 from mlplab.engine.loop import Progress
@@ -50,7 +50,10 @@ def evaluate(
     watch = callbacks_of(model, verbose, source.steps)
     watch.on_test_begin()
     logs = evaluate_epoch(
-        model, source, shapes, lambda done, carry: watch.on_test_batch_end(done - 1, program.results(model, *carry[1:]))
+        model,
+        source,
+        shapes,
+        lambda done, carry: watch.on_test_batch_end(done - 1, compile_cache.results(model, *carry[1:])),
     )
     watch.on_test_end(logs)
     return logs if return_dict else state.in_metric_order(model, logs)
@@ -61,14 +64,14 @@ def evaluate_epoch(model: keras.Model, source: Source, shapes: Any, progress: Pr
     model.reset_metrics()
     before = state.read(model)
     parts = (before.trainable, before.non_trainable, before.metrics)
-    non_trainable, metrics, logs = program.evaluate_loop(model, source.batch)(
-        (*parts[1:], program.first_logs(model, "test_step", parts, shapes)),
+    non_trainable, metrics, logs = compile_cache.evaluate_loop(model, source.batch)(
+        (*parts[1:], compile_cache.first_logs(model, "test_step", parts, shapes)),
         parts[0],
         source.segments(0),
         progress=progress,
     )
     state.write(model, before._replace(non_trainable=non_trainable, metrics=metrics))
-    return program.results(model, metrics, logs)
+    return compile_cache.results(model, metrics, logs)
 
 
 def predict(
@@ -116,7 +119,7 @@ def predict(
     empty = jax.tree.map(lambda s: np.zeros((rows, *s.shape[1:]), s.dtype), outputs)
     watch = callbacks_of(model, verbose, source.steps)
     watch.on_predict_begin()
-    _, outputs, _ = program.predict_loop(model, source.batch)(
+    _, outputs, _ = compile_cache.predict_loop(model, source.batch)(
         (before.non_trainable, empty, np.int32(0)),
         before.trainable,
         source.segments(0),

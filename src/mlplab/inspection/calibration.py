@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlplab import files
 from mlplab.errors import RunError, UsageError, unknown_name
 from mlplab.inspection.classification import mean_interval
 from mlplab.inspection.examples import Examples, examples_of, opened
 from mlplab.inspection.keeping import for_next_time
-from mlplab.inspection.table import Table
-from mlplab.runs import Run, files
+from mlplab.runs import Run
 from mlplab.scores import SMALLEST_PROBABILITY, wilson_interval
+from mlplab.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.inspection.examples import Examples, examples_of
-from mlplab.inspection.table import Table
 from mlplab.runs import Run
 from mlplab.scores import SMALLEST_PROBABILITY, wilson_interval
+from mlplab.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from mlplab import scores
 from mlplab.errors import UsageError, unknown_name
 from mlplab.inspection.examples import Examples, examples_of
-from mlplab.inspection.table import Table
 from mlplab.runs import Run
+from mlplab.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

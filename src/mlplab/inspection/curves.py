@@ -7,8 +7,8 @@ import numpy as np
 
 from mlplab.errors import UsageError
 from mlplab.inspection.examples import opened
-from mlplab.inspection.table import Table
 from mlplab.runs import Run
+from mlplab.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlplab import files
 from mlplab.datasets import Data
 from mlplab.datasets.classes import class_number
 from mlplab.errors import DataError, FetchError, RunError, UsageError, unknown_name
 from mlplab.inspection.keeping import for_next_time
-from mlplab.runs import Run, files
-from mlplab.runs.origin import data_of
+from mlplab.runs import Run
+from mlplab.runs.dataset_ref import data_of
 from mlplab.runs.run import Predictions
 
 SPLITS = ("test", "validation", "train")

@@ -6,8 +6,8 @@ import numpy as np
 
 from mlplab.errors import RunError, UsageError
 from mlplab.inspection.examples import opened
-from mlplab.inspection.table import Table
 from mlplab.runs import Run
+from mlplab.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

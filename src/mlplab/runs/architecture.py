@@ -9,8 +9,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlplab import files
 from mlplab.errors import ModelError, RunError
-from mlplab.runs import files
 
 if TYPE_CHECKING:
     import keras

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from mlplab import files
 from mlplab.errors import RunError
-from mlplab.runs import files
 
 _TEXT, _STATE, _NEXT = "checkpoint.json", "checkpoint.safetensors", "checkpoint.next.safetensors"
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlplab import files
 from mlplab.errors import DataError, RunError
-from mlplab.runs import architecture, files
+from mlplab.runs import architecture
 from mlplab.runs.config import Config
 
 if TYPE_CHECKING:

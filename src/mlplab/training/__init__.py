@@ -11,6 +11,6 @@
 The package is not called `train`, for `mlplab.train` is the function, and a module of that name would take its place.
 """
 
-from mlplab.training.story import resume, save_run, train
+from mlplab.training.trainer import resume, save_run, train
 
 __all__ = ["resume", "save_run", "train"]

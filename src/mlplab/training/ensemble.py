@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mlplab import scores
+from mlplab import files, scores
 from mlplab.engine import backend
-from mlplab.runs import Run, files, machine
+from mlplab.runs import Run, machine
 from mlplab.runs.run import mean_probabilities
 from mlplab.training.result import SCHEMA, Clock, by_class
 

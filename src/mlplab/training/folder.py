@@ -10,12 +10,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from mlplab import files
 from mlplab.datasets.corrections import Corrections
 from mlplab.engine import keras
 from mlplab.errors import RunError
-from mlplab.runs import Config, architecture, files
-from mlplab.runs.origin import CORRECTED_LABELS
-from mlplab.training.work import Work
+from mlplab.runs import Config, architecture
+from mlplab.runs.dataset_ref import CORRECTED_LABELS
+from mlplab.training.job import TrainingJob
 
 
 def free_folder(out: str | Path | None) -> Path | None:
@@ -52,7 +53,7 @@ def create(folder: Path | None, stem: str, write: Callable[[Path], None]) -> Pat
 
 
 def write_begun(
-    made: Path, work: Work, corrections: Corrections | None = None, history: list[dict[str, Any]] | None = None
+    made: Path, work: TrainingJob, corrections: Corrections | None = None, history: list[dict[str, Any]] | None = None
 ) -> None:
     """What the directory of a run begins with.
 

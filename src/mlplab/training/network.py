@@ -76,7 +76,7 @@ def anew(described: dict[str, Any], seed: int) -> keras.Model:
         described: as `runs.architecture.describe` gives it.
         seed: of initial weights, dropout and noise.
     """
-    with backend.apart():
+    with backend.isolated_random_state():
         keras.utils.set_random_seed(seed)
         return keras.saving.deserialize_keras_object(_seedless(described), safe_mode=True)
 

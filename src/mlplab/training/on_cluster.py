@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlplab import files
 from mlplab.datasets import Data
-from mlplab.runs import files
 from mlplab.runs.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _carry_out(data: Data, task: dict[str, Content]) -> tuple[dict[str, Content]
         paths = [Path(made) / name for name in task]
         for path in paths:
             put_down(path, task[path.name])
-        aside = seeds.train_members(paths, seeds.reopened(paths, data), clock, seeds.How())
+        aside = seeds.train_members(paths, seeds.reopened(paths, data), clock, seeds.ExecutionOptions())
         return {path.name: content(path) for path in paths}, dict(aside)
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from mlplab import scores
+from mlplab import files, scores
 from mlplab.engine import backend
-from mlplab.runs import files, machine
+from mlplab.runs import machine
 from mlplab.runs.run import probabilities_of
-from mlplab.training.work import Work
+from mlplab.training.job import TrainingJob
 
 SCHEMA = 1
 """Version of result.json and of what `--json` prints."""
@@ -43,7 +43,7 @@ class Clock:
         return {name: round(seconds[name] / networks, 3) for name in ("import", "load", "compile", "train", "total")}
 
 
-def save_outcome(path: Path, work: Work) -> dict[str, Any]:
+def save_outcome(path: Path, work: TrainingJob) -> dict[str, Any]:
     """The finished weights and predictions of a run; gives the scores of each split, see `save_predictions`."""
     scored = save_predictions(path, work)
     weights = {str(i): array for i, array in enumerate(work.model.get_weights())}
@@ -51,7 +51,7 @@ def save_outcome(path: Path, work: Work) -> dict[str, Any]:
     return scored
 
 
-def save_predictions(path: Path, work: Work) -> dict[str, Any]:
+def save_predictions(path: Path, work: TrainingJob) -> dict[str, Any]:
     """Predict validation and test rows, keep the probabilities, and give each split's scores."""
     train, test, held_out = work.data.train, work.data.test, work.split["validation"]
     # Both splits in one call: one compilation.
@@ -77,7 +77,7 @@ def by_class(labels: np.ndarray, probabilities: np.ndarray, names: tuple[str, ..
 
 
 def result(
-    path: Path, work: Work, kept: dict[str, Any], scored: dict[str, Any], seconds: dict[str, float]
+    path: Path, work: TrainingJob, kept: dict[str, Any], scored: dict[str, Any], seconds: dict[str, float]
 ) -> dict[str, Any]:
     """result.json. The training scores are those logged in the epoch whose weights were kept."""
     return {

@@ -15,19 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlplab import files
 from mlplab.datasets import Data
 from mlplab.datasets.corrections import Corrections
 from mlplab.engine import Member, backend, fit_members, keras
-from mlplab.engine.lanes import Progress
-from mlplab.engine.standing import printed
+from mlplab.engine.parallel import Progress
+from mlplab.engine.population_progress import printed
 from mlplab.errors import Interrupted, TrainingError, UsageError
-from mlplab.runs import Run, architecture, files
+from mlplab.runs import Run, architecture
 from mlplab.training import folder, on_cluster, splits
 from mlplab.training.ensemble import save_ensemble
-from mlplab.training.keeping import Going
+from mlplab.training.job import RunSpec, TrainingJob
 from mlplab.training.network import anew, built
 from mlplab.training.result import Clock, result, save_outcome
-from mlplab.training.work import Asked, Work
+from mlplab.training.session import RunSession
 
 if TYPE_CHECKING:
     from mlplab.cluster import Workers
@@ -40,7 +41,7 @@ Diverged = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class How:
+class ExecutionOptions:
     """How a population is trained, which changes nothing of what comes out: see `story.train`."""
 
     ray: str | None = None
@@ -49,7 +50,7 @@ class How:
     progress: Progress | None = None
 
 
-def check(seeds: Any, how: How) -> None:
+def check(seeds: Any, how: ExecutionOptions) -> None:
     """Raises `UsageError` for a number of seeds that is none, and for what does not go with it."""
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise UsageError(f"seeds must be a whole number of at least 1; got {seeds!r}.")
@@ -67,25 +68,25 @@ def check(seeds: Any, how: How) -> None:
         raise UsageError("Callbacks stay in this process, and ray trains elsewhere: leave one of them out.")
 
 
-def works_of(asked: Asked, model: keras.Model | None) -> list[Work]:
+def jobs_of(asked: RunSpec, model: keras.Model | None) -> list[TrainingJob]:
     """A work for each seed, all over one copy of the training set on the device.
 
     `model`: of the user's own, described for each to be another one with new weights; None: as the settings tell.
     """
     described = None if model is None else architecture.describe(model)
-    works: list[Work] = []
+    works: list[TrainingJob] = []
     arrays = None
     for seed in range(asked.settings.seed, asked.settings.seed + asked.seeds):
         settings = dataclasses.replace(asked.settings, seed=seed)
         split = splits.split(asked.data.train, settings)
-        with backend.apart():  # names of layers as in a session of its own
+        with backend.isolated_random_state():  # names of layers as in a session of its own
             own = built(settings, asked.data, len(split["train"])) if described is None else anew(described, seed)
-        works.append(Work(asked.config(seed, split), asked.data, split, own, arrays))
+        works.append(TrainingJob(asked.config(seed, split), asked.data, split, own, arrays))
         arrays = works[0].source.arrays
     return works
 
 
-def write_begun(made: Path, asked: Asked, works: Sequence[Work], corrections: Corrections | None) -> None:
+def write_begun(made: Path, asked: RunSpec, works: Sequence[TrainingJob], corrections: Corrections | None) -> None:
     """What the directory of a population begins with."""
     told = dataclasses.replace(works[0].config, seeds=asked.seeds)
     folder.write_told(made, told, works[0].model, corrections)
@@ -96,14 +97,19 @@ def write_begun(made: Path, asked: Asked, works: Sequence[Work], corrections: Co
 
 
 def finish(
-    path: Path, data: Data, clock: Clock, how: How, cluster: "Workers | None", works: Sequence[Work] = ()
+    path: Path,
+    data: Data,
+    clock: Clock,
+    how: ExecutionOptions,
+    cluster: "Workers | None",
+    works: Sequence[TrainingJob] = (),
 ) -> Run:
     """Train the members that are not finished, here or elsewhere, and write what a finished population has.
 
     Args:
         path, data: the population and its data set.
         clock: of all of it.
-        how: see `How`.
+        how: see `ExecutionOptions`.
         cluster: see `on_cluster.reached`.
         works: of all members, where they are at hand.
 
@@ -133,29 +139,29 @@ def finish(
     return Run(path)
 
 
-def reopened(paths: Sequence[Path], data: Data) -> list[Work]:
+def reopened(paths: Sequence[Path], data: Data) -> list[TrainingJob]:
     """Works of members on disk, over one copy of the training set."""
-    works: list[Work] = []
+    works: list[TrainingJob] = []
     for path in paths:
-        works.append(Work.of_run(Run(path), data, works[0].source.arrays if works else None))
+        works.append(TrainingJob.of_run(Run(path), data, works[0].source.arrays if works else None))
     return works
 
 
-def train_members(paths: Sequence[Path], works: Sequence[Work], clock: Clock, how: How) -> Diverged:
+def train_members(paths: Sequence[Path], works: Sequence[TrainingJob], clock: Clock, how: ExecutionOptions) -> Diverged:
     """Train members from their checkpoints to their ends, all in step, and finish their directories."""
-    going = [Going(path, work) for path, work in zip(paths, works, strict=True)]
+    going = [RunSession(path, work) for path, work in zip(paths, works, strict=True)]
     members = [_member(each, how) for each in going]
     with clock.training():
         fit_members(members, progress=how.progress or (printed(members, how.verbose) if members else None))
-    left = [each for each, member in zip(going, members, strict=True) if member.set_aside is None]
+    left = [each for each, member in zip(going, members, strict=True) if member.failure is None]
     scored = [save_outcome(each.path, each.work) for each in left]
     for each, own in zip(left, scored, strict=True):
         told = result(each.path, each.work, each.kept, own, clock.total(networks=len(going)))
         files.write_json(each.path / "result.json", told)
-    return {each.path.name: m.set_aside for each, m in zip(going, members, strict=True) if m.set_aside is not None}
+    return {each.path.name: m.failure for each, m in zip(going, members, strict=True) if m.failure is not None}
 
 
-def _member(going: Going, how: How) -> Member:
+def _member(going: RunSession, how: ExecutionOptions) -> Member:
     work = going.work
     settings = work.config.settings
     given = how.callbacks(settings.seed) if callable(how.callbacks) else how.callbacks

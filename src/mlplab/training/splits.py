@@ -6,7 +6,7 @@ import numpy as np
 
 from mlplab.datasets import Dataset
 from mlplab.errors import UsageError
-from mlplab.runs.config import Preprocessing, Settings
+from mlplab.runs import Preprocessing, Settings
 
 _FULL_SCALES = (1, 16, 255)
 

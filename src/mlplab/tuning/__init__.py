@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlplab.tuning.space import Space
-    from mlplab.tuning.story import resume, tune
     from mlplab.tuning.study import Study
+    from mlplab.tuning.tuner import resume, tune
 
 __all__ = ["Space", "Study", "resume", "tune"]
 
-_HOMES = {"Space": "space", "Study": "study", "resume": "story", "tune": "story"}
+_HOMES = {"Space": "space", "Study": "study", "resume": "tuner", "tune": "tuner"}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ from mlplab.tuning.sampling import DIRECTIONS, import_optuna
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-    from mlplab.training.trials import Outcome
+    from mlplab.experiments.successive_halving import Outcome
 
 NAME = "mlplab"
 FILE = "study.db"

@@ -7,11 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlplab import files
 from mlplab.errors import RunError
-from mlplab.runs import Run, files
+from mlplab.runs import Run
 from mlplab.training.folder import renamed
 from mlplab.tuning import database
-from mlplab.tuning.asking import FILE, Asked
+from mlplab.tuning.config import FILE, StudyConfig
 from mlplab.tuning.sampling import values_of
 from mlplab.tuning.space import Space
 from mlplab.tuning.winner import command_line, winner_of
@@ -24,7 +25,7 @@ STATES = {"COMPLETE": "complete", "PRUNED": "dropped", "FAIL": "failed", "RUNNIN
 """Optuna's states, as this package tells them."""
 
 
-def create(folder: Path | None, asked: Asked, stem: str) -> Path:
+def create(folder: Path | None, asked: StudyConfig, stem: str) -> Path:
     """Make the study's directory, complete in one moment: whoever finds it can go on with it."""
     path = folder or Path("studies") / f"{stem}-{datetime.now():%Y-%m-%d-%H%M%S}"
     try:
@@ -51,7 +52,7 @@ class Study:
 
     Attributes:
         path: the directory, absolute.
-        asked: what the study was asked to do, see `Asked`.
+        asked: what the study was asked to do, see `StudyConfig`.
 
     Raises:
         RunError: if it is no study, or is damaged.
@@ -61,7 +62,7 @@ class Study:
         self.path = Path(path).resolve()
         if not self.path.is_dir():
             raise RunError(f"There is no study at {path}.")
-        self.asked = Asked.read(self.path)
+        self.asked = StudyConfig.read(self.path)
 
     def __repr__(self) -> str:
         return f"Study({str(self.path)!r}: {self.summary})"
@@ -123,7 +124,7 @@ def best_of(trials: "list[FrozenTrial]", metric: str) -> "FrozenTrial | None":
     return min(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
 
 
-def _told(asked: Asked, trial: "FrozenTrial") -> dict[str, Any]:
+def _told(asked: StudyConfig, trial: "FrozenTrial") -> dict[str, Any]:
     space = Space.of(asked.space)
     values = {name: list(v) if isinstance(v, tuple) else v for name, v in values_of(space, trial.params).items()}
     return {

@@ -7,7 +7,7 @@ from typing import Any
 from mlplab.datasets import Data
 from mlplab.runs import Run, Settings
 from mlplab.training import resume, train
-from mlplab.tuning.asking import Asked
+from mlplab.tuning.config import StudyConfig
 
 FOLDER = "winner"
 
@@ -17,7 +17,7 @@ def winner_of(path: Path) -> Run | None:
     return Run(path / FOLDER) if (path / FOLDER).exists() else None
 
 
-def train_winner(path: Path, asked: Asked, settings: Settings, data: Data, ray: str | None = None) -> Run:
+def train_winner(path: Path, asked: StudyConfig, settings: Settings, data: Data, ray: str | None = None) -> Run:
     """Train the settings into `path`/winner, or go on with that. The seeds are the study's and those after it."""
     folder = path / FOLDER
     how: dict[str, Any] = {"ray": ray if asked.seeds > 1 else None, "verbose": 0}  # a single network stays here
@@ -36,7 +36,7 @@ def arguments(settings: Settings) -> dict[str, Any]:
     return {"hidden": list(settings.hidden or ()), **told, **always}
 
 
-def command(asked: Asked, settings: Settings) -> list[str] | None:
+def command(asked: StudyConfig, settings: Settings) -> list[str] | None:
     """The command line that trains the winner; None for data that has no name and no file."""
     if asked.data["source"] is None:
         return None
@@ -50,7 +50,7 @@ def command(asked: Asked, settings: Settings) -> list[str] | None:
     return [*words, "--seed", str(asked.seed), "--seeds", str(asked.seeds)]
 
 
-def command_line(asked: Asked, settings: Settings) -> str:
+def command_line(asked: StudyConfig, settings: Settings) -> str:
     """What a person types to have the winner again: in the shell, or for arrays in Python."""
     words = command(asked, settings)
     if words is not None:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlplab import pages
 from mlplab.figures import svg
 from mlplab.figures.intervals import Intervals, intervals
-from mlplab.inspection import pages
 from mlplab.inspection.comparison import pairs
 from mlplab.inspection.comparison.verdicts import name, plain
-from mlplab.inspection.pages.sprites import Sprites, sprites
-from mlplab.inspection.table import Table
+from mlplab.pages.sprites import Sprites, sprites
+from mlplab.table import Table
 
 if TYPE_CHECKING:
     from mlplab.inspection.comparison.result import Comparison

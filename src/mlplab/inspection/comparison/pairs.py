@@ -10,7 +10,7 @@ from mlplab.figures.intervals import Intervals
 from mlplab.inspection import classification
 from mlplab.inspection.examples import Examples
 from mlplab.inspection.paired_tests import bootstrap_interval, holm, mcnemar, welch
-from mlplab.inspection.table import Table
+from mlplab.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

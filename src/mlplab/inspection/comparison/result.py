@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from mlplab.errors import UsageError, unknown_name
-from mlplab.inspection.comparison import pairs, recipes, verdicts
+from mlplab.inspection.comparison import pairs, settings_diff, verdicts
 from mlplab.inspection.comparison.comparable import check_alike, named, of_runs
 from mlplab.inspection.examples import Examples, examples_of
-from mlplab.inspection.table import Table
 from mlplab.runs import Run
+from mlplab.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -171,11 +171,15 @@ def compare(
         runs = []
         examples = {name: examples_of(source, y, X, class_names=class_names) for name, source in contestants.items()}
         check_alike(examples)
-    asked = [recipes.recipe(run) for run in runs]
-    told = recipes.differences(list(contestants), [recipes.described(run) for run in runs] or [{}] * len(contestants))
-    groups = recipes.groups_of(asked)
+    asked = [settings_diff.recipe(run) for run in runs]
+    told = settings_diff.differences(
+        list(contestants), [settings_diff.described(run) for run in runs] or [{}] * len(contestants)
+    )
+    groups = settings_diff.groups_of(asked)
     tested = pairs.pairs(examples)
-    grouped = pairs.groups(groups, recipes.labels_of([asked[group[0]] for group in groups]), list(examples.values()))
+    grouped = pairs.groups(
+        groups, settings_diff.labels_of([asked[group[0]] for group in groups]), list(examples.values())
+    )
     group_tests = pairs.group_pairs(grouped)
     return Comparison(
         examples=examples,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlplab.inspection.comparison.pairs import SIGNIFICANCE
-from mlplab.inspection.table import Table
+from mlplab.table import Table
 
 _ONE_RECIPE = (
     "They differ in nothing but the seed: this holds for these two trained networks on this test set, and is not about "

@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from mlplab import files
 from mlplab.datasets import Data
 from mlplab.errors import UsageError, unknown_name
 from mlplab.figures import networks
 from mlplab.inspection.examples import SPLITS, opened
 from mlplab.inspection.network import activity, geometry, graph
 from mlplab.inspection.network.internals import Internals, kept_internals
-from mlplab.inspection.table import Table
-from mlplab.runs import Run, files
-from mlplab.runs.origin import data_of
+from mlplab.runs import Run
+from mlplab.runs.dataset_ref import data_of
+from mlplab.table import Table
 
 
 def show_saliency(run: Run, index: int, split: str = "test", data: Any = None) -> Table:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlplab.errors import ModelError
-from mlplab.inspection.table import Table
+from mlplab.table import Table
 
 if TYPE_CHECKING:
     import keras

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from mlplab import files
 from mlplab.datasets import Data
 from mlplab.errors import RunError
 from mlplab.inspection.examples import opened
 from mlplab.inspection.keeping import for_next_time
 from mlplab.inspection.network import activity, geometry, graph
-from mlplab.inspection.table import Table
-from mlplab.runs import Run, files
-from mlplab.runs.origin import data_of
+from mlplab.runs import Run
+from mlplab.runs.dataset_ref import data_of
+from mlplab.table import Table
 
 VERSION = 1
 """Of the file; one of another version is computed anew."""

@@ -8,8 +8,8 @@ from mlplab.figures.model_graph import Box, model_graph
 from mlplab.inspection.examples import opened
 from mlplab.inspection.network import graph
 from mlplab.inspection.network.internals import kept_internals
-from mlplab.inspection.table import Table
 from mlplab.runs import Run
+from mlplab.table import Table
 
 if TYPE_CHECKING:
     import keras

@@ -8,8 +8,8 @@ import numpy as np
 from mlplab.figures import networks
 from mlplab.inspection.examples import opened
 from mlplab.inspection.network.internals import Internals, internals_of
-from mlplab.inspection.table import Table
 from mlplab.runs import Run
+from mlplab.table import Table
 
 
 def show_projection(run: Run, data: Any = None) -> Table:

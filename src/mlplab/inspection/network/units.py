@@ -5,8 +5,8 @@ from typing import Any
 
 from mlplab.figures import networks
 from mlplab.inspection.network.internals import UNITS_TITLE, Internals, internals_of
-from mlplab.inspection.table import Table
 from mlplab.runs import Run
+from mlplab.table import Table
 
 SHOWN = 40
 

@@ -10,7 +10,7 @@ templates/      what it looks like and does, on top of inspection/pages/template
 import shlex
 from pathlib import Path
 
-from mlplab.inspection.pages import write_page
+from mlplab.pages import write_page
 from mlplab.tuning.page.content import render
 from mlplab.tuning.page.trials import read
 

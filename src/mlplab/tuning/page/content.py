@@ -7,8 +7,8 @@ import numpy as np
 
 from mlplab.figures import study as charts
 from mlplab.figures import svg
-from mlplab.inspection.pages import rendering
-from mlplab.inspection.report import wording as runs_in_words
+from mlplab.pages import rendering
+from mlplab.reports import wording as runs_in_words
 from mlplab.tuning.page import tables, wording
 from mlplab.tuning.page.importance import BEST_SHARE, importance
 from mlplab.tuning.page.trials import Searched, Trial

@@ -7,7 +7,7 @@ import numpy as np
 
 from mlplab.figures import study as charts
 from mlplab.figures.study import Drawn, Scale
-from mlplab.inspection.table import Table
+from mlplab.table import Table
 from mlplab.tuning.page.importance import Importance
 from mlplab.tuning.page.trials import Parameter, Searched, Trial
 

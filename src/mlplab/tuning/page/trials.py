@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlplab.runs import Settings, files
+from mlplab import files
+from mlplab.runs import Settings
 from mlplab.runs.config import Config
 from mlplab.tuning import database
-from mlplab.tuning.study import Asked
+from mlplab.tuning.study import StudyConfig
 from mlplab.tuning.winner import command_line
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def read(path: Path) -> Searched:
         RunError: if there is no study, or it is damaged.
         UsageError: if Optuna is not installed.
     """
-    asked = Asked.read(path)
+    asked = StudyConfig.read(path)
     known = database.Trials(path)
     found = known.read()
     trials = [_trial(one) for one in found]

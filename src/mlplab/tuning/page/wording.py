@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mlplab.inspection.pages.rendering import number, percent
+from mlplab.pages.rendering import number, percent
 from mlplab.runs import Settings
 from mlplab.tuning.page.importance import ENOUGH, Importance
 from mlplab.tuning.page.trials import Searched, Trial, Winner

@@ -1,0 +1,137 @@
+"""What every inspection gives: named columns, and the figure that is drawn from them."""
+
+import csv
+import functools
+import html
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlplab import files
+from mlplab.errors import MlplabError, RunError, UsageError
+from mlplab.figures import png, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN = 30
+"""Rows that a table shows of itself, printed or in a notebook; `rows`, `columns` and files have all."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Table:
+    """Named columns of one length, and the figure that is drawn from them.
+
+    Attributes:
+        columns: arrays of one length, by name.
+        title: what the rows are, in one sentence.
+        draw: makes the figure; None where there is nothing to look at.
+    """
+
+    columns: Mapping[str, np.ndarray]
+    title: str = ""
+    draw: Callable[[], "Figure"] | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        columns = {name: np.asarray(column) for name, column in self.columns.items()}
+        lengths = {name: len(column) for name, column in columns.items()}
+        assert len(set(lengths.values())) <= 1, f"Columns of one length were expected; got {lengths}."
+        object.__setattr__(self, "columns", columns)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.columns[name]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The rows, each as a dict of Python values by column name. NaN is None, as in JSON."""
+        lists = {name: _python(column) for name, column in self.columns.items()}
+        for values in zip(*lists.values(), strict=True):
+            yield dict(zip(lists, values, strict=True))
+
+    @functools.cached_property
+    def figure(self) -> "Figure":
+        """The figure, drawn when it is first asked for. MlplabError where there is none."""
+        if self.draw is None:
+            raise MlplabError(f"There is no figure of this: {self.title or 'it'} has nothing to draw.")
+        return self.draw()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict of Python values for each row."""
+        return list(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the table (.csv) or its figure (.png, .svg, .pdf) to a file, and return the path.
+
+        Raises:
+            UsageError: if it cannot be written there.
+        """
+        path = Path(path)
+        if not path.suffix:
+            raise UsageError(f"{path} does not say what to write: name a .csv file for the table, or a .png file.")
+        if path.suffix.lower() != ".csv":
+            return save_figure(self.figure, path)
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(self.columns)
+        writer.writerows(row.values() for row in self)
+        try:
+            files.write_text(path, text.getvalue())
+        except RunError as error:
+            raise UsageError(f"{path} cannot be written: {getattr(error.__cause__, 'strerror', error)}.") from error
+        return path
+
+    def show(self) -> "Table":
+        """Display the figure, in a notebook; elsewhere nothing happens. Returns the table."""
+        if self.draw is not None and in_notebook():
+            from IPython.display import Image, display  # pyright: ignore[reportMissingImports] - it runs in it
+
+            display(Image(png(self.figure)))
+        return self
+
+    def __repr__(self) -> str:
+        shown = [[_text(value) for value in row.values()] for row, _ in zip(self, range(SHOWN), strict=False)]
+        widths = [max(map(len, column)) for column in zip(self.columns, *shown, strict=True)]
+        lines = [
+            "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in (self.columns, *shown)
+        ]
+        return "\n".join([*([self.title] if self.title else []), *lines, *self._more()])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(_text(value))}</td>" for value in row.values()) + "</tr>"
+            for row, _ in zip(self, range(SHOWN), strict=False)
+        )
+        more = "".join(f"<p>{line}</p>" for line in self._more())
+        title = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
+        return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+    def _more(self) -> list[str]:
+        return [f"… {len(self) - SHOWN} more rows"] if len(self) > SHOWN else []
+
+
+def in_notebook() -> bool:
+    """Whether a notebook's kernel runs this, so that what is displayed is seen."""
+    import sys
+
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def _python(column: np.ndarray) -> list[Any]:
+    values = column.tolist()
+    return [None if value != value else value for value in values] if column.dtype.kind == "f" else values
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

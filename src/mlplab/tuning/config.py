@@ -1,0 +1,101 @@
+"""What a study was asked to do: study.json. Imports no Keras, for it is checked first."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlplab import files
+from mlplab.errors import RunError, UsageError
+from mlplab.runs import Settings
+from mlplab.tuning.sampling import DIRECTIONS, seed_of, values_of
+from mlplab.tuning.space import Space
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+FORMAT = 1
+"""The format of study.json that this version writes and reads."""
+
+FILE = "study.json"
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """study.json: what the study was asked to do. With the data, it decides all of it.
+
+    Attributes:
+        data: what `runs.origin.identity` tells of the data set.
+        space: as `Space.of` takes it.
+        metric: "accuracy" or "loss", of the validation rows.
+        trials: how many in all; None: as many as the budget allows.
+        budget: seconds for the trials; None: no limit.
+        population: trials that are trained together and halved among themselves.
+        parallel: populations whose trials are chosen at once, so that they can run at the same time.
+        rungs: epochs after which a population is halved; the last one ends it.
+        reduction: one of so many goes on at a rung.
+        seed: of the split, of the values that are tried, and of each trial.
+        seeds: with so many the winner is trained again.
+        versions, device, threads: what the study began on.
+        command: the command line, or None for a study begun in Python.
+        format: see `FORMAT`.
+    """
+
+    data: dict[str, Any]
+    space: dict[str, Any]
+    metric: str
+    trials: int | None
+    budget: float | None
+    population: int
+    parallel: int
+    rungs: tuple[int, ...]
+    reduction: int
+    seed: int
+    seeds: int
+    versions: dict[str, str]
+    device: str
+    threads: int
+    command: list[str] | None = None
+    format: int = FORMAT
+
+    @classmethod
+    def read(cls, folder: Path) -> "StudyConfig":
+        """Raises `RunError` for what is no study, is damaged, or has another format."""
+        if not (folder / FILE).exists():
+            raise RunError(f"{folder} lacks {FILE}: it is no study, or a damaged one.")
+        value = files.read_json(folder / FILE)
+        written = value.get("format") if isinstance(value, dict) else None
+        if written != FORMAT:
+            raise RunError(f"{folder / FILE} has format {written}, and this mlplab reads format {FORMAT}.")
+        try:
+            asked = cls(**{**value, "rungs": tuple(value["rungs"])})
+            Space.of(asked.space)
+        except (TypeError, KeyError, UsageError) as error:
+            raise RunError(f"{folder / FILE} is damaged: {error}. Restore it from a copy.") from error
+        return asked
+
+    def settings(self, trial: "FrozenTrial") -> Settings:
+        """Of a trial's network and training; its own seed included."""
+        space = Space.of(self.space)
+        settings = space.settings(values_of(space, trial.params), seed=seed_of(self.seed, trial.number))
+        return dataclasses.replace(settings, epochs=self.rungs[-1])  # whatever the default is by now
+
+
+def rungs(epochs: int) -> tuple[int, ...]:
+    """Epochs after a ninth, a third, and all of the training; fewer rungs of short ones."""
+    return tuple(sorted({max(1, round(epochs / 9)), max(1, round(epochs / 3)), epochs}))
+
+
+def check(metric: str = "accuracy", trials: int | None = None, budget: float | None = None, **numbers: Any) -> None:
+    """Raises `UsageError` for what has no meaning: what can be said before anything is loaded. None: not given."""
+    if metric not in DIRECTIONS:
+        raise UsageError(f"metric must be accuracy or loss; got {metric!r}.")
+    if trials is not None and budget is not None:
+        raise UsageError("Give trials or a budget, not both: a budget takes as many trials as fit.")
+    if budget is not None and not budget > 0:
+        raise UsageError(f"budget must be a time above 0; got {budget!r} seconds.")
+    least = {"trials": 1, "population": 1, "parallel": 1, "seed": 0, "seeds": 1}
+    for name, value in least.items():
+        given = trials if name == "trials" else numbers.get(name)
+        if given is not None and (not isinstance(given, int) or isinstance(given, bool) or given < value):
+            raise UsageError(f"{name} must be a whole number of at least {value}; got {given!r}.")

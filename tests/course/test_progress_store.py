@@ -1,0 +1,154 @@
+"""Progress is kept: whole, by several processes at once, and never at the cost of a learner's file."""
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from mlplab.course import progress_store, starting
+from mlplab.course.exercise import find
+from mlplab.errors import RunError
+
+KEEP_WRITING = """
+import sys
+from mlplab.course import progress_store
+while True:
+    with record.changing("two-dense-layers") as entry:
+        entry.attempts += 1
+        entry.board.append({"settings": "x" * 50_000})
+        entry.board = entry.board[-20:]
+    print(entry.attempts, flush=True)
+"""
+
+
+def test_nothing_is_known_at_first(own_progress):
+    assert progress_store.read() == {}
+    assert progress_store.entry("two-dense-layers") == progress_store.ExerciseProgress()
+    assert not own_progress.exists()
+
+
+def test_what_is_changed_is_read_again():
+    with progress_store.changing("two-dense-layers") as entry:
+        entry.attempts, entry.passed = 3, progress_store.now()
+    with progress_store.changing("challenge") as entry:
+        entry.claimed.append(0.87)
+    assert progress_store.entry("two-dense-layers").attempts == 3
+    assert progress_store.entry("two-dense-layers").passed
+    assert progress_store.entry("challenge").claimed == [0.87]
+
+
+def test_an_error_in_between_changes_nothing():
+    try:
+        with progress_store.changing("two-dense-layers") as entry:
+            entry.attempts = 7
+            raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        pass
+    assert progress_store.entry("two-dense-layers").attempts == 0
+
+
+def test_kills_lose_nothing_that_was_written(own_progress):
+    for _ in range(5):
+        command = [sys.executable, "-c", KEEP_WRITING]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            said = [int(process.stdout.readline()) for _ in range(3)]
+            process.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+            said += [int(line) for line in process.stdout.read().split()]
+        assert progress_store.entry("two-dense-layers").attempts >= said[-1]
+    assert not list(own_progress.glob("*damaged*"))
+
+
+def add_attempts(count):
+    for _ in range(count):
+        with progress_store.changing("two-dense-layers") as entry:
+            entry.attempts += 1
+
+
+def test_two_processes_at_once_count_right():
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=add_attempts, args=(25,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert progress_store.entry("two-dense-layers").attempts == 50
+
+
+def test_a_damaged_file_is_kept_aside_and_said(own_progress, caplog):
+    own_progress.mkdir()
+    for number, content in enumerate(
+        [
+            b"{",
+            b'{"format": 99, "exercises": {}}',
+            b'{"format": 1, "exercises": {"a": 3}}',
+            b'{"format": 1, "exercises": {"a": {"attempts": "many"}}}',
+        ],
+        1,
+    ):
+        (own_progress / "progress.json").write_bytes(content)
+        caplog.clear()
+        assert progress_store.read() == {}
+        aside = own_progress / f"progress.damaged{f'-{number}' if number > 1 else ''}.json"
+        assert aside.read_bytes() == content
+        assert f"It is kept as {aside.name}, and progress starts anew." in caplog.text
+    with progress_store.changing("challenge") as entry:
+        entry.attempts = 1
+    assert json.loads((own_progress / "progress.json").read_text())["exercises"]["challenge"]["attempts"] == 1
+
+
+def test_a_folder_that_cannot_be_is_said_with_what_to_do(own_progress):
+    own_progress.write_text("a file where the folder should be")
+    with pytest.raises(RunError, match=r"Your progress cannot be kept in .* name another in MLPLAB_COURSE"):
+        progress_store.read()
+    with (
+        pytest.raises(RunError, match="Your progress cannot be kept in"),
+        progress_store.changing("two-dense-layers"),
+    ):
+        pass
+    assert own_progress.is_file()
+
+
+def test_starting_again_makes_a_numbered_copy(tmp_path):
+    exercise = find("two-dense-layers")
+    first = starting.start(exercise, tmp_path)
+    first.write_text("my work")
+    second, third = (starting.start(exercise, tmp_path) for _ in range(2))
+    assert [path.name for path in (first, second, third)] == [
+        "two-dense-layers.py",
+        "two-dense-layers-2.py",
+        "two-dense-layers-3.py",
+    ]
+    assert first.read_text() == "my work"
+    assert second.read_text("utf-8") == exercise.starter
+    assert starting.newest_file(exercise) == third
+    os.unlink(third)
+    assert starting.newest_file(exercise) == second
+
+
+def test_the_file_saved_last_is_the_one_at_hand(tmp_path, monkeypatch):
+    exercise = find("two-dense-layers")
+    first, second = (starting.start(exercise, tmp_path) for _ in range(2))
+    assert starting.newest_file(exercise) == second
+    later = second.stat().st_mtime_ns + 10**9
+    os.utime(first, ns=(later, later))
+    assert starting.newest_file(exercise) == first
+    renamed = first.rename(tmp_path / "mine.py")
+    assert starting.newest_file(exercise) == second
+    assert starting.belongs_to(second) == exercise
+    assert starting.belongs_to(renamed) is None
+
+
+def test_what_is_at_hand_was_started_last_or_comes_first(tmp_path):
+    assert starting.current().name == "softmax-regression"
+    starting.start(find("challenge"), tmp_path)
+    assert starting.current().name == "challenge"
+    with progress_store.changing("challenge") as entry:
+        entry.passed, entry.unclaimed = progress_store.now(), 4
+    assert starting.current().name == "challenge", "four targets are left"
+    with progress_store.changing("challenge") as entry:
+        entry.unclaimed = 0
+    assert starting.current().name == "softmax-regression"

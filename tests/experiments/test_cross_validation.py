@@ -1,0 +1,211 @@
+"""Every row is predicted by a network that has not seen it, in folds that differ in nothing but their rows."""
+
+import random
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mlplab
+from mlplab import files, keras
+from mlplab.datasets import Data, Dataset
+from mlplab.engine import ArraySource, Rows, compile_cache
+from mlplab.errors import Interrupted, RunError, TrainingError, UsageError
+from mlplab.experiments import cross_validation
+from mlplab.experiments.cross_validation import begun_anew, cross_validate, epochs_kept, split_folds
+
+layers = keras.layers
+SMALL = {"hidden": [24], "batch_size": 20, "learning_rate": 0.01, "verbose": 0}
+
+
+def part_of(data: Data, rows: int) -> Data:
+    return Data(data.name, data.train.select(np.arange(rows)), data.test)
+
+
+@pytest.fixture(scope="module")
+def small(digits) -> Data:
+    """400 rows: whole batches of 20 also when a fifth, a quarter or a half of them is left out, so less to compile."""
+    return part_of(digits, 400)
+
+
+@pytest.fixture(scope="module")
+def run(small, tmp_path_factory) -> mlplab.Run:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return mlplab.train(small, **SMALL, epochs=4, seed=3, out=out)
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(
+    st.lists(st.integers(0, 4), min_size=2, max_size=60).map(np.array), st.integers(2, 9), st.integers(0, 99), st.data()
+)
+def test_folds_part_the_rows_evenly_in_each_class(labels, folds, seed, data):
+    folds = min(folds, len(labels))
+    parts = split_folds(labels, folds, seed)
+    assert len(parts) == folds
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(len(labels)))
+    sizes = [len(part) for part in parts]
+    assert max(sizes) - min(sizes) <= 1
+    for label in np.unique(labels):
+        counts = [(labels[part] == label).sum() for part in parts]
+        assert max(counts) - min(counts) <= 1
+    for part, again in zip(parts, split_folds(labels, folds, seed), strict=True):
+        np.testing.assert_array_equal(part, again)
+
+
+def test_another_seed_makes_other_folds(digits):
+    labels = digits.train.labels
+    assert any((a != b).any() for a, b in zip(split_folds(labels, 2, 0), split_folds(labels, 2, 1), strict=True))
+
+
+@pytest.mark.parametrize("folds", [0, 1, 401])
+def test_folds_that_cannot_be_are_refused(folds, run, small):
+    with pytest.raises(UsageError, match=f"from 2 to 400, the number of rows; got {folds}"):
+        cross_validate(run, small, folds=folds)
+
+
+def test_it_predicts_all_rows_about_as_well_as_the_run_does_new_ones(run, small):
+    probabilities = cross_validate(run, small)
+    assert probabilities.dtype == np.float32
+    assert probabilities.shape == (400, 10)
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    accuracy = (probabilities.argmax(1) == small.train.labels).mean()
+    assert accuracy == pytest.approx(run.result["test"]["accuracy"], abs=0.08)
+    np.testing.assert_array_equal(cross_validate(run, small), probabilities)
+
+
+def test_no_row_is_predicted_by_a_network_that_has_seen_it(run, small):
+    """What a row looks like makes no difference to how the rest of its fold is predicted, and does to other folds."""
+    before = cross_validate(run, small, folds=4)
+    inputs = small.train.inputs.copy()
+    parts = split_folds(small.train.labels, 4, run.config.settings.seed)
+    changed = parts[1][7]
+    inputs[changed] = 16 - inputs[changed]
+    train = Dataset(inputs, small.train.labels, small.class_names, small.train.provenance)
+    after = cross_validate(run, Data("changed", train, small.test), folds=4)
+    for number, part in enumerate(parts):
+        same = (before[part] == after[part]).all(1)
+        assert same.sum() == (len(part) - 1 if number == 1 else 0)
+
+
+def compilations(function) -> int:
+    """Programs that XLA compiles."""
+    seen = []
+
+    def listen(event: str, seconds: float, **_: object) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            seen.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        function()
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    return len(seen)
+
+
+def test_one_program_trains_all_folds(run, digits):
+    """On each device, however many there are, and where their sizes do not divide."""
+    data = part_of(digits, 403)
+    cross_validate(run, data, folds=2)  # what is compiled once a process, for whatever model
+
+    def count(folds: int) -> int:
+        compile_cache._loops.clear()
+        return compilations(lambda: cross_validate(run, data, folds=folds))
+
+    few = max(4, len(jax.local_devices()))
+    assert 0 < count(2 * few + 2) <= count(few)
+
+
+def test_a_fold_is_what_it_would_be_alone(run, small):
+    """Its network is built, trained by `fit` and asked by itself."""
+    together = cross_validate(run, small, folds=4)
+    parts = split_folds(small.train.labels, 4, run.config.settings.seed)
+    rows = np.sort(np.concatenate(parts[:2] + parts[3:]))
+    model, seed = begun_anew(run, small, 300, 2)
+    scaling = run.config.preprocessing
+    source = ArraySource(
+        small.train.inputs[rows], small.train.labels[rows], batch_size=20, shuffle=True, seed=seed, batch=Rows(scaling)
+    )
+    mlplab.fit(model, source, epochs=4, verbose=0)
+    alone = mlplab.predict(model, scaling(small.train.inputs[parts[2]]), batch_size=100, verbose=0)
+    np.testing.assert_array_equal(together[parts[2]], alone)
+
+
+def test_folds_beyond_those_trained_at_once_follow_in_turn(run, small, monkeypatch):
+    at_once = cross_validate(run, small, folds=4)
+    monkeypatch.setattr(cross_validation, "_AT_ONCE", 3)
+    told = []
+    in_turn = cross_validate(run, small, folds=4, progress=lambda done, total: told.append((done, total)))
+    np.testing.assert_array_equal(in_turn, at_once)
+    assert told == sorted(told)
+    assert told[-1] == (4 * 4 * 15, 4 * 4 * 15)
+
+
+def test_a_fold_that_diverges_is_told(small, tmp_path):
+    asked = {**SMALL, "optimizer": "sgd", "hidden": [24, 24], "activation": "linear", "epochs": 2}
+    run = mlplab.train(small, **asked, out=tmp_path / "run")
+    config = files.read_json(run.path / "config.json")
+    config["settings"]["learning_rate"] = 1e38
+    files.write_json(run.path / "config.json", config)
+    with pytest.raises(TrainingError, match=r"Fold 1 of 2 cannot be trained\. The loss or a weight stopped being"):
+        cross_validate(mlplab.Run(run.path), small, folds=2)
+
+
+def test_progress_counts_the_steps_of_all_folds(run, small):
+    told = []
+    cross_validate(run, small, folds=4, progress=lambda done, total: told.append((done, total)))
+    done, totals = zip(*told, strict=True)
+    assert set(totals) == {4 * 4 * 300 // 20}
+    assert list(done) == sorted(done)
+    assert done[-1] == totals[0]
+
+
+def test_folds_train_as_long_as_the_run_took_to_its_weights(small, tmp_path):
+    asked = {**SMALL, "learning_rate": 0.05, "early_stopping": 1, "epochs": 60}
+    stopped = mlplab.train(small, **asked, out=tmp_path / "stopped")
+    assert len(stopped.epochs) < 60
+    best = int(np.argmax(stopped.history["val_accuracy"])) + 1
+    assert epochs_kept(stopped) == best
+    totals = set()
+    cross_validate(stopped, small, folds=2, progress=lambda done, total: totals.add(total))
+    assert totals == {2 * best * 200 // 20}
+
+
+def own_model(last, loss):
+    model = keras.Sequential([keras.Input((8, 8)), layers.Flatten(), layers.Dropout(0.1)])
+    model.add(layers.Dense(10, last))
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss, metrics=["accuracy"])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("last", "loss"),
+    [
+        ("softmax", "categorical_crossentropy"),
+        (None, keras.losses.SparseCategoricalCrossentropy(from_logits=True)),
+    ],
+    ids=["one-hot", "logits"],
+)
+def test_a_model_of_ones_own_begins_anew_from_the_runs_seed(last, loss, small, tmp_path):
+    run = mlplab.train(small, model=own_model(last, loss), epochs=4, batch_size=20, verbose=0, out=tmp_path / "own")
+    before = random.getstate()
+    probabilities = cross_validate(run, small, folds=2)
+    assert random.getstate() == before
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    assert (probabilities.argmax(1) == small.train.labels).mean() > 0.6
+    random.random()
+    np.testing.assert_array_equal(cross_validate(run, small, folds=2), probabilities)
+
+
+class _EndAtOnce(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+
+def test_a_run_that_is_not_finished_is_refused(small, tmp_path):
+    with pytest.raises(Interrupted):
+        mlplab.train(small, hidden=[8], epochs=2, verbose=0, out=tmp_path / "cut", callbacks=[_EndAtOnce()])
+    with pytest.raises(RunError, match="not finished: go on with mlplab train --resume"):
+        cross_validate(mlplab.Run(tmp_path / "cut"), small)

@@ -1,0 +1,266 @@
+"""Labels that somebody changed are found, judged by networks that were not trained on them."""
+
+import csv
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mlplab
+from mlplab.datasets import Data, Dataset
+from mlplab.errors import DataError, MlplabError, RunError, UsageError
+from mlplab.experiments import label_errors
+from mlplab.experiments.cross_validation import cross_validate
+from mlplab.experiments.label_errors import find_label_errors, label_quality, write_correctable
+from mlplab.figures import png
+from mlplab.inspection.examples import Examples, examples_of
+from mlplab.runs.dataset_ref import data_of
+
+FLIPPED = 40
+COLUMNS = [
+    *("index", "label", "given", "suggested", "quality", "given_probability", "suggested_probability", "flagged"),
+    "split",
+]
+
+
+def flip(data: Data, count: int, seed: int = 0) -> tuple[Data, np.ndarray]:
+    """`data` with so many training labels changed to another class, and which."""
+    rng = np.random.default_rng(seed)
+    labels, rows = data.train.labels.copy(), rng.choice(len(data.train), count, replace=False)
+    labels[rows] = (labels[rows] + rng.integers(1, len(data.class_names), count)) % len(data.class_names)
+    train = Dataset(data.train.inputs, labels, data.class_names, data.train.provenance)
+    return Data("flipped", train, data.test), rows
+
+
+@pytest.fixture(scope="module")
+def flipped(digits) -> tuple[Data, np.ndarray]:
+    return flip(digits, FLIPPED)
+
+
+@pytest.fixture(scope="module")
+def run(flipped, tmp_path_factory) -> mlplab.Run:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return mlplab.train(flipped[0], hidden=[32], epochs=8, learning_rate=0.01, verbose=0, out=out)
+
+
+@pytest.fixture(scope="module")
+def table(run, flipped):
+    return find_label_errors(run, data=flipped[0], folds=3, verbose=0)
+
+
+def test_changed_labels_come_first(table, flipped):
+    data, rows = flipped
+    assert list(table.columns) == COLUMNS
+    np.testing.assert_array_equal(np.sort(table["index"]), np.arange(len(data.train)))
+    first = table["index"][: 2 * FLIPPED]
+    assert len(set(first) & set(rows)) >= 0.9 * FLIPPED
+    flagged = set(table["index"][table["flagged"]])
+    assert 0.7 * FLIPPED <= len(flagged & set(rows)) <= len(flagged) < 2 * FLIPPED
+
+
+def test_most_suggestions_are_the_labels_that_there_were(table, flipped, digits):
+    rows = np.isin(table["index"], flipped[1])
+    names = np.array(digits.class_names)
+    right = table["suggested"][rows] == names[digits.train.labels[table["index"][rows]]]
+    assert right.mean() >= 0.9
+    np.testing.assert_array_equal(table["given"], names[table["label"]])
+    np.testing.assert_array_equal(table["label"], flipped[0].train.labels[table["index"]])
+
+
+def test_it_is_judged_by_cross_validation_and_kept(table, run, flipped):
+    kept = run.path / "predictions-crossvalidated.npz"
+    arrays, before = np.load(kept), kept.stat().st_mtime_ns
+    np.testing.assert_array_equal(arrays["probabilities"], cross_validate(run, flipped[0], folds=3))
+    np.testing.assert_array_equal(arrays["label"], flipped[0].train.labels)
+    again = find_label_errors(mlplab.Run(run.path), folds=3)  # without the data that trained it: kept is kept
+    assert kept.stat().st_mtime_ns == before
+    for name, column in table.columns.items():
+        np.testing.assert_array_equal(again[name], column)
+    with pytest.raises(DataError, match="begun with arrays"):
+        find_label_errors(run, folds=4)
+
+
+def test_a_second_call_imports_neither_keras_nor_jax(table, run):
+    code = (
+        "import sys, mlplab\n"
+        "from mlplab.experiments.label_errors import find_label_errors\n"
+        f"find_label_errors(mlplab.Run({str(run.path)!r}), folds=3)\n"
+        "print({'keras', 'jax', 'matplotlib'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
+def test_other_folds_are_another_cross_validation(run, flipped, table):
+    other = find_label_errors(run, data=flipped[0], folds=2, verbose=0)
+    assert (other["quality"] != table["quality"]).any()
+    again = find_label_errors(run, folds=2)
+    np.testing.assert_array_equal(again["index"], other["index"])
+
+
+def test_the_test_and_validation_sets_are_judged_by_the_run(run, flipped):
+    for split in ("test", "validation"):
+        judged = find_label_errors(run, split=split, data=flipped[0])
+        kept = run.predictions(split)
+        assert set(judged["split"]) == {split}
+        assert set(judged["index"]) == set(kept.index)
+        order = np.argsort(kept.probabilities[np.arange(len(kept.label)), kept.label], kind="stable")
+        np.testing.assert_array_equal(judged["index"], kept.index[order])
+
+
+def confident_joint_issues(labels: np.ndarray, probabilities: np.ndarray) -> int:
+    """How many labels are wrong by Northcutt et al. (2021), section 3.1: off the diagonal of the confident joint.
+
+    A row counts for the class of which it is as sure as rows of that class are on average (the surest of several);
+    not where its label is the most probable class.
+    """
+    classes = np.arange(probabilities.shape[1])
+    thresholds = np.array([probabilities[labels == c, c].mean() if (labels == c).any() else np.inf for c in classes])
+    sure = np.where(probabilities >= thresholds - 1e-6, probabilities, -1)
+    counted = np.where(sure.max(1) >= 0, sure.argmax(1), labels)
+    return int(((counted != labels) & (probabilities.argmax(1) != labels)).sum())
+
+
+def test_quality_and_flags_against_the_paper(table, run):
+    arrays = np.load(run.path / "predictions-crossvalidated.npz")
+    labels, probabilities = arrays["label"], arrays["probabilities"]
+    given = probabilities[np.arange(len(labels)), labels]
+    flags = label_quality(examples_of(probabilities, labels))
+    np.testing.assert_array_equal(flags["quality"], np.sort(given))
+    np.testing.assert_array_equal(flags["given_probability"], np.sort(given))
+    issues = confident_joint_issues(labels, probabilities)
+    assert issues > 0
+    differs = flags["given"] != flags["suggested"]
+    np.testing.assert_array_equal(flags["flagged"], differs & (np.arange(len(labels)) < issues))
+
+
+def test_the_figure_shows_the_first_as_images(run, flipped):
+    drawn = find_label_errors(run, split="test", data=flipped[0])
+    axes = drawn.figure.axes
+    assert len(axes) == label_errors.SHOWN_IMAGES
+    assert axes[0].get_title() == f"{drawn['index'][0]}: {drawn['given'][0]}\n→ {drawn['suggested'][0]}"
+    image = flipped[0].test.images[drawn["index"][0]].astype(np.float32)
+    np.testing.assert_allclose(axes[0].get_images()[0].get_array(), (image - image.min()) / np.ptp(image), rtol=1e-5)
+    assert png(drawn.figure).startswith(b"\x89PNG")
+
+
+def test_plain_arrays(digits):
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(10), 355)
+    given = find_label_errors(probabilities, digits.test.labels, digits.test.images, class_names=list("abcdefghij"))
+    assert set(given["given"]) == set("abcdefghij")
+    assert len(given.figure.axes) == label_errors.SHOWN_IMAGES
+    assert find_label_errors(probabilities, digits.test.labels).draw is None
+
+
+def of_arrays(labels, classes, seed=0, dtype=np.float32) -> Examples:
+    probabilities = np.random.default_rng(seed).dirichlet(np.full(classes, 0.3), len(labels)).astype(dtype)
+    return examples_of(probabilities, labels)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 1000])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_two_classes_a_thousand_and_classes_without_rows(classes, dtype):
+    labels = np.random.default_rng(1).integers(0, min(classes, 700), 800) // 2 * (2 if classes > 2 else 1)
+    labels[:2] = 0, classes - 1
+    ranked = label_quality(of_arrays(labels, classes, dtype=dtype))
+    assert len(ranked) == 800
+    assert (np.diff(ranked["quality"]) >= 0).all()
+
+
+def test_probabilities_that_rounding_put_above_one_are_taken():
+    probabilities = np.array([[1.00002, 0.0], [0.0, 1.00002], [0.9, 0.1], [0.2, 0.8]])
+    ranked = label_quality(examples_of(probabilities, [0, 1, 1, 1]))
+    assert ranked["index"][0] == 2
+    assert ranked["quality"].max() == 1
+
+
+@pytest.mark.parametrize(("labels", "classes"), [([1, 1, 1], 3), ([0, 0], 2), ([1], 2)])
+def test_labels_of_a_single_class_are_refused(labels, classes):
+    with pytest.raises(DataError, match=f"all {len(labels)} labels of predictions are '{labels[0]}'"):
+        label_quality(of_arrays(np.array(labels), classes))
+
+
+def test_what_cannot_be_is_refused(run, flipped):
+    with pytest.raises(UsageError, match=r"Unknown split 'tset'. Did you mean 'test'"):
+        find_label_errors(run, split="tset")
+    with pytest.raises(UsageError, match="leave out y, X and class_names"):
+        find_label_errors(run, y=flipped[0].train.labels)
+    with pytest.raises(UsageError, match="judges the training set only: leave it out for test"):
+        find_label_errors(run, split="test", ray="local")
+    with pytest.raises(UsageError, match="folds must be"):
+        find_label_errors(run, folds=1, data=flipped[0], verbose=0)
+    unfinished = mlplab.Run(run.path)
+    unfinished.result = None
+    with pytest.raises(RunError, match="is not finished"):
+        find_label_errors(unfinished)
+
+
+def test_without_cleanlab_the_command_that_installs_it_is_told(run, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "cleanlab", None)
+    with pytest.raises(MlplabError, match=r"extra mlplab\[labels\].*") as told:
+        find_label_errors(run)
+    command = str(told.value).partition("Install it with: ")[2]
+    assert command.endswith(' -m pip install "cleanlab>=2.8"')
+    python = command.split(" ")[0]
+    done = subprocess.run([python, "-c", "import sys; print(sys.prefix)"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == sys.prefix
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    assert label_errors._typed_python() == "python"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert label_errors._typed_python() == sys.executable
+
+
+def test_what_is_installed_is_the_extra():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["optional-dependencies"]["labels"] == [label_errors.REQUIREMENT]
+
+
+def test_a_table_to_correct(table, flipped, tmp_path):
+    path = write_correctable(table, tmp_path / "labels.csv", accept=3)
+    assert path == tmp_path / "labels.csv"
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[:4] == ["index", "given", "suggested", "label"]
+    assert len(rows) == len(flipped[0].train)
+    assert [row["label"] for row in rows[:3]] == table["suggested"][:3].tolist()
+    assert [row["label"] for row in rows[3:]] == table["given"][3:].tolist()
+    with pytest.raises(UsageError, match="at least 0; got -1"):
+        write_correctable(table, path, accept=-1)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_somebodys_corrections_are_not_overwritten(split, run, flipped, tmp_path):
+    ranked = find_label_errors(run, split=split, folds=3, data=flipped[0], verbose=0)
+    path = tmp_path / "labels.csv"
+    assert write_correctable(ranked, path) == write_correctable(ranked, path) == path  # nobody wrote into it
+    lines = path.read_text().splitlines()
+    index, given, suggested, _, *rest = lines[1].split(",")
+    path.write_text("\n".join([lines[0], ",".join([index, given, suggested, suggested, *rest]), *lines[2:]]))
+    corrected = path.read_bytes()
+    assert write_correctable(ranked, path) is None
+    assert path.read_bytes() == corrected
+    path.write_text("my shopping list")
+    assert write_correctable(ranked, path) is None
+
+
+def test_training_on_the_table_corrects(table, run, flipped, digits, tmp_path):
+    """With as many suggestions accepted as labels were changed, most of them are right again."""
+    data, _ = flipped
+    path = write_correctable(table, tmp_path / "labels.csv", accept=FLIPPED)
+    again = mlplab.train(data, hidden=[32], epochs=1, verbose=0, corrected_labels=path, out=tmp_path / "again")
+    assert 0 < again.config.corrected_labels <= FLIPPED
+    wrong = (data_of(again, data).train.labels != digits.train.labels).sum()
+    assert wrong < FLIPPED / 2
+
+
+def test_of_1000_flipped_labels_of_fashion_mnist_700_are_among_the_first_1500(fashion_mnist, tmp_path):
+    data, rows = flip(fashion_mnist, 1000)
+    run = mlplab.train(data, hidden=[20], epochs=2, batch_size=64, validation=0, verbose=0, out=tmp_path / "run")
+    ranked = find_label_errors(run, data=data, folds=3, verbose=0)
+    assert np.isin(ranked["index"][:1500], rows).sum() >= 700

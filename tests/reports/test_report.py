@@ -1,0 +1,337 @@
+"""The report as a file: what it says, held against the run; what it refuses; runs of every kind."""
+
+import base64
+import json
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import typer
+from sklearn import metrics
+from typer.testing import CliRunner
+
+import mlplab
+from mlplab.cli.report import report as verb
+from mlplab.datasets import Data, Dataset
+from mlplab.datasets.dataset import Provenance
+from mlplab.errors import RunError, UsageError
+from mlplab.figures.canvas import new_axes, new_figure, svg
+from mlplab.inspection.examples import Examples
+from mlplab.reports import report
+from mlplab.reports.matrix import matrix
+from mlplab.reports.network_section import heat_image, weight_image
+from mlplab.reports.rows import chosen
+
+HOSTILE = ("<script>alert(1)</script>", "</script><b>", "\"quoted\" & 'more'")
+
+
+class Page(HTMLParser):
+    """A page taken apart: its tags, the addresses in them, its text, and the JSON for its script."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.text = ""
+        self._inside = ""
+        self._json = ""
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+        self.data = json.loads(self._json)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.addresses += [
+            value or "" for name, value in attrs if name in ("src", "href", "action", "srcset", "poster")
+        ]
+        if tag in ("script", "style"):
+            self._inside = "json" if ("type", "application/json") in attrs else tag
+
+    def handle_endtag(self, tag):
+        if tag in ("script", "style"):
+            self._inside = ""
+
+    def handle_data(self, data):
+        if self._inside == "json":
+            self._json += data
+        elif not self._inside:
+            self.text += data
+
+    def column(self, name: str, dtype: str) -> np.ndarray:
+        return np.frombuffer(base64.b64decode(self.data["rows"]["columns"][name]), dtype)
+
+
+@pytest.fixture(scope="module")
+def copied(digits_run, tmp_path_factory) -> mlplab.Run:
+    folder = tmp_path_factory.mktemp("report") / "digits"
+    shutil.copytree(digits_run.path, folder)
+    return mlplab.Run(folder)
+
+
+@pytest.fixture(scope="module")
+def page(copied) -> Page:
+    return Page(report(copied))
+
+
+def small_run(
+    folder: Path, classes=3, shape: tuple[int, ...] = (6, 6, 3), *, names=None, n=120, name="made-up", **settings
+):
+    """A run on made-up data, colour images by default, and the data."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(n, dtype=np.int32) % classes
+    inputs = rng.integers(0, 100, (n, *shape)) + 155 * (rng.random((classes, *shape)) > 0.5)[labels]
+    inputs = inputs.astype(np.float32 if len(shape) == 1 else np.uint8)
+    names = tuple(names or map(str, range(classes)))
+    data = Data(name, *(Dataset(inputs, labels, names, Provenance(name, split)) for split in ("train", "test")))
+    settings = {"hidden": [4], "epochs": 1, "validation": 0.0, "verbose": 0} | settings
+    return mlplab.train(data, out=folder / name, **settings), data
+
+
+def test_it_is_written_beside_the_run_and_leaves_nothing_else(copied, page):
+    assert (copied.path / "report.html").exists()
+    assert not list(copied.path.glob(".*.new"))
+
+
+def test_it_leads_nowhere_but_into_itself(page):
+    assert page.addresses
+    assert [address for address in page.addresses if not address.startswith(("#", "data:"))] == []
+    assert "default-src 'none'" in page.source
+
+
+def test_its_rows_are_the_runs_predictions(copied, page):
+    kept = np.load(copied.path / "predictions-test.npz")
+    p, label = kept["probabilities"], kept["label"]
+    right = p.argmax(1) == label
+    order = np.concatenate([np.flatnonzero(~right), np.flatnonzero(right)])
+    assert np.array_equal(page.column("index", "<u4"), kept["index"][order])
+    assert np.array_equal(page.column("label", "<u2"), label[order])
+    assert np.array_equal(page.column("given", "<f4"), p[order, label[order]])
+    top = page.column("top_class", "<u2").reshape(-1, 5)
+    assert np.array_equal(top, np.argsort(-p[order], axis=1, kind="stable")[:, :5])
+    assert np.array_equal(page.column("top_probability", "<f4").reshape(-1, 5), -np.sort(-p[order], 1)[:, :5])
+
+
+def test_its_scores_are_scikit_learns(copied, page):
+    kept = np.load(copied.path / "predictions-test.npz")
+    predicted = kept["probabilities"].argmax(1)
+    accuracy = metrics.accuracy_score(kept["label"], predicted)
+    assert f"{100 * accuracy:.1f}\u00a0%" in page.text
+    p = kept["probabilities"].astype(float)
+    assert f"{metrics.log_loss(kept['label'], p / p.sum(1, keepdims=True)):.4f}" in page.text
+    recall = metrics.recall_score(kept["label"], predicted, average=None)
+    assert all(f"{100 * value:.1f}\u00a0%" in page.text for value in recall)
+
+
+def test_a_name_is_text_and_no_tag(tmp_path):
+    plain, data = small_run(tmp_path)
+    usual = Page(report(plain, data=data))
+    hostile, data = small_run(tmp_path, names=HOSTILE, name="<script>alert(2)<")
+    got = Page(report(hostile, data=data))
+    assert got.tags.count("script") == usual.tags.count("script")
+    assert got.tags.count("b") == usual.tags.count("b")
+    assert got.data["classes"] == list(HOSTILE)
+    assert all(name in got.text for name in HOSTILE)
+    assert "<script>alert(2)<" in got.text
+
+
+def test_a_report_of_what_is_kept_needs_neither_keras_nor_jax(copied, page):
+    code = (
+        "import sys, mlplab; from mlplab.reports import report; report(mlplab.Run(sys.argv[1]));"
+        "print([name for name in ('keras', 'jax') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, copied.path], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def test_two_reports_of_a_run_say_the_same(copied, page, tmp_path):
+    again = Page(report(copied, tmp_path / "again" / "r.html"))
+    assert again.data == page.data
+    assert again.tags == page.tags
+
+
+def test_what_cannot_be_reported(copied, tmp_path):
+    with pytest.raises(UsageError, match=r"mlplab\.Run"):
+        report(3)  # pyright: ignore[reportArgumentType] - the mistake
+    with pytest.raises(UsageError, match="is a folder"):
+        report(copied, tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be written"):
+        report(copied, tmp_path / "file" / "report.html")
+    for missing, message in (("result.json", "not finished"), ("predictions-test.npz", "keeps no predictions")):
+        folder = tmp_path / missing
+        shutil.copytree(copied.path, folder)
+        (folder / missing).unlink()
+        with pytest.raises(RunError, match=message):
+            report(mlplab.Run(folder))
+
+
+def test_an_old_report_stays_where_a_new_one_fails(copied, page, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(copied.path, folder)
+    before = (folder / "report.html").read_bytes()
+    (folder / "predictions-test.npz").unlink()
+    with pytest.raises(RunError):
+        report(mlplab.Run(folder))
+    assert (folder / "report.html").read_bytes() == before
+
+
+def test_arrays_have_images_when_they_are_given_again(tmp_path):
+    run, data = small_run(tmp_path)
+    without = Page(report(run))
+    assert without.data["rows"]["images"] is None
+    assert "begun with arrays" in without.text
+    assert "data=((x_train, y_train), (x_test, y_test))" in without.text
+    assert "held no rows out for validation" in without.text
+    given = Page(report(run, data=data))
+    assert given.data["rows"]["images"]["count"] == 120
+    assert given.tags.count("img") == 4  # one for each unit
+    kept = Page(report(run))  # what the second report has kept needs no arrays
+    assert kept.tags.count("img") == 4
+    assert kept.data["rows"]["images"] is None
+
+
+def test_features_and_many_classes(tmp_path):
+    run, data = small_run(tmp_path, 300, (5,), n=900, name="many")
+    many = Page(report(run, data=data))
+    assert many.data["rows"]["images"] is None
+    assert len(many.data["matrix"]["classes"]) == 25
+    assert many.data["rows"]["top"] == 5
+    assert len(many.source) < 6_000_000
+    assert "features" in many.text
+
+
+@pytest.mark.filterwarnings("ignore:(?s).*softmax over axis")  # which is what a single class is
+def test_a_single_class_and_no_failure(tmp_path):
+    run, data = small_run(tmp_path, 1, name="single")
+    single = Page(report(run, data=data))
+    assert "No failures: all 120 test images were predicted right." in single.text
+    assert "Nothing was confused." in single.text
+
+
+def test_the_epoch_that_was_kept_is_told(tmp_path):
+    run, data = small_run(tmp_path, epochs=20, validation=0.3, early_stopping=2, n=60)
+    best = 1 + int(np.argmax(run.history["val_accuracy"]))
+    last = len(run.epochs)
+    assert best < last
+    assert (
+        f"The weights of epoch {best} of {last} were kept, the best on the validation rows."
+        in Page(report(run, data=data)).text
+    )
+
+
+def test_labels_that_were_judged_are_shown_the_most_doubtful_first(copied, digits, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(copied.path, folder)
+    labels = digits.train.labels
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(10), len(labels)).astype(np.float32)
+    np.savez(
+        folder / "predictions-crossvalidated.npz",
+        index=np.arange(len(labels)),
+        label=labels,
+        probabilities=probabilities,
+    )
+    got = Page(report(mlplab.Run(folder))).data["labels"]
+    given = np.where(probabilities.argmax(1) == labels, 2, probabilities[np.arange(len(labels)), labels])
+    assert [row["index"] for row in got["rows"]] == np.argsort(given, kind="stable")[:48].tolist()
+    assert got["images"]["count"] == 48
+
+
+def test_charts_keep_their_texts_and_take_the_pages_colours():
+    figure = new_figure(3, 2)
+    axes = new_axes(figure)
+    axes.plot([0, 1], [0, 1], color="black", label='#000000 id="x 1.23456')
+    axes.legend()
+    drawn = svg(figure, "some")
+    root = ElementTree.fromstring(drawn)
+    texts = ["".join(each.itertext()) for each in root.iter() if each.tag.endswith("text")]
+    assert '#000000 id="x 1.23456' in texts
+    assert "stroke: currentColor" in drawn
+    assert "font-family" not in drawn
+    ids = [each.get("id") for each in root.iter() if each.get("id")]
+    assert all(name.startswith("some-") for name in ids if name)
+    used = {each.get("href") for each in root.iter() if each.get("href")}
+    assert {name.removeprefix("#") for name in used if name} <= set(ids)
+
+
+def made_up(n: int, classes: int, accuracy: float) -> Examples:
+    """Examples with as many failures as asked for, at random places."""
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(classes), n).astype(np.float32)
+    wrong = rng.random(n) > accuracy
+    labels = np.where(wrong, (probabilities.argmax(1) + rng.integers(1, classes, n)) % classes, probabilities.argmax(1))
+    names = tuple(f"class {i}" for i in range(classes))
+    return Examples("made-up", np.arange(n), labels, probabilities, names, rng.integers(0, 256, (n, 9, 9), np.uint8))
+
+
+def test_too_many_rows_keep_all_failures_and_some_others():
+    examples = made_up(3000, 4, 0.9)
+    failures = np.flatnonzero(~examples.correct)
+    rows = chosen(examples, most_rows=1000)
+    assert np.array_equal(rows.positions[: len(failures)], failures)
+    others = rows.positions[len(failures) :]
+    assert len(rows.positions) == 1000
+    assert (np.diff(others) > 0).all()
+    assert abs(others.mean() - 1500) < 150  # from all over the data set
+    assert f"all {len(failures)} failures" in rows.note
+    assert rows.images is not None
+    assert rows.images.count == 1000
+    few = chosen(examples, most_rows=50)
+    assert not examples.correct[few.positions].any()
+    assert f"50 of {len(failures)} failures" in few.note
+    assert chosen(examples).note == ""
+
+
+def test_images_that_do_not_fit_take_rows_with_them():
+    rows = chosen(made_up(3000, 4, 0.9), most_bytes=60_000)
+    assert rows.images is not None
+    assert rows.images.bytes <= 60_000
+    assert len(rows.positions) == rows.images.count < 3000
+
+
+def test_of_many_classes_those_that_are_confused_most():
+    examples = made_up(5000, 60, 0.5)
+    whole = metrics.confusion_matrix(examples.labels, examples.predicted, labels=range(60))
+    part = matrix(examples)
+    assert part.is_part
+    assert np.array_equal(part.counts, whole[np.ix_(part.classes, part.classes)])
+    assert np.array_equal(part.of_true, whole.sum(1)[part.classes])
+    np.fill_diagonal(whole, 0)
+    worst = np.unravel_index(whole.argmax(), whole.shape)
+    assert set(map(int, worst)) <= set(part.classes.tolist())
+    assert not matrix(made_up(500, 25, 0.5)).is_part
+
+
+def test_weights_are_red_above_and_blue_below_zero_and_clear_at_it():
+    image = weight_image(np.array([[1.0, -1.0], [0.0, 0.5]], np.float32))
+    (r1, _, b1, a1), (r2, _, b2, a2) = image[0].astype(int)
+    assert (r1 > b1, r2 < b2, a1, a2) == (True, True, 255, 255)
+    assert image[1, 0, 3] == 0
+    assert 100 < image[1, 1, 3] < 160
+
+
+def test_saliency_is_the_size_of_the_gradient_over_all_channels():
+    gradient = np.zeros((2, 2, 3))
+    gradient[0, 0] = (-3, 0, 0)
+    gradient[1, 1] = (1, 1, 1)
+    heat = heat_image(gradient).astype(int).sum(-1)
+    assert heat[0, 0] == heat[1, 1] == heat.max() > 0
+    assert heat[0, 1] == 0
+    assert heat_image(np.zeros((2, 2))).max() == 0
+
+
+def test_the_verb(copied, tmp_path):
+    app = typer.Typer()
+    app.command()(verb)
+    out = tmp_path / "page.html"
+    done = CliRunner().invoke(app, [str(copied.path), "--out", str(out), "--json"])
+    assert done.exit_code == 0
+    printed = json.loads(done.stdout)
+    assert printed == {"schema": 1, "run": str(copied.path), "report": str(out), "bytes": out.stat().st_size}
+    assert str(out) in done.stderr
+    quiet = CliRunner().invoke(app, [str(copied.path), "--out", str(out), "--quiet"])
+    assert (quiet.stdout, quiet.stderr) == ("", "")

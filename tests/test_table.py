@@ -1,0 +1,85 @@
+"""Tables: rows, text, HTML, files, and figures in a notebook."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from mlplab.errors import MlplabError, UsageError
+from mlplab.figures.canvas import new_axes, new_figure
+from mlplab.table import SHOWN, Table
+
+
+def picture():
+    figure = new_figure(2, 1)
+    new_axes(figure).plot([0, 1])
+    return figure
+
+
+TABLE = Table({"name": np.array(["a", "<b>"], dtype=object), "x": np.array([0.25, np.nan])}, "Two rows", picture)
+
+
+def test_rows_are_plain_python():
+    assert TABLE.rows() == [{"name": "a", "x": 0.25}, {"name": "<b>", "x": None}]
+    assert json.loads(json.dumps(TABLE.rows())) == TABLE.rows()
+    assert len(TABLE) == 2
+    assert TABLE["x"][0] == 0.25
+
+
+def test_as_text_and_html():
+    assert repr(TABLE).splitlines() == ["Two rows", "name     x", "   a  0.25", " <b>     –"]
+    assert "<td>&lt;b&gt;</td>" in TABLE._repr_html_()
+    long = Table({"n": np.arange(SHOWN + 7)})
+    assert repr(long).splitlines()[-1] == "… 7 more rows"
+    assert "… 7 more rows" in long._repr_html_()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\0")), st.floats(allow_nan=False)
+        )
+    )
+)
+def test_csv_gives_the_rows_back(tmp_path_factory, rows):
+    table = Table({"text": np.array([t for t, _ in rows], dtype=object), "x": np.array([x for _, x in rows], float)})
+    path = table.save(tmp_path_factory.mktemp("csv") / "table.csv")
+    read = list(csv.DictReader(io.StringIO(path.read_text("utf-8"), newline="")))
+    assert [(row["text"], float(row["x"])) for row in read] == rows
+
+
+def test_figures_as_files(tmp_path):
+    with Image.open(TABLE.save(tmp_path / "a.png")) as image:
+        assert image.size == (300, 150)
+    assert TABLE.save(tmp_path / "a.svg").read_text().startswith("<?xml")
+    with pytest.raises(UsageError, match=r"a\.what: .*Name a \.png file"):
+        TABLE.save(tmp_path / "a.what")
+    with pytest.raises(UsageError, match="cannot be written"):
+        TABLE.save(tmp_path / "no" / "a.png")
+    with pytest.raises(MlplabError, match="nothing to draw"):
+        Table({"n": np.arange(3)}).save(tmp_path / "b.png")
+
+
+def test_columns_of_different_length_are_a_mistake():
+    with pytest.raises(AssertionError, match="one length"):
+        Table({"a": np.arange(2), "b": np.arange(3)})
+
+
+def test_importing_tables_does_not_import_matplotlib():
+    code = (
+        "import sys, mlplab.inspection.failures, mlplab.inspection.classification; print('matplotlib' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_file_has_to_say_what_is_written(tmp_path):
+    with pytest.raises(UsageError, match=r"name a \.csv file"):
+        Table({"a": np.arange(3)}).save(tmp_path / "table")
+    assert Table({"a": np.arange(3)}).save(tmp_path / "table.CSV").read_bytes() == b"a\r\n0\r\n1\r\n2\r\n"
