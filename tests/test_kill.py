@@ -1,7 +1,7 @@
 """A run that was killed resumes to what it would have been: real processes, SIGKILL, real images.
 
-A directory changes only by file operations, so a kill leaves it in the state before one of them. Each process here kills
-itself right before the operation that a test names.
+A directory changes only by file operations, so a kill leaves it in the state before one of them.
+Each process here kills itself right before the operation that a test names.
 """
 
 import os
