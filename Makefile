@@ -1,20 +1,23 @@
 # Each target sets up what it needs by itself, and nothing twice (.ci/setup does that).
 #   PYTHON=python3.12   the interpreter, else the newest one that works
 #   VENV=.venv-3.12     another folder for the environment, to keep several
-#   ARGS="-k engine"    more arguments for pytest (test), benchmarks/seed_job.py (bench), uv (lock) or a notebook's name
+#   ARGS="-k engine"    more arguments for pytest (check, test), benchmarks/seed_job.py (bench), uv (lock) or a notebook's name
 VENV ?= .venv
 export PYTHON VENV
 BIN = $(VENV)/bin
+PYRIGHT = $(BIN)/pyright --pythonpath $(BIN)/python
+PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help setup demo lab test lint format notebooks bench lock
+.PHONY: help setup demo lab check test lint lint-fast format notebooks bench lock
 
 help:
 	@echo "make demo     train the notebook's network on Fashion-MNIST and write its report (sets up $(VENV) first)"
 	@echo "make lab      open the notebooks in JupyterLab (sets up what they need first)"
-	@echo "make test     run the tests and the linters"
+	@echo "make check    run the linters and the tests that are not slow (under three minutes on two cores)"
+	@echo "make test     run the linters and all tests (under twelve minutes on two cores)"
 	@echo "make lint     run the linters only: ruff, pyright, the import contract"
 	@echo "make format   put the code into ruff's form"
-	@echo "make notebooks    run the notebooks anew and keep their outputs"
+	@echo "make notebooks    run the notebooks again and keep their outputs"
 	@echo "make bench    compare with Keras, PyTorch, scikit-learn and NumPy (sets up .peers first, 4 GB)"
 	@echo "make setup    set up $(VENV) for development, no more"
 	@echo "make lock     bring requirements.lock and requirements-dev.lock up to pyproject.toml"
@@ -31,13 +34,19 @@ lab:
 	@.ci/setup notebook
 	$(BIN)/jupyter lab notebooks/01-mlp.ipynb
 
-test: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+# Pyright keeps one core busy for half a minute, so it runs beside the tests.
+check: lint-fast
+	@.ci/beside "$(PYRIGHT)" $(PYTEST) -m "not slow" $(ARGS)
 
-lint: setup
+test: lint-fast
+	@.ci/beside "$(PYRIGHT)" $(PYTEST) $(ARGS)
+
+lint: lint-fast
+	$(PYRIGHT)
+
+lint-fast: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-cache
 
 format: setup

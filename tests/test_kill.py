@@ -1,78 +1,101 @@
-"""Killed at any moment, a run goes on to what it would have been: real processes, SIGKILL, real images."""
+"""A run that was killed resumes to what it would have been: real processes, SIGKILL, real images.
+
+A directory changes only by file operations, so a kill leaves it in the state before one of them.
+Each process here kills itself right before the operation that a test names.
+"""
 
 import os
-import random
+import signal
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import pytest
 
-KILLS = 20
+import mlplab
+
 FILES = ("model.safetensors", "metrics.jsonl", "predictions-test.npz", "predictions-validation.npz")
-ASKED = [
-    *("fashion-mnist", "--hidden", "32,32", "--dropout", "0.2", "--schedule", "cosine", "--learning-rate", "0.0003"),
-    *("--labelled", "3000", "--validation", "0.02", "--epochs", "200", "--early-stopping", "40"),
+EPOCHS = 20
+SETTINGS = ["--hidden=12", "--dropout=0.2", "--schedule=cosine", "--learning-rate=0.01"]
+SETTINGS += [f"--epochs={EPOCHS}", "--early-stopping=3"]
+
+TRAIN = """
+import os, signal, sys
+from mlplab.cli import main
+
+file, remaining, *arguments = sys.argv[1:]
+remaining = int(remaining)
+
+def kill(event, values):
+    global remaining
+    replaces = event == "os.rename" and os.fspath(values[1]).endswith(file)
+    appends = event == "open" and values[1] == "a" and os.fspath(values[0]).endswith(file)
+    if replaces or appends:
+        remaining -= 1
+        if not remaining:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(kill)
+sys.argv = ["mlplab", "train", *arguments, "--quiet"]
+main()
+"""
+
+MOMENTS = {
+    "before the run has its name": ("/cut", 1),
+    "in the first epoch": ("/metrics.jsonl", 1),
+    "before the checkpoint names its new state": ("/checkpoint.json", 2),
+    "before the new state takes the place of the old one": ("/checkpoint.safetensors", 2),
+    "before an epoch's line is written": ("/metrics.jsonl", 3),  # the first operation brings the file up to date
+    "at the end, before the result": ("/result.json", 1),
+}
+"""When each process is killed, one after the other: before the nth operation that writes a file of that name."""
+MOMENTS_OF_A_POPULATION = {
+    "after one member's checkpoint, before the other's": ("/members/01/checkpoint.json", 3),
+    "after one member's result, before the other's": ("/members/01/result.json", 1),
+}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows"),
 ]
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
+
+@pytest.fixture(scope="module")
+def whole(once) -> mlplab.Run:
+    """Two members that were never stopped; the first is the run that a seed trains alone."""
+    settings = {"hidden": [12], "dropout": 0.2, "schedule": "cosine", "learning_rate": 0.01, "early_stopping": 3}
+
+    def train(out: Path) -> None:
+        mlplab.train("digits", **settings, epochs=EPOCHS, seed=0, seeds=2, out=out, verbose=0)
+
+    return mlplab.Run(once("never-stopped", train))
 
 
-def train(*arguments) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-m", "mlplab", "train", *map(str, arguments), "--quiet"])
+def killed(path: Path, moments, *arguments: str) -> mlplab.Run:
+    """Start a run, kill and resume it once for each moment, and let it end."""
+    for moment, (file, count) in moments.items():
+        begin = ["--resume", str(path)] if path.exists() else ["digits", *SETTINGS, *arguments, "--out", str(path)]
+        process = subprocess.run([sys.executable, "-c", TRAIN, file, str(count), *begin], check=False)
+        assert process.returncode == -signal.SIGKILL, f"not killed {moment}"
+        assert not (path / "result.json").exists(), moment
+    return mlplab.resume(path, verbose=0)
 
 
-def epochs_done(run) -> int:
-    run = run / "members" / "00" if (run / "members").exists() else run
-    return len((run / "metrics.jsonl").read_bytes().splitlines()) if (run / "metrics.jsonl").exists() else 0
-
-
-def kill_at_random(process: subprocess.Popen, run, rng: random.Random) -> bool:
-    """Kill the process early on, in the midst of its epochs, or near its end. Returns whether it was still alive.
-
-    Most of a process is its start, where there is nothing to lose: three of four moments are drawn from the short
-    time after it completed an epoch.
-    """
-    before, started = epochs_done(run), time.monotonic()
-    early = started + rng.uniform(0, 3) if rng.random() < 0.25 else None
-    while process.poll() is None and (time.monotonic() < early if early else epochs_done(run) == before):
-        time.sleep(0.001)  # between two looks
-    time.sleep(0 if early else rng.uniform(0, 0.2))
-    alive = process.poll() is None
-    process.kill()
-    process.wait()
-    return alive
-
-
-def test_killed_twenty_times_ends_as_if_never_stopped(fashion_mnist, tmp_path):
-    whole, cut, rng, kills = tmp_path / "whole", tmp_path / "cut", random.Random(0), 0
-    assert train(*ASKED, "--out", whole).wait() == 0
-    assert epochs_done(whole) < 200, "early stopping is meant to have its part in this"
-
-    while kills < KILLS:
-        process = train("--resume", cut) if cut.exists() else train(*ASKED, "--out", cut)
-        kills += kill_at_random(process, cut, rng)
-        assert not (cut / "result.json").exists(), f"ended after {kills} kills: too short a run for this test"
-    assert train("--resume", cut).wait() == 0
-
+def assert_same_bytes(run: mlplab.Run, expected: mlplab.Run) -> None:
     for name in FILES:
-        assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
-    # A kill while the directory is made leaves it under a hidden name, never half made under its own.
-    assert all(path.name.startswith((".cut.", "whole", "cut")) for path in tmp_path.iterdir())
+        assert (run.path / name).read_bytes() == (expected.path / name).read_bytes(), name
 
 
-def test_a_population_killed_goes_on_to_the_same_members(tmp_path):
-    asked = ["digits", "--hidden", "12", "--dropout", "0.2", "--epochs", "30", "--early-stopping", "15", "--seeds", "2"]
-    whole, cut, rng, kills = tmp_path / "whole", tmp_path / "cut", random.Random(1), 0
-    assert train(*asked, "--out", whole).wait() == 0
-    for _ in range(3):
-        process = train("--resume", cut) if cut.exists() else train(*asked, "--out", cut)
-        kills += kill_at_random(process, cut, rng)
-    assert kills >= 2, "ended too early: too short a run for this test"
-    assert train("--resume", cut).wait() == 0
-    for member in ("00", "01"):
-        for name in FILES:
-            paths = (run / "members" / member / name for run in (cut, whole))
-            assert len({path.read_bytes() for path in paths}) == 1, f"{member}: {name}"
-    assert (cut / "predictions-test.npz").read_bytes() == (whole / "predictions-test.npz").read_bytes()
-    assert all(path.name.startswith((".cut.", "whole", "cut")) for path in tmp_path.iterdir())
+def test_a_run_killed_at_every_step_of_saving_ends_as_if_never_stopped(whole, tmp_path):
+    run = killed(tmp_path / "cut", MOMENTS)
+    assert_same_bytes(run, whole.members[0])
+    assert len(run.history) < EPOCHS, "early stopping is meant to have its part in this"
+    # A kill while the directory is made leaves it under a hidden name, never incomplete under its final one.
+    assert all(path.name.startswith((".cut.", "cut")) for path in tmp_path.iterdir())
+
+
+def test_a_population_killed_between_its_members_ends_as_if_never_stopped(whole, tmp_path):
+    run = killed(tmp_path / "cut", MOMENTS_OF_A_POPULATION, "--seeds=2")
+    for member, expected in zip(run.members, whole.members, strict=True):
+        assert_same_bytes(member, expected)
+    assert (run.path / "predictions-test.npz").read_bytes() == (whole.path / "predictions-test.npz").read_bytes()

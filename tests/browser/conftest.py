@@ -1,6 +1,5 @@
-"""A real browser to open pages in."""
+"""A real browser that opens pages."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,13 +15,10 @@ FLAGS = (
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium, with a new profile."""
+    """Chromium as the system has it, with a new profile."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
-        missing = "There is no Chromium: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)  # elsewhere than in CI, a system package may be missing: the line says what to type
+        pytest.skip("There is no Chromium: apt-get install chromium")  # fails in CI: tests/conftest.py
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
@@ -31,12 +27,12 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """A page that was opened, and what it said and asked for on the way.
+    """An open page with its errors and requests.
 
     Attributes:
-        page: Playwright's.
-        errors: of the console and of scripts, and dialogs that scripts opened.
-        requests: addresses of everything it asked for, data and blob addresses left out.
+        page: Playwright's page.
+        errors: errors and warnings of the console, errors of scripts, and dialogs that scripts opened.
+        requests: addresses that the page requested, without data and blob addresses.
     """
 
     page: Page
@@ -46,30 +42,31 @@ class Visit:
 
 @pytest.fixture
 def visit(chromium: Browser) -> Iterator[Callable[..., Visit]]:
-    """Opens a file: `visit(path, width=1280, scheme="light", address="")`."""
+    """Open a file: `visit(path, width=1280, scheme="light", address="")`."""
     contexts = []
 
-    def opened(path: Path, width: int = 1280, scheme: str = "light", address: str = "") -> Visit:
+    def open_page(path: Path, width: int = 1280, scheme: str = "light", address: str = "") -> Visit:
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,  # pyright: ignore[reportArgumentType] - "light" or "dark"
             reduced_motion="reduce",
         )
         contexts.append(context)
-        made = Visit(context.new_page())
-        made.page.set_default_timeout(10_000)
-        made.page.on(
-            "console", lambda said: made.errors.append(said.text) if said.type in ("error", "warning") else None
+        visit = Visit(context.new_page())
+        visit.page.set_default_timeout(10_000)
+        visit.page.on(
+            "console",
+            lambda message: visit.errors.append(message.text) if message.type in ("error", "warning") else None,
         )
-        made.page.on("pageerror", lambda error: made.errors.append(str(error)))
-        made.page.on("dialog", lambda dialog: (made.errors.append(dialog.message), dialog.dismiss()))
-        made.page.on(
+        visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
+        visit.page.on("dialog", lambda dialog: (visit.errors.append(dialog.message), dialog.dismiss()))
+        visit.page.on(
             "request",
-            lambda asked: None if asked.url.startswith(("data:", "blob:")) else made.requests.append(asked.url),
+            lambda request: None if request.url.startswith(("data:", "blob:")) else visit.requests.append(request.url),
         )
-        made.page.goto(path.as_uri() + address)
-        return made
+        visit.page.goto(path.as_uri() + address)
+        return visit
 
-    yield opened
+    yield open_page
     for context in contexts:
         context.close()
