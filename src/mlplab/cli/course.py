@@ -1,7 +1,6 @@
 """`mlplab course`: exercises, checked on the spot."""
 
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from rich.table import Table as RichTable
 
 from mlplab import course
 from mlplab.cli.options import Json, Quiet, print_json, print_table, say
-from mlplab.course import sandbox, starting
+from mlplab.course import offline_folder, sandbox, starting
 from mlplab.course.exercise import Exercise, find
 from mlplab.errors import FetchError, MlplabError, UsageError
 from mlplab.figures import save_figure
@@ -182,24 +181,22 @@ def stick(
     quiet: Quiet = False,
 ) -> None:
     """Put all that a class needs without a network into a folder: packages, data sets, notebooks, an installer."""
-    from mlplab.course.stick import make_stick
-
-    _speak()
+    _log_progress()
     console = Console(stderr=True, quiet=quiet)
-    made = make_stick(folder, system or (), python or (), dataset or (), lambda line: say(console, line))
-    targets = ", ".join(f"{system} with Python {python}" for system, python in made.targets)
-    say(console, f"{made.folder} is complete, for {targets}: {made.files} files, {made.bytes / 1e6:,.0f} MB.")
+    content = offline_folder.fill(folder, system or (), python or (), dataset or (), lambda line: say(console, line))
+    targets = ", ".join(f"{system} with Python {python}" for system, python in content["targets"])
+    say(console, f"{folder} is complete, for {targets}: {content['files']} files, {content['bytes'] / 1e6:,.0f} MB.")
     say(console, "Learners open its README.txt, which says what to do.")
     if json_:
-        print_json(**{**asdict(made), "folder": str(made.folder.resolve())})
+        print_json(**content)
 
 
 def _exercise(name: str | None) -> Exercise:
-    _speak()
+    _log_progress()
     return find(name) if name else starting.current()
 
 
-def _speak() -> None:
+def _log_progress() -> None:
     logging.getLogger("mlplab").setLevel(logging.INFO)
 
 
