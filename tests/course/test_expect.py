@@ -18,7 +18,7 @@ from mlplab.errors import UsageError
 layers = keras.layers
 DIGITS = "digits"
 UNBUILT = (
-    "Your model is not built: it does not know the shape of its inputs yet. Start it with keras.Input(…), or train it."
+    "Your model is not built: its inputs have no shape yet. Start it with keras.Input(…), or train it."
 )
 
 
@@ -120,7 +120,7 @@ SHAPES = {
     "Build it with keras.Sequential([…]) or keras.Model(inputs, outputs).": Subclassed,
     "The layers of your model cannot be read: it has none. "
     "Build it with keras.Sequential([…]) or keras.Model(inputs, outputs).": keras.Model,
-    "In your model, branches meet at joined; the task asks for one layer after the other.": lambda: branches(),
+    "In your model, branches meet at joined; the task asks for a single line of layers.": lambda: branches(),
 }
 
 

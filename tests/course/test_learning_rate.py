@@ -55,7 +55,7 @@ CHANGED: dict[str, tuple[Callable[[Names], Names], str]] = {
     ),
     "turned around": (
         _of_rates(lambda rates: {value: rate for rate, value in rates.items()}),
-        "Keys and values of your `rates` are swapped: the rates are its keys, the accuracies its values.",
+        "Your `rates` is swapped: the rates are its keys, the accuracies its values.",
     ),
     "rates in quotes": (
         _of_rates(lambda rates: {str(rate): value for rate, value in rates.items()}),
@@ -75,16 +75,15 @@ CHANGED: dict[str, tuple[Callable[[Names], Names], str]] = {
     ),
     "the smallest taken for the best": (
         lambda made: {"best_rate": min(made["rates"], key=made["rates"].get)},
-        "`best_rate` is 0.1, and another of your rates has a higher accuracy in `rates`. "
-        "It is the worst of all: did you take the smallest value?",
+        "`best_rate` is 0.1, and another rate has a higher accuracy in `rates`. Did you take the smallest accuracy?",
     ),
     "not the best": (
         lambda made: {"best_rate": 1e-4},
-        "`best_rate` is 0.0001, and another of your rates has a higher accuracy in `rates`.",
+        "`best_rate` is 0.0001, and another rate has a higher accuracy in `rates`.",
     ),
     "the best accuracy in place of its rate": (
         lambda made: {"best_rate": max(made["rates"].values())},
-        "`best_rate` is #, which is an accuracy; the task asks for the rate that reached it.",
+        "`best_rate` is #, which is an accuracy; the task asks for its rate.",
     ),
     "a rate that was not tried": (
         lambda made: {"best_rate": 0.005},
@@ -107,8 +106,7 @@ CHANGED: dict[str, tuple[Callable[[Names], Names], str]] = {
     ),
     "chosen with the test images": (
         lambda made: on(made, *unseen()),
-        "Your `rates` has accuracies on the test images. After choosing with it you have no test left. "
-        "Take the last 10,000 training images.",
+        "Your `rates` has accuracies on the test images; the last 10,000 training images are for choosing.",
     ),
     "accuracies on the training images": (
         lambda made: on(made, made["X_train"], made["Y_train"]),

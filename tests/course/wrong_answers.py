@@ -19,7 +19,7 @@ SPARSE = (
     "It needs class numbers; the labels here are one-hot, (n, 10)."
 )
 UNTRAINED = "Your model is not trained: its optimizer has not taken a step. mlplab.fit(model, …) is missing."
-LOGITS = "Softmax is applied twice: your loss has from_logits=True, and the output layer has softmax. Keep one."
+LOGITS = "Softmax is applied twice: in the output layer, and by from_logits=True in the loss. Keep one."
 AGAIN = "Running fit again continues the training: build the model again first."
 
 DENSE, DROPOUT = 'x = layers.Dense(50, activation="relu")(x)', "x = layers.Dropout(0.2)(x)"
@@ -85,7 +85,7 @@ MODELS: dict[str, list[Row]] = {
          "`linear_model` is `model` itself, under another name. Build a second network with new layers."),
         ("the first network's layers again",
          [(LINEAR, "linear_model = keras.Model(model.inputs, model.layers[-1](model.layers[-2].output))")],
-         "`model` and `linear_model` share a layer: training one changes the other. Make new layers for each."),
+         "`model` and `linear_model` share a layer: training one changes the other. Make new layers."),
         ("other units", [("Dense(64,", "Dense(46,")],
          "`model`: Your first Dense layer has 46 units; the task asks for 64."),
         ("no hidden layer", [(WIDE, f"{WIDE} if activation else x")],
@@ -110,7 +110,7 @@ MODELS: dict[str, list[Row]] = {
         ("dropout before the Dense layers", [(HIDDEN, f"{DROPOUT}\n{DENSE}\n{DROPOUT}\n{DENSE}\n")],
          "Your layers are in another order than the task's: layer 2 is Dropout, and the task has Dense there."),
         ("dropout after the output layer", [(f"outputs = {OUTPUT}", f"outputs = layers.Dropout(0.2)({OUTPUT})")],
-         "Your last layer is Dropout: it would drop some probabilities. Put it before the output layer."),
+         "Your last layer is Dropout. Put it before the output layer."),
         ("another kind of noise", [("layers.Dropout(0.2)", "layers.AlphaDropout(0.2)")],
          "There is an AlphaDropout layer after your first Dense layer; the task has a Dropout layer there."),
         ("another rate", [(f"{DROPOUT}\noutputs", f"{DROPOUT.replace('0.2', '0.5')}\noutputs")],
@@ -128,7 +128,7 @@ MODELS: dict[str, list[Row]] = {
          "Your model uses the layer shared more than once, with the same weights; the task asks for a new layer at "
          "each place."),
         ("branches", [(HIDDEN, f"y = {DENSE[4:]}\nx = layers.Add(name='sum')([layers.Dense(50)(x), y])\n")],
-         "In your model, branches meet at sum; the task asks for one layer after the other."),
+         "In your model, branches meet at sum; the task asks for a single line of layers."),
     ],
     "learning-curve": [
         ("other units", [("128", "64")], "Your first Dense layer has 64 units; the task asks for 128."),
@@ -176,11 +176,10 @@ MODELS: dict[str, list[Row]] = {
          '[keras.Input((28, 28)), layers.Flatten(), layers.Dense(10, "softmax")])')],
          "`fashion_model`: Your model has no hidden Dense layers; the task asks for 1."),
         ("one model submitted twice", [(CLOTHES, "fashion_model = mnist_model")],
-         "`mnist_model` and `fashion_model` are the same model; the task asks for two."),
+         "`fashion_model` is `mnist_model` itself, under another name. Build a second network with new layers."),
         ("two models of the same layers",
          [(CLOTHES, "fashion_model = keras.Model(mnist_model.inputs, mnist_model.outputs)")],
-         "`mnist_model` and `fashion_model` share their weights: training one changes the other. Make new layers for "
-         "the second."),
+         "`mnist_model` and `fashion_model` share a layer: training one changes the other. Make new layers."),
         ("the class's number", [(HARDEST, "6")],
          "`hardest` is the number 6; the task asks for the name of a class, in quotes."),
         ("the class's number as text", [(HARDEST, '"6"')],

@@ -19,6 +19,13 @@ from mlplab.errors import MlplabError, UsageError, unknown_name
 
 _PACKAGED = Path(__file__).parent / "exercises"
 _FOLDER = re.compile(r"\d+-([a-z0-9]+(?:-[a-z0-9]+)*)")
+_STARTER = """# # {title}
+#
+# `mlplab course start {name}` shows the task. When you have changed this file, save it, and:
+#
+#     mlplab course check {name}
+
+"""
 _FILES = ("text.md", "starter.py", "checks.py", "hints.md", "solution.py")
 
 
@@ -44,8 +51,8 @@ class Exercise:
 
     @property
     def starter(self) -> str:
-        """The file that a learner starts with, Python with `# %%` cells."""
-        return self._read("starter.py")
+        """The file that a learner starts with, Python with `# %%` cells; in front, what to do with it."""
+        return _STARTER.format(title=self.title, name=self.name) + self._read("starter.py")
 
     @property
     def solution(self) -> str:

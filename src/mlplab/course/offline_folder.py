@@ -1,6 +1,6 @@
-"""Find and run the script that fills a folder for a class without a network: tools/offline_folder.py.
+"""Run the script that fills a folder for a class without a network: tools/offline_folder.py.
 
-The wheel of mlplab contains the script, the lock and the notebooks in course/offline/ (pyproject.toml puts them there).
+A wheel of mlplab has the script, the lock and the notebooks in course/offline/ (pyproject.toml puts them there).
 """
 
 import importlib.util
@@ -11,7 +11,7 @@ from typing import Any
 
 from mlplab.errors import FetchError
 
-_PACKAGE = Path(__file__).parents[1]
+_CHECKOUT, _PACKAGED = Path(__file__).parents[3], Path(__file__).parent / "offline"
 _LOCK = "requirements-notebook.lock"
 
 
@@ -25,19 +25,11 @@ def fill(
 
 
 def find_materials() -> tuple[Path, ModuleType]:
-    """Return the folder with the lock and the notebooks, and the script as a module.
-
-    Raises:
-        FetchError: if neither a checkout nor the package has them.
-    """
-    checkout, packaged = _PACKAGE.parents[1], _PACKAGE / "course" / "offline"
-    for folder, path in ((checkout, checkout / "tools"), (packaged, packaged)):
+    """Return the folder with the lock and the notebooks, and the script as a module; `FetchError` without them."""
+    for folder, path in ((_CHECKOUT, _CHECKOUT / "tools"), (_PACKAGED, _PACKAGED)):
         spec = importlib.util.spec_from_file_location("offline_folder", path / "offline_folder.py")
         if (folder / _LOCK).is_file() and spec is not None and spec.loader is not None:
             script = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(script)
             return folder, script
-    raise FetchError(
-        f"This mlplab has no {_LOCK}, which lists the packages: neither {checkout} nor {packaged} has it. "
-        "Install mlplab again from its wheel, or use a clone of the repository."
-    )
+    raise FetchError(f"There is no {_LOCK}, which lists the packages. Install mlplab again, or use a clone of it.")

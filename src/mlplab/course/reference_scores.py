@@ -43,7 +43,9 @@ def usual_values(exercise: Exercise, constants: Mapping[str, Any], measure: Meas
     if missing := [seed for seed in SEEDS if seed not in values]:
         _log.info("Training the solution with %d seeds, to know the usual range (once) …", len(missing))
     for seed in tqdm(missing, "seeds", leave=False, disable=False if in_notebook() else None):
-        values[seed] = measure(run_solution(exercise, {**constants, "seed": seed}))
+        values[seed] = measure(
+            run_program(exercise.solution, exercise.folder / "solution.py", {**constants, "seed": seed})
+        )
         _write(path, values)  # Ctrl-C loses one seed at most
     return {name: tuple(values[seed][name] for seed in SEEDS) for name in values[SEEDS[0]]}
 
@@ -63,11 +65,6 @@ def prediction_interval(values: Sequence[float], confidence: float = CONFIDENCE)
     deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1))
     half = float(t.ppf((1 + confidence) / 2, n - 1)) * deviation * math.sqrt(1 + 1 / n)
     return mean - half, mean + half
-
-
-def run_solution(exercise: Exercise, constants: Mapping[str, Any]) -> dict[str, Any]:
-    """Run the solution of an exercise and return the names that it defines; see `run_program`."""
-    return run_program(exercise.solution, exercise.folder / "solution.py", constants)
 
 
 def run_program(text: str, path: Path, constants: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,8 +54,12 @@ def check_file(exercise: Exercise, file: Path, seconds: float | None = None, qui
         # -P: mlplab must not import a learner's file called random.py
         command = [sys.executable, "-P", "-m", __name__, exercise.name, str(file), str(limit), str(result), str(stack)]
         output = subprocess.DEVNULL if quiet else sys.stderr
+        environment = os.environ | {
+            "MPLBACKEND": "Agg",  # plt.show() would wait until somebody closes its window
+            "PYTHONIOENCODING": os.environ.get("PYTHONIOENCODING", ":replace"),  # a progress bar must not fail
+        }
         process = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=_environment(), check=False
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, check=False
         )
         if result.exists():
             content = json.loads(result.read_text("utf-8"))
@@ -66,13 +70,6 @@ def check_file(exercise: Exercise, file: Path, seconds: float | None = None, qui
     return _record_attempt(answer)
 
 
-def _environment() -> dict[str, str]:
-    return os.environ | {
-        "MPLBACKEND": "Agg",  # plt.show() would wait until somebody closes its window
-        "PYTHONIOENCODING": os.environ.get("PYTHONIOENCODING", ":replace"),  # a progress bar must not fail
-    }
-
-
 def _unfinished(exercise: Exercise, file: Path, limit: float, stack: Path, code: int) -> Answer:
     """Return the answer for a process that wrote none."""
     if not (stack.exists() and stack.stat().st_size):
@@ -81,12 +78,8 @@ def _unfinished(exercise: Exercise, file: Path, limit: float, stack: Path, code:
     path = str(file.resolve()).encode("ascii", "backslashreplace").decode()  # as faulthandler writes it
     lines = [int(line) for line in re.findall(rf'File "{re.escape(path)}", line (\d+)', stack.read_text("ascii"))]
     where = f" It was in line {lines[0]}: {linecache.getline(str(file), lines[0]).strip()}" if lines else ""
-    return Answer(
-        exercise.name,
-        False,
-        f"{file.name} was stopped after {limit:g} seconds.{where}",
-        details=("Is there an endless loop? If your file only needs more time: --timeout SECONDS.",),
-    )
+    advice = "Is there an endless loop? If your file only needs more time: --timeout SECONDS."
+    return Answer(exercise.name, False, f"{file.name} was stopped after {limit:g} seconds.{where}", details=(advice,))
 
 
 def _record_attempt(answer: Answer) -> Answer:

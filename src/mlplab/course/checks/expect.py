@@ -33,12 +33,7 @@ def of(name: str) -> Iterator[None]:
 
 
 def model(model: Any, dataset: str, name: str = "model", branches: bool = False) -> str:
-    """Require a Keras model for images of the data set, with a number for each class.
-
-    Args:
-        name: the learner's name for it.
-        branches: allow layers that branch or are used more than once.
-    """
+    """Require a Keras model for images of the data set; `branches` allows layers that branch or repeat."""
     from mlplab.engine import keras
 
     if not isinstance(model, keras.Model):
@@ -58,10 +53,20 @@ def model(model: Any, dataset: str, name: str = "model", branches: bool = False)
     return f"It takes an image, {image}, and gives a number for each of the {classes} classes"
 
 
-def layers(model: Any, asked: Sequence[layers_.Layer]) -> str:
+def separate(**models: Any) -> str:
+    """Require two models, given by their names, without common weights."""
+    (name, first), (other, second) = models.items()
+    if first is second:
+        raise WrongAnswer(f"`{other}` is `{name}` itself, under another name. Build a second network with new layers.")
+    if {id(weight) for weight in first.weights} & {id(weight) for weight in second.weights}:
+        raise WrongAnswer(f"`{name}` and `{other}` share a layer: training one changes the other. Make new layers.")
+    return "They are two networks with different weights"
+
+
+def layers(model: Any, expected: Sequence[layers_.Layer]) -> str:
     """Require these layers, in this order; see `layers.Layer`."""
-    layers_.compare(asked, layers_.layers_of(model))
-    return f"The layers are as asked: {layers_.described(asked)}"
+    layers_.compare(expected, layers_.layers_of(model))
+    return f"The layers are those of the task: {layers_.described(expected)}"
 
 
 def parameters(model: Any, number: int) -> str:
@@ -94,7 +99,7 @@ def compiled(
     got = loss_of(model)
     if getattr(single(model.loss), "from_logits", False):
         raise WrongAnswer(
-            "Softmax is applied twice: your loss has from_logits=True, and the output layer has softmax. Keep one."
+            "Softmax is applied twice: in the output layer, and by from_logits=True in the loss. Keep one."
         )
     if loss is not None and got != loss and not (got == f"sparse_{loss}" and steps(model)):
         numbers = " It needs class numbers; the labels here are one-hot, (n, 10)." if got.startswith("sparse_") else ""
@@ -113,13 +118,7 @@ def compiled(
 
 
 def trained(model: Any, *, epochs: int | None = None, rows: int | None = None, batch_size: int | None = None) -> str:
-    """Require a training of this length; `None` allows any.
-
-    Args:
-        epochs: number of epochs.
-        rows: number of images; `training_rows` returns that of a data set.
-        batch_size: images in a batch.
-    """
+    """Require a training of this length, `rows` being the number of images; `None` allows any."""
     taken = steps(model)
     last = getattr(model, "history", None)
     if not taken:
@@ -170,16 +169,10 @@ def history(history: Any, *, epochs: int | None = None, name: str = "history") -
 
 
 def validated_apart(model: Any, history: Any, dataset: str) -> str:
-    """Require that validation did not use the test set: the test loss of the final weights is not in the logs.
-
-    The final weights are those of the last epoch, or of the best one if early stopping restored them.
-    """
+    """Require that the test loss of the final (or restored best) weights is not in the logs."""
     loss = watching.loss_on(model, dataset, "test")
     if watching.is_among(loss, watching.of_final_weights(history.history)):
-        raise WrongAnswer(
-            "Your validation loss is the loss on the test images. After choosing with it you have no test left. "
-            "Hold out some training images."
-        )
+        raise WrongAnswer(f"{wording.TEST_SET} Hold out some training images.")
     return "The test set was not used for choices"
 
 
@@ -199,11 +192,7 @@ def number(value: Any, name: str) -> float:
 
 
 def settings(model: Any, taken: str = "") -> str:
-    """Describe a trained model in a few words: its layers, optimizer, training and size.
-
-    Args:
-        taken: length of the training, "10 epochs"; by default what the model knows.
-    """
+    """Describe the layers, optimizer, length of training (`taken`, or what the model knows) and size of a model."""
     last = getattr(model, "history", None)
     an_epoch = last.params.get("steps") if last is not None and last.params else None
     taken = taken or (f"{steps(model) / an_epoch:g} epochs" if an_epoch else f"{steps(model):,} steps")

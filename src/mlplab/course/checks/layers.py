@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mlplab.course.checks import wording
 from mlplab.course.checks.findings import WrongAnswer
 from mlplab.errors import ModelError
 from mlplab.inspection.network import graph
@@ -80,7 +81,7 @@ def _calls(model: Any, branches: bool) -> list[graph.Call]:
     for call in [] if branches else calls:
         if len(call.parents) > 1:
             raise WrongAnswer(
-                f"In your model, branches meet at {call.name}; the task asks for one layer after the other."
+                f"In your model, branches meet at {call.name}; the task asks for a single line of layers."
             )
         if call.shared and getattr(call.layer, "weights", ()):
             raise WrongAnswer(
@@ -92,10 +93,7 @@ def _calls(model: Any, branches: bool) -> list[graph.Call]:
 
 def _unreadable(model: Any) -> str:
     if hasattr(model, "_functional"):
-        return (
-            "Your model is not built: it does not know the shape of its inputs yet. Start it with keras.Input(…), or "
-            "train it."
-        )
+        return "Your model is not built: its inputs have no shape yet. Start it with keras.Input(…), or train it."
     reason = f"{type(model).__name__}.call is code" if type(model).__name__ != "Model" else "it has none"
     return (
         f"The layers of your model cannot be read: {reason}. "
@@ -114,8 +112,8 @@ def compare(expected: Sequence[Layer], actual: Sequence[Layer]) -> None:
             raise WrongAnswer(f"{name} has {got.units} units; the task asks for {want.units}.")
         if want.activation is not None and got.activation != want.activation:
             raise WrongAnswer(f"{name} has {_activation(got)}; the task asks for {_activation(want)}.")
-        if want.rate is not None and (got.rate is None or not math.isclose(got.rate, want.rate, rel_tol=1e-6)):
-            raise WrongAnswer(f"{name} has {_rate_words(got)}; the task asks for {want.rate:g}.")
+        if want.rate is not None and not math.isclose(got.rate or math.nan, want.rate, rel_tol=1e-6):
+            raise WrongAnswer(f"{name} has rate {got.rate or 0:g}; the task asks for {want.rate:g}.")
 
 
 def called(actual: Sequence[Layer], place: int) -> str:
@@ -131,30 +129,19 @@ def called(actual: Sequence[Layer], place: int) -> str:
 
 def described(layers: Sequence[Layer]) -> str:
     """Describe layers: "Flatten, Dense 50 relu, Dropout 0.2, Dense 10 softmax"."""
+    parts = [(layer.kind, layer.units, layer.activation, layer.rate) for layer in layers]
     return ", ".join(
-        " ".join([layer.kind, *(f"{part:g}" if isinstance(part, int | float) else part for part in _parts(layer))])
-        for layer in layers
+        " ".join(f"{part:g}" if isinstance(part, int | float) else part for part in each if part not in (None, ""))
+        for each in parts
     )
-
-
-def _parts(layer: Layer) -> list[Any]:
-    return [part for part in (layer.units, layer.activation, layer.rate) if part not in (None, "")]
 
 
 def _compare_ends(expected: Sequence[Layer], actual: Sequence[Layer]) -> None:
     """Describe frequent mistakes: two softmax layers, no Flatten, dropout after the output, scaling in the model."""
-    if (
-        len(actual) > 1
-        and actual[-1] == Layer("Activation", activation="softmax")
-        and actual[-2].activation == "softmax"
-    ):
-        raise WrongAnswer(
-            "Your model has softmax twice: in the output layer and in a layer after it. Remove one of them."
-        )
+    if [layer.activation for layer in actual[-2:]] == ["softmax", "softmax"] and actual[-1].kind == "Activation":
+        raise WrongAnswer(wording.SOFTMAX_TWICE)
     if actual and actual[-1].kind == "Dropout":
-        raise WrongAnswer(
-            "Your last layer is Dropout: it would drop some probabilities. Put it before the output layer."
-        )
+        raise WrongAnswer("Your last layer is Dropout. Put it before the output layer.")
     if actual and actual[0].kind in _SCALES and not any(layer.kind in _SCALES for layer in expected):
         raise WrongAnswer(
             f"Your model scales the pixels itself ({actual[0].kind}), but the check gives it images with values of "
@@ -184,8 +171,8 @@ def _other_kinds(expected: Sequence[Layer], actual: Sequence[Layer]) -> str:
         if extra:
             return f"There is {_a(extra[0])} layer {where} that the task does not ask for."
         if a != f:
-            return f"The layers {where} are in another order than the task's: {', '.join(a)}."
-    raise AssertionError("kinds that differ differ somewhere")
+            break
+    return f"The layers {where} are in another order than the task's: {', '.join(a)}."
 
 
 def _other_depth(want: int, got: int) -> str:
@@ -212,10 +199,6 @@ def _ordinal(number: int) -> str:
 
 def _activation(layer: Layer) -> str:
     return f"the activation {layer.activation}" if layer.activation else "no activation"
-
-
-def _rate_words(layer: Layer) -> str:
-    return "no rate" if layer.rate is None else f"rate {layer.rate:g}"
 
 
 def _a(kind: str) -> str:

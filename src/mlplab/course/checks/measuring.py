@@ -33,9 +33,7 @@ def accuracy(model: Any, dataset: str, part: str, rows: slice = slice(None)) -> 
     if right < FAR_BELOW:
         _explain(model, dataset, images, labels, right)
     if len(set(guesses.tolist())) == 1:
-        raise WrongAnswer(
-            "Your model predicts the same class for every image: it has learnt nothing. Is the learning rate too large?"
-        )
+        raise WrongAnswer("Your model predicts the same class for every image. Is the learning rate too large?")
     return right
 
 
@@ -61,18 +59,12 @@ def _explain(model: Any, dataset: str, images: np.ndarray, labels: np.ndarray, r
 
 
 def probabilities(model: Any, images: np.ndarray, checked: bool = True) -> np.ndarray:
-    """Return the model's outputs for images, (n, classes).
-
-    Raises:
-        WrongAnswer: if `checked` and the outputs are not finite or do not add up to 1.
-    """
+    """Return the model's outputs for images, (n, classes); if `checked`, they must add up to 1."""
     from mlplab.engine import predict
 
     outputs = np.asarray(predict(model, images, batch_size=PREDICT_ROWS, verbose=0), np.float32)
     if checked and not np.isfinite(outputs).all():
-        raise WrongAnswer(
-            "Your model's outputs are NaN: its weights have diverged in training. Is the learning rate too large?"
-        )
+        raise WrongAnswer("Your model's outputs are NaN: its weights diverged. Is the learning rate too large?")
     sums = outputs.sum(1)
     if checked and (outputs.min() < -1e-6 or not np.allclose(sums, 1, atol=_ROUNDING)):
         raise WrongAnswer(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mlplab.course.checks import wording
 from mlplab.course.checks.compilation import loss_of
 from mlplab.course.checks.data import images_of
 from mlplab.course.checks.findings import WrongAnswer
@@ -22,11 +23,7 @@ _USUAL_BATCH = 32
 
 
 def curve(history: Any, name: str) -> np.ndarray:
-    """Return the logs of one name, float64, one value per epoch.
-
-    Raises:
-        WrongAnswer: if there are none, or they are not finite numbers.
-    """
+    """Return the logs of one name, float64, one value per epoch; `WrongAnswer` if they are not finite numbers."""
     try:
         values = np.asarray(history.history[name], float)
     except (KeyError, TypeError, ValueError):
@@ -39,11 +36,7 @@ def curve(history: Any, name: str) -> np.ndarray:
 
 
 def accuracy_curves(history: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return training and validation accuracy; the metric may be "accuracy", "acc", "categorical_accuracy".
-
-    Raises:
-        WrongAnswer: if there are none.
-    """
+    """Return training and validation accuracy; the metric may be "accuracy", "acc", "categorical_accuracy"."""
     for name in map(str, history.history):
         is_accuracy = "acc" in name and f"val_{name}" in history.history
         if is_accuracy and not any(other in name for other in ("binary", "top_k")):
@@ -52,11 +45,7 @@ def accuracy_curves(history: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def steps_an_epoch(model: Any, rows: int, batch_size: int, advice: str = "") -> str:
-    """Compare the steps of an epoch, if the model has its History, with those of the rows and the batch size.
-
-    Args:
-        advice: a sentence for too many steps.
-    """
+    """Require an epoch of these rows and batches, if the model has its History; `advice` is for too many steps."""
     expected = math.ceil(rows / batch_size)
     last = getattr(model, "history", None)
     got = last.params.get("steps") if last is not None and last.params else None
@@ -79,11 +68,7 @@ def of_this_model(model: Any, history: Any) -> str:
 
 
 def validated_on(model: Any, history: Any, dataset: str, held_out: slice, trained_on: slice) -> str:
-    """Require that validation used the held-out rows: the model's loss on them is in the logs.
-
-    Args:
-        held_out, trained_on: rows of the training images.
-    """
+    """Require validation with the training images `held_out`: the model's loss on them is in the logs."""
     logged, final = curve(history, "val_loss"), of_final_weights(history.history)
     rows = held_out.indices(len(images_of(dataset).data.train.labels))
     named = f"the {rows[1] - rows[0]:,} training images that the task holds out"
@@ -91,10 +76,7 @@ def validated_on(model: Any, history: Any, dataset: str, held_out: slice, traine
     if averaged or is_among(loss_on(model, dataset, "train", held_out), logged.tolist()):
         return f"It was validated with {named}"
     if is_among(loss_on(model, dataset, "test"), final):
-        raise WrongAnswer(
-            "Your validation loss is the loss on the test images. After choosing with it you have no test left. "
-            f"Take {named}."
-        )
+        raise WrongAnswer(f"{wording.TEST_SET} Take {named}.")
     if is_among(loss_on(model, dataset, "train", trained_on), final):
         raise WrongAnswer(
             "Your validation images are the training images: they do not show what the model does with new ones. "
@@ -107,12 +89,7 @@ def validated_on(model: Any, history: Any, dataset: str, held_out: slice, traine
 
 
 def trained_on(history: Any, accuracy: float, named: str) -> str:
-    """Require that the model knows the task's training images as well as those of its training.
-
-    Args:
-        accuracy: accuracy of the model on the task's training images.
-        named: their description.
-    """
+    """Require that the model's accuracy on the task's images (`named`) is about that of its training."""
     last = float(accuracy_curves(history)[0][-1])
     if accuracy < last - _FORGOTTEN:
         raise WrongAnswer(

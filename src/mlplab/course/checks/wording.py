@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+SOFTMAX_TWICE = "Your model has softmax twice: in the output layer and in a layer after it. Remove one of them."
+TEST_SET = "Your validation loss is the loss on the test images. After choosing with it you have no test left."
 _ARRAYS = {"ndarray": "a NumPy array", "ArrayImpl": "a JAX array"}
 
 

@@ -60,9 +60,7 @@ def _tried(rates: Any) -> dict[float, float]:
         number = f"{len(tried) or 'no'} rate{'' if len(tried) == 1 else 's'}"
         raise WrongAnswer(f"Your `rates` has {number}; the task asks for at least four.")
     if _span(tried.values()) >= 999 > _span(tried):
-        raise WrongAnswer(
-            "Keys and values of your `rates` are swapped: the rates are its keys, the accuracies its values."
-        )
+        raise WrongAnswer("Your `rates` is swapped: the rates are its keys, the accuracies its values.")
     for rate, value in tried.items():
         if not 0 <= value <= 1:
             raise WrongAnswer(
@@ -96,21 +94,15 @@ def _best(tried: dict[float, float], best_rate: Any) -> float:
     got = expect.number(best_rate, "best_rate")
     best = next((rate for rate in tried if math.isclose(rate, got, rel_tol=1e-4)), None)
     if best is None and any(math.isclose(value, got, rel_tol=1e-4) for value in tried.values()):
-        raise WrongAnswer(
-            f"`best_rate` is {got:.4g}, which is an accuracy; the task asks for the rate that reached it."
-        )
+        raise WrongAnswer(f"`best_rate` is {got:.4g}, which is an accuracy; the task asks for its rate.")
     if best is None:
         raise WrongAnswer(
             f"`best_rate` is {got:g}, which is not among the rates you tried: "
             f"{', '.join(f'{rate:g}' for rate in sorted(tried))}."
         )
     if tried[best] < max(tried.values()):
-        worst = (
-            " It is the worst of all: did you take the smallest value?" if tried[best] == min(tried.values()) else ""
-        )
-        raise WrongAnswer(
-            f"`best_rate` is {best:g}, and another of your rates has a higher accuracy in `rates`.{worst}"
-        )
+        worst = " Did you take the smallest accuracy?" if tried[best] == min(tried.values()) else ""
+        raise WrongAnswer(f"`best_rate` is {best:g}, and another rate has a higher accuracy in `rates`.{worst}")
     return best
 
 
@@ -145,8 +137,7 @@ def _held_out(model: Any, reported: float, accuracy: float) -> str:
         return right
     if abs(reported - expect.accuracy(model, DATASET, "test")) < SAME:
         raise WrongAnswer(
-            "Your `rates` has accuracies on the test images. After choosing with the test set you have no test left: "
-            "take the last 10,000 training images."
+            "Your `rates` has accuracies on the test images; the last 10,000 training images are for choosing."
         )
     logged = getattr(getattr(model, "history", None), "history", {}).get("accuracy", [])
     if any(abs(reported - value) < SAME for value in (*logged, expect.accuracy(model, DATASET, "train", TRAINED_ON))):

@@ -45,9 +45,7 @@ def _network(model: Any) -> str:
             f"Your last layer is {found[-1].kind}: it would change the probabilities. Put it before the output layer."
         )
     if found[-1] == Layer("Activation", activation="softmax"):
-        raise WrongAnswer(
-            "Your model has softmax twice: in the output layer and in a layer after it. Remove one of them."
-        )
+        raise WrongAnswer(wording.SOFTMAX_TWICE)
     for call in graph.read(model).calls:
         if call.has_weights and not call.is_dense:
             raise WrongAnswer(f"Your model has a {call.kind} layer: keep the task's network, and add remedies only.")

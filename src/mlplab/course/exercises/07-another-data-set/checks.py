@@ -21,7 +21,7 @@ def check(mnist_model, fashion_model, hardest):
     for name, (model, dataset) in models.items():
         with expect.of(name):
             expect.model(model, dataset, name)
-    yield _apart(mnist_model, fashion_model)
+    yield expect.separate(mnist_model=mnist_model, fashion_model=fashion_model)
     for name, (model, _) in models.items():
         with expect.of(name):
             expect.layers(model, LAYERS)
@@ -42,27 +42,14 @@ def check(mnist_model, fashion_model, hardest):
     yield from measured  # last, because the usual range takes a training of several seeds
 
 
-def _apart(mnist_model: Any, fashion_model: Any) -> str:
-    if mnist_model is fashion_model:
-        raise WrongAnswer("`mnist_model` and `fashion_model` are the same model; the task asks for two.")
-    theirs = {id(weight) for weight in mnist_model.weights}
-    if any(id(weight) in theirs for weight in fashion_model.weights):
-        raise WrongAnswer(
-            "`mnist_model` and `fashion_model` share their weights: training one changes the other. Make new layers "
-            "for the second."
-        )
-    return "They are two networks with different weights"
-
-
 def _class_number(hardest: Any) -> int:
     """Return the number of the class of that name, in any case of letters."""
     names = images_of(FASHION).class_names
-    if isinstance(hardest, int | np.integer) and not isinstance(hardest, bool):
-        raise WrongAnswer(f"`hardest` is the number {hardest}; the task asks for the name of a class, in quotes.")
     if not isinstance(hardest, str):
-        raise WrongAnswer(f"`hardest` is {wording.kind(hardest)}; the task asks for the name of a class, in quotes.")
-    if not hardest.strip():
-        raise WrongAnswer("`hardest` is empty; the task asks for the name of a class of Fashion-MNIST.")
+        value = f"the number {hardest}" if isinstance(hardest, int) and not isinstance(hardest, bool) else ""
+        raise WrongAnswer(
+            f"`hardest` is {value or wording.kind(hardest)}; the task asks for the name of a class, in quotes."
+        )
     found = [number for number, name in enumerate(names) if name.casefold() == hardest.strip().casefold()]
     if found:
         return found[0]
