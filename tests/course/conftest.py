@@ -1,6 +1,5 @@
 """Progress in a folder of each test, usual ranges in one folder for all tests."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import filelock
@@ -25,20 +24,6 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> P
     folder = (base if worker_id == "master" else base.parent) / "shared"
     folder.mkdir(exist_ok=True)
     return folder
-
-
-@pytest.fixture(scope="session")
-def once(shared_folder: Path) -> Callable[[str, Callable[[Path], None]], Path]:
-    """Make a folder with a name once per run; the other workers wait for it."""
-
-    def folder_of(name: str, make: Callable[[Path], None]) -> Path:
-        folder = shared_folder / name
-        with filelock.FileLock(f"{folder}.lock"):
-            if not folder.exists():
-                make(folder)
-        return folder
-
-    return folder_of
 
 
 @pytest.fixture(autouse=True)

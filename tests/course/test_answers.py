@@ -144,7 +144,7 @@ VALUES = ("test accuracy", "test accuracy with relu", "test accuracy without act
             [
                 (
                     "mlplab.fit(model, X_train, Y_train, epochs=10",
-                    "for _ in range(10):\n    model.fit(X_train, y_train, epochs=1",
+                    "model.fit(X_train, y_train, epochs=10",
                 ),
                 (LOSS, "keras.losses.SparseCategoricalCrossentropy()"),
                 ('["accuracy"]', '[keras.metrics.SparseCategoricalAccuracy(name="right")]'),

@@ -9,10 +9,12 @@ from programs import answer_to, copy, run
 import mlplab
 from mlplab import keras
 from mlplab.course.checks import watching
+from mlplab.course.checks.findings import WrongAnswer
+from mlplab.course.exercise import find
 
 NAME = "learning-curve"
 LAST = 40
-pytestmark = pytest.mark.slow
+CHECKS = find(NAME)._module
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,7 @@ def logged(solved, **logs):
     return {**solved, "history": SimpleNamespace(history={**solved["history"].history, **logs})}
 
 
+@pytest.mark.slow
 def test_the_solution_passes(solved):
     answer = answer_to(NAME, solved)
     assert answer.passed, answer
@@ -53,89 +56,105 @@ OTHER_IMAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", OTHER_IMAGES, ids=str)
 def test_other_validation_images_are_named(images, solved):
     loss = watching.loss_on(solved["model"], "fashion-mnist", *images)
     assert message(logged(solved, val_loss=[3.0] * (LAST - 1) + [loss])) == OTHER_IMAGES[images]
 
 
+@pytest.mark.slow
 def test_training_on_others_is_seen():
     said = message(run(NAME, ("X[:2_000], Y[:2_000]", "X[-2_000:], Y[-2_000:]")))
     assert "on those of its training: it was trained on others." in said
 
 
+@pytest.mark.slow
 def test_the_history_is_that_of_the_model(solved):
     names = {**solved, "history": copy(solved["model"]).history}
     assert message(names) == "`history` is of another model's training; submit what fit returned for `model`."
 
 
-def test_a_history_without_what_is_asked(solved):
-    logs = solved["history"].history
-    without_accuracy = {name: values for name, values in logs.items() if "accuracy" not in name}
-    for history, said in (
+LOGS = {
+    "loss": [1.0, 0.6, 0.4, *[0.3] * 36, 0.1],
+    "val_loss": [0.9, 0.5, 0.7, *[0.7] * 36, 0.8],
+    "accuracy": [0.5, 0.8, 0.85, *[0.9] * 36, 0.99],
+    "val_accuracy": [0.6, 0.7, 0.86, *[0.84] * 36, 0.85],
+}
+
+
+def wrong(check, logs, *values):
+    with pytest.raises(WrongAnswer) as caught:
+        check(SimpleNamespace(history=logs), *values)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("logs", "message"),
+    [
+        ({"loss": [1.0], "val_loss": [1.0]}, '`history` has no accuracy: compile the model with metrics=["accuracy"].'),
         (
-            SimpleNamespace(history=without_accuracy),
-            '`history` has no accuracy: compile the model with metrics=["accuracy"].',
-        ),
-        (logs, "`history` is a dict; the task asks for what fit returns: history = mlplab.fit(…)."),
-        (
-            SimpleNamespace(history={**logs, "val_loss": "falling"}),
+            {**LOGS, "val_loss": "falling"},
             "`history` has no numbers for val_loss, one per epoch: submit what fit returned, unchanged.",
         ),
         (
-            SimpleNamespace(history={**logs, "val_loss": [np.nan] * LAST}),
+            {**LOGS, "val_loss": [np.nan] * LAST},
             "`history` has a val_loss that is not a finite number. Was the learning rate too large?",
         ),
-    ):
-        assert message({**solved, "history": history}) == said
+        (
+            {**LOGS, "val_loss": [0.5] * 8},
+            "The curves in `history` have 8 and 40 epochs; each has 40 if fit measured both after every epoch.",
+        ),
+    ],
+)
+def test_each_unusable_history_has_its_message(logs, message):
+    assert wrong(CHECKS._whole, logs) == message
 
 
-def test_each_wrong_best_epoch_has_its_message(solved):
-    logs = solved["history"].history
-    instead = "the task asks for the lowest validation loss."
-    best = {name: int(function(logs[log])) + 1 for name, log, function in (
-        ("lowest training loss", "loss", np.argmin),
-        ("highest validation accuracy", "val_accuracy", np.argmax),
-        ("highest validation loss", "val_loss", np.argmax),
-    )}  # fmt: skip
-    for got, said in (
-        *((epoch, f"Epoch {epoch} has the {name}; {instead}") for name, epoch in best.items()),
-        (solved["best_epoch"] - 1, "Your `best_epoch` is counted from 0, as Python counts places; the task counts "
-         "epochs from 1."),
+LOWEST = "the task asks for the lowest validation loss."
+
+
+@pytest.mark.parametrize(
+    ("epoch", "message"),
+    [
+        (1, "Your `best_epoch` is counted from 0, as Python counts places; the task counts epochs from 1."),
+        (3, f"Epoch 3 has the highest validation accuracy; {LOWEST}"),
+        (40, f"Epoch 40 has the lowest training loss; {LOWEST}"),
         (12.5, "`best_epoch` is 12.5; the task asks for the number of an epoch, 1 to 40."),
-        (min(logs["val_loss"]), f"`best_epoch` is {min(logs['val_loss']):.3g}, the lowest loss itself; the task asks "
-         "for the number of its epoch."),
+        (0.5, "`best_epoch` is 0.5, the lowest loss itself; the task asks for the number of its epoch."),
         ([12], "`best_epoch` is a list; the task asks for a number."),
-    ):  # fmt: skip
-        assert message({**solved, "best_epoch": got}) == said
+    ],
+)
+def test_each_wrong_best_epoch_has_its_message(epoch, message):
+    assert wrong(CHECKS._best, LOGS, epoch) == message
 
 
-def test_the_last_epoch_is_not_best_for_being_last(solved):
-    logs = solved["history"].history
-    changed = {"loss": [*logs["loss"][:-1], 1.0], "accuracy": [*logs["accuracy"][:-1], 0.5]}
-    changed["val_accuracy"] = [*logs["val_accuracy"][:-1], 0.5]
-    said = message({**logged(solved, **changed), "best_epoch": LAST})
-    assert said.endswith("The longest training need not be the best.")
+def test_the_last_epoch_is_not_best_for_being_last():
+    changed = {**LOGS, "loss": [0.1] + [0.2] * 39, "accuracy": [0.9] + [0.8] * 39}
+    changed["val_loss"] = [0.9, 0.5, *[0.7] * 38]
+    assert wrong(CHECKS._best, changed, LAST).endswith("The longest training need not be the best.")
 
 
-def test_each_wrong_gap_has_its_message(solved):
-    logs, best = solved["history"].history, solved["best_epoch"] - 1
-    gaps = np.subtract(logs["accuracy"], logs["val_accuracy"])
-    for got, said in (
-        (-gaps[-1], "Your `gap` has the wrong sign: the task asks for training accuracy minus validation accuracy."),
-        (100 * gaps[-1], f"Your `gap`, {100 * gaps[-1]:.3g}, is in percent; the task asks for a number between 0 "
-         "and 1."),
-        (logs["val_loss"][-1] - logs["loss"][-1], "Your `gap` is the difference of the losses; the task asks for that "
-         "of the accuracies."),
-        (gaps[best], "Your `gap` is that after your best epoch; the task asks for the gap after the last."),
-        (logs["val_accuracy"][-1], "Your `gap` is the validation accuracy itself; the task asks for the difference of "
-         "the two."),
-        (0.3, "Your `gap` is 0.3, which does not fit your curves. It is the training accuracy minus the validation "
-         "accuracy, both after the last epoch."),
-    ):  # fmt: skip
-        assert message({**solved, "gap": got}) == said
+@pytest.mark.parametrize(
+    ("gap", "message"),
+    [
+        (-0.14, "Your `gap` has the wrong sign: the task asks for training accuracy minus validation accuracy."),
+        (14, "Your `gap`, 14, is in percent; the task asks for a number between 0 and 1."),
+        (0.7, "Your `gap` is the difference of the losses; the task asks for that of the accuracies."),
+        (0.1, "Your `gap` is that after your best epoch; the task asks for the gap after the last."),
+        (0.85, "Your `gap` is the validation accuracy itself; the task asks for the difference of the two."),
+        (
+            0.3,
+            "Your `gap` is 0.3, which does not fit your curves. It is the training accuracy minus the validation "
+            "accuracy, both after the last epoch.",
+        ),
+    ],
+)
+def test_each_wrong_gap_has_its_message(gap, message):
+    assert wrong(CHECKS._gap, LOGS, gap, 0.14) == message
 
 
+@pytest.mark.slow
 def test_a_model_of_keras_with_other_layers_and_labels_passes():
     (X, y), _ = mlplab.load_data("fashion-mnist")
     X = X / np.float32(255)

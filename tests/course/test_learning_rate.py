@@ -1,4 +1,4 @@
-"""The learning rate: wrong results and right ones. The solution is trained once."""
+"""The learning rate: wrong rates, wrong models, and right answers. The solution is trained once."""
 
 import re
 from collections.abc import Callable
@@ -12,10 +12,49 @@ from programs import answer_to, copy, run
 import mlplab
 from mlplab import keras
 from mlplab.course.checks import watching
+from mlplab.course.checks.findings import WrongAnswer
+from mlplab.course.exercise import find
 
 NAME = "learning-rate"
+CHECKS = find(NAME)._module
 Names = dict[str, Any]
-pytestmark = pytest.mark.slow
+RATES = {1e-5: 0.55, 1e-4: 0.77, 1e-3: 0.85, 0.01: 0.86, 0.1: 0.1}
+PERCENT = "; an accuracy lies between 0 and 1. Is it a loss, or in percent?"
+MISTAKES = [
+    ({rate: 100 * value for rate, value in RATES.items()}, 0.01, f"`rates[1e-05]` is 55{PERCENT}"),
+    ({**RATES, 0.001: 1.25}, 0.01, f"`rates[0.001]` is 1.25{PERCENT}"),
+    ({value: rate for rate, value in RATES.items()}, 0.01,
+     "Your `rates` is swapped: the rates are its keys, the accuracies its values."),
+    ({str(rate): value for rate, value in RATES.items()}, 0.01,
+     "`rates` has the key '1e-05'; its keys are rates, numbers above 0. Write it without quotes."),
+    ({-5: 0.5, **RATES}, 0.01, "`rates` has the key -5; its keys are rates, numbers above 0."),
+    ({**RATES, 0.01: [0.1, 0.86]}, 0.01, "`rates[0.01]` is a list; the task asks for a number."),
+    (list(RATES.items()), 0.01,
+     "`rates` is a list; the task asks for a dict, with each rate and its validation accuracy."),
+    (RATES, 0.1, "`best_rate` is 0.1, and another rate has a higher accuracy in `rates`. Did you take the smallest "
+     "accuracy?"),
+    (RATES, 1e-4, "`best_rate` is 0.0001, and another rate has a higher accuracy in `rates`."),
+    (RATES, 0.86, "`best_rate` is 0.86, which is an accuracy; the task asks for its rate."),
+    (RATES, 0.005, "`best_rate` is 0.005, which is not among the rates you tried: 1e-05, 0.0001, 0.001, 0.01, 0.1."),
+    ({**RATES, 0.1: 0.9}, 0.1,
+     "Your best rate, 0.1, is the largest you tried: a larger one may be better. Try larger ones, until the accuracy "
+     "falls."),
+    ({**RATES, 1e-5: 0.9}, 1e-5, "Your best rate, 1e-05, is the smallest you tried: a smaller one may be better. Try "
+     "smaller ones, until the accuracy falls."),
+    ({**RATES, 0.1: 0.855}, 0.01,
+     "Your largest rate, 0.1, is hardly worse than the best: 0.855 against 0.860. Try larger ones, until one is at least "
+     "0.02 worse."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rates", "best", "message"), MISTAKES)
+def test_each_mistake_with_the_rates_has_its_message(rates, best, message):
+    def check():
+        tried = CHECKS._tried(rates)
+        CHECKS._between(tried, CHECKS._best(tried, best))
+
+    with pytest.raises(WrongAnswer, match=f"^{re.escape(message)}$"):
+        check()
 
 
 @pytest.fixture(scope="module")
@@ -39,71 +78,7 @@ def unseen() -> tuple[np.ndarray, np.ndarray]:
     return images.astype("float32") / 255, keras.utils.to_categorical(labels)
 
 
-def _of_rates(change: Callable[[dict[float, float]], Any]) -> Callable[[Names], Names]:
-    return lambda made: {"rates": change(made["rates"])}
-
-
-IN_WORDS = "Is it a loss, or in percent?"
-CHANGED: dict[str, tuple[Callable[[Names], Names], str]] = {
-    "percent": (
-        _of_rates(lambda rates: {rate: round(100 * value) for rate, value in rates.items()}),
-        f"`rates[1e-05]` is 55; an accuracy lies between 0 and 1. {IN_WORDS}",
-    ),
-    "losses": (
-        _of_rates(lambda rates: {rate: 2.25 - 2 * value for rate, value in rates.items()}),
-        f"`rates[1e-05]` is #; an accuracy lies between 0 and 1. {IN_WORDS}",
-    ),
-    "turned around": (
-        _of_rates(lambda rates: {value: rate for rate, value in rates.items()}),
-        "Your `rates` is swapped: the rates are its keys, the accuracies its values.",
-    ),
-    "rates in quotes": (
-        _of_rates(lambda rates: {str(rate): value for rate, value in rates.items()}),
-        "`rates` has the key '1e-05'; its keys are rates, numbers above 0. Write it without quotes.",
-    ),
-    "exponents for rates": (
-        _of_rates(lambda rates: dict(zip(range(-5, 0), rates.values(), strict=True))),
-        "`rates` has the key -5; its keys are rates, numbers above 0.",
-    ),
-    "accuracies of every epoch": (
-        _of_rates(lambda rates: {rate: [0.1, 0.2, value] for rate, value in rates.items()}),
-        "`rates[1e-05]` is a list; the task asks for a number.",
-    ),
-    "a list of pairs": (
-        _of_rates(lambda rates: list(rates.items())),
-        "`rates` is a list; the task asks for a dict, with each rate and its validation accuracy.",
-    ),
-    "the smallest taken for the best": (
-        lambda made: {"best_rate": min(made["rates"], key=made["rates"].get)},
-        "`best_rate` is 0.1, and another rate has a higher accuracy in `rates`. Did you take the smallest accuracy?",
-    ),
-    "not the best": (
-        lambda made: {"best_rate": 1e-4},
-        "`best_rate` is 0.0001, and another rate has a higher accuracy in `rates`.",
-    ),
-    "the best accuracy in place of its rate": (
-        lambda made: {"best_rate": max(made["rates"].values())},
-        "`best_rate` is #, which is an accuracy; the task asks for its rate.",
-    ),
-    "a rate that was not tried": (
-        lambda made: {"best_rate": 0.005},
-        "`best_rate` is 0.005, which is not among the rates you tried: 1e-05, 0.0001, 0.001, 0.01, 0.1.",
-    ),
-    "the best at the upper end": (
-        lambda made: {"rates": {1e-6: 0.1, 1e-5: 0.5, 1e-4: 0.7, made["best_rate"]: made["rates"][made["best_rate"]]}},
-        "Your best rate, 0.01, is the largest you tried: a larger one may be better. "
-        "Try larger ones, until the accuracy falls.",
-    ),
-    "the best at the lower end": (
-        lambda made: {"rates": {made["best_rate"]: made["rates"][made["best_rate"]], 0.1: 0.4, 1.0: 0.1, 10.0: 0.1}},
-        "Your best rate, 0.01, is the smallest you tried: a smaller one may be better. "
-        "Try smaller ones, until the accuracy falls.",
-    ),
-    "an end that is as good": (
-        _of_rates(lambda rates: {**rates, 0.02: 0.82, 0.1: max(rates.values()) - 0.01}),
-        "Your largest rate, 0.1, is hardly worse than the best: # against #. "
-        "Try larger ones, until one is at least 0.02 worse.",
-    ),
+WRONG: dict[str, tuple[Callable[[Names], Names], str]] = {
     "chosen with the test images": (
         lambda made: on(made, *unseen()),
         "Your `rates` has accuracies on the test images; the last 10,000 training images are for choosing.",
@@ -114,7 +89,7 @@ CHANGED: dict[str, tuple[Callable[[Names], Names], str]] = {
         "training images, which the network has not seen.",
     ),
     "accuracies of another model": (
-        _of_rates(lambda rates: {rate: value + 0.1 for rate, value in rates.items()}),
+        lambda made: {"rates": {rate: value + 0.1 for rate, value in made["rates"].items()}},
         "Your `rates` has # for the best rate, but your model's accuracy on the last 10,000 training images is #. "
         "Did you measure on these images, with a model trained the same way?",
     ),
@@ -131,15 +106,17 @@ CHANGED: dict[str, tuple[Callable[[Names], Names], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", CHANGED)
+@pytest.mark.slow
+@pytest.mark.parametrize("what", WRONG)
 def test_each_wrong_result_has_its_message(what, solved):
-    change, message = CHANGED[what]
+    change, message = WRONG[what]
     answer = answer_to(NAME, {**solved, **change(solved)})
     assert not answer.passed
     expected = "[0-9.]+".join(re.escape(part) for part in message.split("#"))
     assert re.fullmatch(expected, answer.message), answer.message
 
 
+@pytest.mark.slow
 def test_pixels_that_are_not_scaled_are_named(solved):
     made = run(NAME, (" / 255", ""), ("0.00001, 0.0001, 0.001, 0.01, 0.1", "0.0001"))
     rates = {**dict.fromkeys(solved["rates"], 0.1), 0.0001: made["rates"][0.0001]}
@@ -158,12 +135,14 @@ RIGHT: dict[str, Callable[[Names], Names]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", RIGHT)
 def test_right_answers_pass(style, solved):
     answer = answer_to(NAME, {**solved, **RIGHT[style](solved)})
     assert answer.passed, answer
 
 
+@pytest.mark.slow
 def test_a_sequential_model_of_another_seed_trained_and_validated_by_keras_passes(solved):
     keras.utils.set_random_seed(3)
     layers = [keras.layers.Reshape((784,)), keras.layers.Dense(64), keras.layers.ReLU(), keras.layers.Dense(10)]
@@ -177,12 +156,11 @@ def test_a_sequential_model_of_another_seed_trained_and_validated_by_keras_passe
     assert answer.passed, answer
 
 
-JUNK = [None, "0.01", [], {}, {"a": None}, {0.1: "x"}, {None: 1}, float("nan"), -1, True, np.zeros(3), object(), dict]
+JUNK = [None, "0.01", [], {}, {"a": None}, {0.1: "x"}, {None: 1}, float("nan"), True, np.zeros(3), object(), dict]
 
 
-@pytest.mark.parametrize("name", ["model", "rates", "best_rate"])
-def test_anything_else_is_answered_too(name, solved):
+@pytest.mark.parametrize("check", [CHECKS._tried, lambda value: CHECKS._best(RATES, value)])
+def test_anything_else_is_answered_too(check):
     for junk in JUNK:
-        answer = answer_to(NAME, {**solved, name: junk})
-        assert not answer.passed
-        assert f"`{name}" in answer.message or name == "model"
+        with pytest.raises(WrongAnswer, match="rate"):
+            check(junk)
