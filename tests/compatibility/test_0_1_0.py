@@ -69,6 +69,6 @@ def test_an_interrupted_study_resumes_to_the_same_trials(written):
 
 def test_a_learners_progress_is_read(tmp_path, monkeypatch):
     monkeypatch.setitem(os.environ, "MLPLAB_COURSE", str(shutil.copytree(WRITTEN / "course", tmp_path / "course")))
-    assert progress_store.entry("softmax-regression").passed
-    assert progress_store.entry("challenge").claimed == [0.87]
+    assert progress_store.progress_of("softmax-regression").passed
+    assert progress_store.progress_of("challenge").claimed == [0.87]
     assert board("challenge").rows()[0]["test"] == pytest.approx(0.8731)

@@ -1,24 +1,42 @@
-"""Progress goes to a folder of the test's own."""
+"""Progress in a folder of each test, usual ranges in one folder for all tests."""
 
 from pathlib import Path
 
+import filelock
 import pytest
 
-from mlplab.course import reference_scores
+from mlplab.course import checking, reference_scores
+from mlplab.datasets.cache import cache_folder
 
 
 @pytest.fixture(autouse=True)
-def own_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that progress is kept in."""
+def progress_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "progress"
     monkeypatch.setenv("MLPLAB_COURSE", str(folder))
     monkeypatch.delenv("MLPLAB_EXERCISES", raising=False)
     return folder
 
 
-@pytest.fixture
-def few_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Usual ranges of three seeds: real ones, in half the time."""
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all workers of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def shared_ranges(shared_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train usual ranges once for all tests and workers, with three seeds: real ones, in half the time."""
+    train = reference_scores.usual_values
+
+    def train_once(exercise, constants, measure):
+        with filelock.FileLock(shared_folder / f"{exercise.name}.lock"):
+            return train(exercise, constants, measure)
+
+    monkeypatch.setattr(checking, "usual_values", train_once)
+    monkeypatch.setattr(reference_scores, "cache_folder", lambda: shared_folder)
     monkeypatch.setattr(reference_scores, "SEEDS", (1, 2, 3))
 
 
@@ -60,7 +78,7 @@ def check(model, dataset="digits"):
 
 @pytest.fixture
 def small_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of an instructor's own exercise, `small-digits`, which is checked in a second."""
+    """The folder of an instructor's exercise, `small-digits`, with its own cache; its check takes a second."""
     folder = tmp_path / "exercises" / "50-small-digits"
     folder.mkdir(parents=True)
     starter = "# %% The data\n" + SOLUTION.replace("16", "8").replace("model =", "\n# %%\nmodel =")
@@ -69,4 +87,5 @@ def small_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).write_text(content, "utf-8")
     monkeypatch.setenv("MLPLAB_EXERCISES", str(folder.parent))
     monkeypatch.setenv("MLPLAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(reference_scores, "cache_folder", cache_folder)
     return folder

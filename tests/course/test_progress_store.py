@@ -17,7 +17,7 @@ KEEP_WRITING = """
 import sys
 from mlplab.course import progress_store
 while True:
-    with record.changing("two-dense-layers") as entry:
+    with progress_store.update("two-dense-layers") as entry:
         entry.attempts += 1
         entry.board.append({"settings": "x" * 50_000})
         entry.board = entry.board[-20:]
@@ -25,49 +25,51 @@ while True:
 """
 
 
-def test_nothing_is_known_at_first(own_progress):
-    assert progress_store.read() == {}
-    assert progress_store.entry("two-dense-layers") == progress_store.ExerciseProgress()
-    assert not own_progress.exists()
+def test_nothing_is_known_at_first(progress_folder):
+    assert progress_store.read_all() == {}
+    assert progress_store.progress_of("two-dense-layers") == progress_store.ExerciseProgress()
+    assert not progress_folder.exists()
 
 
 def test_what_is_changed_is_read_again():
-    with progress_store.changing("two-dense-layers") as entry:
+    with progress_store.update("two-dense-layers") as entry:
         entry.attempts, entry.passed = 3, progress_store.now()
-    with progress_store.changing("challenge") as entry:
+    with progress_store.update("challenge") as entry:
         entry.claimed.append(0.87)
-    assert progress_store.entry("two-dense-layers").attempts == 3
-    assert progress_store.entry("two-dense-layers").passed
-    assert progress_store.entry("challenge").claimed == [0.87]
+    assert progress_store.progress_of("two-dense-layers").attempts == 3
+    assert progress_store.progress_of("two-dense-layers").passed
+    assert progress_store.progress_of("challenge").claimed == [0.87]
 
 
 def test_an_error_in_between_changes_nothing():
     try:
-        with progress_store.changing("two-dense-layers") as entry:
+        with progress_store.update("two-dense-layers") as entry:
             entry.attempts = 7
             raise KeyboardInterrupt
     except KeyboardInterrupt:
         pass
-    assert progress_store.entry("two-dense-layers").attempts == 0
+    assert progress_store.progress_of("two-dense-layers").attempts == 0
 
 
-def test_kills_lose_nothing_that_was_written(own_progress):
-    for _ in range(5):
+@pytest.mark.slow
+def test_kills_lose_nothing_that_was_written(progress_folder):
+    for _ in range(2):
         command = [sys.executable, "-c", KEEP_WRITING]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             said = [int(process.stdout.readline()) for _ in range(3)]
             process.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
             said += [int(line) for line in process.stdout.read().split()]
-        assert progress_store.entry("two-dense-layers").attempts >= said[-1]
-    assert not list(own_progress.glob("*damaged*"))
+        assert progress_store.progress_of("two-dense-layers").attempts >= said[-1]
+    assert not list(progress_folder.glob("*damaged*"))
 
 
 def add_attempts(count):
     for _ in range(count):
-        with progress_store.changing("two-dense-layers") as entry:
+        with progress_store.update("two-dense-layers") as entry:
             entry.attempts += 1
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_count_right():
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=add_attempts, args=(25,)) for _ in range(2)]
@@ -75,11 +77,11 @@ def test_two_processes_at_once_count_right():
         process.start()
     for process in processes:
         process.join()
-    assert progress_store.entry("two-dense-layers").attempts == 50
+    assert progress_store.progress_of("two-dense-layers").attempts == 50
 
 
-def test_a_damaged_file_is_kept_aside_and_said(own_progress, caplog):
-    own_progress.mkdir()
+def test_a_damaged_file_is_kept_aside_and_said(progress_folder, caplog):
+    progress_folder.mkdir()
     for number, content in enumerate(
         [
             b"{",
@@ -89,27 +91,22 @@ def test_a_damaged_file_is_kept_aside_and_said(own_progress, caplog):
         ],
         1,
     ):
-        (own_progress / "progress.json").write_bytes(content)
+        (progress_folder / "progress.json").write_bytes(content)
         caplog.clear()
-        assert progress_store.read() == {}
-        aside = own_progress / f"progress.damaged{f'-{number}' if number > 1 else ''}.json"
+        assert progress_store.read_all() == {}
+        aside = progress_folder / f"progress.damaged{f'-{number}' if number > 1 else ''}.json"
         assert aside.read_bytes() == content
-        assert f"It is kept as {aside.name}, and progress starts anew." in caplog.text
-    with progress_store.changing("challenge") as entry:
+        assert f"It is kept as {aside.name}, and progress starts again." in caplog.text
+    with progress_store.update("challenge") as entry:
         entry.attempts = 1
-    assert json.loads((own_progress / "progress.json").read_text())["exercises"]["challenge"]["attempts"] == 1
+    assert json.loads((progress_folder / "progress.json").read_text())["exercises"]["challenge"]["attempts"] == 1
 
 
-def test_a_folder_that_cannot_be_is_said_with_what_to_do(own_progress):
-    own_progress.write_text("a file where the folder should be")
+def test_a_folder_that_cannot_be_is_said_with_what_to_do(progress_folder):
+    progress_folder.write_text("a file where the folder should be")
     with pytest.raises(RunError, match=r"Your progress cannot be kept in .* name another in MLPLAB_COURSE"):
-        progress_store.read()
-    with (
-        pytest.raises(RunError, match="Your progress cannot be kept in"),
-        progress_store.changing("two-dense-layers"),
-    ):
-        pass
-    assert own_progress.is_file()
+        progress_store.read_all()
+    assert progress_folder.is_file()
 
 
 def test_starting_again_makes_a_numbered_copy(tmp_path):
@@ -117,11 +114,7 @@ def test_starting_again_makes_a_numbered_copy(tmp_path):
     first = starting.start(exercise, tmp_path)
     first.write_text("my work")
     second, third = (starting.start(exercise, tmp_path) for _ in range(2))
-    assert [path.name for path in (first, second, third)] == [
-        "two-dense-layers.py",
-        "two-dense-layers-2.py",
-        "two-dense-layers-3.py",
-    ]
+    assert [path.stem for path in (first, second, third)] == [f"two-dense-layers{n}" for n in ("", "-2", "-3")]
     assert first.read_text() == "my work"
     assert second.read_text("utf-8") == exercise.starter
     assert starting.newest_file(exercise) == third
@@ -129,7 +122,7 @@ def test_starting_again_makes_a_numbered_copy(tmp_path):
     assert starting.newest_file(exercise) == second
 
 
-def test_the_file_saved_last_is_the_one_at_hand(tmp_path, monkeypatch):
+def test_the_file_saved_last_is_the_current_one(tmp_path):
     exercise = find("two-dense-layers")
     first, second = (starting.start(exercise, tmp_path) for _ in range(2))
     assert starting.newest_file(exercise) == second
@@ -138,17 +131,17 @@ def test_the_file_saved_last_is_the_one_at_hand(tmp_path, monkeypatch):
     assert starting.newest_file(exercise) == first
     renamed = first.rename(tmp_path / "mine.py")
     assert starting.newest_file(exercise) == second
-    assert starting.belongs_to(second) == exercise
-    assert starting.belongs_to(renamed) is None
+    assert starting.exercise_of(second) == exercise
+    assert starting.exercise_of(renamed) is None
 
 
-def test_what_is_at_hand_was_started_last_or_comes_first(tmp_path):
+def test_the_current_exercise_was_started_last_or_is_the_first(tmp_path):
     assert starting.current().name == "softmax-regression"
     starting.start(find("challenge"), tmp_path)
     assert starting.current().name == "challenge"
-    with progress_store.changing("challenge") as entry:
+    with progress_store.update("challenge") as entry:
         entry.passed, entry.unclaimed = progress_store.now(), 4
     assert starting.current().name == "challenge", "four targets are left"
-    with progress_store.changing("challenge") as entry:
+    with progress_store.update("challenge") as entry:
         entry.unclaimed = 0
     assert starting.current().name == "softmax-regression"

@@ -1,7 +1,6 @@
-"""`mlplab course`: exercises, checked on the spot."""
+"""`mlplab course`: exercises with an instant check."""
 
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from rich.table import Table as RichTable
 
 from mlplab import course
 from mlplab.cli.options import Json, Quiet, print_json, print_table, say
-from mlplab.course import sandbox, starting
+from mlplab.course import offline_folder, sandbox, starting
 from mlplab.course.exercise import Exercise, find
 from mlplab.errors import FetchError, MlplabError, UsageError
 from mlplab.figures import save_figure
@@ -21,7 +20,7 @@ app = typer.Typer(help="Exercises with an instant check, hints, and a solution a
 
 
 def complete_exercise(incomplete: str) -> list[str]:
-    """Names of exercises that begin so, for the shell's completion."""
+    """Return names of exercises with this beginning, for the completion of the shell."""
     return [name for name in course.exercises()["exercise"].tolist() if name.startswith(incomplete)]
 
 
@@ -29,7 +28,7 @@ Name = Annotated[
     str | None,
     typer.Argument(
         metavar="[EXERCISE]",
-        help="An exercise's name; without it, the one at hand.",
+        help="An exercise's name; by default the current one.",
         autocompletion=complete_exercise,
         show_default=False,
     ),
@@ -38,7 +37,7 @@ Name = Annotated[
 
 @app.command("list")
 def list_exercises(json_: Json = False, quiet: Quiet = False) -> None:
-    """List the exercises, and which of them you have passed."""
+    """List the exercises and mark those that you have passed."""
     table = course.exercises()
     console = Console(stderr=True, quiet=quiet)
     shown = RichTable("", "exercise", "", box=None)
@@ -55,20 +54,18 @@ def start(
     name: Name = None,
     folder: Annotated[
         Path,
-        typer.Option(metavar="DIR", help="Where the file goes; the current folder by default.", show_default=False),
+        typer.Option(metavar="DIR", help="Folder for the file; by default the current one.", show_default=False),
     ] = Path(),
-    notebook: Annotated[
-        bool, typer.Option("--notebook", help="Write a notebook, with the task and the check in it.")
-    ] = False,
+    notebook: Annotated[bool, typer.Option("--notebook", help="Write a notebook with the task and the check.")] = False,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show an exercise's task, and write a file to begin with. A file that is there is never overwritten."""
+    """Show an exercise's task, and write a file to start with. Existing files are never overwritten."""
     exercise = _exercise(name)
     path = starting.start(exercise, folder, notebook)
     try:
         starting.fetch_data(exercise)
-    except FetchError as error:  # the task can be read all the same
+    except FetchError as error:  # the task can be read without it
         logging.getLogger(__name__).warning("%s", error)
     console = Console(stderr=True, quiet=quiet)
     console.print(Markdown(exercise.text))
@@ -94,24 +91,24 @@ def check(
         typer.Option(
             metavar="SECONDS",
             min=1,
-            help="Stop a file that runs longer; by default after five minutes, the challenge after an hour.",
+            help="Time limit of your file; by default five minutes, for the challenge an hour.",
             show_default=False,
         ),
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Draw where your result lies in the usual range.")
+        Path | None, typer.Option(metavar="FILE.png", help="Write a figure of your result in the usual range.")
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run your file and check what it has made. Exits with 1 if something is wrong."""
+    """Run your file and check its result. Exits with 1 if something is wrong."""
     if name is not None and file is None and name.endswith((".py", ".ipynb")):
         name, file = None, Path(name)
-    exercise = (starting.belongs_to(file) if name is None and file is not None else None) or _exercise(name)
+    exercise = (starting.exercise_of(file) if name is None and file is not None else None) or _exercise(name)
     file = file or starting.newest_file(exercise)
     if file is None:
         raise UsageError(
-            f"{exercise.name} is not begun: 'mlplab course start {exercise.name}' makes a file to begin with."
+            f"You have no file for {exercise.name} yet: 'mlplab course start {exercise.name}' writes one to start with."
         )
     console = Console(stderr=True, quiet=quiet)
     say(console, f"Checking {file} …")
@@ -121,7 +118,7 @@ def check(
     for line in others:
         say(console, line)
     if picture is not None and (figure := answer.figure) is not None:
-        say(console, f"The picture: {save_figure(figure, picture)}")
+        say(console, f"The figure: {save_figure(figure, picture)}")
     if answer.passed:
         say(console, f"The solution is open: mlplab course solution {exercise.name}")
         _say_next(console)
@@ -143,18 +140,21 @@ def hint(name: Name = None) -> None:
 def solution(name: Name = None) -> None:
     """Show the solution of an exercise that you have passed."""
     exercise = _exercise(name) if name else _last_passed()
-    course.solution(exercise.name)  # an error, before the pass
-    typer.echo(exercise.solution, nl=False)  # as it is, to copy or to write into a file
+    course.solution(exercise.name)  # raises before the pass
+    typer.echo(exercise.solution, nl=False)  # plain, to copy or to write into a file
 
 
 @app.command()
 def progress(name: Name = None, json_: Json = False, quiet: Quiet = False) -> None:
-    """Show how far you are; with the challenge's name, the board of your results."""
+    """Show your progress; with the challenge's name, the board of your results."""
     table = course.progress(name)
     console = Console(stderr=True, quiet=quiet)
     if len(table):
         print_table(console, table.columns, table.rows())
-    say(console, table.title if len(table) else f"There is nothing on the board of {name}: it is for targets reached.")
+    say(
+        console,
+        table.title if len(table) else f"The board of {name} is empty: it shows results of an exercise with targets.",
+    )
     if name is None:
         _say_next(console)
     if json_:
@@ -163,43 +163,46 @@ def progress(name: Name = None, json_: Json = False, quiet: Quiet = False) -> No
 
 @app.command()
 def stick(
-    folder: Annotated[Path, typer.Argument(help="A folder of its own, on a stick or a drive.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="An empty folder, on a stick or a drive.", show_default=False)],
     system: Annotated[
         list[str] | None,
         typer.Option(
-            help="windows, macos, linux or linux-arm; once for each. This one by default.", show_default=False
+            help="windows, macos, linux or linux-arm; repeat the flag for more. By default this one.",
+            show_default=False,
         ),
     ] = None,
     python: Annotated[
         list[str] | None,
-        typer.Option(metavar="VERSION", help="Such as 3.12; once for each. This one by default.", show_default=False),
+        typer.Option(
+            metavar="VERSION", help="Such as 3.12; repeat the flag for more. By default this one.", show_default=False
+        ),
     ] = None,
     dataset: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Once for each; fashion-mnist and mnist by default.", show_default=False),
+        typer.Option(
+            metavar="NAME", help="Repeat the flag for more; by default fashion-mnist and mnist.", show_default=False
+        ),
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Put all that a class needs without a network into a folder: packages, data sets, notebooks, an installer."""
-    from mlplab.course.stick import make_stick
-
-    _speak()
+    """Fill a folder for a class without a network: packages, data sets, notebooks, an installer."""
+    _log_progress()
     console = Console(stderr=True, quiet=quiet)
-    made = make_stick(folder, system or (), python or (), dataset or (), lambda line: say(console, line))
-    targets = ", ".join(f"{system} with Python {python}" for system, python in made.targets)
-    say(console, f"{made.folder} is complete, for {targets}: {made.files} files, {made.bytes / 1e6:,.0f} MB.")
+    content = offline_folder.fill(folder, system or (), python or (), dataset or (), lambda line: say(console, line))
+    targets = ", ".join(f"{system} with Python {python}" for system, python in content["targets"])
+    say(console, f"{folder} is complete, for {targets}: {content['files']} files, {content['bytes'] / 1e6:,.0f} MB.")
     say(console, "Learners open its README.txt, which says what to do.")
     if json_:
-        print_json(**{**asdict(made), "folder": str(made.folder.resolve())})
+        print_json(**content)
 
 
 def _exercise(name: str | None) -> Exercise:
-    _speak()
+    _log_progress()
     return find(name) if name else starting.current()
 
 
-def _speak() -> None:
+def _log_progress() -> None:
     logging.getLogger("mlplab").setLevel(logging.INFO)
 
 
@@ -207,16 +210,15 @@ def _last_passed() -> Exercise:
     rows = [row for row in course.progress() if row["passed"]]
     if not rows:
         raise MlplabError(
-            "No exercise is passed yet: solutions open after the pass. 'mlplab course list' has them all."
+            "You have passed no exercise yet: solutions open after the pass. 'mlplab course list' shows them all."
         )
     return find(max(rows, key=lambda row: row["passed"])["exercise"])
 
 
 def _say_next(console: Console) -> None:
-    state = {row["exercise"]: row["state"] for row in course.exercises()}
-    if all(value == "passed" for value in state.values()):
-        say(console, "All exercises are passed.")
+    if all(row["state"] == "passed" for row in course.exercises()):
+        say(console, "You have passed all exercises.")
         return
-    at_hand = starting.current().name
-    verb = "check" if starting.newest_file(starting.current()) else "start"
-    say(console, f"Next: mlplab course {verb} {at_hand}")
+    current = starting.current()
+    verb = "check" if starting.newest_file(current) else "start"
+    say(console, f"Next: mlplab course {verb} {current.name}")

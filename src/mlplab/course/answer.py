@@ -1,4 +1,4 @@
-"""What a check says: one line first, then what holds, and where the result lies in the usual range."""
+"""The answer of a check: one line first, then what is right, and where the result lies in the usual range."""
 
 import html
 import re
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WIDTH = 41
-"""Characters of the range's picture in a terminal."""
+"""Width of the drawn range in a terminal, in characters."""
 
 
 @dataclass(frozen=True)
-class Range:
-    """A learner's value beside what the solution reaches with several seeds.
+class UsualRange:
+    """A learner's value and the values of the solution with several seeds.
 
     Attributes:
-        name: of what was measured, "test accuracy".
-        value: the learner's.
-        low, high: of the usual range, see `usual.prediction_interval`.
-        seeds: the solution's values, one a seed.
+        name: what was measured, "test accuracy".
+        value: the learner's value.
+        low, high: ends of the usual range, see `reference_scores.prediction_interval`.
+        seeds: the solution's values, one per seed.
     """
 
     name: str
@@ -43,9 +43,10 @@ class Range:
         return f"{value}: {place} the usual {low}–{high}"
 
     def line(self) -> str:
-        """A picture of one line: the range, the solution's seeds as ·, the learner's value as ●."""
+        """Draw the range in one line: the solution's seeds as ·, the learner's value as ●."""
         least, most = min(self.low, self.value), max(self.high, self.value)
-        place = {value: round((_WIDTH - 1) * (value - least) / ((most - least) or 1)) for value in self._marks()}
+        values = (self.low, self.high, self.value, *self.seeds)
+        place = {value: round((_WIDTH - 1) * (value - least) / ((most - least) or 1)) for value in values}
         cells = [" "] * _WIDTH
         cells[place[self.low] : place[self.high] + 1] = "─" * (place[self.high] + 1 - place[self.low])
         for value in self.seeds:
@@ -54,28 +55,25 @@ class Range:
             cells[place[value]] = mark
         return "".join(cells).rstrip()
 
-    def _marks(self) -> tuple[float, ...]:
-        return (self.low, self.high, self.value, *self.seeds)
-
 
 @dataclass(frozen=True)
 class Answer:
-    """What a check says. In a notebook it shows itself.
+    """The answer of a check. A notebook shows it formatted.
 
     Attributes:
-        exercise: its name.
-        passed: whether everything holds.
-        message: the first line: what is wrong, in one or two sentences, or that it is solved.
-        holds: what was found right, a sentence each.
-        ranges: what was measured, beside the usual.
-        details: more lines: the learner's traceback, targets, what to do next.
+        exercise: name of the exercise.
+        passed: whether everything is right.
+        message: the first line: what is wrong, in one or two sentences, or that the exercise is solved.
+        holds: what is right, one sentence each.
+        ranges: measured values with their usual ranges.
+        details: further lines: the learner's traceback, targets, the next step.
     """
 
     exercise: str
     passed: bool
     message: str
     holds: tuple[str, ...] = ()
-    ranges: tuple[Range, ...] = ()
+    ranges: tuple[UsualRange, ...] = ()
     details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -88,7 +86,7 @@ class Answer:
 
     @property
     def figure(self) -> "Figure | None":
-        """The ranges' picture; None where nothing was measured."""
+        """The ranges as a figure; None if nothing was measured."""
         if not self.ranges:
             return None
         from mlplab.figures.intervals import usual_ranges
@@ -121,18 +119,18 @@ class Answer:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Answer":
-        ranges = tuple(Range(**{**r, "seeds": tuple(r["seeds"])}) for r in content["ranges"])
+        ranges = tuple(UsualRange(**{**r, "seeds": tuple(r["seeds"])}) for r in content["ranges"])
         return cls(
             **{**content, "ranges": ranges, "holds": tuple(content["holds"]), "details": tuple(content["details"])}
         )
 
 
 def _html(text: str) -> str:
-    """With `names` as code."""
+    """Escape the text and format `names` as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
-def joined(names: Sequence[str]) -> str:
-    """`a`, `b` and `c`."""
+def join_names(names: Sequence[str]) -> str:
+    """Return "`a`, `b` and `c`"."""
     *others, last = [f"`{name}`" for name in names]
     return f"{', '.join(others)} and {last}" if others else last

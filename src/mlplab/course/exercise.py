@@ -1,7 +1,8 @@
-"""An exercise is a folder: text.md, starter.py, checks.py, hints.md, solution.py. Adding one needs nothing else.
+"""An exercise is a folder: text.md, starter.py, checks.py, hints.md, solution.py. To add one, add its folder.
 
-The folders stand beside this file, in `exercises/`, and where `MLPLAB_EXERCISES` says. Their names are a number, which
-gives the order, and the exercise's name: `03-two-dense-layers`. docs/exercises.md tells how to write one.
+The folders are in `exercises/` beside this file, and in the folder that `MLPLAB_EXERCISES` names. Their names are a
+number, which gives the order, and the exercise's name: `03-two-dense-layers`. docs/exercises.md explains how to write
+one.
 """
 
 import functools
@@ -16,18 +17,21 @@ from typing import Any
 
 from mlplab.errors import MlplabError, UsageError, unknown_name
 
-_HERE = Path(__file__).parent / "exercises"
+_PACKAGED = Path(__file__).parent / "exercises"
 _FOLDER = re.compile(r"\d+-([a-z0-9]+(?:-[a-z0-9]+)*)")
+_STARTER = """# # {title}
+#
+# `mlplab course start {name}` shows the task. When you have changed this file, save it, and:
+#
+#     mlplab course check {name}
+
+"""
 _FILES = ("text.md", "starter.py", "checks.py", "hints.md", "solution.py")
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise, read from its folder.
-
-    Attributes:
-        folder: where its five files are.
-    """
+    """One exercise, read from the folder with its five files."""
 
     folder: Path
 
@@ -37,7 +41,7 @@ class Exercise:
 
     @property
     def title(self) -> str:
-        """The first line of its text, without the #."""
+        """The first line of the text, without the #."""
         return self.text.partition("\n")[0].lstrip("# ").strip()
 
     @property
@@ -47,8 +51,8 @@ class Exercise:
 
     @property
     def starter(self) -> str:
-        """The file that a learner begins with, Python with `# %%` cells."""
-        return self._read("starter.py")
+        """The file that a learner starts with, Python with `# %%` cells; in front, what to do with it."""
+        return _STARTER.format(title=self.title, name=self.name) + self._read("starter.py")
 
     @property
     def solution(self) -> str:
@@ -61,23 +65,29 @@ class Exercise:
 
     @functools.cached_property
     def check(self) -> Callable[..., Any]:
-        """The function `check` of checks.py: from what the learner made to what holds, see `checking`."""
+        """The function `check` of checks.py; see `checking`."""
         return self._module.check
 
     @property
     def seconds(self) -> float:
-        """How long a learner's file may run: `SECONDS` in checks.py, by default five minutes."""
+        """Time limit of a learner's file: `SECONDS` in checks.py, by default five minutes."""
         return float(getattr(self._module, "SECONDS", 300))
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """Names of the data sets that it is about: `DATASETS` in checks.py, by default Fashion-MNIST."""
+        """Names of the data sets that it needs: `DATASETS` in checks.py, by default Fashion-MNIST."""
         return tuple(getattr(self._module, "DATASETS", ("fashion-mnist",)))
 
     @property
-    def asked(self) -> dict[str, inspect.Parameter]:
-        """What has to be handed in: the parameters of `check`, by name. Those with a default may be left out."""
-        return dict(inspect.signature(self.check).parameters)
+    def parameters(self) -> list[str]:
+        """Names that a learner submits: the parameters of `check`."""
+        return list(inspect.signature(self.check).parameters)
+
+    @property
+    def required(self) -> list[str]:
+        """The parameters without a default."""
+        signature = inspect.signature(self.check)
+        return [name for name, parameter in signature.parameters.items() if parameter.default is parameter.empty]
 
     @functools.cached_property
     def _module(self) -> Any:
@@ -98,24 +108,22 @@ class Exercise:
             return (self.folder / file).read_text("utf-8")
         except OSError as error:
             raise MlplabError(
-                f"The exercise in {self.folder} lacks {file} ({error.strerror}): it is made of {', '.join(_FILES)}."
+                f"The exercise in {self.folder} has no {file} ({error.strerror}). It needs {', '.join(_FILES)}."
             ) from error
 
 
 def exercises() -> list[Exercise]:
-    """All exercises, in their order: those that come with mlplab, then those in the folder `MLPLAB_EXERCISES`.
-
-    One of the same name takes the place of one that comes with mlplab.
+    """Return the exercises of mlplab, then those of `MLPLAB_EXERCISES`, which replace exercises of the same name.
 
     Raises:
         UsageError: if `MLPLAB_EXERCISES` names no folder.
     """
-    found = {exercise.name: exercise for exercise in _in(_HERE)}
-    if own := os.environ.get("MLPLAB_EXERCISES"):
-        if not Path(own).is_dir():
-            raise UsageError(f"MLPLAB_EXERCISES names {own}, which is no folder: name one that holds exercises.")
-        found.update((exercise.name, exercise) for exercise in _in(Path(own)))
-    return list(found.values())
+    known = {exercise.name: exercise for exercise in _in(_PACKAGED)}
+    if folder := os.environ.get("MLPLAB_EXERCISES"):
+        if not Path(folder).is_dir():
+            raise UsageError(f"MLPLAB_EXERCISES names {folder}, which is no folder: name one with exercises in it.")
+        known |= {exercise.name: exercise for exercise in _in(Path(folder))}
+    return list(known.values())
 
 
 @functools.cache
@@ -129,12 +137,8 @@ def _in(folder: Path) -> list[Exercise]:
 
 
 def find(name: str) -> Exercise:
-    """The exercise of that name.
-
-    Raises:
-        UsageError: if there is none; the message has the nearest names.
-    """
+    """Return the exercise of that name; `UsageError` with the nearest names if there is none."""
     known = {exercise.name: exercise for exercise in exercises()}
     if name not in known:
-        raise UsageError(unknown_name("exercise", name, known) + " 'mlplab course list' has them all.")
+        raise UsageError(unknown_name("exercise", name, known) + " 'mlplab course list' shows them all.")
     return known[name]

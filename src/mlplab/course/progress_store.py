@@ -1,4 +1,4 @@
-"""A learner's progress: one JSON file, either the old one or the new one, whole."""
+"""A learner's progress in one JSON file, which is always complete: the old one or the new one."""
 
 import contextlib
 import datetime
@@ -17,23 +17,23 @@ from mlplab.errors import RunError
 
 _FORMAT = 1
 _DAMAGE = (ValueError, KeyError, TypeError, AttributeError)
-"""What reading a file that is not as it should be raises."""
+"""Exceptions from reading a damaged file."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass
 class ExerciseProgress:
-    """What is known of one exercise.
+    """Progress in one exercise.
 
     Attributes:
         files: the learner's files, oldest first.
-        started: when the last of them was made, ISO 8601.
-        attempts: checks so far.
-        hints: hints shown so far.
-        passed: when it was first passed, ISO 8601; "" before.
-        claimed: targets reached, in the order of time.
-        unclaimed: how many targets are left.
-        board: what was handed in against the targets: `validation`, `test` (None where no target was claimed by it),
+        started: when the newest file was written, ISO 8601.
+        attempts: number of checks.
+        hints: number of hints shown.
+        passed: when the exercise was first passed, ISO 8601; "" before.
+        claimed: targets reached, oldest first.
+        unclaimed: number of remaining targets.
+        board: results submitted for the targets: `validation`, `test` (None if the result claimed no target),
             `settings`, `when`.
     """
 
@@ -48,46 +48,50 @@ class ExerciseProgress:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is something left to do."""
+        """Whether something remains to be done."""
         return not self.passed or self.unclaimed > 0
 
 
 def folder() -> Path:
-    """`MLPLAB_COURSE` where it is set, else the user's data folder, as the system has it."""
+    """Return `MLPLAB_COURSE`, or the user's data folder if it is not set."""
     chosen = os.environ.get("MLPLAB_COURSE")
     return Path(chosen).expanduser() if chosen else platformdirs.user_data_path("mlplab", appauthor=False)
 
 
-def read() -> dict[str, ExerciseProgress]:
-    """What is known, by exercise. A damaged file is kept aside, and said; then nothing is known.
+def read_all() -> dict[str, ExerciseProgress]:
+    """Return the progress by exercise. A damaged file is renamed, with a warning, and progress starts again.
 
     Raises:
-        RunError: if the system does not let it be read, or kept aside.
+        RunError: if the file cannot be read or renamed.
     """
     try:
-        return _parsed(_path())
+        return _parse(_path())
     except _DAMAGE:
-        with _locked():  # so that what is put aside is the damaged file, not what another process has written since
-            return _rescued()
+        with _lock():  # another process may have written a good file since
+            return _read_or_rename()
 
 
-def entry(name: str) -> ExerciseProgress:
-    return read().get(name, ExerciseProgress())
+def progress_of(name: str) -> ExerciseProgress:
+    """Return the progress in one exercise."""
+    return read_all().get(name, ExerciseProgress())
 
 
 @contextlib.contextmanager
-def changing(name: str) -> Iterator[ExerciseProgress]:
-    """The entry of an exercise, to change; it is written when the block ends without an error.
+def update(name: str) -> Iterator[ExerciseProgress]:
+    """Give the progress in an exercise to change; write it when the block ends without an error.
 
     Raises:
-        RunError: if it cannot be written; what was there is unchanged.
+        RunError: if it cannot be written; the file is unchanged then.
     """
-    with _locked():
-        everything = _rescued()
-        changed = everything.setdefault(name, ExerciseProgress())
-        yield changed
+    with _lock():
+        everything = _read_or_rename()
+        yield everything.setdefault(name, ExerciseProgress())
         content = {"format": _FORMAT, "exercises": {name: asdict(value) for name, value in everything.items()}}
         files.write_json(_path(), content)
+
+
+def now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def _path() -> Path:
@@ -95,14 +99,13 @@ def _path() -> Path:
 
 
 @contextlib.contextmanager
-def _locked() -> Iterator[None]:
-    """Alone with the folder, which is made."""
-    import filelock  # brings asyncio, which reading does without
+def _lock() -> Iterator[None]:
+    """Make the folder and lock it for this process."""
+    import filelock  # imports asyncio, which reading does not need
 
-    place = folder()
-    lock = filelock.FileLock(place / ".progress.lock")
-    with _telling(place):
-        place.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder() / ".progress.lock")
+    with _raising_run_error():
+        folder().mkdir(parents=True, exist_ok=True)
         lock.acquire()
     try:
         yield
@@ -111,32 +114,37 @@ def _locked() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _telling(place: Path) -> Iterator[None]:
+def _raising_run_error() -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise RunError(
-            f"Your progress cannot be kept in {place} ({error.strerror or error}). Make that folder readable and "
+            f"Your progress cannot be kept in {folder()} ({error.strerror or error}). Make that folder readable and "
             "writable, or name another in MLPLAB_COURSE."
         ) from error
 
 
-def _rescued() -> dict[str, ExerciseProgress]:
-    """What is known; a damaged file is put aside. To be called by who holds the lock."""
+def _read_or_rename() -> dict[str, ExerciseProgress]:
+    """Return the progress; rename a damaged file. The caller holds the lock."""
     path = _path()
     try:
-        return _parsed(path)
+        return _parse(path)
     except _DAMAGE as error:
-        aside = _free(path.with_name("progress.damaged.json"))
-        with _telling(path.parent):
-            path.rename(aside)
-        _log.warning("%s could not be read (%s). It is kept as %s, and progress starts anew.", path, error, aside.name)
+        number, renamed = 1, path.with_name("progress.damaged.json")
+        while renamed.exists():
+            number += 1
+            renamed = path.with_name(f"progress.damaged-{number}.json")
+        with _raising_run_error():
+            path.rename(renamed)
+        _log.warning(
+            "%s could not be read (%s). It is kept as %s, and progress starts again.", path, error, renamed.name
+        )
         return {}
 
 
-def _parsed(path: Path) -> dict[str, ExerciseProgress]:
-    """The file's entries; none where there is no file. Raises one of `_DAMAGE` for what is no such file."""
-    with _telling(path.parent):
+def _parse(path: Path) -> dict[str, ExerciseProgress]:
+    """Return the file's content; nothing if there is no file. Raise one of `_DAMAGE` for a damaged one."""
+    with _raising_run_error():
         try:
             content = path.read_bytes()
         except FileNotFoundError:
@@ -144,25 +152,9 @@ def _parsed(path: Path) -> dict[str, ExerciseProgress]:
     content = json.loads(content)
     if content["format"] != _FORMAT:
         raise ValueError(f"it has format {content['format']}, and this version of mlplab reads {_FORMAT}")
-    return {name: _entry(value) for name, value in content["exercises"].items()}
-
-
-def _entry(content: dict[str, Any]) -> ExerciseProgress:
-    entry = ExerciseProgress(**content)
-    for name, value in vars(ExerciseProgress()).items():
-        if type(getattr(entry, name)) is not type(value):
-            raise TypeError(f"its {name} are no {type(value).__name__}")
-    return entry
-
-
-def now() -> str:
-    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-
-
-def _free(path: Path) -> Path:
-    """The path, or with the first number that makes it one that is not taken."""
-    number, candidate = 2, path
-    while candidate.exists():
-        candidate = path.with_stem(f"{path.stem}-{number}")
-        number += 1
-    return candidate
+    exercises = {name: ExerciseProgress(**values) for name, values in content["exercises"].items()}
+    for progress in exercises.values():
+        for name, default in vars(ExerciseProgress()).items():
+            if type(getattr(progress, name)) is not type(default):
+                raise TypeError(f"{name} must be of type {type(default).__name__}")
+    return exercises

@@ -1,7 +1,7 @@
-"""A learner's file, run in a process of its own: it may contain mistakes, run for ever or end itself.
+"""Check a learner's file in a separate process, because it may contain mistakes, run for ever or end the process.
 
-`check_file` starts the process and waits. The process runs the file as Python would, and hands what it has made to
-`checking.check`. It is also the program that is started: `python -m mlplab.course.sandbox`.
+`check_file` starts the process (`python -m mlplab.course.sandbox`, this file) and waits. The process runs the file as
+Python would, and checks the names that it defines.
 """
 
 import faulthandler
@@ -28,96 +28,89 @@ from mlplab.errors import MlplabError, UsageError
 from mlplab.runs import Run
 
 _LONGEST = 1_000_000.0
-"""Seconds, more than a week: some systems have no longer clock."""
+"""Seconds, more than a week: the longest that some systems can wait."""
 
 
 def check_file(exercise: Exercise, file: Path, seconds: float | None = None, quiet: bool = False) -> Answer:
-    """The answer to a learner's file, or, for the challenge, to a run directory.
+    """Return the answer to a learner's file or, for the challenge, to a run directory.
 
-    What the file prints goes to standard error.
+    The file's output goes to standard error.
 
     Args:
-        seconds: how long the file may run; by default as the exercise says.
-        quiet: nothing that it prints is shown.
+        seconds: time limit of the file; by default that of the exercise.
+        quiet: hide the file's output.
 
     Raises:
         UsageError: if there is no such file.
         MlplabError: if the check itself failed.
     """
     if not file.exists():
-        raise UsageError(f"There is no {file}. 'mlplab course start {exercise.name}' makes a file to begin with.")
+        raise UsageError(f"There is no {file}. 'mlplab course start {exercise.name}' writes a file to start with.")
     if file.suffix == ".ipynb":
         raise UsageError(f"{file} is a notebook: its last cell has the check. Run it there.")
     limit = exercise.seconds if seconds is None else seconds
     with tempfile.TemporaryDirectory(prefix="mlplab-course-") as scratch:
-        written, stack = Path(scratch) / "answer.json", Path(scratch) / "stack.txt"
-        # -P: a file of the learner's that is called random.py is no module of ours
-        command = [sys.executable, "-P", "-m", __name__, exercise.name, str(file), str(limit), str(written), str(stack)]
-        told = subprocess.DEVNULL if quiet else sys.stderr
+        result, stack = Path(scratch) / "answer.json", Path(scratch) / "stack.txt"
+        # -P: mlplab must not import a learner's file called random.py
+        command = [sys.executable, "-P", "-m", __name__, exercise.name, str(file), str(limit), str(result), str(stack)]
+        output = subprocess.DEVNULL if quiet else sys.stderr
+        environment = os.environ | {
+            "MPLBACKEND": "Agg",  # plt.show() would wait until somebody closes its window
+            "PYTHONIOENCODING": os.environ.get("PYTHONIOENCODING", ":replace"),  # a progress bar must not fail
+        }
         process = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=told, stderr=told, env=_environment(), check=False
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, check=False
         )
-        if written.exists():
-            content = json.loads(written.read_text("utf-8"))
+        if result.exists():
+            content = json.loads(result.read_text("utf-8"))
             if "error" in content:
                 raise MlplabError(content["error"])
             return Answer.from_json(content)
         answer = _unfinished(exercise, file, limit, stack, process.returncode)
-    return _recorded(answer)
-
-
-def _environment() -> dict[str, str]:
-    return os.environ | {
-        "MPLBACKEND": "Agg",  # plt.show() would wait for somebody to close its window
-        "PYTHONIOENCODING": os.environ.get("PYTHONIOENCODING", ":replace"),  # a progress bar is no reason to fail
-    }
+    return _record_attempt(answer)
 
 
 def _unfinished(exercise: Exercise, file: Path, limit: float, stack: Path, code: int) -> Answer:
-    """Of a process that did not live to write its answer."""
+    """Return the answer for a process that wrote none."""
     if not (stack.exists() and stack.stat().st_size):
-        said = f"{file.name} ended by itself before its end (exit code {code}). Out of memory, or a call of exit?"
-        return Answer(exercise.name, False, said)
+        message = f"{file.name} ended the process early (exit code {code}). Out of memory, or a call of exit?"
+        return Answer(exercise.name, False, message)
     path = str(file.resolve()).encode("ascii", "backslashreplace").decode()  # as faulthandler writes it
     lines = [int(line) for line in re.findall(rf'File "{re.escape(path)}", line (\d+)', stack.read_text("ascii"))]
     where = f" It was in line {lines[0]}: {linecache.getline(str(file), lines[0]).strip()}" if lines else ""
-    return Answer(
-        exercise.name,
-        False,
-        f"{file.name} was stopped after {limit:g} seconds.{where}",
-        details=("Is there a loop without an end? If it only needs longer: --timeout SECONDS.",),
-    )
+    advice = "Is there an endless loop? If your file only needs more time: --timeout SECONDS."
+    return Answer(exercise.name, False, f"{file.name} was stopped after {limit:g} seconds.{where}", details=(advice,))
 
 
-def _recorded(answer: Answer) -> Answer:
-    with progress_store.changing(answer.exercise) as entry:
-        entry.attempts += 1
+def _record_attempt(answer: Answer) -> Answer:
+    with progress_store.update(answer.exercise) as progress:
+        progress.attempts += 1
     return answer
 
 
-def _handed_in(exercise: Exercise, file: Path, limit: float, stack: Path) -> Answer:
-    """In the process: run the file, and check what it has made."""
+def _check_here(exercise: Exercise, file: Path, limit: float, stack: Path) -> Answer:
+    """In the process: run the file, and check the names that it defines."""
     if file.is_dir():
         return check(exercise, {"model": Run(file)})
-    with stack.open("w") as told:
-        faulthandler.dump_traceback_later(min(limit, _LONGEST), exit=True, file=told)
+    with stack.open("w") as stream:
+        faulthandler.dump_traceback_later(min(limit, _LONGEST), exit=True, file=stream)
         try:
             program = compile(file.read_bytes(), str(file), "exec")
-        except (SyntaxError, ValueError) as error:  # ValueError: zero bytes, to Python 3.11
-            return _recorded(_not_run(exercise, file, error, "is not Python yet"))
+        except (SyntaxError, ValueError) as error:  # Python 3.11 raises ValueError for zero bytes
+            return _record_attempt(_describe(exercise, file, error, "is not Python yet"))
         try:
             names = _run(program, file)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a learner's file may raise anything, SystemExit too
-            return _recorded(_not_run(exercise, file, error, "stopped with an error"))
+            return _record_attempt(_describe(exercise, file, error, "stopped with an error"))
         finally:
             faulthandler.cancel_dump_traceback_later()
     return check(exercise, names)
 
 
 def _run(program: CodeType, file: Path) -> dict[str, Any]:
-    """The names that a file makes, run as a program is."""
+    """Run a file as a program and return the names that it defines."""
     sys.path.insert(0, str(file.parent))
     sys.argv = [str(file)]
     names: dict[str, Any] = {"__name__": "__main__", "__file__": str(file)}
@@ -125,36 +118,36 @@ def _run(program: CodeType, file: Path) -> dict[str, Any]:
     return names
 
 
-def _not_run(exercise: Exercise, file: Path, error: BaseException, what: str) -> Answer:
-    """What Python says of it, with the lines of the learner's files alone."""
-    told = traceback.TracebackException.from_exception(error)
-    own = [frame for frame in told.stack if Path(frame.filename).parent == file.parent]
-    told.stack = traceback.StackSummary.from_list(own)
-    told.__cause__ = told.__context__ = None  # how a library came to it
-    if isinstance(error, SyntaxError) and not told.stack:  # else it is that of a module, or of eval
+def _describe(exercise: Exercise, file: Path, error: BaseException, what: str) -> Answer:
+    """Return Python's own message, with the lines of the learner's files only."""
+    report = traceback.TracebackException.from_exception(error)
+    frames = [frame for frame in report.stack if Path(frame.filename).parent == file.parent]
+    report.stack = traceback.StackSummary.from_list(frames)
+    report.__cause__ = report.__context__ = None  # details of libraries
+    if isinstance(error, SyntaxError) and not report.stack:  # otherwise an import or eval raised it
         line, last = error.lineno, error.msg
     else:
-        line, last = told.stack[0].lineno if told.stack else None, str(error).partition("\n")[0]
+        line, last = report.stack[0].lineno if report.stack else None, str(error).partition("\n")[0]
     where = f" in line {line}" if line else ""
-    said = f"{file.name} {what}{where}: {type(error).__name__}{f': {last}' if last else ''}"
-    return Answer(exercise.name, False, said, details=("".join(told.format()).rstrip(),))
+    message = f"{file.name} {what}{where}: {type(error).__name__}{f': {last}' if last else ''}"
+    return Answer(exercise.name, False, message, details=("".join(report.format()).rstrip(),))
 
 
-def main(name: str, file: str, limit: str, written: str, stack: str) -> None:
+def main(name: str, file: str, limit: str, result: str, stack: str) -> None:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("mlplab").setLevel(logging.INFO)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_exit_with, args=(os.getppid(),), daemon=True).start()
     try:
-        content = _handed_in(find(name), Path(file).resolve(), float(limit), Path(stack)).to_json()
+        content = _check_here(find(name), Path(file).resolve(), float(limit), Path(stack)).to_json()
     except MlplabError as error:
         content = {"error": str(error)}
-    except KeyboardInterrupt:  # who waits for this process is told so, too
+    except KeyboardInterrupt:  # the parent gets the same signal
         sys.exit(130)
-    Path(written).write_text(json.dumps(content), "utf-8")
+    Path(result).write_text(json.dumps(content), "utf-8")
 
 
-def _end_with(parent: int) -> None:
-    """End this process once the one that waits for it was killed, where a process is told so (not on Windows)."""
+def _exit_with(parent: int) -> None:
+    """Exit when the parent process is gone. (Windows keeps the parent's id, so nothing happens there.)"""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

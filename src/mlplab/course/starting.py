@@ -1,4 +1,4 @@
-"""A file to begin an exercise with. What a learner has written is never overwritten: a second one has a number."""
+"""Write the file that a learner starts an exercise with. Existing files stay: a second one gets a number."""
 
 import json
 import os
@@ -17,7 +17,7 @@ def start(exercise: Exercise, folder: Path, notebook: bool = False) -> Path:
     """Write the starter into the folder, as EXERCISE.py, EXERCISE-2.py, …, and return its path.
 
     Args:
-        notebook: make it a notebook, EXERCISE.ipynb, with the task above and the check below.
+        notebook: write a notebook, EXERCISE.ipynb, with the task above and the check below.
 
     Raises:
         MlplabError: if the file cannot be written.
@@ -34,19 +34,19 @@ def start(exercise: Exercise, folder: Path, notebook: bool = False) -> Path:
             number += 1
         except OSError as error:
             raise MlplabError(
-                f"{path} cannot be written: {error.strerror}. Go to a folder of your own first."
+                f"{path} cannot be written: {error.strerror}. Change to a folder that you may write to."
             ) from error
-    with progress_store.changing(exercise.name) as entry:
-        entry.files.append(os.fspath(path.resolve()))
-        entry.started = progress_store.now()
+    with progress_store.update(exercise.name) as progress:
+        progress.files.append(os.fspath(path.resolve()))
+        progress.started = progress_store.now()
     return path
 
 
 def fetch_data(exercise: Exercise) -> None:
-    """Get the data sets that an exercise is about, so that it can be done without a network afterwards.
+    """Fetch the data sets of an exercise, so that it needs no network afterwards.
 
     Raises:
-        FetchError: if one is not here, and no source has it.
+        FetchError: if no source has one of them.
     """
     for entry in map(find_entry, exercise.datasets):
         if not is_here(entry):
@@ -54,10 +54,10 @@ def fetch_data(exercise: Exercise) -> None:
 
 
 def as_notebook(exercise: Exercise) -> dict[str, Any]:
-    """The task, the starter's cells and a cell with the check, as a notebook of format 4."""
+    """Return the task, the starter's cells and a cell with the check as a notebook of format 4."""
     _, *cells = re.split(r"^# %%[ ]?", exercise.starter, flags=re.MULTILINE)
-    handed_in = [f"{name}={name}" for name, asked in exercise.asked.items() if asked.default is asked.empty]
-    check = f'from mlplab import course\n\ncourse.check("{exercise.name}", {", ".join(handed_in)})'
+    arguments = ", ".join(f"{name}={name}" for name in exercise.required)
+    check = f'from mlplab import course\n\ncourse.check("{exercise.name}", {arguments})'
     return {
         "cells": [
             _cell(0, "markdown", exercise.text),
@@ -71,7 +71,7 @@ def as_notebook(exercise: Exercise) -> dict[str, Any]:
 
 
 def _code(cell: str) -> str:
-    """A cell's lines; its title, in the line of the `# %%`, becomes a comment."""
+    """Return the lines of a cell; its title, behind the `# %%`, becomes a comment."""
     title, _, code = cell.partition("\n")
     return (f"# {title}\n" if title.strip() else "") + code
 
@@ -82,23 +82,30 @@ def _cell(number: int, kind: str, text: str) -> dict[str, Any]:
 
 
 def current() -> Exercise:
-    """The exercise at hand: the one started last, if there is something left to do; else the first that has."""
-    known, found = progress_store.read(), exercises()
-    open_ = [one for one in found if known.get(one.name, progress_store.ExerciseProgress()).is_open] or found[-1:]
-    return max(open_, key=lambda one: known.get(one.name, progress_store.ExerciseProgress()).started, default=found[0])
+    """Return the current exercise: the one started last among those with something to do, or the first of them."""
+    progress = progress_by_exercise()
+    unfinished = [exercise for exercise, known in progress.items() if known.is_open] or list(progress)[-1:]
+    return max(unfinished, key=lambda exercise: progress[exercise].started)
+
+
+def progress_by_exercise() -> dict[Exercise, progress_store.ExerciseProgress]:
+    """Return the progress in all exercises, in their order."""
+    known = progress_store.read_all()
+    return {exercise: known.get(exercise.name, progress_store.ExerciseProgress()) for exercise in exercises()}
 
 
 def newest_file(exercise: Exercise) -> Path | None:
-    """The learner's file for an exercise that was saved last: of those started, and one of that name here."""
-    files = {Path(file) for file in progress_store.entry(exercise.name).files} | {Path(f"{exercise.name}.py").resolve()}
+    """Return the learner's file that was saved last: one that was started, or NAME.py in this folder."""
+    files = {Path(file) for file in progress_store.progress_of(exercise.name).files} | {
+        Path(f"{exercise.name}.py").resolve()
+    }
     return max((file for file in files if file.exists()), key=lambda file: file.stat().st_mtime_ns, default=None)
 
 
-def belongs_to(file: Path) -> Exercise | None:
-    """The exercise that a learner's file was started for, or is named after; None if neither is known."""
-    known, path = progress_store.read(), os.fspath(file.resolve())
-    for exercise in exercises():
-        started = path in known.get(exercise.name, progress_store.ExerciseProgress()).files
-        if started or re.fullmatch(rf"{exercise.name}(-\d+)?", file.stem):
+def exercise_of(file: Path) -> Exercise | None:
+    """Return the exercise that a learner's file was started for or is named after; None for other files."""
+    path = os.fspath(file.resolve())
+    for exercise, progress in progress_by_exercise().items():
+        if path in progress.files or re.fullmatch(rf"{exercise.name}(-\d+)?", file.stem):
             return exercise
     return None

@@ -1,11 +1,11 @@
-"""What the checks of exercises are made of.
+"""The building blocks of an exercise's checks.
 
-expect.py        what a model, a training, a number is to be: a sentence that holds, or what is wrong
-layers.py        a model's layers beside those that are asked for
-compilation.py   what a compiled model says of its loss, its optimizer and its training
-measuring.py     what a model gets right
-watching.py      which images it was trained on and watched with, as its History tells
+expect.py        requirements on a model, a training, a number: each returns a sentence or raises `WrongAnswer`
+layers.py        compares a model's layers with those of the task
+compilation.py   reads loss, optimizer and steps of a compiled model
+measuring.py     the accuracy of a model, and reasons for a low one
+watching.py      which images a model was trained on and validated with, from its History
 findings.py      what a check can find
-wording.py       what is said of things that are not as asked
-data.py          the images, as exercises use them
+wording.py       sentences about mistakes
+data.py          the images as exercises use them
 """

@@ -1,4 +1,4 @@
-"""What a compiled model says of its loss, its optimizer and its training."""
+"""Read loss, optimizer and number of steps of a compiled model."""
 
 import math
 import re
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def loss_of(model: Any) -> str:
-    """The name of a compiled model's loss, as `compile` takes it; "" for none, a word for what is no loss."""
+    """Return the name of the loss as `compile` takes it; "" for none."""
     from mlplab.engine import keras
 
     loss = single(model.loss)
@@ -24,7 +24,7 @@ def loss_of(model: Any) -> str:
 
 
 def optimizer_of(model: Any) -> str:
-    """The name of a compiled model's optimizer, as `compile` takes it; "" for none."""
+    """Return the name of the optimizer as `compile` takes it; "" for none."""
     if model.optimizer is None:
         return ""
     inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
@@ -32,22 +32,22 @@ def optimizer_of(model: Any) -> str:
 
 
 def skips_steps(model: Any) -> bool:
-    """Whether it is trained in half precision with a scaled loss: Keras wraps the optimizer, and leaves out steps."""
+    """Whether Keras scales the loss (half precision); the optimizer skips steps then."""
     return hasattr(model.optimizer, "inner_optimizer")
 
 
 def learning_rate_of(model: Any) -> float:
-    """The learning rate, of a schedule that of the last step; NaN without an optimizer."""
+    """Return the learning rate, of a schedule its latest value; NaN without an optimizer."""
     return math.nan if model.optimizer is None else float(np.asarray(model.optimizer.learning_rate))
 
 
 def steps(model: Any) -> int:
-    """Steps that the optimizer has taken."""
+    """Return the number of steps that the optimizer has taken."""
     optimizer = getattr(model, "optimizer", None)
     return 0 if optimizer is None else int(np.asarray(optimizer.iterations))
 
 
 def single(loss: Any) -> Any:
-    """The loss of a model with one output, where it stands in a list or dict."""
+    """Return the only loss in a list or dict of one; other losses unchanged."""
     parts = list(loss.values()) if isinstance(loss, dict) else loss
     return parts[0] if isinstance(parts, list | tuple) and len(parts) == 1 else loss

@@ -1,4 +1,4 @@
-"""The images of a data set as the exercises use them: float32 between 0 and 1."""
+"""The images of a data set as exercises use them: float32 between 0 and 1."""
 
 import functools
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from mlplab.errors import UsageError
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """A data set, scaled. `part` gives its arrays."""
+    """A data set with scaled pixels; `part` returns its arrays."""
 
     data: Data
 
@@ -25,26 +25,24 @@ class Images:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one image."""
+        """Shape of one image."""
         return self.data.train.inputs.shape[1:]
 
     @functools.cached_property
     def largest(self) -> float:
-        """The largest value that a pixel of the training images has."""
+        """The largest pixel value of the training images."""
         return float(self.data.train.inputs.max())
 
     def part(self, name: str, rows: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
-        """Images, float32 (n, h, w), and labels, int (n,), of some rows of "train" or "test"."""
+        """Return images, float32 (n, h, w), and labels, int (n,), of rows of "train" or "test"."""
         part = getattr(self.data, name)
         return part.inputs[rows].astype("float32") / np.float32(self.largest), part.labels[rows]
 
 
 def images_of(dataset: str) -> Images:
-    """UsageError for what is not the name of a data set; FetchError where no source has it."""
+    """Return the images of a data set. `UsageError` for an unknown name, `FetchError` if no source has it."""
     if not isinstance(dataset, str):
-        raise UsageError(
-            f"`dataset` is to be a data set's name, such as 'fashion-mnist'; got {type(dataset).__name__}."
-        )
+        raise UsageError(f"`dataset` must be a data set's name, such as 'fashion-mnist'; got {type(dataset).__name__}.")
     return _images(dataset)
 
 

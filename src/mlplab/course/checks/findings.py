@@ -1,39 +1,43 @@
-"""What a check can find: a sentence that holds (a plain string), a value to judge, a target, or something wrong."""
+"""What a check can find: a correct property (a plain sentence), a value to compare, a target, or a mistake."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 
-class Wrong(Exception):
-    """Something that does not hold. The message is the answer's first line: what came, what the task asks for."""
+class WrongAnswer(Exception):
+    """A mistake. Its message is the answer's first line: what came, what the task asks for."""
+
+
+Wrong = WrongAnswer  # the name in exercises written before the release
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A value that is to lie in the range that the solution reaches over seeds.
+    """A value that must lie in the range that the solution reaches over seeds.
 
     Attributes:
-        name: what it is, "test accuracy".
-        value: the learner's.
-        below, above: a sentence for a value outside the range, to come after the numbers; None: such a value passes.
+        name: what was measured, "test accuracy".
+        value: the learner's value.
+        below, above: advice for a value outside the range, printed after the numbers; None: such a value passes.
     """
 
     name: str
     value: float
     below: str | None = "Was it trained as the task says? If it was, train once more with another seed."
-    above: str | None = "So much is not learnt from the training images alone: were test images among them?"
+    above: str | None = "Training images alone do not teach so much: were test images among them?"
 
 
 @dataclass(frozen=True)
 class Target:
-    """A validation accuracy that is to reach targets; see `targets`.
+    """A validation accuracy that must reach targets; see `targets`.
 
     Attributes:
-        value, rows: the learner's, and of how many rows it is the mean.
-        targets: in ascending order. The exercise is passed with the first.
-        test: gives the test accuracy and its number of rows; called only where a target is
-            claimed. It may raise `Wrong`, and nothing is claimed then.
-        settings: what was handed in, in a few words, for the board.
+        value: the learner's validation accuracy.
+        rows: number of validation rows.
+        targets: in ascending order. The first one passes the exercise.
+        test: returns the test accuracy and its number of rows; called only when a target is claimed. If it raises
+            `WrongAnswer`, nothing is claimed.
+        settings: the model in a few words, for the board.
     """
 
     value: float

@@ -1,4 +1,4 @@
-"""What a model gets right."""
+"""The accuracy of a model, and reasons for a low one."""
 
 import contextlib
 from typing import Any
@@ -6,26 +6,26 @@ from typing import Any
 import numpy as np
 
 from mlplab.course.checks.data import images_of
-from mlplab.course.checks.findings import Wrong
+from mlplab.course.checks.findings import WrongAnswer
 from mlplab.datasets.catalog import find_entry
 from mlplab.datasets.fetch import is_here
 from mlplab.errors import MlplabError
 
 PREDICT_ROWS = 1000
 FAR_BELOW = 0.7
-"""No network of the course that was trained as asked gets fewer images right."""
+"""Every network of the course that was trained as asked reaches a higher accuracy on MNIST and Fashion-MNIST."""
 _ROUNDING = 0.02
-"""Of a sum of ten probabilities in half precision."""
-_ALIKE = {"fashion-mnist": "mnist", "mnist": "fashion-mnist"}
-"""Data sets whose images look the same to a model, which are taken for each other."""
+"""Error of a sum of ten probabilities in half precision."""
+CONFUSED = {"fashion-mnist": "mnist", "mnist": "fashion-mnist"}
+"""Data sets with images of the same shape, which are easily confused."""
 
 
 def accuracy(model: Any, dataset: str, part: str, rows: slice = slice(None)) -> float:
-    """The share of images of a part ("train" or "test") that a model gets right, scaled to 0…1.
+    """Return the accuracy of a model on rows of a part ("train" or "test"), with pixel values of 0…1.
 
     Raises:
-        Wrong: if its outputs are no probabilities, it says the same of every image, or it wants other pixel values
-            or other images.
+        WrongAnswer: if its outputs are not probabilities, it predicts one class for every image, or it was trained on
+            other pixel values or another data set.
     """
     images, labels = images_of(dataset).part(part, rows)
     guesses = probabilities(model, images).argmax(1)
@@ -33,50 +33,42 @@ def accuracy(model: Any, dataset: str, part: str, rows: slice = slice(None)) -> 
     if right < FAR_BELOW:
         _explain(model, dataset, images, labels, right)
     if len(set(guesses.tolist())) == 1:
-        raise Wrong(
-            "Your model says the same class of every image: it has learnt nothing. Is the learning rate too large?"
-        )
+        raise WrongAnswer("Your model predicts the same class for every image. Is the learning rate too large?")
     return right
 
 
 def _explain(model: Any, dataset: str, images: np.ndarray, labels: np.ndarray, right: float) -> None:
-    """Raise `Wrong` where so low an accuracy has a reason that can be seen."""
+    """Raise `WrongAnswer` if the reason for a low accuracy can be found."""
     largest = images_of(dataset).largest
     raw = float((probabilities(model, images * largest, checked=False).argmax(1) == labels).mean())
     if raw > right + 0.05:
-        raise Wrong(
-            f"Your model was trained on pixel values of 0…{largest:g}: it gets {raw:.3f} of such images right, and "
-            f"{right:.3f} of those with values of 0…1. Divide the images by {largest:g} before training."
+        raise WrongAnswer(
+            f"Your model was trained on pixel values of 0…{largest:g}: its accuracy is {raw:.3f} with them, and "
+            f"{right:.3f} with values of 0…1. Divide the images by {largest:g} before training."
         )
-    other = _ALIKE.get(dataset)
+    other = CONFUSED.get(dataset)
     if other is not None and is_here(find_entry(other)):
-        with contextlib.suppress(MlplabError):  # no question of this check
+        with contextlib.suppress(MlplabError):  # this check can do without it
             theirs, classes = images_of(other).part("test")
             there = float((probabilities(model, theirs).argmax(1) == classes).mean())
             if there > max(right + 0.2, 0.7):
-                raise Wrong(
-                    f"Your model was trained on {other}: it gets {there:.3f} of its test images right, and {right:.3f} "
-                    f"of those of {dataset}, which this check is about."
+                raise WrongAnswer(
+                    f"Your model was trained on {other}: its test accuracy there is {there:.3f}, and {right:.3f} on "
+                    f"{dataset}, which this check is about."
                 )
 
 
 def probabilities(model: Any, images: np.ndarray, checked: bool = True) -> np.ndarray:
-    """What the model gives for images, (n, classes).
-
-    Raises:
-        Wrong: if `checked`, and they are not numbers, or do not add up to 1.
-    """
+    """Return the model's outputs for images, (n, classes); if `checked`, they must add up to 1."""
     from mlplab.engine import predict
 
     outputs = np.asarray(predict(model, images, batch_size=PREDICT_ROWS, verbose=0), np.float32)
     if checked and not np.isfinite(outputs).all():
-        raise Wrong(
-            "Your model gives NaN: its weights have left all bounds in training. Is the learning rate too large?"
-        )
+        raise WrongAnswer("Your model's outputs are NaN: its weights diverged. Is the learning rate too large?")
     sums = outputs.sum(1)
     if checked and (outputs.min() < -1e-6 or not np.allclose(sums, 1, atol=_ROUNDING)):
-        raise Wrong(
-            "Your model's outputs are no probabilities: for one image they add up to "
+        raise WrongAnswer(
+            "Your model's outputs are not probabilities: for one image they add up to "
             f"{sums[np.abs(sums - 1).argmax()]:.3g}, and the smallest is {outputs.min():.2g}. "
             "Which activation does the output layer need?"
         )

@@ -1,4 +1,4 @@
-"""What the History of a training tells, beside what the model does: which images it was trained on and watched with."""
+"""Find out which images a model was trained on and validated with, from its History and its outputs."""
 
 import math
 import re
@@ -7,122 +7,100 @@ from typing import Any
 
 import numpy as np
 
+from mlplab.course.checks import wording
 from mlplab.course.checks.compilation import loss_of
 from mlplab.course.checks.data import images_of
-from mlplab.course.checks.findings import Wrong
+from mlplab.course.checks.findings import WrongAnswer
 from mlplab.course.checks.measuring import PREDICT_ROWS
 
 _SAME_LOSS = 2e-5
 _SAME_ON_ACCELERATOR = 1e-3
-"""How far two means of the same losses, over batches of other sizes, may lie apart: GPUs multiply less exactly."""
+"""Relative difference of means of the same losses over batches of other sizes; GPUs multiply less exactly."""
 _FORGOTTEN = 0.05
-"""A network gets at most so much fewer right of the images it was trained on than it did while it was trained."""
+"""Largest loss of training accuracy between the last epoch and the final weights."""
 _USUAL_BATCH = 32
-"""What fit takes if nothing is said."""
+"""The default of fit."""
 
 
 def curve(history: Any, name: str) -> np.ndarray:
-    """What was logged under a name, float64, a value an epoch.
-
-    Raises:
-        Wrong: if there is none, or it is no row of finite numbers.
-    """
+    """Return the logs of one name, float64, one value per epoch; `WrongAnswer` if they are not finite numbers."""
     try:
         values = np.asarray(history.history[name], float)
     except (KeyError, TypeError, ValueError):
         values = np.empty(0)
     if values.ndim != 1 or not values.size:
-        raise Wrong(f"`history` has no numbers for {name}, one an epoch: hand in what fit returned, as it is.")
+        raise WrongAnswer(f"`history` has no numbers for {name}, one per epoch: submit what fit returned, unchanged.")
     if not np.isfinite(values).all():
-        raise Wrong(f"`history` has a {name} that is no finite number. Was the learning rate too large?")
+        raise WrongAnswer(f"`history` has a {name} that is not a finite number. Was the learning rate too large?")
     return values
 
 
 def accuracy_curves(history: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Training and validation accuracy, whatever the metric's name: "accuracy", "acc", "categorical_accuracy".
-
-    Raises:
-        Wrong: if there are none.
-    """
+    """Return training and validation accuracy; the metric may be "accuracy", "acc", "categorical_accuracy"."""
     for name in map(str, history.history):
-        found = "acc" in name and f"val_{name}" in history.history
-        if found and not any(other in name for other in ("binary", "top_k")):
+        is_accuracy = "acc" in name and f"val_{name}" in history.history
+        if is_accuracy and not any(other in name for other in ("binary", "top_k")):
             return curve(history, name), curve(history, f"val_{name}")
-    raise Wrong('`history` has no accuracy: compile the model with metrics=["accuracy"].')
+    raise WrongAnswer('`history` has no accuracy: compile the model with metrics=["accuracy"].')
 
 
 def steps_an_epoch(model: Any, rows: int, batch_size: int, advice: str = "") -> str:
-    """As many as so many images make in batches of that size, as far as the model knows.
-
-    Args:
-        advice: a sentence for one who took more.
-    """
-    asked = math.ceil(rows / batch_size)
+    """Require an epoch of these rows and batches, if the model has its History; `advice` is for too many steps."""
+    expected = math.ceil(rows / batch_size)
     last = getattr(model, "history", None)
     got = last.params.get("steps") if last is not None and last.params else None
     if got == math.ceil(rows / _USUAL_BATCH):
-        raise Wrong(f"Your batches have {_USUAL_BATCH} images; the task asks for {batch_size}.")
-    if got is not None and got != asked:
-        raise Wrong(
+        raise WrongAnswer(f"Your batches have {_USUAL_BATCH} images; the task asks for {batch_size}.")
+    if got is not None and got != expected:
+        raise WrongAnswer(
             f"One of your epochs has {got:,} {'step' if got == 1 else 'steps'}; {rows:,} images in batches of "
-            f"{batch_size} make {asked}. Did you take other images, or other batches?{advice if got > asked else ''}"
+            f"{batch_size} make {expected}. Did you take other images, or other batches?"
+            + (advice if got > expected else "")
         )
     return f"An epoch was {rows:,} images in batches of {batch_size}"
 
 
 def of_this_model(model: Any, history: Any) -> str:
-    """The History is that of the model's own training."""
+    """Require that the History belongs to the model's training."""
     if getattr(history, "model", model) not in (model, None):
-        raise Wrong("`history` is of another model's training; hand in what fit returned for `model`.")
+        raise WrongAnswer("`history` is of another model's training; submit what fit returned for `model`.")
     return "`history` is of this model's training"
 
 
 def validated_on(model: Any, history: Any, dataset: str, held_out: slice, trained_on: slice) -> str:
-    """Its validation rows were those held out: the loss logged for the final weights is the model's loss on them.
-
-    Args:
-        held_out, trained_on: rows of the training images.
-    """
+    """Require validation with the training images `held_out`: the model's loss on them is in the logs."""
     logged, final = curve(history, "val_loss"), of_final_weights(history.history)
     rows = held_out.indices(len(images_of(dataset).data.train.labels))
     named = f"the {rows[1] - rows[0]:,} training images that the task holds out"
-    averaged = getattr(model.optimizer, "use_ema", False)  # the weights became others when the training ended
+    averaged = getattr(model.optimizer, "use_ema", False)  # the weights changed when the training ended
     if averaged or is_among(loss_on(model, dataset, "train", held_out), logged.tolist()):
-        return f"It was watched with {named}"
+        return f"It was validated with {named}"
     if is_among(loss_on(model, dataset, "test"), final):
-        raise Wrong(
-            "Your validation loss is the loss on the test images. Who chooses with the test set has no test any more: "
-            f"take {named}."
-        )
+        raise WrongAnswer(f"{wording.TEST_SET} Take {named}.")
     if is_among(loss_on(model, dataset, "train", trained_on), final):
-        raise Wrong(
-            "Your validation images are those it was trained on: they cannot tell what it does with others. "
+        raise WrongAnswer(
+            "Your validation images are the training images: they do not show what the model does with new ones. "
             f"Take {named}."
         )
-    raise Wrong(
-        f"Your model's loss on {named} is none that `history` tells of. Were other images taken for validation, or is "
-        "`history` of another training?"
+    raise WrongAnswer(
+        f"Your model's loss on {named} is not in `history`. Did you validate with other images, or is `history` of "
+        "another training?"
     )
 
 
 def trained_on(history: Any, accuracy: float, named: str) -> str:
-    """The model knows the images that the task trains on as well as those that it was trained on.
-
-    Args:
-        accuracy: the model's, on the images that the task trains on.
-        named: what they are.
-    """
+    """Require that the model's accuracy on the task's images (`named`) is about that of its training."""
     last = float(accuracy_curves(history)[0][-1])
     if accuracy < last - _FORGOTTEN:
-        raise Wrong(
-            f"Your model gets {accuracy:.3f} of {named} right, and {last:.3f} of those it was trained on: "
+        raise WrongAnswer(
+            f"Your model's accuracy is {accuracy:.3f} on {named}, and it was {last:.3f} on those of its training: "
             "it was trained on others."
         )
     return f"It was trained on {named}"
 
 
 def loss_on(model: Any, dataset: str, part: str, rows: slice = slice(None)) -> float:
-    """A compiled model's loss on rows of a part ("train" or "test"), its penalties on weights included."""
+    """Return the loss on rows of a part ("train" or "test"), with penalties on weights."""
     from mlplab.engine import evaluate
 
     images, labels = images_of(dataset).part(part, rows)
@@ -132,7 +110,7 @@ def loss_on(model: Any, dataset: str, part: str, rows: slice = slice(None)) -> f
 
 
 def of_final_weights(logged: Mapping[str, Any]) -> list[float]:
-    """Validation losses that may be of the weights that a model has now: of the last epoch, or of the best."""
+    """Return the validation losses of the epochs whose weights the model may have: the last, and the best ones."""
     losses = np.asarray(logged["val_loss"], float)
     epochs = {len(losses) - 1, int(losses.argmin())}
     accuracies = [values for name, values in logged.items() if re.match("val_.*acc", str(name))]
@@ -141,7 +119,7 @@ def of_final_weights(logged: Mapping[str, Any]) -> list[float]:
 
 
 def is_among(loss: float, logged: Sequence[float]) -> bool:
-    """Whether a loss was logged, but for rounding."""
+    """Whether the logs have a loss, up to rounding."""
     from mlplab.engine.backend import device
 
     same = _SAME_LOSS if device() == "cpu" else _SAME_ON_ACCELERATOR

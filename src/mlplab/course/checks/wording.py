@@ -1,25 +1,27 @@
-"""What is said of things that are not as asked, in a learner's words."""
+"""Sentences about mistakes, in a learner's words."""
 
 import math
 from typing import Any
 
+SOFTMAX_TWICE = "Your model has softmax twice: in the output layer and in a layer after it. Remove one of them."
+TEST_SET = "Your validation loss is the loss on the test images. After choosing with it you have no test left."
 _ARRAYS = {"ndarray": "a NumPy array", "ArrayImpl": "a JAX array"}
 
 
 def no_model(value: Any, name: str) -> str:
     if value is None:
-        return f"`{name}` is None: no model has been made yet. Build one, and give it that name."
+        return f"`{name}` is None: there is no model yet. Build one, and give it that name."
     if isinstance(getattr(value, "history", None), dict):
-        return f"`{name}` is the History that fit returns; the task asks for the model that was trained."
+        return f"`{name}` is the History that fit returns; the task asks for the trained model."
     return f"`{name}` is {kind(value)}; the task asks for a Keras model."
 
 
 def kind(value: Any) -> str:
-    """ "a list", "a model", "None", "the class Model itself": what something is."""
+    """Describe a value: "a list", "a model", "None", "the class Model, not an object of it"."""
     if value is None:
         return "None"
     if isinstance(value, type):
-        return f"the class {value.__name__} itself, not one of its objects"
+        return f"the class {value.__name__}, not an object of it"
     if hasattr(value, "layers") and hasattr(value, "predict"):
         return "a model"
     name = type(value).__name__
@@ -33,7 +35,7 @@ def shapes(shapes: list[tuple[int | None, ...]]) -> str:
 
 
 def numbers(outputs: list[tuple[int | None, ...]]) -> str:
-    """What outputs of these shapes are: "20 numbers", "(28, 10) numbers"."""
+    """Describe outputs of these shapes: "20 numbers", "(28, 10) numbers"."""
     if len(outputs) == 1 and len(outputs[0]) == 1:
         return "1 number" if outputs[0] == (1,) else f"{outputs[0][0]} numbers"
     return f"{shapes(outputs)} numbers"
@@ -46,14 +48,14 @@ def epochs(number: float) -> str:
 def untrained(compiled_again: bool) -> str:
     if compiled_again:
         return (
-            "Your model was compiled again after its training, and how it was trained is forgotten. "
-            "Build, compile and train it anew, in this order."
+            "Your model was compiled again after its training, and Keras forgot how it was trained. "
+            "Build, compile and train it again, in this order."
         )
     return "Your model is not trained: its optimizer has not taken a step. mlplab.fit(model, …) is missing."
 
 
 def other_steps(got: int, rows: int, batch_size: int) -> str:
-    """Of an epoch that has other steps than the images make in batches of that size."""
+    """Describe an epoch with a wrong number of steps."""
     sizes = (1, 8, 10, 16, 20, 32, 50, 64, 100, 128, 200, 250, 256, 500, 512, 1000, 1024, 2000, 2048)
     if likely := next((size for size in sizes if math.ceil(rows / size) == got), None):
         return f"Your batches have {likely:,} {'image' if likely == 1 else 'images'}; the task asks for {batch_size}."
@@ -64,16 +66,14 @@ def other_steps(got: int, rows: int, batch_size: int) -> str:
 
 
 def other_epochs(got: float, asked: int, again: bool) -> str:
-    """Args:
-    again: fit was called more than once.
-    """
-    begun = " Running fit again goes on where it left off: build the model anew first." if again and got > asked else ""
-    return f"Your model was trained for {epochs(got)}; the task asks for {asked}.{begun}"
+    """Describe a wrong number of epochs; `again`: fit was called more than once."""
+    advice = " Running fit again continues the training: build the model again first." if again and got > asked else ""
+    return f"Your model was trained for {epochs(got)}; the task asks for {asked}.{advice}"
 
 
 def far_below(largest: float) -> str:
-    """Advice on an accuracy that no trained network should have."""
+    """Advise on an accuracy that every trained network exceeds."""
     return (
-        f"So few are right where the pixels were not divided by {largest:g} before training, or where images and "
-        "labels got out of order."
+        f"An accuracy so low has two usual reasons: the pixels were not divided by {largest:g} before training, or "
+        "images and labels are in different orders."
     )

@@ -1,9 +1,3 @@
-# # A linear model
-#
-# `mlplab course start softmax-regression` shows the task. When you have changed this file, save it, and:
-#
-#     mlplab course check softmax-regression
-
 # %%
 import mlplab
 from mlplab import keras

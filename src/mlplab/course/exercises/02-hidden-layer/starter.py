@@ -1,9 +1,3 @@
-# # The hidden layer and its activation
-#
-# `mlplab course start hidden-layer` shows the task. When you have changed this file, save it, and:
-#
-#     mlplab course check hidden-layer
-
 # %%
 import mlplab
 from mlplab import keras

@@ -1,9 +1,3 @@
-# # Two hidden layers with dropout
-#
-# `mlplab course start two-dense-layers` shows the task. When you have changed this file, save it, and:
-#
-#     mlplab course check two-dense-layers
-
 # %%
 import mlplab
 from mlplab import keras

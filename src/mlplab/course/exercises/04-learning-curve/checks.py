@@ -1,4 +1,4 @@
-"""The curves are read again from the learner's own History, and the History is compared with what the model does."""
+"""Compare the learner's readings with the curves in the History, and the History with the model's outputs."""
 
 import math
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlplab.course.checks import expect, watching
-from mlplab.course.checks.findings import Measured, Wrong
+from mlplab.course.checks.findings import Measured, WrongAnswer
 from mlplab.course.checks.layers import dense, flatten
 
 DATASET = "fashion-mnist"
@@ -14,7 +14,7 @@ LAYERS = [flatten(), dense(128, "relu"), dense(10, "softmax")]
 ROWS, BATCH_SIZE, EPOCHS = 2_000, 50, 40
 TRAINED_ON, HELD_OUT = slice(ROWS), slice(-5_000, None)
 ROUNDING = 0.006
-"""Of a gap that is written with two decimals."""
+"""Error of a gap with two decimals."""
 
 
 def check(model, history, best_epoch, gap):
@@ -35,7 +35,7 @@ def check(model, history, best_epoch, gap):
     yield Measured(
         "validation accuracy",
         accuracy,
-        above="So much is not learnt from 2,000 images: were images held out among those it was trained on?",
+        above="2,000 images do not teach so much: were held-out images among the training images?",
     )
     yield Measured(
         "gap",
@@ -46,10 +46,10 @@ def check(model, history, best_epoch, gap):
 
 
 def _whole(history: Any) -> None:
-    """Every curve that is read has a value for each epoch."""
+    """Require a value for each epoch in every curve."""
     curves = (watching.curve(history, "loss"), watching.curve(history, "val_loss"), *watching.accuracy_curves(history))
     if any(len(curve) != EPOCHS for curve in curves):
-        raise Wrong(
+        raise WrongAnswer(
             f"The curves in `history` have {' and '.join(str(n) for n in sorted({len(curve) for curve in curves}))} "
             f"epochs; each has {EPOCHS} if fit measured both after every epoch."
         )
@@ -63,11 +63,11 @@ def _best(history: Any, best_epoch: Any) -> str:
             f"The validation loss is lowest after epoch {got:g} of {EPOCHS}: {losses.min():.3f}; "
             f"after the last it is {losses[-1]:.3f}"
         )
-    raise Wrong(_another_epoch(history, losses, got))
+    raise WrongAnswer(_another_epoch(history, losses, got))
 
 
 def _another_epoch(history: Any, losses: np.ndarray, got: float) -> str:
-    """What was taken for the best epoch."""
+    """Describe which epoch was taken for the best."""
     if got in np.flatnonzero(losses == losses.min()):
         return "Your `best_epoch` is counted from 0, as Python counts places; the task counts epochs from 1."
     if abs(got - losses.min()) < ROUNDING:
@@ -85,27 +85,27 @@ def _another_epoch(history: Any, losses: np.ndarray, got: float) -> str:
     for what, epochs in taken:
         if got - 1 in np.flatnonzero(epochs):
             return f"Epoch {got:g} has the {what}; the task asks for the lowest validation loss."
-    last = " It was trained longest, which is not to say that it was best then." if got == EPOCHS else ""
+    last = " The longest training need not be the best." if got == EPOCHS else ""
     return (
-        f"After your `best_epoch`, {got:g}, the validation loss is {losses[int(got) - 1]:.3f}, and it is lower after "
-        f"another.{last}"
+        f"After your `best_epoch`, {got:g}, the validation loss is {losses[int(got) - 1]:.3f}; after another epoch it "
+        f"is lower.{last}"
     )
 
 
 def _gap(history: Any, gap: Any, measured: float) -> str:
-    """Either the last values of the History, or what the model gets right, less while it was still trained."""
+    """Accept the gap of the last logs, that of the final model, and values between them."""
     training, validation = watching.accuracy_curves(history)
     logged = float(training[-1] - validation[-1])
     got = expect.number(gap, "gap")
     if _between(got, logged, measured):
         return f"In the end the two accuracies are {logged:.3f} apart"
-    raise Wrong(_another_gap(history, got, logged, measured))
+    raise WrongAnswer(_another_gap(history, got, logged, measured))
 
 
 def _another_gap(history: Any, got: float, logged: float, measured: float) -> str:
-    """What was taken for the gap."""
+    """Describe which number was taken for the gap."""
     if _between(-got, logged, measured):
-        return "Your `gap` is turned around: the task asks for training accuracy minus validation accuracy."
+        return "Your `gap` has the wrong sign: the task asks for training accuracy minus validation accuracy."
     if _between(got / 100, logged, measured) or _between(-got / 100, logged, measured):
         return f"Your `gap`, {got:.3g}, is in percent; the task asks for a number between 0 and 1."
     losses = watching.curve(history, "val_loss")
@@ -118,10 +118,10 @@ def _another_gap(history: Any, got: float, logged: float, measured: float) -> st
             return f"Your `gap` is that after {what}; the task asks for the gap after the last."
     for name, value in (("training", training[-1]), ("validation", validation[-1])):
         if _between(got, float(value)):
-            return f"Your `gap` is the {name} accuracy itself; the task asks how far the two are apart."
+            return f"Your `gap` is the {name} accuracy itself; the task asks for the difference of the two."
     return (
-        f"Your `gap` is {got:.3g}, and your curves say something else. It is a difference of two accuracies, the "
-        "training's and the validation's, each after the last epoch."
+        f"Your `gap` is {got:.3g}, which does not fit your curves. It is the training accuracy minus the validation "
+        "accuracy, both after the last epoch."
     )
 
 

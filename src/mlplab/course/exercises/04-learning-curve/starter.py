@@ -1,9 +1,3 @@
-# # Reading a learning curve
-#
-# `mlplab course start learning-curve` shows the task. When you have changed this file, save it, and:
-#
-#     mlplab course check learning-curve
-
 # %%
 import mlplab
 from mlplab import keras

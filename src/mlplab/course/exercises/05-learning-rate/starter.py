@@ -1,9 +1,3 @@
-# # The learning rate
-#
-# `mlplab course start learning-rate` shows the task. When you have changed this file, save it, and:
-#
-#     mlplab course check learning-rate
-
 # %%
 import mlplab
 from mlplab import keras

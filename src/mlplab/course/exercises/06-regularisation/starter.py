@@ -1,9 +1,3 @@
-# # Against overfitting
-#
-# `mlplab course start regularisation` shows the task. When you have changed this file, save it, and:
-#
-#     mlplab course check regularisation
-
 # %%
 import mlplab
 from mlplab import keras

@@ -1,9 +1,3 @@
-# # Another data set
-#
-# `mlplab course start another-data-set` shows the task. When you have changed this file, save it, and:
-#
-#     mlplab course check another-data-set
-
 # %%
 import mlplab
 from mlplab import keras

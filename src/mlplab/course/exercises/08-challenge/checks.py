@@ -1,10 +1,9 @@
-"""Targets on validation rows. A Keras model is judged on the last 10,000 training images, a run on its own ones."""
+"""Compare validation accuracies with targets: a model's on the last 10,000 training images, a run's on its own rows."""
 
 import math
 
-from mlplab.course.checks import expect, wording
-from mlplab.course.checks.findings import Target, Wrong
-from mlplab.course.checks.measuring import FAR_BELOW
+from mlplab.course.checks import expect
+from mlplab.course.checks.findings import Target, WrongAnswer
 from mlplab.runs import Run
 
 DATASET = "fashion-mnist"
@@ -21,16 +20,15 @@ def check(model):
     yield expect.trained(model)
     images = 10_000
     valid = expect.accuracy(model, DATASET, "train", HELD_OUT)
-    if valid < FAR_BELOW:
-        raise Wrong(f"Your validation accuracy is {valid:.4f}. {wording.far_below(255)}")
+    expect.not_far_below(valid, DATASET, "validation accuracy")
 
     def test():
         accuracy = expect.accuracy(model, DATASET, "test")
         spread = math.sqrt((valid * (1 - valid) + accuracy * (1 - accuracy)) / images)
         if valid - accuracy > 4 * spread:  # chance makes such a difference once in 30,000 cases
-            raise Wrong(
-                "Your model knows the validation images far better than images that are new to it: it was trained on "
-                "them. Train on the first 50,000 only, and nothing is claimed until then."
+            raise WrongAnswer(
+                "Your model's accuracy on the validation images is far above that on new images: it was trained on "
+                "them. No target is claimed. Train on the first 50,000 images only."
             )
         return accuracy, images
 
@@ -39,11 +37,11 @@ def check(model):
 
 def _check_run(run):
     if run.result is None:
-        raise Wrong(f"Your run is not finished: mlplab train --resume {run.path} goes on with it.")
+        raise WrongAnswer(f"Your run is not finished: mlplab train --resume {run.path} continues it.")
     if run.config.data["name"] != DATASET:
-        raise Wrong(f"Your run was trained on {run.config.data['name']}; the challenge is on {DATASET}.")
+        raise WrongAnswer(f"Your run was trained on {run.config.data['name']}; the challenge is on {DATASET}.")
     if not run.result["validation"]:
-        raise Wrong("Your run held out no validation rows to choose with: train it without --validation 0.")
+        raise WrongAnswer("Your run has no validation rows: train it without --validation 0.")
     scores = run.result["validation"], run.result["test"]
     settings = f"{run.path.name}: {expect.settings(run.model, f'{len(run.epochs)} epochs')}"
     yield f"It is a finished run on {DATASET}"

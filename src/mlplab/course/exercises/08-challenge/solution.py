@@ -8,6 +8,7 @@ from keras import layers
 seed = 0
 epochs = 40  # about six minutes on two cores
 batch_size = 256
+hidden = (2048, 1024)
 keras.utils.set_random_seed(seed)
 
 (X, y), _ = mlplab.load_data("fashion-mnist")
@@ -29,7 +30,7 @@ inputs = keras.Input((28, 28))
 x = layers.Rescaling(1 / deviation, offset=-mean / deviation)(inputs)
 x = layers.Flatten()(x)
 x = layers.Dropout(0.1)(x)
-for units in (2048, 1024):
+for units in hidden:
     x = layers.Dense(units, use_bias=False)(x)
     x = layers.BatchNormalization()(x)
     x = layers.Activation("gelu")(x)

@@ -1,9 +1,3 @@
-# # The challenge
-#
-# `mlplab course start challenge` shows the task. When you have changed this file, save it, and:
-#
-#     mlplab course check challenge
-
 # %%
 import mlplab
 from mlplab import keras

@@ -1,7 +1,7 @@
-"""Sets mlplab up from the folder that this file lies in, without a network.
+"""Set mlplab up from the folder of this file, without a network.
 
-`install.sh` and `install.bat` start it. It needs Python alone, and says in a sentence where that Python does not suit:
-so it keeps to what Python 3.6 can read.
+`install.sh` and `install.bat` start it. An old Python gets a sentence, not a traceback, so the syntax is that of
+Python 3.6.
 """
 
 import argparse
@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 WHEELS = os.path.join(HERE, "wheels")
 WINDOWS = os.name == "nt"
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
-MARK = ".from-stick"  # a folder with it was made here, so its environment may be made anew
+MARK = ".from-stick"  # marks a folder whose environment this installer may replace
 START_SH = """#!/bin/sh
 # JupyterLab with the notebooks.
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 1
@@ -38,13 +38,13 @@ pause
 
 
 class Refused(Exception):
-    """What a learner is told."""
+    """A reason not to install, as a message to the learner."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Set mlplab up from this folder, without a network.")
-    parser.add_argument("folder", nargs="?", help="where to; by default the folder mlplab of your user folder")
-    parser.add_argument("--suits", action="store_true", help="only say whether this Python suits")
+    parser.add_argument("folder", nargs="?", help="where to install; by default the folder mlplab in your user folder")
+    parser.add_argument("--suits", action="store_true", help="only check whether this Python suits")
     arguments = parser.parse_args()
     try:
         facts = read_facts()
@@ -55,25 +55,27 @@ def main() -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"\nThis did not work: {error}. Once it is mended, start the installation again.", file=sys.stderr)
+        print(f"\nThe installation failed: {error}. Solve that, and start it again.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped. Start the installation again, and it goes on.", file=sys.stderr)
+        print("\nStopped. To continue, start the installation again.", file=sys.stderr)
         return 130
     return 0
 
 
 def read_facts() -> dict:
-    """What the folder says of itself, in stick.json, which is the last file written to it."""
+    """Read stick.json, the last file that is written to a complete folder."""
     try:
         with open(os.path.join(HERE, "stick.json"), encoding="utf-8") as file:
             return json.load(file)
     except (OSError, ValueError):
-        raise Refused("This folder is not complete: it has no stick.json. Whoever made it should go on.") from None
+        raise Refused(
+            "This folder is not complete: it has no stick.json. Whoever made it should run the same command again."
+        ) from None
 
 
 def check_python(targets: list) -> None:
-    """Refused, unless there are wheels for this Python on this system."""
+    """Refuse a Python or a system that the folder has no wheels for."""
     system, kind = this_system(), platform.python_implementation()
     versions = [python for name, python in targets if name == system]
     if not versions:
@@ -81,13 +83,13 @@ def check_python(targets: list) -> None:
         raise Refused(f"This folder is for {systems}; this machine (or its Python) is {system}.")
     if VERSION not in versions or kind != "CPython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
         raise Refused(
-            f"This folder is for Python {' or '.join(versions)}; found {kind} {platform.python_version()}. "
+            f"This folder is for Python {' or '.join(versions)}; this is {kind} {platform.python_version()}. "
             f"Install Python {versions[-1]}, the usual kind, and start this again."
         )
 
 
 def this_system() -> str:
-    """Its name, as stick.json has it, or else as Python has it."""
+    """Return the name of this system in stick.json, or Python's name for an unknown one."""
     name = sysconfig.get_platform()
     if name.startswith("macosx") and platform.machine() == "arm64":
         return "macos"
@@ -107,43 +109,43 @@ def install(facts: dict, target: str) -> None:
 
 
 def make_environment(target: str) -> str:
-    """A virtual environment, unless there is one of this Python: its interpreter.
+    """Make a virtual environment, or keep one of this Python, and return its interpreter.
 
-    It is made without ensurepip, which some systems leave out; pip comes from the stick.
+    ensurepip, which some systems leave out, is not needed: pip comes from the folder.
     """
     folder, mark = os.path.join(target, "venv"), os.path.join(target, MARK)
     if os.path.exists(folder) and not os.path.exists(mark):
-        raise Refused(f"{folder} is there already, and not from here. Give another folder: install.py FOLDER")
-    write(mark, b"The folder venv was made by install.py of an mlplab stick, which makes it anew where need be.\n")
+        raise Refused(f"{folder} exists already, and this installer did not make it. Choose another: install.py FOLDER")
+    write(mark, b"install.py of an mlplab stick made the folder venv, and replaces it where necessary.\n")
     python = os.path.join(folder, "Scripts", "python.exe") if WINDOWS else os.path.join(folder, "bin", "python")
-    ask = [python, "-I", "-c", "import sys; print('{}.{}'.format(*sys.version_info))"]
+    command = [python, "-I", "-c", "import sys; print('{}.{}'.format(*sys.version_info))"]
     try:
-        found = subprocess.check_output(ask, stderr=subprocess.DEVNULL).decode().strip()
+        present = subprocess.check_output(command, stderr=subprocess.DEVNULL).decode().strip()
     except (OSError, subprocess.CalledProcessError):
-        found = ""
-    if found != VERSION:
+        present = ""
+    if present != VERSION:
         print("Making a virtual environment.", flush=True)
         venv.create(folder, clear=True, symlinks=not WINDOWS, with_pip=False)
     return python
 
 
 def install_packages(facts: dict, python: str) -> None:
-    """From the stick alone: each file is checked against its hash in requirements.txt, and nothing is built."""
+    """Install from the folder alone: pip checks each hash in requirements.txt, and builds nothing."""
     print("Installing the packages: one to five minutes.", flush=True)
     pip = [python, "-I", os.path.join(WHEELS, facts["pip"], "pip"), "--isolated", "--disable-pip-version-check"]
     pip += ["install", "--quiet", "--no-index", "--only-binary", ":all:", "--no-warn-script-location"]
     locked = ["--find-links", WHEELS, "--require-hashes", "--requirement", os.path.join(HERE, "requirements.txt")]
     pip_itself = ["--no-deps", os.path.join(WHEELS, facts["pip"])]
     mlplab = ["--no-deps", "--force-reinstall", os.path.join(WHEELS, facts["mlplab"])]
-    for what in (locked, pip_itself, mlplab):
-        if subprocess.call(pip + what):
+    for arguments in (locked, pip_itself, mlplab):
+        if subprocess.call(pip + arguments):
             raise Refused("The packages could not be installed: the lines above say why. Show them to your teacher.")
 
 
 def copy_data(datasets: list, python: str) -> None:
-    """Data sets, and what the course has measured, into this user's cache, where mlplab looks for them."""
-    ask = [python, "-I", "-c", "from mlplab.datasets.cache import cache_folder; print(ascii(str(cache_folder())))"]
-    cache = ast.literal_eval(subprocess.check_output(ask).decode())
+    """Copy data sets and the usual ranges of the course into this user's cache, where mlplab looks for them."""
+    command = [python, "-I", "-c", "from mlplab.datasets.cache import cache_folder; print(ascii(str(cache_folder())))"]
+    cache = ast.literal_eval(subprocess.check_output(command).decode())
     for name in datasets:
         for path in files_of(os.path.join(HERE, "data", name)):
             with gzip.open(path) as packed:
@@ -156,25 +158,25 @@ def copy_data(datasets: list, python: str) -> None:
 
 
 def copy_notebooks(folder: str) -> None:
-    """Those that are not there yet: a learner's own work stays as it is."""
+    """Copy the notebooks that are missing. Files of the learner stay as they are."""
     os.makedirs(folder, exist_ok=True)
     for path in files_of(os.path.join(HERE, "notebooks")):
-        there = os.path.join(folder, os.path.basename(path))
-        if not os.path.exists(there):
+        target = os.path.join(folder, os.path.basename(path))
+        if not os.path.exists(target):
             with open(path, "rb") as file:
-                write(there, file.read())
-        elif not filecmp.cmp(path, there, shallow=False):
-            print(f"{os.path.basename(path)} is there already, and different: yours is kept.", flush=True)
+                write(target, file.read())
+        elif not filecmp.cmp(path, target, shallow=False):
+            print(f"{os.path.basename(path)} exists already and differs: yours is kept.", flush=True)
 
 
 def files_of(folder: str) -> list:
-    """The visible files of a folder; none, if it is missing."""
+    """Return the visible files of a folder; none if it is missing."""
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     return [os.path.join(folder, name) for name in names if not name.startswith(".")]
 
 
 def write(path: str, content: bytes) -> None:
-    """A file that appears whole or not at all."""
+    """Write a file that appears whole or not at all."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     partial = f"{path}.{os.getpid()}.partial"
     try:
@@ -187,12 +189,12 @@ def write(path: str, content: bytes) -> None:
 
 
 def check(datasets: list, python: str) -> None:
-    """Runs what was installed: the data sets are read, and Keras and JAX start."""
+    """Run what was installed: read the data sets, start Keras and JAX."""
     print("Checking it.", flush=True)
     mlplab = shutil.which("mlplab", path=os.path.dirname(python)) or "mlplab"
     for name in datasets:
         if subprocess.call([mlplab, "data", "fetch", name, "--quiet"]):
-            raise Refused(f"The data set {name} is not in order: the lines above say why.")
+            raise Refused(f"The data set {name} cannot be read: the lines above say why.")
     if subprocess.call([python, "-I", "-c", "from mlplab import keras"]):
         remedy = " Install the Microsoft Visual C++ Redistributable (x64), and start this again." if WINDOWS else ""
         raise Refused(f"The packages are installed but do not start: the lines above say why.{remedy}")

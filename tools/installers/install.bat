@@ -1,5 +1,5 @@
 @echo off
-rem Sets mlplab up from the folder that this file lies in, on Windows, without a network. Double-click it.
+rem Set mlplab up from the folder of this file, on Windows, without a network. Double-click it.
 setlocal
 set "here=%~dp0"
 set "python="
@@ -12,7 +12,7 @@ if not defined python (
     python -B "%here%install.py" --suits >nul 2>nul && set "python=python"
 )
 if not defined python (
-    rem none suits: one of them says why
+    rem none suits: let one of them say why
     python -c "f''" >nul 2>nul && set "python=python"
 )
 if not defined python (
