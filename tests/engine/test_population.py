@@ -11,7 +11,7 @@ import mlplab
 from mlplab import keras
 from mlplab.engine import ArraySource, Member, compile_cache, fit_members, parallel, traced_hyperparameters
 from mlplab.engine.backend import isolated_random_state
-from mlplab.engine.signature import constants
+
 from mlplab.errors import TrainingError, UsageError
 
 layers = keras.layers
