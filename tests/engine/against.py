@@ -1,21 +1,27 @@
-"""The oracle: Keras's own `fit`, on the same rows in the same order, and what it means to equal it."""
+"""The oracle: Keras's own `fit` on the same rows in the same order, and comparisons of what comes out."""
 
 import models
 import numpy as np
+import pytest
 
 import mlplab
 from mlplab import keras
 
 
+def slow_except(names, *quick):
+    """Parameters of which only `quick` run in the quick lane."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
 def fit_both(build, x, y, *, packed, **arguments):
-    """The same model trained by Keras and by mlplab: `(model, History)` of each."""
+    """Train the same model by Keras and by mlplab: `(model, History)` of each."""
     theirs, ours = models.seeded(build)(), models.seeded(build)()
     common = {"batch_size": 32, "shuffle": False, "verbose": 0, **arguments}
     return (theirs, theirs.fit(x, y, **common)), (ours, mlplab.fit(ours, x, y, packed=packed, **common))
 
 
 def numbers(model: keras.Model) -> list[np.ndarray]:
-    """All that training changes: weights, seeds of dropout, moving averages, moments, step count, learning rate."""
+    """Return all that training changes: weights, dropout seeds, moving averages, moments, step count, learning rate."""
     optimizer = [] if model.optimizer is None else model.optimizer.variables
     return [variable.numpy() for variable in [*model.variables, *optimizer]]
 

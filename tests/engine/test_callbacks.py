@@ -1,4 +1,4 @@
-"""Callbacks that work by epochs do under mlplab what they do under Keras; those that need batches are refused."""
+"""Callbacks that work by epochs do what they do under Keras; those that need every batch are refused."""
 
 import csv
 import re
@@ -13,7 +13,7 @@ from mlplab import keras
 from mlplab.errors import TrainingError, UsageError
 
 callbacks = keras.callbacks
-FEW_EPOCHS = 6
+FEW_EPOCHS = 4
 
 
 def overfitting():
@@ -21,49 +21,63 @@ def overfitting():
     return models.small(keras.optimizers.SGD(3.0))
 
 
-def averaging():
-    return models.small(keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.9))
+@pytest.fixture(scope="module")
+def pair():
+    """One model for Keras and one for mlplab; what Keras compiled serves several tests."""
+    return overfitting(), overfitting()
+
+
+@pytest.fixture
+def both(pair):
+    """The pair with its first weights and learning rate, and how each is trained."""
+    for model in pair:
+        model.set_weights(overfitting().get_weights())
+        model.optimizer.learning_rate = 3.0
+    return zip(pair, (keras.Model.fit, lambda *a, **k: mlplab.fit(*a, packed=False, **k)), strict=True)
+
+
+def assert_equal_under(make, both, few, other):
+    (theirs, expected), (ours, history) = [
+        (model, fit(model, *few, epochs=FEW_EPOCHS, shuffle=False, verbose=0, validation_data=other, callbacks=make()))
+        for model, fit in both
+    ]
+    assert_equal_models(theirs, ours)
+    assert_equal_histories(expected, history)
+    return history
 
 
 BY_EPOCH = {
-    "EarlyStopping": (overfitting, lambda: callbacks.EarlyStopping(patience=1, restore_best_weights=True)),
-    "EarlyStopping at the end": (
-        overfitting,
-        lambda: callbacks.EarlyStopping(patience=50, restore_best_weights=True),
-    ),
-    "ReduceLROnPlateau": (overfitting, lambda: callbacks.ReduceLROnPlateau(patience=1, factor=0.1)),
-    "LearningRateScheduler": (overfitting, lambda: callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5)),
-    "SwapEMAWeights": (averaging, lambda: callbacks.SwapEMAWeights()),
-    "SwapEMAWeights on epochs": (averaging, lambda: callbacks.SwapEMAWeights(swap_on_epoch=True)),
-    "a list": (overfitting, lambda: [callbacks.ReduceLROnPlateau(patience=1), callbacks.EarlyStopping(patience=2)]),
-    "None": (overfitting, lambda: None),
+    "EarlyStopping": lambda: callbacks.EarlyStopping(patience=1, restore_best_weights=True),
+    "EarlyStopping at the end": lambda: callbacks.EarlyStopping(patience=50, restore_best_weights=True),
+    "LearningRateScheduler": lambda: callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5),
+    "a list": lambda: [callbacks.ReduceLROnPlateau(patience=1, factor=0.1), callbacks.EarlyStopping(patience=2)],
 }
 
 
 @pytest.mark.parametrize("name", BY_EPOCH)
-def test_history_and_weights_are_keras_under_the_same_callback(name, few, other):
-    build, make = BY_EPOCH[name]
-    results = []
-    for fit in (keras.Model.fit, lambda *a, **k: mlplab.fit(*a, packed=False, **k)):
-        model = build()
-        shared = {"epochs": FEW_EPOCHS, "shuffle": False, "verbose": 0, "validation_data": other}
-        results.append((model, fit(model, *few, callbacks=make(), **shared)))
-    (theirs, expected), (ours, history) = results
-    assert_equal_models(theirs, ours)
-    assert_equal_histories(expected, history)
-    if name in ("EarlyStopping", "a list"):
+def test_history_and_weights_are_keras_under_the_same_callback(name, both, few, other):
+    history = assert_equal_under(BY_EPOCH[name], both, few, other)
+    if name == "EarlyStopping":
         assert len(history.epoch) < FEW_EPOCHS
 
 
-def test_files_are_those_of_keras(tmp_path, few, other):
-    for name, fit in (("theirs", keras.Model.fit), ("ours", mlplab.fit)):
+@pytest.mark.slow
+@pytest.mark.parametrize("by_epoch", [False, True])
+def test_averaged_weights_are_swapped_as_keras_swaps_them(by_epoch, few, other):
+    averaging = [models.small(keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.9)) for _ in range(2)]
+    fits = zip(averaging, (keras.Model.fit, lambda *a, **k: mlplab.fit(*a, packed=False, **k)), strict=True)
+    assert_equal_under(lambda: callbacks.SwapEMAWeights(swap_on_epoch=by_epoch), fits, few, other)
+
+
+def test_files_are_those_of_keras(tmp_path, both, few, other):
+    for name, (model, fit) in zip(("theirs", "ours"), both, strict=True):
         (tmp_path / name).mkdir()
         writers = [
             callbacks.CSVLogger(tmp_path / name / "log.csv"),
             callbacks.ModelCheckpoint(tmp_path / name / "{epoch}.weights.h5", save_weights_only=True),
             callbacks.ModelCheckpoint(tmp_path / name / "best.keras", monitor="val_loss", save_best_only=True),
         ]
-        fit(overfitting(), *few, epochs=3, shuffle=False, verbose=0, callbacks=writers, validation_data=other)
+        fit(model, *few, epochs=3, shuffle=False, verbose=0, callbacks=writers, validation_data=other)
     files = sorted(path.name for path in (tmp_path / "theirs").iterdir())
     assert sorted(path.name for path in (tmp_path / "ours").iterdir()) == files
     logs = [(tmp_path / name / "log.csv").read_text().splitlines() for name in ("theirs", "ours")]
@@ -75,17 +89,18 @@ def test_files_are_those_of_keras(tmp_path, few, other):
         np.testing.assert_allclose(p, q, atol=1e-5)
 
 
-def test_functions_are_called_in_the_order_of_keras(few, other):
+def test_functions_are_called_in_the_order_of_keras(both, few, other):
+    hooks = ["train_begin", "train_end", "epoch_begin", "epoch_end", "test_begin", "test_end"]
+
     def recorder(calls):
         def record(name):
             return lambda *arguments: calls.append((name, *(a for a in arguments if isinstance(a, int))))
 
-        hooks = ["train_begin", "train_end", "epoch_begin", "epoch_end", "test_begin", "test_end"]
         return callbacks.LambdaCallback(**{f"on_{hook}": record(hook) for hook in hooks})
 
     calls = [], []
-    for recorded, fit in zip(calls, (keras.Model.fit, mlplab.fit), strict=True):
-        fit(models.small(), *few, epochs=2, verbose=0, callbacks=[recorder(recorded)], validation_data=other)
+    for recorded, (model, fit) in zip(calls, both, strict=True):
+        fit(model, *few, epochs=2, verbose=0, callbacks=[recorder(recorded)], validation_data=other)
     assert calls[0] == calls[1]
 
 
@@ -103,7 +118,7 @@ def test_terminate_on_nan_stops_with_the_state_of_the_last_good_epoch(few, capsy
         np.testing.assert_array_equal(p, v.numpy())
 
 
-def test_terminate_on_nan_raises_what_it_was_asked_to(few):
+def test_terminate_on_nan_raises_its_own_error_with_raise_error(few):
     with pytest.raises(RuntimeError, match="NaN or Inf loss"):
         mlplab.fit(exploding(), *few, verbose=0, callbacks=[callbacks.TerminateOnNaN(raise_error=True)])
 
@@ -122,7 +137,7 @@ def test_a_loss_not_finite_raises_naming_the_epoch_and_keeps_the_last_good_state
         mlplab.fit(
             model, *few, epochs=5, verbose=0, callbacks=[callbacks.LambdaCallback(on_epoch_end=keep_and_explode)]
         )
-    # metrics were begun anew for the third epoch; all else is what it was
+    # metrics are reset for the third epoch; all else is as after the second
     metrics = {id(v) for v in model.metrics_variables}
     for p, v in zip(kept, [*model.variables, *model.optimizer.variables], strict=True):
         if id(v) not in metrics:
@@ -144,7 +159,7 @@ class _OnBatch(callbacks.Callback):
         lambda path: callbacks.ModelCheckpoint(path / "x.keras", save_freq=10),
         lambda path: _OnBatch(),
     ],
-    ids=["TensorBoard", "BackupAndRestore", "LambdaCallback", "LambdaCallback test", "ModelCheckpoint", "one's own"],
+    ids=["TensorBoard", "BackupAndRestore", "LambdaCallback", "LambdaCallback test", "ModelCheckpoint", "own class"],
 )
 def test_callbacks_that_need_batches_are_refused_before_anything_is_trained(make, tmp_path, few):
     model = models.small()
@@ -155,7 +170,7 @@ def test_callbacks_that_need_batches_are_refused_before_anything_is_trained(make
     np.testing.assert_array_equal(before, model.get_weights()[0])
 
 
-def test_what_is_no_callback_is_refused(few):
+def test_a_function_instead_of_a_callback_is_refused(few):
     with pytest.raises(UsageError, match=r"Callback objects; got function"):
         mlplab.fit(models.small(), *few, verbose=0, callbacks=[lambda: None])
 
@@ -168,13 +183,23 @@ def _form(text):
 
 
 @pytest.mark.parametrize("verbose", [0, 1, 2, "auto"])
-@pytest.mark.parametrize("epochs", [1, 2])
-def test_what_is_printed_has_the_form_of_what_keras_prints(verbose, epochs, few, other, capsys):
+def test_what_is_printed_has_the_form_of_what_keras_prints(verbose, both, few, other, capsys):
     printed = []
-    for fit in (keras.Model.fit, mlplab.fit):
-        fit(models.small(), *few, epochs=epochs, verbose=verbose, validation_data=other)
+    for model, fit in both:
+        fit(model, *few, epochs=2, verbose=verbose, validation_data=other)
         printed.append(_form(capsys.readouterr().out))
     theirs, ours = printed
     assert ours == theirs
     if verbose == 2:
-        assert len([line for line in ours if "loss" in line]) == epochs
+        assert len([line for line in ours if "loss" in line]) == 2
+
+
+def test_a_change_made_by_a_callback_counts_from_the_next_epoch(few):
+    """The step is compiled again where a callback changes a number that is a constant in it."""
+    model, unchanged = models.dropout(), models.dropout()
+    change = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(model.layers[2], "rate", 0.0))
+    mlplab.fit(model, *few, epochs=2, seed=1, verbose=0, callbacks=[change])
+    mlplab.fit(unchanged, *few, epochs=1, seed=1, verbose=0)
+    unchanged.layers[2].rate = 0.0
+    mlplab.fit(unchanged, *few, epochs=1, seed=1, verbose=0)
+    assert_equal_models(model, unchanged)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from mlplab.engine import Member, keras
-from mlplab.engine.population_progress import standing
+from mlplab.engine.population_progress import population_progress
 
 
 class TrainingProgressBar(keras.callbacks.Callback):
@@ -80,11 +80,11 @@ class PopulationProgressBar:
         self._epoch_begun = 0.0
 
     def __call__(self, done: int, members: Sequence[Member]) -> None:
-        """See `engine.lanes.Progress`."""
+        """See `engine.driver.Progress`."""
         epoch, epochs = max(member.epoch for member in members), max(member.epochs for member in members)
         if self._task is None:
             self._begin(members, epoch, epochs)
-        stand = standing(members)
+        stand = population_progress(members)
         told = "" if stand is None else str(stand)
         assert self._task is not None
         self._bar.update(self._task, completed=done, epoch=min(epoch + 1, epochs), stand=told)

@@ -1,24 +1,27 @@
-"""Keras's own training step, compiled into whole epochs. No disk, no printing but Keras's own.
+"""Keras's own training step, compiled into whole epochs. Touches no disk, prints only what Keras prints.
 
-fit.py        one model, trained
-population.py many variations of one model, trained at once; standing.py: the best, the median and the worst
-member.py     a model in training as the host sees it: its epochs, callbacks, History
-lanes.py      members spread over all devices
-varied.py     numbers that members may differ in, though they share one program
-predict.py    evaluate and predict
-source.py     what an epoch reads: arrays on the device and an order (this is where a batch is shuffled)
-program.py    a model's compiled loops, shared by models of one architecture
-loop.py       a step → many steps in one call, interruptible
-packing.py    trainable and optimizer variables as one vector, where that changes nothing but the speed
-state.py      Keras variables ↔ arrays, the only crossing
-checks.py     a model and data that do not belong together are refused here
-backend.py    Keras on JAX, or one clear error
+fit.py          one model, trained
+predict.py      evaluate and predict
+population.py   many variations of one model, trained at once; population_progress.py prints how it goes
+driver.py       the one way in which all of these run: passes over sources, on all devices (devices.py)
+member.py       a model in training as the host sees it: its epochs, callbacks, History
+source.py       what an epoch reads: arrays on the device and an order (this is where batches are shuffled)
+inputs.py       arrays → sources; uint8_images.py: images / 255 as bytes
+compile_cache.py  a model's compiled loops, shared by models with one signature.py
+loop.py         a step → many steps in one call, interruptible
+packing.py      trainable and optimizer variables as one vector
+traced_hyperparameters.py  numbers in which members that share a program may differ
+state.py        Keras variables ↔ arrays
+callbacks.py    Keras callbacks in epoch mode
+checks.py       refuses a model and data that do not fit each other
+keras_internals.py  the private names of Keras
+backend.py      Keras on JAX, or one clear error
 """
 
 from mlplab.engine.backend import keras
+from mlplab.engine.driver import fit_members
 from mlplab.engine.fit import fit
 from mlplab.engine.member import Member
-from mlplab.engine.parallel import fit_members
 from mlplab.engine.population import Population, fit_population
 from mlplab.engine.predict import evaluate, predict
 from mlplab.engine.source import ArraySource, Rows, Segment, Source

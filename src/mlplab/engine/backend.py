@@ -1,4 +1,4 @@
-"""Keras on its JAX backend: imported here, for everybody else, or refused with what to do."""
+"""Keras on its JAX backend: every other file imports `keras` from here. Another backend is refused."""
 
 import contextlib
 import os
@@ -20,17 +20,17 @@ if "keras" not in sys.modules and _wanted != "jax":
     )
 os.environ["KERAS_BACKEND"] = _wanted
 
-_begun = time.perf_counter()
+_import_start = time.perf_counter()
 import jax  # noqa: E402 - after the backend is chosen
 import keras  # noqa: E402
-from keras.src.backend.common import global_state  # noqa: E402 - Keras does not export it
-from keras.src.utils.rng_utils import get_random_seed  # noqa: E402 - Keras does not export it
+
+from mlplab.engine import keras_internals  # noqa: E402
 
 
-def _ask_for_a_device_a_core() -> None:
-    """On a CPU, let JAX have one device for each core, over which a population is spread: before JAX starts, or never.
+def _make_every_core_a_device() -> None:
+    """On a CPU, let JAX have one device for each core, over which a population is spread. JAX must not have started.
 
-    `MLPLAB_DEVICES` says another number; a number that JAX was told otherwise stays.
+    The environment variable `MLPLAB_DEVICES` sets another number. A number that the user gave JAX stays.
     """
     wanted = os.environ.get("MLPLAB_DEVICES", "")
     if "XLA_FLAGS" in os.environ and "host_platform_device_count" in os.environ["XLA_FLAGS"]:
@@ -46,12 +46,12 @@ def _ask_for_a_device_a_core() -> None:
 
 
 started_before = False
-"""Whether JAX had started on one device before mlplab could ask for more: populations then use one core."""
+"""Whether JAX had started on one device before mlplab was imported: populations then use one core."""
 
 
-_ask_for_a_device_a_core()
-import_seconds = time.perf_counter() - _begun
-"""Seconds that importing JAX and Keras took; next to nothing where they were imported before."""
+_make_every_core_a_device()
+import_seconds = time.perf_counter() - _import_start
+"""Seconds that importing JAX and Keras took; close to 0 if they were imported before."""
 
 if keras.config.backend() != "jax":
     raise BackendError(
@@ -61,12 +61,12 @@ if keras.config.backend() != "jax":
     )
 
 _compiling: list[tuple[float, float]] = []
-"""When something was being compiled: spans of time that lie apart, in order."""
+"""Start and end of the times in which something was compiled, in order and without overlaps."""
 _compiling_lock = threading.Lock()
 
 
 def _add_compile_time(event: str, duration_secs: float, **_: object) -> None:
-    """Events come when they end. Several threads compile at once, and what overlaps counts once."""
+    """Record an event, which JAX reports at its end. Several threads compile at once; overlaps count once."""
     if not event.startswith("/jax/core/compile/"):
         return
     with _compiling_lock:
@@ -81,43 +81,44 @@ jax.monitoring.register_event_duration_secs_listener(_add_compile_time)
 
 
 def compile_seconds() -> float:
-    """Seconds this process has spent tracing and compiling, since mlplab was loaded."""
+    """Return the seconds that this process has spent tracing and compiling since mlplab was imported."""
     with _compiling_lock:
         return sum(end - start for start, end in _compiling)
 
 
 def keras_seed() -> int | None:
-    """The seed given to `keras.utils.set_random_seed`, if it was called."""
-    return get_random_seed()
+    """Return the seed given to `keras.utils.set_random_seed`, if it was called."""
+    return keras_internals.get_random_seed()
 
 
 @contextlib.contextmanager
 def isolated_random_state() -> Iterator[None]:
-    """A session of its own within this one: random states and the numbers in layers' names are as before afterwards."""
+    """Start with a fresh state of Keras, and restore random states and the numbers in layers' names at the end."""
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 - it is what Keras seeds
-    kept = vars(global_state.GLOBAL_STATE_TRACKER).copy()
-    vars(global_state.GLOBAL_STATE_TRACKER).clear()
+    session = keras_internals.session_state()
+    before = session.copy()
+    session.clear()
     try:
         yield
     finally:
-        vars(global_state.GLOBAL_STATE_TRACKER).clear()
-        vars(global_state.GLOBAL_STATE_TRACKER).update(kept)
+        session.clear()
+        session.update(before)
         random.setstate(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
 
 
 def on_cpu() -> bool:
-    """Whether the engine computes on processor cores, and not on a GPU or TPU."""
+    """Return whether the engine computes on processor cores, and not on a GPU or TPU."""
     return jax.devices()[0].platform == "cpu"
 
 
 def device() -> str:
-    """What the engine computes on: `cpu`, or a GPU's or TPU's name such as `NVIDIA L4`."""
+    """Return the name of the device: `cpu`, or that of a GPU or TPU such as `NVIDIA L4`."""
     return "cpu" if on_cpu() else jax.devices()[0].device_kind
 
 
 def free_memory() -> int:
-    """Bytes that the devices have left: of an accelerator's own memory, or of the machine's."""
+    """Return the free bytes of an accelerator's memory, or of the machine's."""
     stats = jax.devices()[0].memory_stats()
     if stats is not None and "bytes_limit" in stats:
         return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
@@ -128,6 +129,6 @@ def free_memory() -> int:
 
 
 def peak_device_memory() -> int | None:
-    """Peak bytes in use on an accelerator; `None` on a CPU, whose memory is the process's own."""
+    """Return the peak bytes in use on an accelerator; `None` on a CPU, which uses the memory of the process."""
     stats = jax.devices()[0].memory_stats()
     return None if stats is None else stats.get("peak_bytes_in_use")

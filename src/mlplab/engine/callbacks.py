@@ -1,10 +1,9 @@
 """Keras callbacks in epoch mode: which are taken, and how progress within an epoch reaches them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from mlplab.engine.backend import keras
-from mlplab.engine.compile_cache import results
-from mlplab.engine.loop import Progress
 from mlplab.errors import UsageError
 
 _BATCH_HOOKS = tuple(f"on_{kind}batch_{when}" for kind in ("", "train_", "test_") for when in ("begin", "end"))
@@ -13,7 +12,7 @@ _BATCH_HOOKS = tuple(f"on_{kind}batch_{when}" for kind in ("", "train_", "test_"
 def training_callbacks(
     model: keras.Model, callbacks: Any, verbose: int | str, epochs: int, steps: int
 ) -> keras.callbacks.CallbackList:
-    """The callbacks of a training, with a History. Raises `UsageError` for one that has to see every batch."""
+    """Return the callbacks of a training, with a History. Raises `UsageError` for one that has to see every batch."""
     for callback in [] if callbacks is None else callbacks if isinstance(callbacks, list | tuple) else [callbacks]:
         if not isinstance(callback, keras.callbacks.Callback):
             raise UsageError(f"callbacks must be keras.callbacks.Callback objects; got {type(callback).__name__}.")
@@ -23,10 +22,10 @@ def training_callbacks(
         hooks = [name for name in _BATCH_HOOKS if not _is_default(callback, name)]
         if hooks and not by_epoch:
             raise UsageError(
-                f"{type(callback).__name__} wants to be called for every batch ({', '.join(hooks)}), and mlplab runs "
+                f"{type(callback).__name__} needs to be called for every batch ({', '.join(hooks)}), and mlplab runs "
                 "whole epochs in one call. Use a callback with on_epoch_end (CSVLogger, ModelCheckpoint with "
-                "save_freq='epoch', LambdaCallback(on_epoch_end=…)), or keras.Model.fit. To go on after a crash, train "
-                "with mlplab.train, whose runs resume exactly."
+                "save_freq='epoch', LambdaCallback(on_epoch_end=…)), or keras.Model.fit. To continue after a crash, "
+                "train with mlplab.train, whose runs resume exactly."
             )
     return callbacks_of(model, verbose, steps, callbacks, add_history=True, epochs=epochs)
 
@@ -34,7 +33,7 @@ def training_callbacks(
 def callbacks_of(
     model: keras.Model, verbose: int | str, steps: int, callbacks: Any = None, *, epochs: int = 1, **arguments: Any
 ) -> keras.callbacks.CallbackList:
-    """Keras's list of callbacks, with its progress bar among them unless `verbose` is 0."""
+    """Return Keras's list of callbacks, with its progress bar among them unless `verbose` is 0."""
     return keras.callbacks.CallbackList(
         callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs, steps=steps, **arguments
     )
@@ -44,20 +43,20 @@ def _is_default(callback: keras.callbacks.Callback, hook: str) -> bool:
     return getattr(getattr(callback, hook), "__func__", None) is getattr(keras.callbacks.Callback, hook)
 
 
-def progress(model: keras.Model, callbacks: keras.callbacks.CallbackList) -> Progress | None:
-    """Tells Keras's progress bar, and callbacks with an `on_piece_end(step, logs)`, a few times a second."""
+def piece_listener(callbacks: keras.callbacks.CallbackList) -> Callable[[int, dict[str, Any]], None] | None:
+    """Return a function of step and logs that notifies whatever shows progress within an epoch; None if nothing does.
+
+    That is Keras's progress bar, and callbacks with an `on_piece_end(step, logs)`.
+    """
     listeners = [
         getattr(callback, "on_piece_end", callback.on_train_batch_end)
         for callback in callbacks.callbacks
         if hasattr(callback, "on_piece_end")
         or (isinstance(callback, keras.callbacks.ProgbarLogger) and callback.verbose == 1)
     ]
-    if not listeners:
-        return None
 
-    def tell(done: int, carry: Any) -> None:
-        logs = results(model, carry[0].metrics, carry[1])
+    def notify(step: int, logs: dict[str, Any]) -> None:
         for listener in listeners:
-            listener(done - 1, logs)
+            listener(step, logs)
 
-    return tell
+    return notify if listeners else None

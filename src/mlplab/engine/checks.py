@@ -1,4 +1,4 @@
-"""A model that cannot be trained, data that does not fit it, and counts that are none, are refused here."""
+"""Checks of what a person gives: the model, whether data fits it, counts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from mlplab.engine import state
+from mlplab.engine import keras_internals
 from mlplab.engine.backend import keras
 from mlplab.engine.source import ArraySource, Source, batch_shapes
 from mlplab.errors import DataError, ModelError, UsageError
@@ -30,20 +30,20 @@ def check_compiled(model: Any, verb: str) -> None:
 
 
 def check_count(name: str, value: Any, least: int = 1) -> int:
-    """`value` as an int of at least `least`, or a `UsageError`."""
+    """Return `value` as an int. Raises `UsageError` if it is no whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise UsageError(f"{name} must be a whole number of at least {least}; got {value!r}.")
     return int(value)
 
 
 def check_not_given(why: str, **arguments: Any) -> None:
-    """Refuse arguments that would be without effect."""
+    """Refuse arguments that would have no effect."""
     if given := [name for name, value in arguments.items() if value is not None]:
         raise UsageError(f"{' and '.join(given)}: {why} Leave {'it' if len(given) == 1 else 'them'} out.")
 
 
 def build(model: keras.Model, source: Source, names: str = "") -> Any:
-    """Create what the model lacks, from the shapes of the source's batches, and see that the two fit.
+    """Create the variables that the model lacks, for the source's batches, and check that the two fit.
 
     Args:
         names: put before y in messages.
@@ -52,51 +52,49 @@ def build(model: keras.Model, source: Source, names: str = "") -> Any:
         A batch's shapes, `(x, y, sample_weight)`.
 
     Raises:
-        ModelError: what Keras says when the model cannot take such data.
+        ModelError: the model cannot take such data; quotes Keras's error.
         DataError: labels that the loss cannot take.
     """
     shapes = batch_shapes(source)
-    if isinstance(source, ArraySource) and not has_own(model, "train_step", "test_step", "compute_loss"):
+    checks_loss = not overrides(model, "train_step", "test_step", "compute_loss")
+    if checks_loss and isinstance(source, ArraySource):
         _check_one_hot(model.loss, source.arrays[1], names + "y")
-    with told_by_keras(*shapes[:2]):
-        state.build(model, shapes)
-        if not has_own(model, "train_step", "test_step", "compute_loss"):
-            y_pred = state.outputs(model, shapes[0])
-            if model._compile_loss is not None:
-                state.check_loss(model, shapes, y_pred)
+    with raising_model_error(*shapes[:2]):
+        keras_internals.build(model, shapes)
+        if checks_loss:
+            y_pred = keras_internals.output_shapes(model, shapes[0])
+            keras_internals.check_loss(model, shapes, y_pred)
             if isinstance(source, ArraySource):
                 _check_labels(model.loss, source.arrays[1], y_pred, names + "y")
     return shapes
 
 
 def check_optimizer(model: keras.Model) -> None:
-    """An optimizer that was built for other weights than the model now has would train the wrong ones."""
-    if model.optimizer is None or has_own(model, "train_step"):
+    """Refuse an optimizer that was built for other weights than the model has now: it would train the wrong ones."""
+    if model.optimizer is None or overrides(model, "train_step"):
         return
-    if list(map(id, model.optimizer._trainable_variables)) != list(map(id, model.trainable_variables)):
+    if list(map(id, keras_internals.trained_variables(model.optimizer))) != list(map(id, model.trainable_variables)):
         raise ModelError(
             "The optimizer was built for other weights than the model has now: layers were frozen, unfrozen or "
             "added, or the optimizer belongs to another model. Compile the model again with a new optimizer."
         )
 
 
-def has_own(model: keras.Model, *methods: str) -> bool:
-    """Whether the model overrides one of these methods of `keras.Model`."""
+def overrides(model: keras.Model, *methods: str) -> bool:
+    """Return whether the model overrides one of these methods of `keras.Model`."""
     return any(getattr(getattr(model, name), "__func__", None) is not getattr(keras.Model, name) for name in methods)
 
 
 @contextmanager
-def told_by_keras(x: Any, y: Any = None) -> Iterator[None]:
-    """What Keras says against a batch of these shapes becomes a `ModelError`."""
+def raising_model_error(x: Any, y: Any = None) -> Iterator[None]:
+    """Turn Keras's errors about a batch of these shapes into a `ModelError`."""
     try:
         yield
     except DataError:
         raise
     except (ValueError, TypeError, RuntimeError) as error:
-        told = " with ".join(
-            f"{name} of shape {_shape(tree)}" for name, tree in (("x", x), ("y", y)) if tree is not None
-        )
-        raise ModelError(f"The model does not fit {told}. Keras says: {error}") from error
+        given = [f"{name} of shape {_shape(tree)}" for name, tree in (("x", x), ("y", y)) if tree is not None]
+        raise ModelError(f"The model does not fit {' with '.join(given)}. Keras says: {error}") from error
 
 
 def _shape(tree: Any) -> str:
@@ -105,10 +103,9 @@ def _shape(tree: Any) -> str:
 
 
 def _check_labels(loss: Any, y: Any, y_pred: Any, name: str) -> None:
-    """Integer labels of a sparse loss must lie below the number of outputs; Keras would train on without a word.
+    """Refuse labels of a sparse loss that are not whole numbers from 0 to the number of outputs - 1.
 
-    Raises:
-        DataError: for labels that are no whole numbers, negative, or too large.
+    Keras trains on such labels without an error.
     """
     if isinstance(y, dict) and isinstance(loss, dict) and isinstance(y_pred, dict):
         for key in loss.keys() & y.keys() & y_pred.keys():
@@ -121,7 +118,7 @@ def _check_labels(loss: Any, y: Any, y_pred: Any, name: str) -> None:
 
 
 def _check_one_hot(loss: Any, y: Any, name: str) -> None:
-    """Class numbers for a loss that takes one-hot rows: Keras would only speak of shapes."""
+    """Refuse class numbers for a loss that takes one-hot rows: Keras's error only names shapes."""
     one_hot = ("categorical_crossentropy", keras.losses.categorical_crossentropy)
     if getattr(y, "ndim", 0) == 1 and (isinstance(loss, keras.losses.CategoricalCrossentropy) or loss in one_hot):
         raise DataError(

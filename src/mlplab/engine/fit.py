@@ -5,14 +5,14 @@ import weakref
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from mlplab.engine import checks, compile_cache, inputs, state
+from mlplab.engine import checks, inputs
 from mlplab.engine.backend import keras, keras_seed
-from mlplab.engine.callbacks import progress
+from mlplab.engine.driver import fit_members
 from mlplab.engine.member import Member
-from mlplab.engine.predict import evaluate_epoch
-from mlplab.errors import UsageError
+from mlplab.errors import TrainingError, UsageError
 
-_own_seeds: weakref.WeakKeyDictionary[keras.Model, int] = weakref.WeakKeyDictionary()
+_random_seeds: weakref.WeakKeyDictionary[keras.Model, int] = weakref.WeakKeyDictionary()
+"""Drawn for models that were given no seed."""
 
 
 def fit(
@@ -38,8 +38,8 @@ def fit(
 ) -> keras.callbacks.History:
     """Train a compiled Keras model: `keras.Model.fit`, with whole epochs compiled and the data on the device.
 
-    Takes the arguments of `keras.Model.fit` in the same order, and `seed`. Called again, training goes on where
-    it left off, the shuffling too. What is given is not rescaled.
+    Takes the arguments of `keras.Model.fit` in the same order, and `seed` and `packed`. A second call continues where
+    the first ended, in the order of the rows too. Inputs are not rescaled.
 
     Args:
         x: array (n, …) or a nest of arrays; or a `Source`, which brings its own y, weights, batches and order.
@@ -52,7 +52,7 @@ def fit(
         steps_per_epoch, validation_steps: not used with arrays; only None is taken.
         seed: of the shuffling. None: the one given to `keras.utils.set_random_seed`, else a random one that
             stays with the model.
-        packed: False takes Keras's step as it stands also where `packing.py` has a faster one; a dense network's
+        packed: False takes Keras's step unchanged also where `packing.py` has a faster one; a dense network's
             weights then equal `keras.Model.fit`'s bit for bit (with `shuffle=False`).
 
     Returns:
@@ -63,6 +63,15 @@ def fit(
         TrainingError: the loss or a weight is no longer finite. The model is left as it was after the last good
             epoch. (With a `TerminateOnNaN` callback training stops there instead.)
         KeyboardInterrupt: within a second of Ctrl-C, the model as after the last complete epoch.
+
+    Example:
+        import mlplab
+        from mlplab import keras
+
+        (x, y), _ = mlplab.load_data("digits")
+        model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        history = mlplab.fit(model, x / 16, y, epochs=3, validation_split=0.1, verbose=2)
     """
     checks.check_compiled(model, "fit")
     checks.check_count("epochs", epochs)
@@ -107,32 +116,12 @@ def fit(
         verbose=verbose,
         callbacks=callbacks,
     )
-    member.begin()
-    while member.active:
-        member.begin_epoch()
-        member.take(*_train_epoch(member, packed))
-        if member.validation is not None and member.is_validated:
-            member.callbacks.on_test_begin()
-            member.take_validation(evaluate_epoch(model, member.validation, member.validation_shapes))
-        member.end_epoch()
-    return member.end()
-
-
-def _train_epoch(member: Member, packed: bool) -> tuple[state.State, dict[str, Any]]:
-    """One epoch, compiled: the state after it, which the model does not have yet, and what it logs."""
-    model, source = member.model, member.source
-    before = state.read(model)
-    after, logs = compile_cache.train_loop(model, source.batch, packed)(
-        (before, compile_cache.first_logs(model, "train_step", before, member.shapes)),
-        None,
-        source.segments(member.position),
-        seed=member.seed,
-        progress=progress(model, member.callbacks),
-    )
-    return after, compile_cache.results(model, after.metrics, logs)
+    fit_members([member], packed=packed)
+    if member.failure:
+        raise TrainingError(member.failure)
+    return model.history
 
 
 def _seed_of(model: keras.Model) -> int:
-    if (chosen := keras_seed()) is not None:
-        return chosen
-    return _own_seeds.setdefault(model, secrets.randbits(31))
+    seed = keras_seed()
+    return _random_seeds.setdefault(model, secrets.randbits(31)) if seed is None else seed

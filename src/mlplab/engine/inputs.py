@@ -13,7 +13,7 @@ from mlplab.errors import DataError, UsageError
 
 
 def split(data: tuple, validation_split: float) -> tuple[tuple, tuple]:
-    """`(x, y, sample_weight)` in two: the first rows, and the last `validation_split` of them (as Keras does)."""
+    """Split `(x, y, sample_weight)` into the first rows and the last `validation_split` of them, as Keras does."""
     rows = len(jax.tree.leaves(data)[0])
     first = math.floor(rows * (1 - validation_split))
     if not 0 < validation_split < 1 or first in (0, rows):
@@ -25,14 +25,14 @@ def split(data: tuple, validation_split: float) -> tuple[tuple, tuple]:
 
 
 def source_of(data: Any, batch_size: int, names: str = "") -> Source:
-    """A source as it is; arrays, as Keras takes them, in their own order."""
+    """Return a source unchanged; make one of arrays, in their own order."""
     if hasattr(data, "segments"):
         return data
     return from_arrays(arrays_of(data, names), batch_size)
 
 
 def from_arrays(data: tuple, batch_size: int, **order: Any) -> ArraySource:
-    """The source of `(x, y, sample_weight)`: images that were bytes are bytes on the device, see `eight_bit`.
+    """Make the source of `(x, y, sample_weight)`. Images / 255 are bytes on the device, see `uint8_images.py`.
 
     Args:
         order: arguments of `ArraySource`.
@@ -45,7 +45,7 @@ def from_arrays(data: tuple, batch_size: int, **order: Any) -> ArraySource:
 
 
 def arrays_of(data: Any, names: str = "") -> tuple[Any, Any, Any]:
-    """`(x, y, sample_weight)` from what Keras takes as data, checked against each other.
+    """Return `(x, y, sample_weight)` from what Keras takes as data, checked against each other.
 
     Args:
         names: put before x, y and sample_weight in messages.
@@ -63,7 +63,7 @@ def arrays_of(data: Any, names: str = "") -> tuple[Any, Any, Any]:
 
 
 def as_arrays(tree: Any, name: str) -> Any:
-    """NumPy or JAX arrays, floats in Keras's `floatx`, from an array or a nest of arrays.
+    """Return an array or a nest of arrays as NumPy or JAX arrays, floats in Keras's `floatx`.
 
     Raises:
         DataError: for iterators, for data sets of other libraries, and for NaN or infinity in floats.
@@ -90,7 +90,7 @@ def as_arrays(tree: Any, name: str) -> Any:
     if not np.issubdtype(array.dtype, np.floating):
         return array
     if isinstance(array, np.ndarray):
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is told below
+        with np.errstate(over="ignore"):  # values that are too large become infinite and are refused below
             array = array.astype(keras.config.floatx(), copy=False)
     _check_finite(array, name)
     return array
@@ -110,19 +110,19 @@ def _check_finite(array: Any, name: str) -> None:
 
 
 def check_rows(**trees: Any) -> int:
-    """The number of rows that all arrays share. Raises `DataError` where they differ or there is none."""
+    """Return the number of rows. Raises `DataError` if arrays differ in it or have none."""
     rows = {name: [len(a) for a in jax.tree.leaves(tree)] for name, tree in trees.items() if tree is not None}
     counts = {n for ns in rows.values() for n in ns}
     if len(counts) != 1:
-        told = ", ".join(f"{name}: {' and '.join(map(str, ns))}" for name, ns in rows.items())
-        raise DataError(f"All arrays must have the same number of rows; got {told}.")
+        given = ", ".join(f"{name}: {' and '.join(map(str, ns))}" for name, ns in rows.items())
+        raise DataError(f"All arrays must have the same number of rows; got {given}.")
     if counts == {0}:
         raise DataError("There are no rows to work on: the arrays are empty.")
     return counts.pop()
 
 
 def weights_of_classes(y: Any, class_weight: dict[int, float]) -> np.ndarray:
-    """A weight a row, (n,) floatx: that of its class (one-hot rows: of the largest entry), 1 for unnamed classes."""
+    """Return the weight of each row's class, (n,) floatx: 1 for unnamed classes. One-hot rows: of the maximum."""
     if not isinstance(class_weight, dict):
         raise UsageError(
             f"class_weight must be a dict of class and weight; got {type(class_weight).__name__}. "

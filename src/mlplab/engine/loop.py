@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -14,10 +14,13 @@ PIECE_SECONDS = 0.2
 """About how long one call into the compiled loop lasts: progress is shown, and Ctrl-C noticed, this often."""
 
 AHEAD_BYTES = 2**20
-"""Rows of so many bytes are taken out of the arrays at once, for the steps that come: what stays in a core's cache."""
+"""Bytes of rows that are taken out of the arrays at once, for the next steps: as much as stays in a core's cache."""
 
 Progress = Callable[[int, Any], None]
 """Called between pieces with the number of steps done and the loop's carry."""
+
+_tracing = threading.Lock()
+"""Held while a step is traced, since the attributes of its model are tracers meanwhile."""
 
 
 class Loop:
@@ -27,11 +30,9 @@ class Loop:
     compilation.
 
     Args:
-        body: pure; `fixed` is what the loop reads and leaves as it is.
+        body: pure; it reads `fixed` and does not change it.
         batch: a source's batch.
         enter, leave: applied to the carry before the first and after the last step of a piece (packing).
-        stacked: whether carry, `fixed`, indices and seeds have a leading axis: several models at once,
-            over the same arrays.
     """
 
     def __init__(
@@ -40,17 +41,15 @@ class Loop:
         batch: Batch,
         enter: Callable[[Any], Any] = lambda carry: carry,
         leave: Callable[[Any], Any] = lambda carry: carry,
-        stacked: bool = False,
     ):
         self._body = body
         self._batch = batch
         self._enter = enter
         self._leave = leave
         steps: Callable[..., Any] = self._steps
-        if stacked:
-            steps = jax.vmap(steps, in_axes=(0, 0, Segment(None, 0), 0, None, None, None))  # type: ignore[arg-type]
-        self._compiled = jax.jit(steps, donate_argnums=0)
-        self._tracing = threading.Lock()
+        stacked = jax.vmap(steps, in_axes=(0, 0, Segment(None, 0), 0, None, None, None))  # type: ignore[arg-type]
+        self._for_one = jax.jit(steps, donate_argnums=0)
+        self._for_several = jax.jit(stacked, donate_argnums=0)
         self._step_seconds: dict[Hashable, float] = {}
 
     def _steps(
@@ -63,89 +62,98 @@ class Loop:
         start: Any,
         stop: Any,
     ) -> Any:
-        """Steps `start` to `stop` of a segment that has `before` steps before it in the epoch."""
+        """Do steps `start` to `stop` of a segment; `before` counts the steps of the epoch before the segment."""
         key = jax.random.wrap_key_data(key_data, impl="threefry2x32")
         ahead = self._ahead(segment)
 
-        def few(n: jax.Array, carry: Any) -> Any:
+        def several_steps(n: jax.Array, carry: Any) -> Any:
             first = start + n * ahead
-            # Near the segment's end the slice begins before `first`, so as to be of the same length.
+            # Near the segment's end the slice starts before `first`, so that it has the same length.
             at = jax.numpy.minimum(first, segment.steps - ahead)
             indices = jax.tree.map(lambda rows: jax.lax.dynamic_slice_in_dim(rows, at, ahead), segment.indices)
             rows = jax.vmap(self._batch.rows, (None, 0))(segment.arrays, indices)
 
             def step(i: jax.Array, carry: Any) -> Any:
-                of_step = jax.tree.map(lambda array: array[i - at], rows)
-                batch = self._batch(of_step, jax.random.fold_in(key, before + i))
-                return self._body(carry, fixed, _apart(batch))
+                rows_of_step = jax.tree.map(lambda array: array[i - at], rows)
+                batch = self._batch(rows_of_step, jax.random.fold_in(key, before + i))
+                return self._body(carry, fixed, _computed_first(batch))
 
             return jax.lax.fori_loop(first, jax.numpy.minimum(first + ahead, stop), step, carry)
 
-        return self._leave(jax.lax.fori_loop(0, -((start - stop) // ahead), few, self._enter(carry)))
+        return self._leave(jax.lax.fori_loop(0, -((start - stop) // ahead), several_steps, self._enter(carry)))
 
     def _ahead(self, segment: Segment) -> int:
-        """The number of steps whose rows are taken at once."""
+        """Return the number of steps whose rows are taken at once."""
         index = jax.tree.map(lambda rows: rows[0], segment.indices)
         rows = jax.tree.leaves(jax.eval_shape(self._batch.rows, segment.arrays, index))
-        of_step = sum(leaf.size * leaf.dtype.itemsize for leaf in rows)
-        return min(segment.steps, max(1, AHEAD_BYTES // max(1, of_step)))
+        bytes_of_step = sum(leaf.size * leaf.dtype.itemsize for leaf in rows)
+        return min(segment.steps, max(1, AHEAD_BYTES // max(1, bytes_of_step)))
 
     def __call__(
         self,
-        carry: Any,
-        fixed: Any,
-        segments: Iterable[Segment],
+        carries: Sequence[Any],
+        fixed: Sequence[Any],
+        segments: Sequence[Iterable[Segment]],
         *,
-        seed: Any = (0, 0),
+        seeds: Sequence[tuple[int, int]],
         progress: Progress | None = None,
         device: Any = None,
-    ) -> Any:
-        """Run every step of the segments.
+    ) -> list[Any]:
+        """Run every step of the segments, for one model or, stacked, for several over the same arrays.
 
         Args:
-            carry: given up to the loop, which reuses its buffers.
-            seed: two numbers that make the keys of the steps, (2,) or stacked.
-            progress: see `Progress`. What it raises ends the loop.
+            carries: for each model, given up to the loop, which reuses the buffers.
+            fixed, segments: for each model.
+            seeds: for each model two numbers that make the keys of its steps.
+            progress: see `Progress`; the carry is stacked for several models. An exception in it ends the loop.
             device: to run on; None: the first. Threads may run one loop on several devices at once.
 
         Returns:
-            The carry after the last step, ready.
+            The carry of each model after the last step, ready.
         """
-        key_data = np.array(seed, np.uint64).astype(np.uint32)
-        # On the device from the first piece on, as what comes out of it is: else the second would compile anew.
-        carry, fixed = jax.device_put((carry, fixed), device)
+        compiled = self._for_one if len(carries) == 1 else self._for_several
+        key_data = _stacked([np.array(seed, np.uint64).astype(np.uint32) for seed in seeds])
+        # On the device from the first piece on, like the carry that comes out of it: else the second would recompile.
+        carry, constant = jax.device_put((_stacked(carries), _stacked(fixed)), device)
         before = 0
-        for segment in segments:
+        for parts in zip(*segments, strict=True):
+            segment = Segment(parts[0].arrays, _stacked([part.indices for part in parts]))
             segment = jax.device_put(segment, device)
-            self._trace(carry, fixed, segment, key_data)
+            with _tracing:
+                compiled.trace(carry, constant, segment, key_data, np.int32(0), np.int32(0), np.int32(0))
             form = tuple(leaf.shape for leaf in jax.tree.leaves(segment.indices))
             start = 0
             while start < segment.steps:
-                # The first piece of a form, one step, compiles: one more step tells how long the others take.
+                # The first piece of a form is one step, which compiles; the second is timed to size the others.
                 piece = int(PIECE_SECONDS / self._step_seconds.get(form, PIECE_SECONDS))
                 stop = min(start + max(1, piece), segment.steps)
-                begin = time.perf_counter()
-                carry = self._compiled(
-                    carry, fixed, segment, key_data, np.int32(before), np.int32(start), np.int32(stop)
-                )
+                began = time.perf_counter()
+                carry = compiled(carry, constant, segment, key_data, np.int32(before), np.int32(start), np.int32(stop))
                 jax.block_until_ready(carry)
-                self._step_seconds[form] = (time.perf_counter() - begin) / (stop - start)
+                self._step_seconds[form] = (time.perf_counter() - began) / (stop - start)
                 start = stop
                 if progress is not None:
                     progress(before + start, carry)
             before += segment.steps
-        return carry
-
-    def _trace(self, carry: Any, fixed: Any, segment: Segment, key_data: np.ndarray) -> None:
-        """Trace the steps, if that is not done: one thread at a time, as the model holds tracers meanwhile."""
-        with self._tracing:
-            self._compiled.trace(carry, fixed, segment, key_data, np.int32(0), np.int32(0), np.int32(0))
+        return _unstacked(carry, len(carries))
 
 
-def _apart(batch: Any) -> Any:
-    """The batch, computed before anything is made of it: XLA would do so within sums, which then round otherwise.
+def _stacked(trees: Sequence[Any]) -> Any:
+    """Stack trees of arrays along a new first axis; a single tree stays as it is."""
+    return trees[0] if len(trees) == 1 else jax.tree.map(lambda *arrays: np.stack(arrays), *trees)
 
-    As vectors meanwhile: images of 28 columns are no multiple of what a processor takes at once, and take it longer.
+
+def _unstacked(tree: Any, count: int) -> list[Any]:
+    if count == 1:
+        return [tree]
+    tree = jax.tree.map(np.asarray, tree)
+    return [jax.tree.map(lambda array, i=i: array[i], tree) for i in range(count)]
+
+
+def _computed_first(batch: Any) -> Any:
+    """Let XLA finish the batch before it uses it. Otherwise it computes it within sums, which then round differently.
+
+    The batch passes as vectors: 28 columns are no multiple of what a processor takes at once, and would take longer.
     """
     leaves, structure = jax.tree.flatten(batch)
     vectors = jax.lax.optimization_barrier([leaf.reshape(-1) for leaf in leaves])

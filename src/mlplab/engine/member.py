@@ -1,37 +1,39 @@
 """One model in training, as the host sees it: its epochs, callbacks and History. Follows `keras.Model.fit`."""
 
-import functools
 import math
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 
-from mlplab.engine import checks, compile_cache, state
+from mlplab.engine import checks, keras_internals, state
 from mlplab.engine.backend import keras
 from mlplab.engine.callbacks import training_callbacks
 from mlplab.engine.loop import Loop
+from mlplab.engine.signature import signature
 from mlplab.engine.source import Source
+from mlplab.engine.traced_hyperparameters import traced_hyperparameters
 from mlplab.errors import TrainingError
 
 
 class Member:
-    """A compiled model with its data, epoch after epoch. Alone (`fit.py`), or one of many (`population.py`).
+    """A compiled model with its data, trained epoch after epoch, alone or with others; see `driver.fit_members`.
 
     Args:
         model: compiled; built here if it is not.
-        source, validation: what it is trained on, and evaluated on after the epochs that are due.
+        source, validation: what it is trained on, and evaluated on after the epochs that `validation_freq` names.
         epochs, initial_epoch, validation_freq, verbose, callbacks: as in `fit`.
+        trace_all: make arguments of the step of all numbers that can be, so that members of other trainings share
+            the compiled program. Otherwise those in which the members of its first training differ.
 
     Attributes:
         epoch: epochs done.
         shapes, validation_shapes: of one batch, `(x, y, sample_weight)`.
-        logs: of the newest epoch, as far as it is.
-        told: of the newest epoch that is at its end.
-        template: the model that its step may be compiled from: itself, or one whose step is known to compute the same
-            function of its state though their configurations do not tell.
-        failure: why training went no further, for a member of a population that diverged; else None.
-        loops: what is compiled for it, by name; to look it up again takes milliseconds.
+        logs: metrics of the epoch in progress.
+        last_logs: metrics of the newest complete epoch.
+        failure: why training stopped early, for a member that diverged; else None.
+        traced: names of the `traced_hyperparameters` that are arguments of its step; None before the first training.
+        loops: the compiled loops that it has used; looking one up takes milliseconds.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Member:
         validation_freq: int | Collection[int] = 1,
         verbose: int | str = 0,
         callbacks: Any = None,
+        trace_all: bool = False,
     ):
         self.model, self.source, self.validation = model, source, validation
         self.epoch, self.epochs = initial_epoch, epochs
@@ -53,10 +56,12 @@ class Member:
         self.validation_shapes = None if validation is None else checks.build(model, validation, "validation_data's ")
         self.callbacks = training_callbacks(model, callbacks, verbose, epochs, source.steps)
         self.logs: dict[str, Any] = {}
-        self.told: dict[str, Any] = {}
+        self.last_logs: dict[str, Any] = {}
         self.failure: str | None = None
-        self.template = model
-        self.loops: dict[str, Loop] = {}
+        self.traced = frozenset(each.name for each in traced_hyperparameters(model)) if trace_all else None
+        self.loops: dict[Hashable, Loop] = {}
+        self._may_change = bool(callbacks)
+        self._signature: Hashable = None
         self._validation_freq = validation_freq
         self._position = initial_epoch - 1
 
@@ -65,19 +70,21 @@ class Member:
         """Whether there is another epoch to do."""
         return self.epoch < self.epochs and not self.model.stop_training and self.failure is None
 
-    @functools.cached_property
-    def kind(self) -> Hashable:
-        """Equal for members that one program can train at once, their data allowing."""
-        return compile_cache.member_signature(self.template)
+    @property
+    def signature(self) -> Hashable:
+        """Equal for members that one program can train. Needs `traced`."""
+        if self._signature is None:
+            self._signature = signature(self.model, self.traced)
+        return self._signature
 
     @property
     def seed(self) -> tuple[int, int]:
-        """Of the keys of this epoch's steps."""
+        """Makes the keys of this epoch's steps."""
         return self.source.seed % 2**32, self.position
 
     @property
     def position(self) -> int:
-        """Of this epoch's order, see `Source.segments`."""
+        """Decides this epoch's order, see `Source.segments`."""
         return self._position
 
     def begin(self) -> None:
@@ -87,11 +94,13 @@ class Member:
     def begin_epoch(self) -> None:
         self.model.reset_metrics()
         self.callbacks.on_epoch_begin(self.epoch)
-        # An optimizer that a custom step leaves alone counts nothing; the order changes all the same.
-        self._position = max(state.steps_taken(self.model), self._position + 1)
+        if self._may_change:  # by a callback, which may freeze a layer or compile the model again
+            self._signature = None
+        # The order changes also where a custom step does not use the optimizer, which then counts nothing.
+        self._position = max(keras_internals.steps_taken(self.model), self._position + 1)
 
     def take(self, after: state.State, logs: dict[str, Any]) -> None:
-        """An epoch is done: the model gets its state, if all is finite. Raises `TrainingError` if not."""
+        """Give the model the state after an epoch if all of it is finite. Raises `TrainingError` if not."""
         self.logs = logs
         if _is_finite(logs, after):
             state.write(self.model, after)
@@ -107,7 +116,7 @@ class Member:
 
     @property
     def is_validated(self) -> bool:
-        """Whether this epoch is followed by a look at the validation data."""
+        """Whether this epoch is followed by an evaluation on the validation data."""
         if self.validation is None or self.model.stop_training:
             return False
         if isinstance(self._validation_freq, Collection):
@@ -120,14 +129,34 @@ class Member:
 
     def end_epoch(self) -> None:
         self.callbacks.on_epoch_end(self.epoch, self.logs)
-        self.told = self.logs
+        self.last_logs = self.logs
         self.epoch += 1
 
-    def end(self) -> keras.callbacks.History:
+    def end(self) -> None:
         if isinstance(self.model.optimizer, keras.optimizers.Optimizer):
             self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
         self.callbacks.on_train_end(self.logs)
-        return self.model.history
+
+
+def choose_traced(members: Sequence[Member]) -> None:
+    """Choose which numbers are arguments of each member's step: those in which members of one architecture differ.
+
+    A member keeps the choice, so that its program stays the same when it is trained further with fewer others.
+    """
+    undecided = [member for member in members if member.traced is None]
+    if len(undecided) == 1:
+        undecided[0].traced = frozenset()
+        return
+    architectures: dict[Hashable, list[Member]] = {}
+    for member in undecided:
+        architectures.setdefault(signature(member.model), []).append(member)
+    for alike in architectures.values():
+        numbers: dict[str, set[float]] = {}
+        for member in alike:
+            for each in traced_hyperparameters(member.model):
+                numbers.setdefault(each.name, set()).add(each.number)
+        for member in alike:
+            member.traced = frozenset(name for name, values in numbers.items() if len(values) > 1)
 
 
 def _is_finite(logs: dict[str, Any], after: state.State) -> bool:

@@ -1,15 +1,15 @@
-"""Evaluate and predict, compiled as training is."""
+"""Evaluate and predict, compiled like training."""
 
 from typing import Any
 
 import jax
-import numpy as np
 
-from mlplab.engine import checks, compile_cache, inputs, state
+from mlplab.engine import checks, inputs, keras_internals, state
 from mlplab.engine.backend import keras
 from mlplab.engine.callbacks import callbacks_of
-from mlplab.engine.loop import Progress
-from mlplab.engine.source import Source, batch_shapes
+from mlplab.engine.driver import evaluation, prediction, run
+from mlplab.engine.signature import signature
+from mlplab.engine.source import batch_shapes
 
 
 def evaluate(
@@ -23,18 +23,27 @@ def evaluate(
     callbacks: None = None,
     return_dict: bool = False,
 ) -> Any:
-    """Loss and metrics over data: `keras.Model.evaluate`, compiled. What is given is not rescaled.
+    """Compute loss and metrics over data: `keras.Model.evaluate`, compiled. Inputs are not rescaled.
 
     Args:
         x: array (n, …) or a nest of arrays; or a `Source`, which brings its own y, weights and batches.
         y, sample_weight: arrays of n rows likewise.
         batch_size: rows a step, 32 by default.
         verbose: 0 silent, 1 a progress bar, 2 a line.
-        steps, callbacks: there to keep the order of Keras's arguments; only None is taken.
+        steps, callbacks: keep the order of Keras's arguments; only None is taken.
         return_dict: a dict of name and float; otherwise a list of floats in Keras's order (a float, if it is one).
 
     Raises:
         DataError, ModelError: data that the model cannot take.
+
+    Example:
+        import mlplab
+        from mlplab import keras
+
+        _, (x, y) = mlplab.load_data("digits")
+        model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        scores = mlplab.evaluate(model, x / 16, y, verbose=0, return_dict=True)
     """
     checks.check_compiled(model, "evaluate")
     checks.check_not_given("not used in a compiled loop over all rows.", steps=steps, callbacks=callbacks)
@@ -47,31 +56,11 @@ def evaluate(
         batch_size = checks.check_count("batch_size", 32 if batch_size is None else batch_size)
         source = inputs.source_of((x, y, sample_weight), batch_size)
     shapes = checks.build(model, source)
-    watch = callbacks_of(model, verbose, source.steps)
-    watch.on_test_begin()
-    logs = evaluate_epoch(
-        model,
-        source,
-        shapes,
-        lambda done, carry: watch.on_test_batch_end(done - 1, compile_cache.results(model, *carry[1:])),
-    )
-    watch.on_test_end(logs)
-    return logs if return_dict else state.in_metric_order(model, logs)
-
-
-def evaluate_epoch(model: keras.Model, source: Source, shapes: Any, progress: Progress | None = None) -> dict[str, Any]:
-    """Loss and metrics of a compiled model over a source, by name. `shapes`: what `checks.build` gave."""
-    model.reset_metrics()
-    before = state.read(model)
-    parts = (before.trainable, before.non_trainable, before.metrics)
-    non_trainable, metrics, logs = compile_cache.evaluate_loop(model, source.batch)(
-        (*parts[1:], compile_cache.first_logs(model, "test_step", parts, shapes)),
-        parts[0],
-        source.segments(0),
-        progress=progress,
-    )
-    state.write(model, before._replace(non_trainable=non_trainable, metrics=metrics))
-    return compile_cache.results(model, metrics, logs)
+    listed = callbacks_of(model, verbose, source.steps)
+    listed.on_test_begin()
+    (logs,) = run([evaluation(model, source, shapes, signature(model, ()), listed.on_test_batch_end)])
+    listed.on_test_end(logs)
+    return logs if return_dict else keras_internals.in_metric_order(model, logs)
 
 
 def predict(
@@ -82,21 +71,29 @@ def predict(
     steps: None = None,
     callbacks: None = None,
 ) -> Any:
-    """The model's outputs for every row: `keras.Model.predict`, compiled. What is given is not rescaled.
+    """Compute the model's outputs for every row: `keras.Model.predict`, compiled. Inputs are not rescaled.
 
     The model is only read: states that it carries from batch to batch are not kept.
 
     Args:
-        x: array (n, …) or a nest of arrays; or a `Source`, whose rows are predicted in the order it gives them in.
+        x: array (n, …) or a nest of arrays; or a `Source`, whose rows are predicted in its order.
         batch_size: rows a step, 32 by default.
         verbose: 0 silent, 1 a progress bar, 2 a line.
-        steps, callbacks: there to keep the order of Keras's arguments; only None is taken.
+        steps, callbacks: keep the order of Keras's arguments; only None is taken.
 
     Returns:
         NumPy array (n, …), or the model's nest of them.
 
     Raises:
         DataError, ModelError: data that the model cannot take.
+
+    Example:
+        import mlplab
+        from mlplab import keras
+
+        _, (x, _) = mlplab.load_data("digits")
+        model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
+        probabilities = mlplab.predict(model, x / 16, verbose=0)
     """
     checks.check_model(model, "predict")
     checks.check_not_given("not used in a compiled loop over all rows.", steps=steps, callbacks=callbacks)
@@ -109,21 +106,19 @@ def predict(
         inputs.check_rows(x=x)
         source = inputs.from_arrays((x, None, None), batch_size)
     shapes = batch_shapes(source)
-    with checks.told_by_keras(shapes[0]):
+    listed = callbacks_of(model, verbose, source.steps)
+    key, outputs = signature(model, training=False), output_shapes(model, shapes)
+    listed.on_predict_begin()
+    (predicted,) = run([prediction(model, source, key, outputs, listed.on_predict_batch_end)])
+    listed.on_predict_end()
+    return predicted
+
+
+def output_shapes(model: keras.Model, shapes: Any) -> Any:
+    """Return shapes and dtypes of the outputs for a batch. Raises `ModelError` for shapes that do not fit the model."""
+    with checks.raising_model_error(shapes[0]):
         if not model.built:
-            state.outputs(model, shapes[0])
+            keras_internals.output_shapes(model, shapes[0])
         before = state.read(model)
         batch = keras.utils.pack_x_y_sample_weight(*shapes)
-        outputs, _ = jax.eval_shape(model.predict_step, (before.trainable, before.non_trainable), batch)
-    rows = sum(index.size for segment in source.segments(0) for index in jax.tree.leaves(segment.indices)[:1])
-    empty = jax.tree.map(lambda s: np.zeros((rows, *s.shape[1:]), s.dtype), outputs)
-    watch = callbacks_of(model, verbose, source.steps)
-    watch.on_predict_begin()
-    _, outputs, _ = compile_cache.predict_loop(model, source.batch)(
-        (before.non_trainable, empty, np.int32(0)),
-        before.trainable,
-        source.segments(0),
-        progress=lambda done, _: watch.on_predict_batch_end(done - 1),
-    )
-    watch.on_predict_end()
-    return jax.tree.map(np.asarray, outputs)
+        return jax.eval_shape(model.predict_step, (before.trainable, before.non_trainable), batch)[0]

@@ -1,4 +1,4 @@
-"""What an epoch reads: arrays that stay on the device, and the order in which steps take rows from them."""
+"""Sources: arrays that stay on the device, and the order in which the steps of an epoch take rows from them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,10 +32,10 @@ class Segment(NamedTuple):
 
 
 class Batch(Protocol):
-    """Makes one step's data. Traced into the compiled step, so pure, and hashable: equal ones share a compilation."""
+    """Makes the data of one step. Traced into the compiled step, so it is pure; equal hashable ones share a program."""
 
     def rows(self, arrays: Arrays, index: Any) -> Any:
-        """What a step reads, by its row numbers alone: a pytree of arrays. Read for several steps at once.
+        """Return the rows of one step, a pytree of arrays. The rows of several steps are taken at once.
 
         Args:
             arrays: a segment's arrays.
@@ -44,11 +44,11 @@ class Batch(Protocol):
         ...
 
     def __call__(self, rows: Any, key: jax.Array) -> Any:
-        """One step's `x`, `(x, y)` or `(x, y, sample_weight)`, as Keras packs it.
+        """Return `x`, `(x, y)` or `(x, y, sample_weight)` of one step, as Keras packs it.
 
         Args:
-            rows: the step's, from `rows`.
-            key: a random key of this step's own.
+            rows: of the step, from the method `rows`.
+            key: a random key; every step has another one.
         """
         ...
 
@@ -63,16 +63,16 @@ class Source(Protocol):
 
     @property
     def steps(self) -> int:
-        """Steps an epoch."""
+        """The number of steps in an epoch."""
         ...
 
     @property
     def seed(self) -> int:
-        """Seeds the order, and the keys that `batch` is given."""
+        """The seed of the order and of the keys that `batch` gets."""
         ...
 
     def segments(self, position: int) -> Iterator[Segment]:
-        """The segments of one epoch; the same position, the same order. `position` counts optimizer steps."""
+        """Yield the segments of one epoch. The same position gives the same order; it counts optimizer steps."""
         ...
 
 
@@ -90,7 +90,7 @@ class Rows:
 
     def rows(self, arrays: Arrays, index: jax.Array) -> Arrays:
         def taken(array: jax.Array) -> jax.Array:
-            # As vectors: XLA's CPU backend copies rows of 28×28 bytes value by value, which takes four times as long.
+            # As vectors: XLA's CPU backend copies rows of 28×28 bytes value by value, which takes four times the time.
             vectors = array.reshape(len(array), -1).at[index].get(mode="promise_in_bounds")
             return vectors.reshape(*index.shape, *array.shape[1:])
 
@@ -106,7 +106,7 @@ class Rows:
 
 
 class ArraySource:
-    """Arrays in memory, the whole of them on the device, in a new order each epoch.
+    """A source of arrays that are on the device as a whole, read in another order each epoch.
 
     Args:
         x: array or pytree of arrays, (n, …).
@@ -115,13 +115,13 @@ class ArraySource:
         batch_size: rows a step; the last step of an epoch takes what remains.
         shuffle: True for a new order each epoch; False for the data's own; "batch" shuffles within each batch.
         seed: of the order and of the transform.
-        batch: what is done with the rows inside the step.
-        subset: integers (m,), the rows that an epoch goes through; None: all. Sources of several subsets share
-            arrays that are on the device already.
+        batch: makes a step's data of its rows.
+        subset: integers (m,), the rows that an epoch reads; None: all. Sources of several subsets can share
+            arrays that are already on the device.
 
     Attributes:
         arrays: `(x, y, sample_weight)` on the device.
-        rows: how many an epoch goes through.
+        rows: the number of rows that an epoch reads.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class ArraySource:
             yield Segment(self.arrays, order[None, whole:])
 
     def _order(self, position: int) -> np.ndarray:
-        """Row numbers, int32 (rows,), in the order of one epoch."""
+        """Return row numbers, int32 (rows,), in the order of one epoch."""
         order = np.arange(self.rows, dtype=np.int32) if self._subset is None else self._subset.copy()
         if not self._shuffle:
             return order
@@ -172,7 +172,7 @@ class ArraySource:
 
 
 def batch_shapes(source: Source) -> Any:
-    """Shapes and dtypes of one batch as `(x, y, sample_weight)`, found without computing anything."""
+    """Return shapes and dtypes of one batch as `(x, y, sample_weight)`, without computing anything."""
     segment = next(iter(source.segments(0)))
     index = jax.tree.map(lambda rows: rows[0], segment.indices)
     key = jax.random.key(0, impl="threefry2x32")

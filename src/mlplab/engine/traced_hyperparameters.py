@@ -1,18 +1,19 @@
-"""Numbers that the members of a population may differ in, though they share one compiled step.
+"""Numbers in which members of a population may differ although they share one compiled step.
 
-A learning rate is a variable of the optimizer, and a seed is in the initial weights and in the state of dropout: they
-differ by themselves. Other numbers stand in attributes of layers, losses and optimizers as Python numbers, which a
-compiled step would take for constants. Here they become arguments of the step: while it is traced, the attributes
-hold stand-ins. So layers, losses and optimizers are Keras's own, in a population as alone.
+A learning rate is a variable of the optimizer, and a seed is in the initial weights and in the state of dropout, so
+these differ without help. Keras keeps other numbers as Python numbers in attributes of layers, losses and optimizers,
+and tracing a step makes constants of them. Where members differ in such a number, it becomes an argument of the step:
+while the step is traced, the attribute holds the argument. Layers, losses and optimizers remain Keras's own.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from mlplab.engine import keras_internals
 from mlplab.engine.backend import keras
 
 _schedules = keras.optimizers.schedules
@@ -25,105 +26,117 @@ _OF_SCHEDULES = {
 _OF_REGULARIZERS = {keras.regularizers.L1: "l1", keras.regularizers.L2: "l2"}
 
 UNKNOWN = float("nan")
-"""Stands for such a number where models are compared."""
+"""Takes the place of traced numbers where models are compared."""
 
 
 class TracedHyperparameter(NamedTuple):
-    """Where one such number stands.
+    """A number that can be an argument of the step.
 
     Attributes:
-        places: dictionaries and keys that hold it; a loss has it twice.
-        tested: whether Keras asks of it, in Python, if it is more than 0. It always is: models without it are others.
+        name: the same in all models of one architecture, such as `layers[2].rate`.
+        holders: dictionaries that hold it, with its key in each; a loss holds it twice.
+        compared: whether Keras tests in Python if it is above 0. It always is: other models have no such number.
         dropout: the layer whose rate it is.
     """
 
-    places: tuple[tuple[Any, str], ...]
-    tested: bool = False
+    name: str
+    holders: tuple[tuple[Any, str], ...]
+    compared: bool = False
     dropout: keras.layers.Dropout | None = None
 
     @property
     def number(self) -> float:
-        holder, key = self.places[0]
+        holder, key = self.holders[0]
         return float(holder[key])
 
 
-def sites(model: keras.Model, optimizer: Any = None) -> list[TracedHyperparameter]:
-    """The places of a compiled model's numbers that may vary, in an order that all models of one architecture share.
+def traced_hyperparameters(
+    model: keras.Model, names: Collection[str] | None = None, optimizer: Any = None
+) -> list[TracedHyperparameter]:
+    """Return the numbers of a compiled model that can be arguments of its step.
 
     Args:
-        optimizer: in the place of the model's own: the copy that updates packed variables.
+        names: keep only these; None keeps all.
+        optimizer: takes the place of the model's own: the copy that updates packed variables.
     """
     found: list[TracedHyperparameter] = []
-    layers = list(model._flatten_layers())
-    for layer in layers:
-        if type(layer) is keras.layers.Dropout and layer.rate > 0 and layer.noise_shape is None:
-            found.append(TracedHyperparameter(((vars(layer), "rate"),), dropout=layer))
+    for i, layer in enumerate(keras_internals.layers(model)):
+        is_plain = type(layer) is keras.layers.Dropout and layer.noise_shape is None and "call" not in vars(layer)
+        if is_plain and layer.rate > 0:
+            found.append(TracedHyperparameter(f"layers[{i}].rate", ((vars(layer), "rate"),), dropout=layer))
         if type(layer) is keras.layers.GaussianNoise and layer.stddev > 0:
-            found.append(TracedHyperparameter(((vars(layer), "stddev"),), tested=True))
-    for regularizer in {id(part): part for part in _regularizers(model)}.values():
-        if name := _OF_REGULARIZERS.get(type(regularizer)):
-            found.append(TracedHyperparameter(((vars(regularizer), name),)))
-    for entry in getattr(model._compile_loss, "_flat_losses", None) or []:
-        settings = getattr(entry.loss, "_fn_kwargs", {})
-        if settings.get("label_smoothing") and type(entry.loss).__module__.startswith("keras."):
-            found.append(
-                TracedHyperparameter(
-                    ((settings, "label_smoothing"), (vars(entry.loss), "label_smoothing")), tested=True
-                )
-            )
-    return found + _of_optimizer(model.optimizer if optimizer is None else optimizer)
+            found.append(TracedHyperparameter(f"layers[{i}].stddev", ((vars(layer), "stddev"),), compared=True))
+    for i, (regularizer, first) in enumerate(zip(_regularizers(model), shared_regularizers(model), strict=True)):
+        if i == first and (name := _OF_REGULARIZERS.get(type(regularizer))):
+            found.append(TracedHyperparameter(f"regularizers[{i}].{name}", ((vars(regularizer), name),)))
+    for i, (loss, _) in enumerate(keras_internals.losses(model)):
+        arguments = keras_internals.loss_arguments(loss)
+        if arguments.get("label_smoothing") and type(loss).__module__.startswith("keras."):
+            holders = ((arguments, "label_smoothing"), (vars(loss), "label_smoothing"))
+            found.append(TracedHyperparameter(f"losses[{i}].label_smoothing", holders, compared=True))
+    found += _of_optimizer(getattr(model, "optimizer", None) if optimizer is None else optimizer)
+    return [each for each in found if names is None or each.name in names]
 
 
 def _of_optimizer(optimizer: Any) -> list[TracedHyperparameter]:
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         return []
-    found = [] if optimizer.weight_decay is None else [TracedHyperparameter(((vars(optimizer), "weight_decay"),))]
-    schedule = optimizer._learning_rate
-    return found + [TracedHyperparameter(((vars(schedule), name),)) for name in _OF_SCHEDULES.get(type(schedule), ())]
+    schedule = keras_internals.learning_rate(optimizer)
+    holders = {f"schedule.{key}": (vars(schedule), key) for key in _OF_SCHEDULES.get(type(schedule), ())}
+    if optimizer.weight_decay is not None:
+        holders["optimizer.weight_decay"] = (vars(optimizer), "weight_decay")
+    return [TracedHyperparameter(name, (holder,)) for name, holder in holders.items()]
 
 
 def _regularizers(model: keras.Model) -> list[Any]:
-    """Those of all weights and layers, with None where there is none."""
-    return [v.regularizer for v in model.variables] + [layer.activity_regularizer for layer in model._flatten_layers()]
+    """Return the regularizers of all weights and layers, with None for those that have none."""
+    return [v.regularizer for v in model.variables] + [
+        layer.activity_regularizer for layer in keras_internals.layers(model)
+    ]
 
 
-def shared(model: keras.Model) -> tuple[int, ...]:
-    """Which weights and layers have one regularizer in common: the position of the first that has it, for each."""
-    found = list(map(id, _regularizers(model)))
-    return tuple(map(found.index, found))
+def shared_regularizers(model: keras.Model) -> tuple[int, ...]:
+    """Return, for each weight and layer, the position of the first that has the same regularizer object."""
+    ids = list(map(id, _regularizers(model)))
+    return tuple(map(ids.index, ids))
 
 
-def numbers(model: keras.Model) -> np.ndarray:
-    """float32 (sites, 3): each number, 1 minus it, and the reciprocal of that, rounded as constants of a step are."""
-    values = np.array([site.number for site in sites(model)], np.float64)
+def arguments(model: keras.Model, names: Collection[str]) -> np.ndarray:
+    """Return float32 (numbers, 3): each number, 1 - number, and 1 / (1 - number), rounded as Keras rounds constants."""
+    values = np.array([each.number for each in traced_hyperparameters(model, names)], np.float64)
     complements = (1 - values).astype(np.float32)
     with np.errstate(divide="ignore"):
         return np.stack([values.astype(np.float32), complements, np.float32(1) / complements], axis=1)
 
 
 @contextlib.contextmanager
-def placed(places: Sequence[TracedHyperparameter], values: Any) -> Iterator[None]:
-    """Let the attributes hold other values: (sites, 3) arrays as `numbers` gives them, or `UNKNOWN`."""
-    before = [(holder, key, holder[key]) for site in places for holder, key in site.places]
+def replaced(traced: Sequence[TracedHyperparameter], values: Any) -> Iterator[None]:
+    """Let the attributes hold other values: an array from `arguments`, or `UNKNOWN`."""
+    before = [(holder, key, holder[key]) for each in traced for holder, key in each.holders]
     try:
-        for i, site in enumerate(places):
-            if site.dropout is not None and not isinstance(values, float):
-                vars(site.dropout)["call"] = _dropout(site.dropout, *values[i, 1:])
+        for i, each in enumerate(traced):
+            if each.dropout is not None and not isinstance(values, float):
+                vars(each.dropout)["call"] = _dropout(each.dropout, *values[i, 1:])
                 continue
-            value = values if isinstance(values, float) else _Positive(*values[i, :2]) if site.tested else values[i, 0]
-            for holder, key in site.places:
+            value = values if isinstance(values, float) else values[i, 0]
+            if each.compared and not isinstance(values, float):
+                value = _Positive(*values[i, :2])
+            for holder, key in each.holders:
                 holder[key] = value
         yield
     finally:
         for holder, key, value in before:
             holder[key] = value
-        for site in places:
-            if site.dropout is not None:
-                vars(site.dropout).pop("call", None)
+        for each in traced:
+            if each.dropout is not None:
+                vars(each.dropout).pop("call", None)
 
 
 def _dropout(layer: keras.layers.Dropout, keep: jax.Array, scale: jax.Array) -> Callable[..., jax.Array]:
-    """`keras.layers.Dropout.call`, as XLA has it where the rate is a constant: it multiplies, and never divides."""
+    """Return `keras.layers.Dropout.call` without its test of the rate in Python.
+
+    XLA turns a division by a constant into a product with its reciprocal; so this multiplies, to get the same bits.
+    """
 
     def call(inputs: jax.Array, training: bool = False) -> jax.Array:
         if not training:
@@ -135,7 +148,7 @@ def _dropout(layer: keras.layers.Dropout, keep: jax.Array, scale: jax.Array) -> 
 
 
 class _Positive:
-    """An array of one number of which Keras is told, where it asks in Python, that it is more than 0."""
+    """A traced number that answers Keras's tests in Python: it is above 0."""
 
     def __init__(self, value: jax.Array, complement: jax.Array):
         self._value, self._complement = value, complement

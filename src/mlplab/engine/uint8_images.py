@@ -1,7 +1,7 @@
-"""Images that were divided by 255 → the bytes that they were, and back, to the very same floats.
+"""Images that were divided by 255 → the bytes that they were, and back, to the same floats.
 
-Dividing by 255 is what everybody does before training. As bytes a data set takes a quarter of the memory, and a step
-that reads random rows of it waits for a quarter of the traffic.
+Most people divide by 255 before training. As bytes a data set takes a quarter of the memory, and a step that reads
+random rows of it moves a quarter of the bytes.
 """
 
 from typing import Any
@@ -10,15 +10,15 @@ import jax
 import numpy as np
 
 _AT_ONCE = 2**18
-"""Values looked at together: they stay in a core's cache."""
+"""Values that are checked at a time: as many as stay in a core's cache."""
 _255 = np.float32(255)
 
 
 def whole_numbers(x: Any) -> np.ndarray | None:
-    """The uint8 array that gives x when it is divided by 255; None if there is none, or x is no float32 NumPy array."""
+    """Return the uint8 array that gives x when divided by 255; None if there is none or x is no float32 NumPy array."""
     if not (isinstance(x, np.ndarray) and x.dtype == np.float32 and x.size):
         return None
-    found = np.empty(x.shape, np.uint8)
+    images = np.empty(x.shape, np.uint8)
     rows = max(1, _AT_ONCE * len(x) // x.size)
     values = np.empty((rows, *x.shape[1:]), np.float32)
     for start in range(0, len(x), rows):
@@ -26,17 +26,17 @@ def whole_numbers(x: Any) -> np.ndarray | None:
         whole = np.multiply(part, _255, out=values[: len(part)])
         if not (whole.min() >= 0 and whole.max() < 255.5):
             return None
-        found[start : start + rows] = np.rint(whole, out=whole)
+        images[start : start + rows] = np.rint(whole, out=whole)
         if not np.array_equal(np.divide(whole, _255, out=whole), part):
             return None
-    return found
+    return images
 
 
 def over_255(x: jax.Array) -> jax.Array:
-    """x / 255, float32, rounded as IEEE 754 says.
+    """Return x / 255 in float32, rounded as IEEE 754 requires.
 
-    XLA makes a product of a division by a constant, which for half of the bytes has another last bit. So 1/255 is split
-    into 257/65536, whose products with bytes are exact, and the rest: the sum is rounded once.
+    XLA turns a division by a constant into a product, which for half of the bytes has another last bit. So 1/255 is
+    split into 257/65536, whose products with bytes are exact, and the rest: the sum is rounded once.
     """
     x = x.astype(np.float32)
     return x * np.float32(257 / 65536) + x * np.float32(1 / (255 * 65536))

@@ -13,15 +13,25 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Member, Rows, checks, evaluate, fit, fit_members, inputs, keras, state
+from mlplab.engine import (
+    ArraySource,
+    Member,
+    Rows,
+    checks,
+    evaluate,
+    fit,
+    fit_members,
+    inputs,
+    keras,
+    keras_internals,
+    state,
+)
 from mlplab.errors import ModelError, TrainingError, UsageError
 from mlplab.experiments.cross_validation import Progress
 from mlplab.experiments.rate_suggestion import RateScan
 from mlplab.runs import Settings
 from mlplab.training import splits
 from mlplab.training.network import built
-
-_Schedule = keras.optimizers.schedules.LearningRateSchedule
 
 RATES = 10.0 ** np.linspace(-5, 0, 26)
 """Tried by default: five a decade."""
@@ -116,7 +126,7 @@ def scan_model(
     source = ArraySource(*arrays, batch=batch, subset=order[rows:][trained_on.rows], **trained_on.order)
     before, optimizer = state.read(model), model.optimizer
     try:
-        model.optimizer = _with_constant_rate(optimizer)
+        model.optimizer = keras_internals.with_constant_rate(optimizer)
         model.optimizer.build(model.trainable_variables)
         begun = state.read(model)
         histories = []
@@ -145,7 +155,7 @@ def check(model: Any) -> None:
 
 def schedule_of(model: keras.Model) -> str:
     """ "cosine" for a compiled model whose learning rate follows a schedule, of whatever kind; else "none"."""
-    return "cosine" if isinstance(model.optimizer._learning_rate, _Schedule) else "none"
+    return "cosine" if keras_internals.has_schedule(model.optimizer) else "none"
 
 
 def steps_for(parameters: int, batch_size: int) -> int:
@@ -193,13 +203,6 @@ def _fitted(model: keras.Model, source: ArraySource, held_out: ArraySource, epoc
         return fit(model, source, epochs=epochs, verbose=0, validation_data=held_out, validation_freq=epochs).history
     except TrainingError:
         return {}
-
-
-def _with_constant_rate(optimizer: Any) -> keras.optimizers.Optimizer:
-    made = type(optimizer).from_config({**optimizer.get_config(), "learning_rate": 0.001})
-    excluded = {name: held for name, held in vars(optimizer).items() if name.startswith("_exclude_from_weight_decay")}
-    vars(made).update(excluded)  # no configuration tells
-    return made
 
 
 def _scan(rates: np.ndarray, histories: list[dict[str, list[float]]], untrained: float, steps: int) -> RateScan:

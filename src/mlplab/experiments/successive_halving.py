@@ -12,8 +12,8 @@ from typing import Any
 
 from mlplab.datasets import Data
 from mlplab.engine import ArraySource, Rows, backend
+from mlplab.engine.driver import fit_members
 from mlplab.engine.member import Member
-from mlplab.engine.parallel import fit_members
 from mlplab.errors import UsageError
 from mlplab.runs import Settings
 from mlplab.training import splits
@@ -188,7 +188,8 @@ def _prepared(data: Data, settings: Sequence[Settings], seed: int) -> list[_Tria
         if each.standardize not in held_out:
             held_out[each.standardize] = ArraySource(*arrays, batch_size=1000, batch=batch, subset=split["validation"])
         model = built(each, data, len(split["train"]))
-        trials.append(_Trial(each, Member(model, source, held_out[each.standardize], epochs=each.epochs)))
+        member = Member(model, source, held_out[each.standardize], epochs=each.epochs, trace_all=True)
+        trials.append(_Trial(each, member))
     return trials
 
 

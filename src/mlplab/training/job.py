@@ -8,7 +8,7 @@ import numpy as np
 
 from mlplab import files
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Rows, backend, keras, source, state
+from mlplab.engine import ArraySource, Rows, backend, keras, keras_internals, source, state
 from mlplab.errors import ModelError, RunError
 from mlplab.runs import Config, Run, Settings, architecture, machine
 from mlplab.runs.checkpoint import Checkpoint
@@ -37,7 +37,7 @@ class TrainingJob:
         self._arrays = self.source.arrays
         self.validation = self._source(split["validation"], batch_size=1000) if len(split["validation"]) else None
         try:
-            state.build(model, source.batch_shapes(self.source))
+            keras_internals.build(model, source.batch_shapes(self.source))
         except ValueError as error:
             raise ModelError(f"The model does not fit {data.train}. Keras says: {error}") from error
 
@@ -70,7 +70,7 @@ class TrainingJob:
             state={part: [np.asarray(array) for array in arrays] for part, arrays in parts.items()},
             stopping={} if stopping is None else stopping.remembered(),
             stopped=stopped,
-            random={"seed": self.config.settings.seed, "position": state.steps_taken(self.model)},
+            random={"seed": self.config.settings.seed, "position": keras_internals.steps_taken(self.model)},
         )
 
     def go_back_to(self, checkpoint: Checkpoint, path: Path) -> None:

@@ -19,8 +19,8 @@ from mlplab import files
 from mlplab.datasets import Data
 from mlplab.datasets.corrections import Corrections
 from mlplab.engine import Member, backend, fit_members, keras
-from mlplab.engine.parallel import Progress
-from mlplab.engine.population_progress import printed
+from mlplab.engine.driver import Progress
+from mlplab.engine.population_progress import progress_printer
 from mlplab.errors import Interrupted, TrainingError, UsageError
 from mlplab.runs import Run, architecture
 from mlplab.training import folder, on_cluster, splits
@@ -152,7 +152,7 @@ def train_members(paths: Sequence[Path], works: Sequence[TrainingJob], clock: Cl
     going = [RunSession(path, work) for path, work in zip(paths, works, strict=True)]
     members = [_member(each, how) for each in going]
     with clock.training():
-        fit_members(members, progress=how.progress or (printed(members, how.verbose) if members else None))
+        fit_members(members, progress=how.progress or (progress_printer(members, how.verbose) if members else None))
     left = [each for each, member in zip(going, members, strict=True) if member.failure is None]
     scored = [save_outcome(each.path, each.work) for each in left]
     for each, own in zip(left, scored, strict=True):

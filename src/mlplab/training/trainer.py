@@ -16,7 +16,7 @@ from mlplab import files
 from mlplab.datasets import Data, load
 from mlplab.datasets.corrections import read_corrections
 from mlplab.engine import fit, keras
-from mlplab.engine.parallel import Progress
+from mlplab.engine.driver import Progress
 from mlplab.errors import Interrupted, UsageError
 from mlplab.runs import Run, Settings, machine
 from mlplab.runs.dataset_ref import data_of, identity
@@ -80,7 +80,7 @@ def train(
         ray: with `seeds`, a Ray cluster that trains them: see `cluster.workers`. The networks are the same.
         verbose, callbacks: as in `mlplab.fit`. Callbacks are not part of the run: going on knows nothing of them. With
             `seeds`, a function of a seed that gives the callbacks of its network, as each needs its own.
-        progress: with `seeds`, told how the networks stand, instead of `verbose`: see `engine.lanes.Progress`.
+        progress: with `seeds`, told how the networks stand, instead of `verbose`: see `engine.driver.Progress`.
         command: the command line to record.
 
     Returns:

@@ -1,0 +1,86 @@
+"""All devices of this process, each with a thread that hands it the next job. On a CPU every core is a device."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+
+from mlplab.engine.source import ArraySource, Segment, Source
+
+
+class Device:
+    """A device, and the arrays that are on it."""
+
+    def __init__(self, device: Any, stop: threading.Event):
+        self.device = device
+        self._stop = stop
+        self._arrays: dict[tuple[int, ...], Any] = {}
+
+    def segments(self, source: Source, position: int) -> Iterator[Segment]:
+        """Yield the segments of one epoch. Arrays that several models have in common go to the device once."""
+        for segment in source.segments(position):
+            key = tuple(id(leaf) for leaf in jax.tree.leaves(segment.arrays))
+            # Other sources make arrays in each epoch, which are not kept.
+            if key not in self._arrays and isinstance(source, ArraySource):
+                # With the originals, so that no other array can take their place in memory, and so their ids.
+                self._arrays[key] = jax.device_put(segment.arrays, self.device), segment.arrays
+            yield segment._replace(arrays=self._arrays.get(key, (segment.arrays,))[0])
+
+    def check_stop(self) -> None:
+        """End the job, between two pieces, if another one failed or after Ctrl-C."""
+        if self._stop.is_set():
+            raise _StoppedError
+
+
+class _StoppedError(Exception):
+    pass
+
+
+Job = Callable[[Device], None]
+
+
+class Devices:
+    """A context in which jobs run on all devices."""
+
+    def __init__(self) -> None:
+        chosen: Any = jax.config.jax_default_device  # type: ignore[attr-defined]
+        devices = [chosen] if isinstance(chosen, jax.Device) else jax.local_devices()
+        self._stop = threading.Event()
+        self._all = [Device(device, self._stop) for device in devices]
+        self._free: queue.SimpleQueue[Device] = queue.SimpleQueue()
+        for device in self._all:
+            self._free.put(device)
+        self._pool = ThreadPoolExecutor(
+            len(devices), thread_name_prefix="device"
+        )  # starts threads when they are needed
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __enter__(self) -> "Devices":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Do all jobs; a single one in the calling thread.
+
+        An exception in one of them, or Ctrl-C, is raised here and ends the others after their present piece.
+        """
+        if len(jobs) == 1:
+            jobs[0](self._all[0])
+            return
+        for future in [self._pool.submit(self._do, job) for job in jobs]:
+            future.result()
+
+    def _do(self, job: Job) -> None:
+        device = self._free.get()
+        try:
+            job(device)
+        finally:
+            self._free.put(device)

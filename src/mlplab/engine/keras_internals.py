@@ -1,0 +1,118 @@
+"""What mlplab uses of Keras 3.15 beyond its public interface. No other file uses private names of Keras."""
+
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+from keras.src import backend as keras_backend
+from keras.src.backend.common import global_state
+from keras.src.utils.io_utils import print_msg as print_msg
+from keras.src.utils.python_utils import pythonify_logs as pythonify_logs
+from keras.src.utils.rng_utils import get_random_seed as get_random_seed
+
+
+def session_state() -> dict[str, Any]:
+    """Return the dictionary that holds Keras's global state: its random seeds and the numbers in layers' names."""
+    return vars(global_state.GLOBAL_STATE_TRACKER)
+
+
+def build(model: keras.Model, batch: Any) -> None:
+    """Create the variables of model, metrics and optimizer that do not exist yet, from the shapes of one batch.
+
+    Args:
+        batch: `(x, y, sample_weight)` of arrays, or of shapes with dtypes.
+    """
+    model._symbolic_build(data_batch=batch)
+
+
+def output_shapes(model: keras.Model, x: Any) -> Any:
+    """Return shapes and dtypes of the model's outputs for a batch of x. Builds a model that was never called."""
+    return keras_backend.compute_output_spec(model, _symbolic(x), training=False)
+
+
+def check_loss(model: keras.Model, batch: Any, y_pred: Any) -> None:
+    """Let Keras compute the loss for the shapes of a batch, so that it raises its own error if they do not fit."""
+    if model._compile_loss is None:
+        return
+    x, y, sample_weight = map(_symbolic, batch)
+    keras_backend.compute_output_spec(model._compute_loss, x, y, y_pred, sample_weight=sample_weight, training=False)
+
+
+def _symbolic(tree: Any) -> Any:
+    return jax.tree.map(lambda s: keras.KerasTensor(s.shape, keras_backend.standardize_dtype(s.dtype)), tree)
+
+
+def layers(model: keras.Model) -> list[keras.Layer]:
+    """Return the model and all layers in it, nested ones included."""
+    return list(model._flatten_layers())
+
+
+def losses(model: keras.Model) -> list[tuple[Any, Any]]:
+    """Return `(loss, weight)` for each output, as Keras resolved what `compile` was given."""
+    compiled = getattr(model, "_compile_loss", None)
+    return [(entry.loss, entry.loss_weights) for entry in getattr(compiled, "_flat_losses", None) or []]
+
+
+def loss_arguments(loss: Any) -> dict[str, Any]:
+    """Return the keyword arguments with which a Keras loss calls its function."""
+    return getattr(loss, "_fn_kwargs", {})
+
+
+def metrics(model: keras.Model) -> dict[str, list[Any]]:
+    """Return plain and weighted metrics for each output, as Keras resolved what `compile` was given."""
+    return {
+        name: [group.metrics for group in getattr(model._compile_metrics, name, None) or [] if group]
+        for name in ("_flat_metrics", "_flat_weighted_metrics")
+    }
+
+
+def compile_config(model: keras.Model) -> Any:
+    """Return the record of the last `compile`; another object after each call."""
+    return model._compile_config
+
+
+def update_metrics(model: keras.Model, metrics: Any, loss: Any, batch: tuple, y_pred: Any) -> tuple[Any, Any]:
+    """Return the logs of a step, and the metric variables after it. `batch`: `(x, y, sample_weight)`."""
+    x, y, sample_weight = batch
+    return model._update_metrics_variables(metrics, loss, x, y, y_pred, sample_weight)
+
+
+def in_metric_order(model: keras.Model, logs: dict[str, Any]) -> Any:
+    """Return the values of `logs` as Keras's `evaluate` lists them: a list, or a single value."""
+    return model._flatten_metrics_in_order(logs)
+
+
+def learning_rate(optimizer: keras.optimizers.Optimizer) -> Any:
+    """Return a variable, a schedule or a function: what the optimizer takes its learning rate from."""
+    return optimizer._learning_rate
+
+
+def has_schedule(optimizer: Any) -> bool:
+    return isinstance(learning_rate(optimizer), keras.optimizers.schedules.LearningRateSchedule)
+
+
+def trained_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    """Return the weights that the optimizer was built for."""
+    return optimizer._trainable_variables
+
+
+def excludes_from_weight_decay(optimizer: Any) -> bool:
+    return getattr(optimizer, "_exclude_from_weight_decay", None) is not None
+
+
+def with_constant_rate(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Return a fresh optimizer with the same settings, whose learning rate is a number instead of a schedule."""
+    fresh: keras.optimizers.Optimizer = type(optimizer).from_config({**optimizer.get_config(), "learning_rate": 0.001})
+    exclusions = {n: value for n, value in vars(optimizer).items() if n.startswith("_exclude_from_weight_decay")}
+    fresh.__dict__.update(exclusions)  # which are not in the configuration
+    return fresh
+
+
+def steps_taken(model: keras.Model) -> int:
+    """Return how many batches the optimizer has seen. The number is saved with it and decides the next shuffle."""
+    if model.optimizer is None:
+        return 0
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # LossScaleOptimizer holds another one
+    # The public `iterations` does not count every batch where gradients accumulate.
+    return int(np.asarray(optimizer._iterations))
