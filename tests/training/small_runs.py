@@ -7,8 +7,15 @@ import numpy as np
 from mlplab import keras
 
 SETTINGS = {
-    **{"hidden": [8], "dropout": 0.2, "epochs": 5, "early_stopping": 1, "schedule": "cosine"},
-    **{"batch_size": 64, "labelled": 640, "learning_rate": 0.03, "seed": 4},
+    "hidden": [8],
+    "dropout": 0.2,
+    "epochs": 5,
+    "early_stopping": 1,
+    "schedule": "cosine",
+    "batch_size": 64,
+    "labelled": 640,
+    "learning_rate": 0.03,
+    "seed": 4,
 }
 """Seeds 4 and 5 are stopped early, one epoch after their best one. All batches have one size: one compilation."""
 

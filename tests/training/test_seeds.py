@@ -17,7 +17,6 @@ from mlplab.runs import travel
 from mlplab.runs.checkpoint import Checkpoint
 from mlplab.training.seeds import train_members
 
-
 pytestmark = pytest.mark.slow  # a population compiles its programs for each device
 
 
