@@ -27,7 +27,7 @@ from mlplab.experiments.rate_scan import scan_settings
 from mlplab.experiments.rate_suggestion import suggested
 from mlplab.runs import Settings
 from mlplab.training import splits
-from mlplab.training.network import built
+from mlplab.training.network import build_network
 
 DATA = ("fashion-mnist", "mnist")
 NETWORKS: dict[str, Settings] = {
@@ -54,7 +54,7 @@ def accuracies(data: Data, settings: Settings, rates: list[float], seeds: int) -
             each = dataclasses.replace(settings, learning_rate=rate, seed=seed)
             order: Any = {"batch_size": each.batch_size, "shuffle": True, "seed": seed}
             source = ArraySource(*arrays, batch=batch, subset=split["train"], **order)
-            members[rate, seed] = Member(built(each, data, len(split["train"])), source, epochs=each.epochs)
+            members[rate, seed] = Member(build_network(each, data, len(split["train"])), source, epochs=each.epochs)
     fit_members(list(members.values()))
     test = ArraySource(data.test.inputs, data.test.labels, batch=batch, batch_size=1000)
     found: dict[float, list[float | None]] = {rate: [] for rate in rates}

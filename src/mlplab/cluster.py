@@ -1,7 +1,7 @@
-"""Where tasks are carried out: in this process, or on the nodes of a Ray cluster. Ray is imported here alone.
+"""Workers that carry out tasks: this process, or the nodes of a Ray cluster. Only this file imports Ray.
 
-A task is a function of what all tasks share and of what is its own. What they share goes once into the cluster's
-object store. Tasks of a node that dies are carried out again on another.
+A task is a function of a value that all tasks share and of a value of its own. The shared value goes into the
+cluster's object store once. Tasks of a node that dies are carried out again on another.
 """
 
 import contextlib
@@ -16,33 +16,35 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from mlplab.errors import ClusterError, MlplabError, UsageError
-from mlplab.runs import machine
+from mlplab.runs import machine, travel
 
 _log = logging.getLogger("mlplab")
 
 Result = TypeVar("Result")
-Function = Callable[[Any, Any], Result]
-"""`function(shared, task)`; it, its arguments and what it returns are pickled where they travel."""
+Function = Callable[[Any, Any, Any], Result]
+"""`function(shared, task, progress)`. On a cluster, the function, its arguments and its result are pickled."""
 
 _ANSWER_SECONDS = 12.0
-"""Within which a cluster has to answer; Ray itself would go on asking for minutes."""
+"""A cluster has to answer within this time; Ray itself would wait for minutes."""
 _GRACE_SECONDS = 0.5
 _RETRIES = 3
 _STORE_BYTES = 512 * 2**20
-"""Of a Ray of our own. Memory is taken as it is used, and what does not fit goes to the disk."""
+"""Object store of a Ray that mlplab starts. Memory is taken as it is used; the rest goes to the disk."""
 _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # its default warns of a change to come
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # lines that Ray would print on standard output
-    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of tasks whose results nobody waits for any more
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of tasks that were cancelled
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_task_oom_retries": "1",  # a task too large for the memory would otherwise be begun again for ever
+    "RAY_task_oom_retries": "1",  # a task too large for the memory would otherwise be started again for ever
 }
 _PROBE = """
 import sys, ray
@@ -56,11 +58,11 @@ _ADDRESS = re.compile(r"(?P<client>ray://)?(?P<host>[\w.-]+|\[[0-9a-fA-F:.]+\]):
 
 
 class Workers(Protocol):
-    """What carries out tasks."""
+    """Carries out tasks."""
 
     @property
     def slots(self) -> int:
-        """Tasks that are carried out at once."""
+        """Tasks that run at the same time."""
         ...
 
     @property
@@ -68,21 +70,47 @@ class Workers(Protocol):
         """Threads that a task computes with."""
         ...
 
-    def map(
-        self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None
-    ) -> Iterator[tuple[int, Result]]:
-        """The position of each task and `function(shared, task)`, in the order in which they are done.
+    def networks_per_task(self, networks: int) -> int:
+        """How many of these networks one task should train."""
+        ...
 
-        An iterator that is left early, or by an error, leaves no task behind.
+    def map(
+        self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None, progress: Any = None
+    ) -> Iterator[tuple[int, Result]]:
+        """Yield the position of each task and `function(shared, task, progress)`, in the order of completion.
+
+        Closing the iterator, or an error, ends all tasks.
+
+        Args:
+            function: carries out one task.
+            tasks: a value for each task.
+            shared: a value for all tasks.
+            progress: a function of this process. Tasks in other processes are given None.
 
         Raises:
-            MlplabError: that a task raised, as it raised it; no further task is begun.
-            ClusterError: if a task was lost, and lost again each time that it was begun anew.
+            MlplabError: raised by a task; it is raised unchanged, and no further task is started.
+            ClusterError: if a task was lost each time that it was started.
+        """
+        ...
+
+    def map_directories(
+        self, function: Function[Result], groups: Sequence[Sequence[Path]], *, shared: Any = None, local: Any = None
+    ) -> Iterator[tuple[int, Result]]:
+        """Yield the position of each group and `function(shared, paths, local)`, which trains run directories further.
+
+        This process trains them in their place. To other processes they travel, each with its checkpoint, and replace
+        the directories here when they come back.
+
+        Args:
+            function: carries out one group.
+            groups: paths of unfinished runs.
+            shared: a value for all groups.
+            local: a value of this process. Groups in other processes are given None.
         """
         ...
 
 
-class Here:
+class ThisProcess:
     """Carries out tasks in this process, one after the other."""
 
     slots = 1
@@ -92,34 +120,44 @@ class Here:
         """All that this process may use."""
         return machine.threads()
 
+    def networks_per_task(self, networks: int) -> int:
+        """All: together, they use every processor."""
+        return networks
+
     def map(
-        self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None
+        self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None, progress: Any = None
     ) -> Iterator[tuple[int, Result]]:
         """See `Workers.map`; in the order of the tasks."""
         for position, task in enumerate(tasks):
-            yield position, function(shared, task)
+            yield position, function(shared, task, progress)
+
+    def map_directories(
+        self, function: Function[Result], groups: Sequence[Sequence[Path]], *, shared: Any = None, local: Any = None
+    ) -> Iterator[tuple[int, Result]]:
+        """See `Workers.map_directories`."""
+        return self.map(function, groups, shared=shared, progress=local)
 
 
 @contextlib.contextmanager
 def workers(ray: str | None, *, cpus_per_task: int | None = None) -> Iterator[Workers]:
-    """What carries out tasks, for as long as the context lasts.
+    """Open workers for as long as the context lasts.
 
     A Ray that was started for this is stopped afterwards. A cluster stays as it was, without the tasks; so does a
     connection that this process had before.
 
     Args:
-        ray: `None` for this process; `"local"` for a Ray of our own on this machine; the address of a cluster:
+        ray: `None` for this process; `"local"` to start a Ray on this machine; the address of a cluster:
             `"HOST:PORT"` from one of its machines, `"ray://HOST:PORT"` from any other, `"auto"` for the one that
             runs on this machine.
-        cpus_per_task: processors that a task computes with, and JAX devices that it has; by default two, or one where
-            no node has more. Where JAX supports GPUs and the cluster has some, a task has a GPU to itself.
+        cpus_per_task: processors and JAX devices of a task; by default two, or one where no node has more. Where JAX
+            supports GPUs and the cluster has some, a task has a GPU to itself.
 
     Raises:
-        UsageError: if `ray` is no address, or the package is missing.
+        UsageError: if `ray` is not an address, or the package is missing.
         ClusterError: if no cluster answers within 15 seconds, or none of its nodes can carry out a task.
     """
     if ray is None:
-        yield Here()
+        yield ThisProcess()
         return
     _check_address(ray)
     if cpus_per_task is not None and cpus_per_task < 1:
@@ -147,8 +185,8 @@ class OnRay:
             )
         self.slots, self.threads, self._ray = sum(fits), cpus, ray
         # XLA splits sums among its threads. So their number is the task's, not the machine's; XLA reads it in NPROC.
-        # max_calls: Ray would end a process that used a GPU after each task, and with it all that JAX has compiled.
-        self._begin = ray.remote(
+        # max_calls: Ray would end a process that used a GPU after each task, with the programs that JAX compiled.
+        self._start = ray.remote(
             num_cpus=cpus,
             num_gpus=gpus,
             max_calls=0,
@@ -158,15 +196,19 @@ class OnRay:
             runtime_env={"env_vars": {"KERAS_BACKEND": "jax", "MLPLAB_DEVICES": str(cpus), "NPROC": str(cpus)}},
         )(_carry_out)
         self._stored: tuple[Any, Any] = (None, None)
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
+
+    def networks_per_task(self, networks: int) -> int:
+        """An equal share for each task that runs at the same time, as each has to compile; two at least."""
+        return max(2, -(-networks // self.slots))  # a task has two processors
 
     def map(
-        self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None
+        self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None, progress: Any = None
     ) -> Iterator[tuple[int, Result]]:
-        """See `Workers.map`. What was shared last stays in the object store, and need not be put there again."""
+        """See `Workers.map`. The newest shared value stays in the object store, and need not be put there again."""
         if self._stored[0] is not shared:
             self._stored = (shared, self._ray.put(shared))
-        waiting = {self._begin.remote(function, self._stored[1], task): i for i, task in enumerate(tasks)}
+        waiting = {self._start.remote(function, self._stored[1], task): i for i, task in enumerate(tasks)}
         try:
             while waiting:
                 [done], _ = self._ray.wait(list(waiting), num_returns=1)
@@ -176,13 +218,26 @@ class OnRay:
             if waiting:
                 self._cancel(list(waiting))
 
+    def map_directories(
+        self, function: Function[Result], groups: Sequence[Sequence[Path]], *, shared: Any = None, local: Any = None
+    ) -> Iterator[tuple[int, Result]]:
+        """See `Workers.map_directories`."""
+        done = 0
+        tasks = [(function, {path.name: travel.pack_unfinished(path) for path in group}) for group in groups]
+        for position, (contents, result) in self.map(_carry_out_directories, tasks, shared=shared):
+            for path in groups[position]:
+                travel.replace(path, contents[path.name])
+            done += len(groups[position])
+            _log.info(f"{done} of {sum(map(len, groups))} networks are trained.")
+            yield position, result
+
     def _cancel(self, references: list[Any]) -> None:
-        """End what runs, and begin nothing that does not yet."""
-        # Ray aborts our own process where a task is done in the very moment in which it is cancelled ("Tried to
-        # complete task that was not pending"). So those that are about to be done are given time for it.
-        _, left = self._ray.wait(references, num_returns=len(references), timeout=_GRACE_SECONDS)
-        for reference in reversed(left):  # the last first: otherwise processors that become free would begin others
-            self._ray.cancel(reference, force=True)  # a compiled loop hears nothing milder
+        """End the tasks that run, and start no other."""
+        # Ray aborts this process where a task completes in the moment in which it is cancelled ("Tried to complete
+        # task that was not pending"). So tasks that are about to complete are given time for it.
+        _, running = self._ray.wait(references, num_returns=len(references), timeout=_GRACE_SECONDS)
+        for reference in reversed(running):  # the last first: otherwise processors that become free would start others
+            self._ray.cancel(reference, force=True)  # nothing milder ends a compiled loop
 
     def _result_of(self, reference: Any, position: int) -> Any:
         exceptions = self._ray.exceptions
@@ -197,8 +252,8 @@ class OnRay:
             raise
         except exceptions.RayError as error:
             raise ClusterError(
-                f"Task {position} was begun {1 + _RETRIES} times, and each time its process or node was lost, perhaps "
-                f"for want of memory. Ray says: {_first_line(error)}"
+                f"Task {position} was started {1 + _RETRIES} times, and each time its process or node was lost, "
+                f"perhaps for lack of memory. Ray says: {_first_line(error)}"
             ) from error
         if isinstance(result, MlplabError):
             raise result
@@ -209,8 +264,8 @@ class OnRay:
         """Warn, once for each node, of versions that differ from ours."""
         ours = _versions()
         differ = [f"{name} {versions.get(name)}, not {ours[name]}" for name in ours if versions.get(name) != ours[name]]
-        if differ and node not in self._told:
-            self._told.add(node)
+        if differ and node not in self._warned:
+            self._warned.add(node)
             warnings.warn(
                 f"The node {node} has {', '.join(differ)} as this machine: its results may differ from those here.",
                 stacklevel=4,
@@ -218,12 +273,23 @@ class OnRay:
 
 
 def _carry_out(function: Function[Result], shared: Any, task: Any) -> tuple[Result | MlplabError, str, dict[str, str]]:
-    """In a process of the cluster: the result, and where it comes from. Our own errors travel as values, unchanged."""
+    """In a process of the cluster: the result, its node and its versions. Errors of mlplab travel as values."""
     try:
-        result = function(shared, task)
+        result = function(shared, task, None)
     except MlplabError as error:
         result = error
     return result, platform.node(), _versions()
+
+
+def _carry_out_directories(shared: Any, task: tuple[Function[Result], dict[str, travel.Content]], _: Any) -> Any:
+    """In a process of the cluster: the files of the run directories afterwards, and the result."""
+    function, contents = task
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / name for name in contents]
+        for path in paths:
+            travel.unpack(path, contents[path.name])
+        result = function(shared, paths, None)
+        return {path.name: travel.pack(path) for path in paths}, result
 
 
 @functools.cache
@@ -252,13 +318,13 @@ def _first_line(error: BaseException) -> str:
 
 
 def _check_address(address: str) -> None:
-    found = _ADDRESS.fullmatch(address)
-    if address not in ("local", "auto") and (found is None or not 0 < int(found["port"]) < 2**16):
+    parts = _ADDRESS.fullmatch(address)
+    if address not in ("local", "auto") and (parts is None or not 0 < int(parts["port"]) < 2**16):
         raise UsageError(
             f"ray must be 'local', 'auto', or a cluster's address such as 10.0.0.5:6379 or ray://10.0.0.5:10001; "
             f"got {address!r}."
         )
-    if found and found["client"] and importlib.util.find_spec("grpc") is None:
+    if parts and parts["client"] and importlib.util.find_spec("grpc") is None:
         raise UsageError('Addresses that begin with ray:// need a further package: pip install "ray[client]"')
 
 
@@ -289,7 +355,7 @@ def _connected(ray: Any, address: str, deadline: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Ray says nothing on its own, unless it was told to, and what it sets in the environment is gone afterwards."""
+    """Keep Ray from printing, unless the environment asks for it; remove the variables that it sets afterwards."""
     before = set(os.environ)
     os.environ.update({name: value for name, value in _QUIET.items() if name not in before})
     try:
@@ -312,21 +378,21 @@ def _connect(ray: Any, address: str, deadline: float) -> None:
     if reason:
         raise ClusterError(
             f"No Ray cluster that can be used answers at {address}: {reason}. 'ray start --head' starts one and prints "
-            "its address; docs/cluster.md tells more."
+            "its address; docs/cluster.md describes it."
         )
     ray.init(address, **silent)
 
 
 def _why_no_answer(address: str, deadline: float) -> str:
-    """Empty if a cluster answers. Asked in a process of its own, as Ray's asking cannot be cut short."""
-    found = _ADDRESS.fullmatch(address)
-    if found:
+    """The reason why no cluster answers; empty if one does. Another process tries: Ray's wait cannot be cut short."""
+    parts = _ADDRESS.fullmatch(address)
+    if parts:
         try:
-            socket.create_connection((found["host"].strip("[]"), int(found["port"])), timeout=5).close()
+            socket.create_connection((parts["host"].strip("[]"), int(parts["port"])), timeout=5).close()
         except OSError as error:
             return error.strerror or str(error)
     try:
-        asked = subprocess.run(
+        probe = subprocess.run(
             [sys.executable, "-c", _PROBE, address],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -337,9 +403,9 @@ def _why_no_answer(address: str, deadline: float) -> str:
     except subprocess.TimeoutExpired as error:
         if re.search(rb"auth\w* ?token", error.stderr or b"", re.IGNORECASE):
             return "it asks for a token, so set RAY_AUTH_MODE=token here, and have its token in ~/.ray/auth_token"
-        return "what listens there does not speak as Ray does" if found else "it was not heard of in time"
+        return "the server there is not Ray" if parts else "it did not answer in time"
     return (
         ""
-        if asked.returncode == 0
-        else " ".join(asked.stdout.split()).rstrip(".") or "its process ended without a word"
+        if probe.returncode == 0
+        else " ".join(probe.stdout.split()).rstrip(".") or "its process ended without a message"
     )

@@ -1,7 +1,8 @@
-"""Files that are either the old ones or the new ones, whole: written beside, synced, renamed."""
+"""Files that are always whole, either the old or the new one: written beside, synced, renamed."""
 
 import contextlib
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,24 +14,36 @@ from safetensors.numpy import save
 
 from mlplab.errors import RunError
 
+_log = logging.getLogger("mlplab")
+
 
 @contextlib.contextmanager
-def _telling(path: Path) -> Iterator[None]:
-    """What the system says against writing to `path` becomes a `RunError`."""
+def _run_errors(path: Path) -> Iterator[None]:
+    """Raise a `RunError` where the system refuses to write to `path`."""
     try:
         yield
     except OSError as error:
         raise RunError(
             f"{path} could not be written ({error.strerror or error}). What was there before is unchanged. "
-            "Free some space, or make the folder writable, and go on with --resume."
+            "Free some space, or make the folder writable, then continue with --resume."
         ) from error
+
+
+@contextlib.contextmanager
+def optional(path: Path) -> Iterator[None]:
+    """Log instead of raising where `path`, which only saves time later, cannot be written."""
+    try:
+        yield
+    except OSError as error:  # RunError is one
+        reason = getattr(error.__cause__ or error, "strerror", None) or error
+        _log.info(f"{path} could not be written ({reason}), so it will be computed again next time.")
 
 
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        with _telling(path):
+        with _run_errors(path):
             with open(beside, "wb") as file:
                 yield file
                 file.flush()
@@ -42,13 +55,13 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """UTF-8, with question marks for what is no Unicode, as names of files can be."""
+    """Write UTF-8, with question marks for characters that are not Unicode, which file names can have."""
     with _replacing(path) as file:
         file.write(text.encode("utf-8", "replace"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Another file's content, as it is."""
+    """Write bytes as they are."""
     with _replacing(path) as file:
         file.write(content)
 
@@ -59,27 +72,27 @@ def write_json(path: Path, value: object) -> None:
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """An NPZ file."""
+    """Write an NPZ file."""
     with _replacing(path) as file:
         np.savez(file, **arrays)  # pyright: ignore[reportArgumentType] - its stub has no name for the arrays
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], note: tuple[str, str] | None = None) -> None:
-    """A safetensors file; `note`, a key and a value, goes into its header (several keys have no fixed order)."""
+    """Write a safetensors file. `note`, a key and a value, goes into its header; several keys have no fixed order."""
     contiguous = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
     with _replacing(path) as file:
         file.write(save(contiguous, dict([note]) if note else None))
 
 
 def write_lines(path: Path, values: list[Any]) -> None:
-    """A JSON object a line."""
+    """Write one JSON object a line."""
     with _replacing(path) as file:
         file.writelines(json.dumps(value).encode() + b"\n" for value in values)
 
 
 def append_line(path: Path, value: object) -> None:
-    """One more object at the end of a file of one JSON object a line."""
-    with _telling(path), open(path, "ab") as file:
+    """Append an object to a file of one JSON object a line."""
+    with _run_errors(path), open(path, "ab") as file:
         file.write(json.dumps(value).encode() + b"\n")
 
 
@@ -88,7 +101,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_lines(path: Path) -> list[Any]:
-    """The objects of a file of one JSON object a line; a last line cut short by a kill is left out."""
+    """Read a file of one JSON object a line; a last line cut short by a kill is left out."""
     lines = _read(path, path.read_bytes).split(b"\n")
     return _read(path, lambda: [json.loads(line) for line in lines[:-1]])
 
@@ -102,7 +115,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """A safetensors file's tensors and the notes in its header."""
+    """Read the tensors of a safetensors file, and the notes in its header."""
 
     def read() -> tuple[dict[str, np.ndarray], dict[str, str]]:
         with safe_open(path, framework="numpy") as file:
@@ -115,6 +128,6 @@ def _read(path: Path, read: Callable[[], Any]) -> Any:
     try:
         return read()
     except FileNotFoundError as error:
-        raise RunError(f"{path.parent} lacks {path.name}: it is no run, or a damaged one.") from error
+        raise RunError(f"{path.parent} lacks {path.name}: it is not a run, or is damaged.") from error
     except (OSError, ValueError, KeyError, EOFError, SafetensorError) as error:
         raise RunError(f"{path} is damaged: {error}. Restore it from a copy, or train the run again.") from error

@@ -15,7 +15,7 @@ from mlplab.experiments.rate_scan import RATES, RATES_OF_SGD, scan_settings, ste
 from mlplab.experiments.rate_suggestion import RateScan, suggested
 from mlplab.runs import Settings
 from mlplab.training import splits
-from mlplab.training.network import built
+from mlplab.training.network import build_network
 
 layers = keras.layers
 SMALL = Settings(hidden=(16,), batch_size=30, epochs=4)
@@ -31,7 +31,7 @@ def test_each_rate_is_what_training_at_it_from_the_same_weights_gives(digits, sc
     """One of them by itself: the same network, the same 20 batches of 30 rows, by Keras's own loss afterwards."""
     split = splits.split(digits.train, SMALL)
     chosen = np.sort(np.random.default_rng((0, 0x17A7E)).permutation(len(split["train"]))[: 20 * 30])
-    model = built(dataclasses.replace(SMALL, learning_rate=1e-2), digits, len(split["train"]))
+    model = build_network(dataclasses.replace(SMALL, learning_rate=1e-2), digits, len(split["train"]))
     scaling = splits.fit_preprocessing(digits.train.inputs, split["train"], standardize=False)
     rows = digits.train.select(split["train"][chosen])
     source = ArraySource(rows.inputs, rows.labels, batch_size=30, shuffle=True, seed=0, batch=Rows(scaling))

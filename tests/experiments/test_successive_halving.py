@@ -10,7 +10,7 @@ from mlplab.errors import UsageError
 from mlplab.experiments.successive_halving import Outcome, run_trials
 from mlplab.runs import Settings
 from mlplab.training import splits
-from mlplab.training.network import built
+from mlplab.training.network import build_network
 
 RATES = (1e-4, 3e-3, 1e-2, 1e30, 3e-2, 1e-2)
 RUNGS = (1, 2, 4)
@@ -36,7 +36,7 @@ def test_a_trial_is_what_it_would_be_alone(digits, outcomes):
     for each, outcome in zip(SETTINGS, outcomes, strict=True):
         if outcome.failed:
             continue
-        model = built(each, digits, len(held["train"]))
+        model = build_network(each, digits, len(held["train"]))
         source = ArraySource(*parts["train"], None, batch_size=64, shuffle=True, seed=each.seed, batch=batch)
         validation = ArraySource(*parts["validation"], None, batch_size=1000, batch=batch)
         epochs = len(outcome.history["loss"])

@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 
 import mlplab
-from mlplab import files, keras
-from mlplab.runs import Config, Run, Settings, architecture, machine
+from mlplab import keras, scores
+from mlplab.runs import Config, Predictions, Run, Settings, machine
+from mlplab.runs.checkpoint import Checkpoint
 from mlplab.runs.dataset_ref import identity
+from mlplab.runs.directory import RunDirectory
+from mlplab.runs.result import Logged, RunResult, Scores
 from mlplab.runs.run import probabilities_of
 from mlplab.training.splits import fit_preprocessing
 
@@ -51,18 +54,16 @@ def run_of(model: keras.Model, data: Any, out: Path, logits: bool = False, stand
         device="cpu",
         threads=1,
     )
-    out.mkdir()
-    files.write_json(out / "config.json", config.to_json())
-    files.write_arrays(out / "split.npz", **split)
-    files.write_json(out / "model.json", architecture.describe(model))
-    files.write_tensors(out / "model.safetensors", {str(i): w for i, w in enumerate(model.get_weights())})
-    files.write_arrays(
-        out / "predictions-test.npz",
-        index=np.arange(len(loaded.test)),
-        label=loaded.test.labels,
-        probabilities=probabilities_of(model, loaded.test.inputs, config),
+    test, directory = loaded.test, RunDirectory(out)
+    probabilities = probabilities_of(model, test.inputs, config)
+    directory.write_start(config, model)
+    directory.write_network_start(split, Checkpoint(0, [], {}))
+    directory.write_weights(model.get_weights())
+    directory.write_predictions("test", Predictions(np.arange(len(test)), test.labels, probabilities))
+    scores_of_test = Scores(**scores.accuracy(test.labels, probabilities))
+    directory.write_result(
+        RunResult(1, str(out), model.count_params(), 0, Logged(None, None), None, scores_of_test, {}, [], {}, None, {})
     )
-    files.write_json(out / "result.json", {})
     return Run(out)
 
 

@@ -176,4 +176,4 @@ def test_a_run_that_cannot_be_written_to_is_calibrated_all_the_same(fashion_run,
     (folder / f".calibration.json.{os.getpid()}.new").mkdir()  # in the way of the file that is written first
     assert mlplab.calibrate(mlplab.Run(folder))["temperature"] > 0
     assert not (folder / "calibration.json").exists()
-    assert "will be made anew next time" in caplog.text
+    assert "will be computed again next time" in caplog.text

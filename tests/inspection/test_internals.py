@@ -128,7 +128,7 @@ def test_files_of_another_version_and_damaged_ones_are_made_anew(run, internals,
     path.write_bytes(b"PK no archive")
     with caplog.at_level(logging.INFO, "mlplab"):
         anew = internals_of(copy)
-    assert "made anew" in caplog.text
+    assert "is computed again" in caplog.text
     assert "Looking into the network of copy …" in caplog.text
     np.testing.assert_array_equal(anew.neighbour_index, internals.neighbour_index)
     assert kept_internals(copy) is not None
@@ -140,7 +140,7 @@ def test_it_is_returned_where_it_cannot_be_kept(run, internals, tmp_path, caplog
     (copy.path / "internals.npz").mkdir()  # nothing can be written in its place
     with caplog.at_level(logging.INFO, "mlplab"):
         found = internals_of(copy)
-    assert "will be made anew next time" in caplog.text
+    assert "will be computed again next time" in caplog.text
     np.testing.assert_array_equal(found.worst, internals.worst)
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ SPACE = {
     "epochs": 9,
 }
 RUNGS = (1, 3, 9)
+WRITTEN = Path(__file__).parents[1] / "compatibility" / "0.1.0"
 
 
 def accuracy(parameters, epoch):
@@ -254,14 +256,14 @@ def test_the_winner_is_told_with_its_test_interval(finished, digits_run, tmp_pat
     assert "--resume" not in text
 
 
-def test_a_winner_of_several_seeds_is_told_with_their_spread(digits_run, tmp_path):
+def test_a_winner_of_several_seeds_is_told_with_their_spread(tmp_path):
     path = made(tmp_path / "seeds", populations=1)
-    for member in ("00", "01"):
-        shutil.copytree(digits_run.path, path / "winner" / "members" / member)
-    test = {"accuracy": 0.95, "sd": 0.004, "interval": [0.94, 0.96], "seeds": 2}
-    (path / "winner" / "result.json").write_text(json.dumps({"test": test}), "utf-8")
+    shutil.copytree(WRITTEN / "population-finished", path / "winner")
+    result = json.loads((path / "winner" / "result.json").read_text("utf-8"))
+    result["test"] |= {"accuracy": 0.95, "sd": 0.004, "interval": [0.94, 0.96], "seeds": 2}
+    (path / "winner" / "result.json").write_text(json.dumps(result), "utf-8")
     winner = read(path).winner
-    assert winner.config == digits_run.config
+    assert winner.config.settings.hidden
     said = wording.winner(winner).replace("\N{NO-BREAK SPACE}", " ")
     assert said == (
         "The mean of 2 seeds, which differ by 0.40 points (standard deviation). 95 % interval: 94.00 % to 96.00 %."

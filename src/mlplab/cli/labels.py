@@ -12,6 +12,7 @@ from mlplab.cli.options import Json, Quiet, RunPath, print_json, print_table, sa
 from mlplab.errors import UsageError
 from mlplab.experiments import label_errors
 from mlplab.runs import Run
+from mlplab.runs.directory import RunDirectory
 
 _COLUMNS = ("index", "given", "suggested", "quality", "suggested_probability", "flagged")
 
@@ -50,7 +51,7 @@ def labels(
     """
     logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
     run = Run(path)
-    file = out or path / ("label-errors.csv" if split == "train" else f"label-errors-{split}.csv")
+    file = out or RunDirectory(path).label_errors(split)
     if file.suffix.lower() != ".csv":  # said now, not after the cross-validation
         raise UsageError(f"The table is a CSV file: name one that ends in .csv; got {file}.")
     try:

@@ -11,6 +11,7 @@ from mlplab.cli import network
 from mlplab.cli.options import Json, Quiet, check_file, print_json, print_table, say
 from mlplab.errors import UsageError
 from mlplab.experiments import learning_curve as curve
+from mlplab.runs import is_run
 
 
 def learning_curve(
@@ -64,11 +65,11 @@ def learning_curve(
         standardize=standardize,
         seed=seed,
     )
-    is_run = (Path(source) / "config.json").exists()
-    if is_run and asked:
+    source_is_run = is_run(source)
+    if source_is_run and asked:
         told = " ".join(f"--{name.replace('_', '-')}" for name in asked)
         raise UsageError(f"A run has its own settings: leave out {told}, or give the data set.")
-    if not is_run:
+    if not source_is_run:
         network.check_data_set(source)
     check_file(out)
     parts = None if sizes is None else network.numbers("--sizes", sizes, int, "numbers of rows, as in 1000,2000")

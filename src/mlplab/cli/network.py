@@ -1,7 +1,6 @@
 """Options that tell a network and its training, for all verbs that train."""
 
 import shlex
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +9,7 @@ from mlplab.cli.data import complete_dataset
 from mlplab.datasets import find_entry
 from mlplab.datasets.loading import is_path
 from mlplab.errors import UsageError
-from mlplab.runs import Settings
+from mlplab.runs import Settings, is_run
 
 DataSet = Annotated[
     str,
@@ -75,7 +74,7 @@ def check_data_set(dataset: str) -> None:
     if not is_path(dataset):
         find_entry(dataset)
     elif not dataset.endswith(".npz"):
-        run = " A run is there, and this verb takes data." if (Path(dataset) / "config.json").exists() else ""
+        run = " A run is there, and this verb takes data." if is_run(dataset) else ""
         raise UsageError(f"{dataset} is neither the name of a data set nor an .npz file.{run}")
 
 

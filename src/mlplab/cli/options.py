@@ -11,6 +11,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from mlplab.errors import UsageError
+from mlplab.runs import is_run
 
 SCHEMA = 1
 """Version of what `--json` prints, apart from train's, which is the run's result.json."""
@@ -23,7 +24,7 @@ def complete_run(incomplete: str) -> list[str]:
     found = []
     for candidate in folder.glob("*") if folder.is_dir() else ():
         if candidate.is_dir() and not candidate.name.startswith(".") and str(candidate).startswith(incomplete):
-            found.append(str(candidate) if (candidate / "config.json").exists() else f"{candidate}/")
+            found.append(str(candidate) if is_run(candidate) else f"{candidate}/")
     return found
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def print_result(console: Console, run: Run, page: Path | None) -> None:
     say(console, _next(run, reported=page is not None))
 
 
-def no_better_than_guessing(result: dict[str, Any]) -> str | None:
+def no_better_than_guessing(result: Mapping[str, Any]) -> str | None:
     """A word on a network that learned nothing, by a run's result; None for one that did."""
     counts = [sum(row) for row in result["confusion"]]
     guess = max(counts) / sum(counts)
@@ -59,13 +60,13 @@ def _next(run: Run, reported: bool) -> str:
     return f"Next, labels that are probably wrong: mlplab labels {path}"
 
 
-def _accuracy(result: dict[str, Any]) -> str:
+def _accuracy(result: Mapping[str, Any]) -> str:
     test = result["test"]
     low, high = test["interval"]
     return f"Test accuracy {test['accuracy']:.4f} (95 % interval {low:.4f}–{high:.4f}, {test['n']:,} images)"
 
 
-def _accuracy_of_seeds(result: dict[str, Any]) -> str:
+def _accuracy_of_seeds(result: Mapping[str, Any]) -> str:
     test, ensemble = result["test"], result["ensemble"]["accuracy"]
     if test["sd"] is None:
         return f"Test accuracy {test['accuracy']:.4f} (the one seed that did not diverge), ensemble {ensemble:.4f}"
@@ -91,7 +92,7 @@ def _members(run: Run) -> Table:
     return table
 
 
-def _why(told: dict[str, Any]) -> str:
+def _why(told: Mapping[str, Any]) -> str:
     return f"diverged: {told['diverged']}" if "diverged" in told else ""
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mlplab.runs import Run, list_runs
+from mlplab.runs.result import PopulationResult
 
 
 def runs(
@@ -47,8 +49,8 @@ def _described(run: Run) -> dict[str, object]:
         "seeds": run.config.seeds,
         "epochs": len(run.epochs),
         "finished": run.result is not None,
-        "test": run.result and run.result["test"],
-        "ensemble": run.result and run.result.get("ensemble"),
+        "test": run.result and run.result.test.to_json(),
+        "ensemble": run.result.ensemble.to_json() if isinstance(run.result, PopulationResult) else None,
     }
 
 
@@ -68,11 +70,11 @@ def _table(found: list[Run]) -> Table:
     return table
 
 
-def _with_interval(test: dict[str, Any]) -> str:
+def _with_interval(test: Mapping[str, Any]) -> str:
     return f"{test['accuracy']:.4f} ({test['interval'][0]:.3f}–{test['interval'][1]:.3f})"
 
 
-def _with_spread(result: dict[str, Any]) -> str:
+def _with_spread(result: Mapping[str, Any]) -> str:
     test, ensemble = result["test"], result["ensemble"]["accuracy"]
     return f"{test['accuracy']:.4f}" + ("" if test["sd"] is None else f" ± {test['sd']:.4f}") + f", all {ensemble:.4f}"
 

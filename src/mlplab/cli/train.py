@@ -122,7 +122,7 @@ def train(
     finally:
         watch.close()
     if json_:
-        typer.echo(json.dumps(run.result))
+        typer.echo(json.dumps(run.require_finished().to_json()))
     page = None
     try:
         page = _report(run) if report else None

@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -137,7 +138,7 @@ def content(study: "Study") -> dict[str, Any]:
         "command": study.command,
         "seconds": study.seconds,
         "page": str(study.path / "study.html"),
-        "winner": None if winner is None else winner.result,
+        "winner": winner.result.to_json() if winner is not None and winner.result is not None else None,
     }
 
 
@@ -171,7 +172,7 @@ def _print_result(console: Console, study: "Study") -> None:
     say(console, f"The winner again: {study.command}")
 
 
-def _test(test: dict[str, Any]) -> str:
+def _test(test: Mapping[str, Any]) -> str:
     low, high = test["interval"]
     seeds = f", mean of {test['seeds']} seeds" if test.get("seeds", 1) > 1 else ""
     return f"The winner's test accuracy{seeds}: {test['accuracy']:.4f} (95 % interval {low:.4f}–{high:.4f})"

@@ -18,7 +18,6 @@ from mlplab.datasets.cache import cache_folder
 from mlplab.errors import RunError
 from mlplab.inspection.classification import mean_interval
 from mlplab.inspection.examples import Examples, examples_of
-from mlplab.inspection.keeping import for_next_time
 from mlplab.inspection.paired_tests import bootstrap_interval, mcnemar
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of, identity
@@ -73,7 +72,7 @@ def baselines(source: Run | Any, data: Any = None) -> Table:
 
 def few_rows(run: Run) -> np.ndarray | None:
     """The training rows of a run that was given few labels: simple methods are to have the same. None for all rows."""
-    return None if run.config.settings.labelled is None else files.read_arrays(run.first.path / "split.npz")["train"]
+    return None if run.config.settings.labelled is None else run.first.split["train"]
 
 
 def against(examples: Examples, data: Data, rows: np.ndarray | None = None) -> Table:
@@ -116,7 +115,7 @@ def baselines_of(data: Data, rows: np.ndarray | None = None) -> list[Baseline]:
         return kept
     _log.info(f"Simple methods on {data.name}, to compare with: a few seconds, once for a data set …")
     found = _fitted(_subsample(train), data.test)
-    with for_next_time(path):
+    with files.optional(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_arrays(path, **{name: np.array([getattr(b, name) for b in found]) for name in _FIELDS})
     return found

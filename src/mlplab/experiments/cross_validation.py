@@ -1,24 +1,22 @@
 """Cross-validation: every training row predicted by a network that was not trained on it."""
 
 import dataclasses
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from mlplab import files
+from mlplab.cluster import workers
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Member, Rows, fit_members, keras
+from mlplab.engine import Member, fit_members, keras
 from mlplab.errors import RunError, TrainingError, UsageError
-from mlplab.runs import Run, Settings, architecture
+from mlplab.runs import Run, Settings
 from mlplab.runs.run import probabilities_of
-from mlplab.training.network import anew, built, is_one_hot
-from mlplab.training.on_cluster import Content, content, per_task, put_down, reached
+from mlplab.training.device_data import DeviceData
+from mlplab.training.network import build_network, rebuild, targets_for
 
 Progress = Callable[[int, int], None]
-"""Called a few times a second with the work done and the work there is, over all folds: of training steps, or folds."""
+"""Called a few times a second with the training steps done, and with all steps of all folds."""
 
 _AT_ONCE = 16
 """Folds trained together; more of them in turn, so that a fold a row needs no more memory."""
@@ -54,37 +52,21 @@ def cross_validate(
     """
     folds_of = _Folds(run, data, folds)
     probabilities = np.empty((len(data.train), len(data.class_names)), np.float32)
-    with reached(ray) as cluster:
-        size = _AT_ONCE if cluster is None else per_task(cluster, folds)
+    with workers(ray) as pool:
+        size = min(_AT_ONCE, pool.networks_per_task(folds))
         tasks = [range(folds)[start : start + size] for start in range(0, folds, size)]
-        if cluster is None:
-            found = ((position, folds_of.predicted(task, progress)) for position, task in enumerate(tasks))
-        else:
-            shared = (content(run.path, "*.json*"), data, folds)
-            found = _told(cluster.map(_predicted_there, tasks, shared=shared), tasks, progress)
-        for position, predicted in found:
+        done = 0
+        for position, predicted in pool.map(_predict_folds, tasks, shared=folds_of, progress=progress):
             for number, of_part in zip(tasks[position], predicted, strict=True):
                 probabilities[folds_of.parts[number]] = of_part
+            done += len(tasks[position])
+            if progress is not None:
+                progress(done * folds_of.steps, folds * folds_of.steps)
     return probabilities
 
 
-def _predicted_there(shared: tuple[Content, Data, int], numbers: range) -> list[np.ndarray]:
-    """On a node: what `_Folds.predicted` gives."""
-    of_run, data, folds = shared
-    with tempfile.TemporaryDirectory() as made:
-        path = Path(made) / "run"
-        put_down(path, of_run)
-        return _Folds(Run(path), data, folds).predicted(numbers)
-
-
-def _told(found: Iterator[Any], tasks: Sequence[range], progress: Progress | None) -> Iterator[Any]:
-    """What is found, with a word on each task that is done."""
-    done = 0
-    for position, predicted in found:
-        done += len(tasks[position])
-        if progress is not None:
-            progress(done, tasks[-1].stop)
-        yield position, predicted
+def _predict_folds(folds: "_Folds", numbers: range, progress: Progress | None) -> list[np.ndarray]:
+    return folds.predicted(numbers, progress)
 
 
 class _Folds:
@@ -93,24 +75,26 @@ class _Folds:
     Attributes:
         parts: row numbers of each fold.
         size: of the largest fold.
+        steps: of the training of one fold.
     """
 
     def __init__(self, run: Run, data: Data, folds: int):
-        self._run, self._data = run, data
+        self._run, self._data = Run(run.path), data
+        _ = self._run.architecture  # read now: the run may travel to a node of a cluster, and its files stay here
         self._epochs = epochs_kept(run)
         self.parts = split_folds(data.train.labels, folds, run.config.settings.seed)
         self.size = max(map(len, self.parts))
         self._rows = len(data.train) - self.size
-        self._arrays: Any = None
+        self.steps = self._epochs * -(-self._rows // min(run.config.settings.batch_size, self._rows))
+        self._device_data: DeviceData | None = None
 
     def predicted(self, numbers: range, progress: Progress | None = None) -> list[np.ndarray]:
         """Probabilities (rows of the part, classes) of some parts, by networks trained together on the others."""
         members = [self.member(number) for number in numbers]
-        of_fold = members[0].epochs * members[0].source.steps
 
         def tell(done: int, _: Any) -> None:
             if progress is not None:
-                progress(numbers.start * of_fold + done, len(self.parts) * of_fold)
+                progress(numbers.start * self.steps + done, len(self.parts) * self.steps)
 
         fit_members(members, progress=tell)
         found = []
@@ -125,17 +109,15 @@ class _Folds:
     def member(self, number: int) -> Member:
         """The run's network begun anew, with the rows outside a fold."""
         model, seed = begun_anew(self._run, self._data, self._rows, number)
-        if self._arrays is None:
-            self._arrays = (self._data.train.inputs, targets_of(self._data, model), None)
-        source = ArraySource(
-            *self._arrays,
+        if self._device_data is None:
+            self._device_data = DeviceData(self._data, targets_for(model, self._data))
+        source = self._device_data.source(
+            _without(self.parts, number, self._rows),
+            preprocessing=self._run.config.preprocessing,
             batch_size=self._run.config.settings.batch_size,
             shuffle=True,
             seed=seed,
-            batch=Rows(preprocess=self._run.config.preprocessing),
-            subset=_without(self.parts, number, self._rows),
         )
-        self._arrays = source.arrays  # on the device from here on
         return Member(model, source, epochs=self._epochs)
 
 
@@ -159,16 +141,13 @@ def epochs_kept(run: Run) -> int:
 
     Raises `RunError` if it is not finished, or does not know: a model that was kept without its history.
     """
-    if run.result is None:
-        raise RunError(f"{run.path} is not finished: go on with mlplab train --resume {run.path}")
-    stopping = files.read_json(run.path / "checkpoint.json").get("stopping", {})
-    epochs = stopping["best_epoch"] + 1 if stopping else len(run.epochs)
-    if not epochs:
+    run.require_finished()
+    if not run.kept_epoch:
         raise RunError(
             f"{run.path} does not tell for how many epochs its model was trained, so no other can be trained like it. "
             "Keep it with its History: mlplab.save_run(model, data, history=history)."
         )
-    return epochs
+    return run.kept_epoch
 
 
 def _without(parts: list[np.ndarray], number: int, rows: int) -> np.ndarray:
@@ -185,12 +164,6 @@ def begun_anew(source: Run | Settings, data: Data, rows: int, number: int) -> tu
     settings = source if isinstance(source, Settings) else source.config.settings
     seed = int(np.random.SeedSequence((settings.seed, number)).generate_state(1)[0] >> 1)
     if settings.hidden is not None:
-        return built(dataclasses.replace(settings, seed=seed), data, rows), seed
+        return build_network(dataclasses.replace(settings, seed=seed), data, rows), seed
     assert isinstance(source, Run)
-    return anew(architecture.load(source.path / "model.json"), seed), seed
-
-
-def targets_of(data: Data, model: keras.Model) -> np.ndarray:
-    """Training labels (n,), or one-hot rows (n, classes), as the model's loss takes them."""
-    labels = data.train.labels
-    return np.eye(len(data.class_names), dtype=np.float32)[labels] if is_one_hot(model.loss) else labels
+    return rebuild(source.architecture, seed), seed

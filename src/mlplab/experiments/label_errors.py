@@ -18,14 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlplab import files
 from mlplab.datasets.corrections import read_rows
-from mlplab.errors import DataError, MlplabError, RunError, UsageError, unknown_name
+from mlplab.errors import DataError, MlplabError, UsageError, unknown_name
 from mlplab.figures import gallery
 from mlplab.inspection.examples import SPLITS, Examples, data_at_hand, examples_of, opened
-from mlplab.inspection.keeping import for_next_time
 from mlplab.progress_bar import bar
-from mlplab.runs import Run
+from mlplab.runs import Predictions, Run
 from mlplab.runs.dataset_ref import data_of
 from mlplab.table import Table
 
@@ -34,8 +32,6 @@ SHOWN_IMAGES = 40
 
 REQUIREMENT = "cleanlab>=2.8"
 """What the extra `labels` installs, as pyproject.toml has it."""
-
-KEPT, _HOW = "predictions-crossvalidated.npz", "cross-validation.json"
 
 
 def find_label_errors(
@@ -81,8 +77,7 @@ def find_label_errors(
     source = opened(source)
     if split not in SPLITS:
         raise UsageError(unknown_name("split", str(split), SPLITS))
-    if source.result is None:
-        raise RunError(f"{source.path} is not finished: go on with mlplab train --resume {source.path}")
+    source.require_finished()
     if split != "train" and ray is not None:
         raise UsageError(f"ray is for cross-validation, which judges the training set only: leave it out for {split}.")
     if split != "train":
@@ -187,9 +182,9 @@ def _is_corrected(path: Path) -> bool:
 
 def _cross_validated(run: Run, data: Any, folds: int, ray: str | None, verbose: int | str) -> Examples:
     """All training rows with out-of-sample probabilities, kept in the run."""
-    kept, how = run.path / KEPT, run.path / _HOW
-    if kept.exists() and how.exists() and files.read_json(how).get("folds") == folds:
-        loaded, arrays = data_at_hand(run, data)[0], files.read_arrays(kept)
+    predictions = run.directory.cross_validation(folds)
+    if predictions is not None:
+        loaded = data_at_hand(run, data)[0]
     else:
         from mlplab.experiments.cross_validation import cross_validate  # Keras: only where something is trained
 
@@ -197,16 +192,13 @@ def _cross_validated(run: Run, data: Any, folds: int, ray: str | None, verbose: 
         with bar(verbose, f"{folds} folds") as progress:
             probabilities = cross_validate(run.first, loaded, folds=folds, ray=ray, progress=progress)
         labels = loaded.train.labels
-        arrays = {"index": np.arange(len(labels)), "label": labels, "probabilities": probabilities}
-        with for_next_time(kept):
-            how.unlink(missing_ok=True)
-            files.write_arrays(kept, **arrays)
-            files.write_json(how, {"folds": folds, "accuracy": float((probabilities.argmax(1) == labels).mean())})
+        predictions = Predictions(np.arange(len(labels)), labels, probabilities)
+        run.directory.keep_cross_validation(folds, predictions)
     return Examples(
         f"{run.config.data['name']}, training set, {run.path.name}",
-        arrays["index"],
-        arrays["label"],
-        arrays["probabilities"],
+        predictions.index,
+        predictions.label,
+        predictions.probabilities,
         run.class_names,
         None if loaded is None else loaded.train.inputs,
     )

@@ -10,7 +10,7 @@ import numpy as np
 from mlplab.datasets import load
 from mlplab.errors import UsageError, unknown_name
 from mlplab.progress_bar import bar
-from mlplab.runs import Run, Settings
+from mlplab.runs import Run, Settings, is_run
 from mlplab.runs.dataset_ref import data_of
 from mlplab.scores import mean_accuracy, mean_over_seeds
 from mlplab.table import Table
@@ -155,7 +155,7 @@ def _run(source: Any) -> Run | None:
     """The run that is meant, or None for a data set."""
     if isinstance(source, Run):
         return source.first
-    if isinstance(source, str | Path) and (Path(source) / "config.json").exists():
+    if isinstance(source, str | Path) and is_run(source):
         return Run(source).first
     return None
 

@@ -141,14 +141,13 @@ def _asked(own_model: bool, settings: dict[str, Any]) -> Settings:
 def _rows(model: "keras.Model", data: Any, y: Any, loaded: Data | None) -> tuple[Any, Any, Any]:
     """Inputs and targets for a model of one's own, and how rows go into it."""
     from mlplab.engine import Rows, inputs
-    from mlplab.experiments.cross_validation import targets_of
     from mlplab.training import splits
-    from mlplab.training.network import checked
+    from mlplab.training.network import check_model, targets_for
 
     if loaded is None:
         x, y, _ = inputs.arrays_of((data, y))
         return x, y, Rows()
-    checked(model, loaded)
+    check_model(model, loaded)
     everything = np.arange(len(loaded.train))
     scaling = splits.fit_preprocessing(loaded.train.inputs, everything, standardize=False)
-    return loaded.train.inputs, targets_of(loaded, model), Rows(preprocess=scaling)
+    return loaded.train.inputs, targets_for(model, loaded), Rows(preprocess=scaling)

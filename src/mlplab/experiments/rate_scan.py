@@ -31,7 +31,7 @@ from mlplab.experiments.cross_validation import Progress
 from mlplab.experiments.rate_suggestion import RateScan
 from mlplab.runs import Settings
 from mlplab.training import splits
-from mlplab.training.network import built
+from mlplab.training.network import build_network
 
 RATES = 10.0 ** np.linspace(-5, 0, 26)
 """Tried by default: five a decade."""
@@ -73,7 +73,8 @@ def scan_settings(
     split = splits.split(data.train, settings)
     batch = Rows(preprocess=splits.fit_preprocessing(data.train.inputs, split["train"], settings.standardize))
     models = [
-        built(dataclasses.replace(settings, learning_rate=float(rate)), data, len(split["train"])) for rate in rates
+        build_network(dataclasses.replace(settings, learning_rate=float(rate)), data, len(split["train"]))
+        for rate in rates
     ]
     trained_on = _Beginning(settings, models[0], len(split["train"]), steps)
     arrays = ArraySource(data.train.inputs, data.train.labels).arrays

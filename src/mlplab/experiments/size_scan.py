@@ -13,9 +13,10 @@ import numpy as np
 from mlplab.datasets import Data
 from mlplab.engine import ArraySource, Member, Rows, checks, fit_members, keras, predict
 from mlplab.errors import TrainingError, UsageError
-from mlplab.experiments.cross_validation import Progress, begun_anew, targets_of
+from mlplab.experiments.cross_validation import Progress, begun_anew
 from mlplab.runs import Run, Settings
 from mlplab.training import splits
+from mlplab.training.network import targets_for
 from mlplab.training.session import monitored
 
 _PARTS = 64
@@ -128,7 +129,7 @@ class _Population:
         """The network of a seed, to be trained on a part."""
         model, seed = begun_anew(self._source, self._data, len(self._rows), number)
         if self._validation is None:
-            arrays = (self._data.train.inputs, targets_of(self._data, model), None)
+            arrays = (self._data.train.inputs, targets_for(model, self._data), None)
             self._validation = ArraySource(*arrays, batch=self._batch, batch_size=1000, subset=self._held_out)
         part = self._rows[nested_order(self._data.train.labels[self._rows], seed)[:size]]
         # As often as makes one epoch of all rows: so all sizes have steps of the same shapes, and share a program.

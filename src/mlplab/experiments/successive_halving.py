@@ -17,7 +17,7 @@ from mlplab.engine.member import Member
 from mlplab.errors import UsageError
 from mlplab.runs import Settings
 from mlplab.training import splits
-from mlplab.training.network import built
+from mlplab.training.network import build_network
 
 Progress = Callable[[float, list[float | None]], None]
 """Called after each epoch with the part of the work done, 0 to 1, and each trial's newest score, if it has one."""
@@ -187,7 +187,7 @@ def _prepared(data: Data, settings: Sequence[Settings], seed: int) -> list[_Tria
         arrays = source.arrays  # on the device from here on
         if each.standardize not in held_out:
             held_out[each.standardize] = ArraySource(*arrays, batch_size=1000, batch=batch, subset=split["validation"])
-        model = built(each, data, len(split["train"]))
+        model = build_network(each, data, len(split["train"]))
         member = Member(model, source, held_out[each.standardize], epochs=each.epochs, trace_all=True)
         trials.append(_Trial(each, member))
     return trials

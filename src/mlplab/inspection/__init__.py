@@ -3,7 +3,6 @@ where label errors are looked for, by `training`.
 
     examples.py        labelled rows with their predictions: what every function takes
     table.py           named columns and the figure drawn from them: what every function gives
-    keeping.py         what took a while, written for next time
     classification.py  scores, overall and by class; baselines.py: what simple methods reach
     confusion.py failures.py calibration.py curves.py    one figure each
     label_errors.py    labels that are probably wrong

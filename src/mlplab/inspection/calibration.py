@@ -3,18 +3,16 @@
 import dataclasses
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlplab import files
 from mlplab.errors import RunError, UsageError, unknown_name
 from mlplab.inspection.classification import mean_interval
 from mlplab.inspection.examples import Examples, examples_of, opened
-from mlplab.inspection.keeping import for_next_time
 from mlplab.runs import Run
+from mlplab.runs.directory import CALIBRATION
 from mlplab.scores import SMALLEST_PROBABILITY, wilson_interval
 from mlplab.table import Table
 
@@ -69,8 +67,7 @@ def calibrate(run: Run) -> dict[str, float]:
         RunError: if the run has no validation split.
     """
     run = opened(run)
-    path = run.path / "calibration.json"
-    if path.exists() and (kept := _kept(path)):
+    if kept := _kept(run):
         return kept
     try:
         held_out = run.predictions("validation")
@@ -82,19 +79,18 @@ def calibrate(run: Run) -> dict[str, float]:
             "Train with --validation 0.1."
         ) from error
     found = temperature(held_out.probabilities, held_out.label)
-    with for_next_time(path):
-        files.write_json(path, found)
+    run.directory.keep(CALIBRATION, found)
     return found
 
 
-def _kept(path: Path) -> dict[str, float]:
-    """What calibration.json has; nothing where it is damaged, or another version's."""
+def _kept(run: Run) -> dict[str, float] | None:
+    """The calibration that is kept in the run; None where there is none, or one of another version."""
+    kept = run.directory.kept(CALIBRATION)
     try:
-        kept = files.read_json(path)
-        return {name: float(kept[name]) for name in ("temperature", "low", "high", "before", "after")}
-    except (RunError, KeyError, TypeError, ValueError):
-        _log.info(f"{path} is damaged, or an older version's, and made anew.")
-        return {}
+        return kept and {name: float(kept[name]) for name in ("temperature", "low", "high", "before", "after")}
+    except (KeyError, TypeError, ValueError):
+        run.directory.log_outdated(CALIBRATION)
+        return None
 
 
 def reliability(examples: Examples, bins: int = BINS, equal: str = "width") -> Table:
@@ -179,8 +175,7 @@ def errors(examples: Examples, run: Run | None = None) -> Table:
 
 def temperature_of(run: Run) -> dict[str, float] | None:
     """The run's temperature, see `calibrate`; None for a run without a validation split."""
-    has = (run.path / "calibration.json").exists() or (run.path / "predictions-validation.npz").exists()
-    return calibrate(run) if has else None
+    return _kept(run) or (calibrate(run) if run.directory.has_predictions("validation") else None)
 
 
 def temperature(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlplab import files
 from mlplab.datasets import Data
 from mlplab.datasets.classes import class_number
-from mlplab.errors import DataError, FetchError, RunError, UsageError, unknown_name
-from mlplab.inspection.keeping import for_next_time
+from mlplab.errors import DataError, FetchError, UsageError, unknown_name
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
 from mlplab.runs.run import Predictions
@@ -135,7 +133,7 @@ def _array(values: ArrayLike) -> np.ndarray:
 def _of_run(run: Run, split: str, data: Any, inputs: bool) -> Examples:
     if split not in SPLITS:
         raise UsageError(unknown_name("split", str(split), SPLITS))
-    if split == "train" and not run.members and not (run.path / "predictions-train.npz").exists():
+    if split == "train" and not run.members and not run.directory.has_predictions("train"):
         data = data_of(run, data, quiet=True)
         kept = _train_predictions(run, data)
     else:
@@ -166,13 +164,11 @@ def data_at_hand(run: Run, data: Any = None) -> tuple[Data | None, str]:
 
 def _train_predictions(run: Run, data: Data) -> Predictions:
     """Predict the rows that the run was trained on, and keep that in the run: predictions-train.npz."""
-    if run.result is None:
-        raise RunError(f"{run.path} is not finished: go on with mlplab train --resume {run.path}")
-    index = files.read_arrays(run.path / "split.npz")["train"]
+    run.require_finished()
+    index = run.split["train"]
     part = data.train if len(index) == len(data.train) else data.train.select(index)
     found = Predictions(index, part.labels, run.predict(part.inputs))
-    with for_next_time(path := run.path / "predictions-train.npz"):
-        files.write_arrays(path, **vars(found))
+    run.directory.keep_predictions("train", found)
     return found
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlplab.errors import RunError, UsageError
+from mlplab.errors import UsageError
 from mlplab.inspection.examples import opened
 from mlplab.runs import Run
 from mlplab.table import Table
@@ -30,9 +30,7 @@ def seeds(run: Run) -> Table:
     """See `show_seeds`."""
     if not run.members:
         raise UsageError(f"{run.path} is a run of one seed. Train several: mlplab train DATASET --seeds 10")
-    if run.result is None:
-        raise RunError(f"{run.path} is not finished: go on with mlplab train --resume {run.path}")
-    result = run.result
+    result = run.require_finished()
     nothing = {"accuracy": np.nan, "interval": (np.nan, np.nan), "loss": np.nan}
     tests = [member.get("test", nothing) for member in result["members"]]
     held_out = [member.get("validation") or nothing for member in result["members"]]

@@ -9,7 +9,6 @@ wording.py     sentences that depend on numbers
 from pathlib import Path
 from typing import Any
 
-from mlplab.errors import RunError
 from mlplab.inspection.examples import opened
 from mlplab.pages import render, write_page
 from mlplab.reports.content import content
@@ -38,7 +37,6 @@ def report(run: Run, out: str | Path | None = None, data: Any = None) -> Path:
         DataError: for data that the run did not begin with.
     """
     run = opened(run)
-    if run.result is None:
-        raise RunError(f"{run.path} is not finished: go on with mlplab train --resume {run.path}")
-    path = run.path / "report.html" if out is None else Path(out)
+    run.require_finished()
+    path = run.directory.report if out is None else Path(out)
     return write_page(path, render("report.html.j2", **content(run, data)))

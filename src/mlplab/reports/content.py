@@ -2,12 +2,10 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from mlplab import files
 from mlplab.datasets import Data
 from mlplab.experiments.baselines import against, few_rows
 from mlplab.figures import svg
@@ -116,7 +114,7 @@ def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
         "network": wording.network(run.config),
         "settings": wording.settings(run.config, len(run.epochs)),
         "who": "the ensemble" if run.members else "this network",
-        "finished": datetime.fromtimestamp((run.path / "result.json").stat().st_mtime).astimezone(),
+        "finished": run.directory.finished_at,
         "simple": simple,
     }
 
@@ -124,7 +122,7 @@ def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
 def _seeds(run: Run) -> dict[str, Any] | None:
     if not run.members:
         return None
-    table, result = seeds(run), run.result or {}
+    table, result = seeds(run), run.require_finished()
     return {
         "table": table,
         "shown": Table({name: column for name, column in table.columns.items() if not name.startswith("accuracy_")}),
@@ -145,14 +143,15 @@ def _curves(run: Run) -> dict[str, Any] | None:
         said = wording.curves_of_seeds(table, [len(member.epochs) for member in run.members])
         members = of_members(run)
         return {"table": table, "said": said, "drawings": [(n, _curve(table, n, None, members)) for n in names]}
-    stopping = files.read_json(run.path / "checkpoint.json").get("stopping") or {}
-    kept = int(stopping["best_epoch"]) + 1 if stopping else int(table["epoch"][-1])
+    kept = run.kept_epoch
     names = [name for name in ("loss", "accuracy") if name in table.columns] or list(table.columns)[1:3]
     return {
         "table": table,
         "kept": kept,
         "said": wording.curves(table, kept),
-        "drawings": [(name, _curve(table, name, kept if stopping else None)) for name in names],
+        "drawings": [
+            (name, _curve(table, name, kept if run.config.settings.early_stopping else None)) for name in names
+        ],
     }
 
 
@@ -192,7 +191,7 @@ def _classes(examples: Examples) -> dict[str, Any]:
 
 
 def _made(run: Run, data: Data | None) -> dict[str, Any]:
-    config, result = run.config, run.result or {}
+    config, result = run.config, run.require_finished()
     hashes = [
         (f"{split}: {name}", digest)
         for split, files_ in config.data["hashes"].items()

@@ -4,9 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab import files
 from mlplab.datasets import Data
-from mlplab.experiments.label_errors import KEPT
 from mlplab.inspection.examples import Examples
 from mlplab.pages.sprites import sprites
 from mlplab.runs import Run
@@ -20,10 +18,10 @@ def doubtful(run: Run, data: Data | None) -> dict[str, Any] | None:
 
     The order is that of `label_errors.label_quality`: the probability of the given label, lowest first.
     """
-    if not (run.path / KEPT).exists():
+    kept = run.directory.cross_validation()
+    if kept is None:
         return None
-    kept = files.read_arrays(run.path / KEPT)
-    judged = Examples("", kept["index"], kept["label"], kept["probabilities"], run.class_names)
+    judged = Examples("", kept.index, kept.label, kept.probabilities, run.class_names)
     order = np.argsort(judged.given, kind="stable")
     first = order[~judged.correct[order]][:SHOWN]
     columns = {

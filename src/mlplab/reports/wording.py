@@ -1,6 +1,6 @@
 """Sentences that depend on numbers: what a figure of this run says, in plain words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ def seed(config: Config) -> str:
     return str(first) if config.seeds == 1 else f"{first} to {first + config.seeds - 1}"
 
 
-def seeds(config: Config, result: dict[str, Any]) -> str:
+def seeds(config: Config, result: Mapping[str, Any]) -> str:
     """How much the seed matters, and what the ensemble gains. `config`, `result`: of a population."""
     test, ensemble = result["test"], result["ensemble"]["accuracy"]
     if test["sd"] is None:

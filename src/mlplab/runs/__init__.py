@@ -1,16 +1,20 @@
-"""All that is on disk: run directories. Opening one imports neither Keras nor JAX; predicting does.
+"""Run directories: only this package writes and reads them. Opening one imports neither Keras nor JAX.
 
 run.py            `Run`: a run directory, opened
-settings.py       settings of a network and its training, each declared once
+directory.py      `RunDirectory`: names, creation, lock, reading and writing of its files
+settings.py       settings of a network and its training
 config.py         settings, data set, versions: config.json
-checkpoint.py     the newest complete epoch (this is where a checkpoint is written)
+result.py         scores, seconds, memory: result.json
+checkpoint.py     the newest complete epoch
 architecture.py   a model as JSON without code, and back
-files.py          atomic writing
+dataset_ref.py    the data set of a run, verified
+travel.py         a run directory as bytes, to a cluster and back
 machine.py        versions, threads, memory of this process
 """
 
 from mlplab.runs.config import FORMAT, Config, Preprocessing
-from mlplab.runs.run import Predictions, Run, list_runs
+from mlplab.runs.directory import Predictions, is_run
+from mlplab.runs.run import Run, list_runs
 from mlplab.runs.settings import Settings
 
-__all__ = ["FORMAT", "Config", "Predictions", "Preprocessing", "Run", "Settings", "list_runs"]
+__all__ = ["FORMAT", "Config", "Predictions", "Preprocessing", "Run", "Settings", "is_run", "list_runs"]

@@ -20,7 +20,7 @@ _HOLD_CODE = {"Lambda", "__lambda__", "function", "TorchModuleWrapper", "TFSMLay
 
 
 def describe(model: "keras.Model") -> dict[str, Any]:
-    """The model's architecture and how it is compiled, as Keras writes it.
+    """Return the model's architecture and how it is compiled, as Keras writes it.
 
     Raises:
         ModelError: if it has parts that JSON cannot hold without code.
@@ -39,7 +39,7 @@ def describe(model: "keras.Model") -> dict[str, Any]:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """What `describe` gave, from a file.
+    """Read the value of `describe` from a file.
 
     Raises:
         RunError: if the file is damaged, too large, or names anything but Keras's own classes.
@@ -48,14 +48,14 @@ def load(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} has more than {_LARGEST_BYTES} bytes, too many for an architecture: not read.")
     described = files.read_json(path)
     if foreign := _foreign(described):
-        raise RunError(f"{path} names {foreign}, which is not a class of Keras's own, or holds code: not read.")
+        raise RunError(f"{path} names {foreign}, which is not a class of Keras, or holds code: not read.")
     return described
 
 
 def read(path: Path) -> "keras.Model":
-    """The model that `describe` described, compiled as it was, with new weights. Raises as `load` does."""
+    """Read and compile a model with new weights. Raises as `load` does."""
     described = load(path)
-    from mlplab.engine import keras  # heavy: only when a model is asked for
+    from mlplab.engine import keras  # heavy: only for those who need a model
 
     try:
         model = keras.saving.deserialize_keras_object(described, safe_mode=True)
@@ -71,7 +71,7 @@ def _foreign_class(kind: type) -> str | None:
 
 
 def _foreign(part: Any) -> str | None:
-    """The first class or function that is not Keras's own, or that holds code; None if there is none."""
+    """Return the first class or function that is not part of Keras, or holds code; None if there is none."""
     if isinstance(part, list):
         return next(filter(None, map(_foreign, part)), None)
     if not isinstance(part, dict):
@@ -80,8 +80,8 @@ def _foreign(part: Any) -> str | None:
     if isinstance(name, str):
         module = part.get("module")
         # Keras's marks for tuples, slices and tensors have neither module nor code.
-        own = (module is None and name.startswith("__")) or str(module).split(".")[0] == "keras"
-        if not own or name in _HOLD_CODE:
+        is_keras = (module is None and name.startswith("__")) or str(module).split(".")[0] == "keras"
+        if not is_keras or name in _HOLD_CODE:
             return str(part.get("config") if name == "function" else name)
     return next(filter(None, map(_foreign, part.values())), None)
 

@@ -1,4 +1,4 @@
-"""What a run was asked to do, and of what: config.json."""
+"""The configuration of a run: settings, data set and environment, in config.json."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """`(x - offset) / scale` in float32, on the raw inputs as they come.
+    """The scaling of raw inputs: `(x - offset) / scale` in float32.
 
     Attributes:
         scale, offset: one number, or one for each feature.
@@ -25,7 +25,7 @@ class Preprocessing:
     offset: float | tuple[float, ...] = 0.0
 
     def __call__(self, x: Any) -> Any:
-        """Works on NumPy and JAX arrays, (n, …) of any dtype → float32."""
+        """Scale a NumPy or JAX array (n, …) of any dtype; float32."""
         x = x.astype("float32")
         if self.offset != 0.0:
             x = x - np.asarray(self.offset, np.float32)
@@ -34,18 +34,18 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Config:
-    """config.json: enough to begin the run again, and to know when that would not be the same.
+    """config.json: enough to repeat the run, and to know where a repetition would differ.
 
     Attributes:
-        data: `name`, `source` (what `load` takes; None for arrays), `hashes` of train and test.
+        data: `name`, `source` (the argument of `load`; None for arrays), `hashes` of train and test.
         input_shape: of one row.
         class_names: in the order of the labels.
-        versions, device, threads: what the run began on.
+        versions, device, threads: the environment in which the run began.
         command: the command line, or None for a run begun in Python.
-        corrected_labels: how many training labels differ from the data set's: those in corrected-labels.csv. `hashes`
-            are those of the data set.
-        seeds: of a population, how many members it has: the first has the seed of the settings, each other the next
-            one. 1: a run of one network.
+        corrected_labels: number of training labels that differ from the data set's: those in corrected-labels.csv.
+            `hashes` are those of the data set.
+        seeds: number of members of a population. The first has the seed of the settings, each other the next one.
+            1: a run of one network.
         format: see `FORMAT`.
     """
 
@@ -70,10 +70,10 @@ class Config:
 
     @classmethod
     def from_json(cls, value: Any, where: str = "config.json") -> "Config":
-        """The inverse of `to_json`. Raises `RunError` for another format, or for what is no config."""
+        """The inverse of `to_json`. Raises `RunError` for another format, or for a value that is not a config."""
         written = value.get("format") if isinstance(value, dict) else None
         if not isinstance(written, int):
-            raise RunError(f"{where} does not say which run format it has: it is no run's, or damaged.")
+            raise RunError(f"{where} does not say which run format it has: it does not belong to a run, or is damaged.")
         if written != FORMAT:
             raise RunError(
                 f"{where} has run format {written}, and this mlplab reads format {FORMAT}. "

@@ -1,4 +1,4 @@
-"""What this process runs on: recorded with every run, because exact repetition depends on it."""
+"""The environment of this process. Every run records it, because exact repetition depends on it."""
 
 import importlib.metadata
 import os
@@ -9,14 +9,14 @@ _PACKAGES = ("jax", "jaxlib", "keras", "mlplab", "numpy")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of what computes."""
+    """Versions of Python and of the packages that compute."""
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in _PACKAGES}}
 
 
 def threads() -> int:
-    """Threads that XLA uses; sums on a CPU are split among them, so their number shows in the bits.
+    """Number of threads that XLA uses. Sums on a CPU are split among them, so their number shows in the bits.
 
-    One for each processor that this process may use, or what the environment variable NPROC says.
+    One for each processor that this process may use, or the number in the environment variable NPROC.
     """
     if os.environ.get("NPROC", "").isdecimal():
         return int(os.environ["NPROC"])
@@ -26,7 +26,7 @@ def threads() -> int:
 
 
 def peak_memory_bytes() -> int | None:
-    """The most memory that this process had resident so far; None where the system does not tell (Windows)."""
+    """The most memory that this process had resident so far; None where the system does not report it (Windows)."""
     try:
         import resource  # not on Windows
     except ImportError:

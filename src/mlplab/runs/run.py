@@ -1,20 +1,20 @@
-"""A run directory, opened."""
+"""Reading a run directory, and predicting with it."""
 
 import functools
 import statistics
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlplab import files
 from mlplab.errors import DataError, RunError
-from mlplab.runs import architecture
+from mlplab.runs.checkpoint import kept_epoch
 from mlplab.runs.config import Config
+from mlplab.runs.directory import Predictions, RunDirectory, created_at, is_run
+from mlplab.runs.result import PopulationResult, RunResult
 
 if TYPE_CHECKING:
     import keras
@@ -22,37 +22,31 @@ if TYPE_CHECKING:
 PREDICT_BATCH = 1000
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """A run's predictions for one split.
-
-    Attributes:
-        index: int (n,), positions in the data set.
-        label: int (n,).
-        probabilities: float32 (n, classes).
-    """
-
-    index: np.ndarray
-    label: np.ndarray
-    probabilities: np.ndarray
-
-
 class Run:
-    """A run directory, opened. Knows what is on disk, and how to predict; changes nothing.
+    """A run directory, opened: its configuration, result and predictions, and new predictions.
+
+    A population, one network trained with several seeds, is a run too. It predicts what its ensemble does, the mean of
+    its members' probabilities.
 
     Args:
         path: the directory.
 
     Attributes:
         path: the directory, absolute.
-        config: what was asked, see `Config`.
-        result: the object that `mlplab train --json` prints; None until the run is finished.
-
-    A population, one network trained with several seeds, is a run too: what it predicts is its ensemble's, the mean of
-    its members' probabilities.
+        directory: its files, see `RunDirectory`.
+        config: settings, data set and environment, see `Config`.
+        result: see `RunResult` and `PopulationResult`; `result["test"]` is `result.test`. None until the run is
+            finished.
 
     Raises:
-        RunError: if it is no run directory, is damaged, or of another format.
+        RunError: if it is not a run directory, is damaged, or has another format.
+
+    Example:
+        import mlplab
+
+        trained = mlplab.train("digits", hidden=[16], epochs=2, verbose=0)
+        run = mlplab.Run(trained.path)
+        print(run.summary, run.result["test"]["accuracy"])
     """
 
     def __init__(self, path: str | Path):
@@ -61,9 +55,9 @@ class Run:
             raise RunError(f"There is no run at {path}. 'mlplab runs' lists the runs in ./runs.")
         if (self.path / "study.json").exists():
             raise RunError(f"{path} is a study: its page is study.html, and the run of its winner {path}/winner.")
-        self.config = Config.from_json(files.read_json(self.path / "config.json"), str(self.path / "config.json"))
-        finished = self.path / "result.json"
-        self.result: dict[str, Any] | None = files.read_json(finished) if finished.exists() else None
+        self.directory = RunDirectory(self.path)
+        self.config: Config = self.directory.config()
+        self.result: RunResult | PopulationResult | None = self.directory.result()
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}: {self.summary})"
@@ -73,20 +67,27 @@ class Run:
         """Data set, network and test accuracy in a few words."""
         hidden = self.config.settings.hidden
         network = "own model" if hidden is None else "-".join(map(str, hidden)) or "no hidden layer"
-        begin = f"{self.config.data['name']}, {network}"
+        start = f"{self.config.data['name']}, {network}"
         if self.result is None:
-            begin += f", {self.config.seeds} seeds" if self.config.seeds > 1 else ""
-            return f"{begin}, {len(self.epochs)} epochs done, not finished"
-        if self.config.seeds > 1:
-            return f"{begin}, test accuracy {_accuracy_in_words(self.result)}"
-        return f"{begin}, test accuracy {self.result['test']['accuracy']:.4f}"
+            start += f", {self.config.seeds} seeds" if self.config.seeds > 1 else ""
+            return f"{start}, {len(self.epochs)} epochs done, not finished"
+        test = self.result.test
+        if isinstance(self.result, RunResult):
+            return f"{start}, test accuracy {test.accuracy:.4f}"
+        spread = "" if self.result.test.sd is None else f" ± {self.result.test.sd:.4f}"
+        mean = f"{test.accuracy:.4f}{spread} of {self.result.test.seeds} seeds"
+        return f"{start}, test accuracy mean {mean}, ensemble {self.result.ensemble.accuracy:.4f}"
+
+    def require_finished(self) -> RunResult | PopulationResult:
+        """Return the result. Raises `RunError` where there is none yet."""
+        if self.result is None:
+            raise RunError(f"{self.path} is not finished. Continue it with: mlplab train --resume {self.path}")
+        return self.result
 
     @property
     def member_paths(self) -> list[Path]:
         """The directories of a population's members, in the order of their seeds; empty for one network."""
-        count = self.config.seeds
-        width = max(2, len(str(count - 1)))
-        return [self.path / "members" / f"{number:0{width}}" for number in range(count)] if count > 1 else []
+        return self.directory.member_paths(self.config.seeds) if self.config.seeds > 1 else []
 
     @functools.cached_property
     def members(self) -> "list[Run]":
@@ -95,7 +96,7 @@ class Run:
 
     @property
     def first(self) -> "Run":
-        """Where one network is needed: the run itself, or of a population the first member that is finished."""
+        """The run itself; of a population, the first finished member. For functions that need one network."""
         return next((member for member in self.members if member.result is not None), (self.members or [self])[0])
 
     def require_one(self) -> None:
@@ -111,24 +112,37 @@ class Run:
         return self.config.class_names
 
     @property
+    def split(self) -> dict[str, np.ndarray]:
+        """Row numbers of the "train" and "validation" rows in the data set's training set, int64 and sorted."""
+        return self.directory.split()
+
+    @functools.cached_property
+    def architecture(self) -> dict[str, Any]:
+        """The model and how it is compiled, as Keras writes it in JSON."""
+        return self.directory.architecture()
+
+    @property
     def epochs(self) -> list[dict[str, Any]]:
-        """An object an epoch: `epoch` (from 1) and what was logged. Of a population, the medians of the members that
-        were trained so far."""
+        """An object for each epoch: `epoch` (from 1) and its logs. For a population, medians over its members that
+        were still in training."""
         if self.members:
             return _medians([member.epochs for member in self.members])
-        path = self.path / "metrics.jsonl"
-        return files.read_lines(path) if path.exists() else []
+        return self.directory.metrics()
 
     @property
     def history(self) -> dict[str, list[float]]:
-        """What was logged, a value an epoch, by name: `loss`, `accuracy`, `val_loss`, …"""
+        """Logs by name, a value for each epoch: `loss`, `accuracy`, `val_loss`, …"""
         names = [name for name in (self.epochs or [{}])[0] if name != "epoch"]
         return {name: [epoch[name] for epoch in self.epochs] for name in names}
 
+    @property
+    def kept_epoch(self) -> int:
+        """The epoch, from 1, whose weights the finished run has; 0 for a model that was kept without its history."""
+        return kept_epoch(self.path)
+
     def predictions(self, split: str = "test") -> Predictions:
-        """The predictions kept for "test" or "validation". Raises `RunError` where there are none."""
-        path = self.path / f"predictions-{split}.npz"
-        if not path.exists():
+        """Return the predictions kept for "test" or "validation". Raises `RunError` where there are none."""
+        if not self.directory.has_predictions(split):
             if self.result is not None and self.config.seeds > 1:
                 raise RunError(
                     f"{self.path} is a population, each member trained on rows of its own, so together they have no "
@@ -138,25 +152,18 @@ class Run:
                 f"{self.path} keeps no predictions for {split!r}: "
                 + ("finish it with --resume." if self.result is None else "it was trained without that split.")
             )
-        return Predictions(**files.read_arrays(path))
+        return self.directory.predictions(split)
 
     @functools.cached_property
     def model(self) -> "keras.Model":
-        """The finished Keras model. It takes inputs that went through `config.preprocessing`; `predict`, raw ones."""
+        """The finished Keras model. It takes inputs scaled by `config.preprocessing`; `predict` takes raw ones."""
         self.require_one()
-        path = self.path / "model.safetensors"
-        if not path.exists():
-            raise RunError(f"{self.path} is not finished: go on with mlplab train --resume {self.path}")
-        model = architecture.read(self.path / "model.json")
-        tensors, _ = files.read_tensors(path)
-        try:
-            model.set_weights([tensors[str(i)] for i in range(len(tensors))])
-        except (KeyError, ValueError) as error:
-            raise RunError(f"{path} does not fit the model in model.json: {error}") from error
-        return model
+        if not self.directory.has_weights:
+            self.require_finished()
+        return self.directory.trained_model()
 
     def predict(self, images: ArrayLike) -> np.ndarray:
-        """Probabilities of the classes for raw inputs, as the data set has them (uint8 images).
+        """Return the probabilities of the classes for raw inputs, as the data set has them (uint8 images).
 
         Args:
             images: (n, h, w), (n, h, w, c) or (n, d), of the run's input shape.
@@ -175,17 +182,16 @@ class Run:
             )
         if self.config.seeds == 1:
             return probabilities_of(self.model, inputs, self.config)
-        if self.result is None:
-            raise RunError(f"{self.path} is not finished: go on with mlplab train --resume {self.path}")
+        self.require_finished()
         return mean_probabilities([member.predict(inputs) for member in self.members if member.result is not None])
 
 
 def probabilities_of(model: "keras.Model", inputs: np.ndarray, config: Config) -> np.ndarray:
     """Probabilities of the classes, float32 (n, classes), for raw inputs (n, …).
 
-    A model whose loss takes logits gives logits; they go through a softmax here.
+    A model whose loss takes logits predicts logits; they go through a softmax here.
     """
-    from mlplab.engine import ArraySource, Rows, predict  # heavy: only when something is predicted
+    from mlplab.engine import ArraySource, Rows, predict  # heavy: only for predictions
 
     source = ArraySource(inputs, batch_size=PREDICT_BATCH, batch=Rows(preprocess=config.preprocessing))
     outputs = np.asarray(predict(model, source, verbose=0), np.float32)
@@ -195,38 +201,38 @@ def probabilities_of(model: "keras.Model", inputs: np.ndarray, config: Config) -
     return outputs
 
 
-def mean_probabilities(each: Sequence[np.ndarray]) -> np.ndarray:
-    """What an ensemble predicts: the mean of its members' probabilities, float32 (n, classes)."""
-    return np.mean(each, axis=0, dtype=np.float64).astype(np.float32)
-
-
-def _accuracy_in_words(result: dict[str, Any]) -> str:
-    """Of a finished population: `mean 0.8573 ± 0.0035 of 10 seeds, ensemble 0.8712`."""
-    test, ensemble = result["test"], result["ensemble"]
-    spread = "" if test["sd"] is None else f" ± {test['sd']:.4f}"
-    return f"mean {test['accuracy']:.4f}{spread} of {test['seeds']} seeds, ensemble {ensemble['accuracy']:.4f}"
+def mean_probabilities(members: Sequence[np.ndarray]) -> np.ndarray:
+    """The predictions of an ensemble: the mean of its members' probabilities, float32 (n, classes)."""
+    return np.mean(members, axis=0, dtype=np.float64).astype(np.float32)
 
 
 def _medians(members: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """An object an epoch: the medians of the members that have it."""
-    found = []
+    """An object for each epoch: the medians over the members that were trained for it."""
+    medians = []
     for number in range(max(map(len, members), default=0)):
-        logged = [epochs[number] for epochs in members if len(epochs) > number]
-        names = [name for name in logged[0] if name != "epoch"]
-        medians = {name: statistics.median(each[name] for each in logged) for name in names}
-        found.append({"epoch": number + 1, **medians})
-    return found
+        logs = [epochs[number] for epochs in members if len(epochs) > number]
+        names = [name for name in logs[0] if name != "epoch"]
+        medians.append({"epoch": number + 1, **{name: statistics.median(log[name] for log in logs) for name in names}})
+    return medians
 
 
 def list_runs(folder: str | Path = "runs") -> list[Run]:
-    """The runs in a folder, oldest first. What is no run is passed over; a damaged one, with a warning."""
+    """List the runs in a folder, oldest first. Other directories are skipped; a damaged run too, with a warning.
+
+    Example:
+        import mlplab
+
+        mlplab.train("digits", hidden=[16], epochs=2, verbose=0)
+        for run in mlplab.list_runs():
+            print(run.path.name, run.summary)
+    """
 
     def runs() -> Iterator[Run]:
         for path in Path(folder).iterdir() if Path(folder).is_dir() else ():
-            if (path / "config.json").exists() and not path.name.startswith("."):
+            if is_run(path) and not path.name.startswith("."):
                 try:
                     yield Run(path)
                 except RunError as error:
                     warnings.warn(f"Left out of the list: {error}", stacklevel=3)
 
-    return sorted(runs(), key=lambda run: (run.path / "config.json").stat().st_mtime)
+    return sorted(runs(), key=lambda run: created_at(run.path))

@@ -1,14 +1,16 @@
-"""Training as a run: the only place where data sets, engine and runs meet.
+"""Training one run, or several seeds of it.
 
-    story.py      train, resume, save_run: load → split → build → fit → save
-    splits.py     which rows are trained on, and how inputs are scaled
-    network.py    the model: built from settings, or a user's own
-    work.py       model and data in place; model ↔ checkpoint
-    keeping.py    early stopping, and a checkpoint after each epoch
-    folder.py     the run directory's making and its lock; conditions.py: what it began on, and goes on with
-    result.py     predictions, scores, seconds
+    trainer.py        train, resume, save_run: load → split → build → fit → save
+    splits.py         rows for training and validation, and the scaling of inputs
+    network.py        the model: built from settings, or the user's
+    device_data.py    the training rows on the device, and sources over them
+    job.py            a model with its data, ready to train; model ↔ checkpoint
+    session.py        early stopping, and a checkpoint after each epoch
+    outcome.py        predictions, scores, seconds
+    seeds.py          several seeds as one run
+    environment.py    versions, device and threads, compared on resuming
 
-The package is not called `train`, for `mlplab.train` is the function, and a module of that name would take its place.
+The package is not called `train`: `mlplab.train` is the function, and a module of that name would take its place.
 """
 
 from mlplab.training.trainer import resume, save_run, train

@@ -1,4 +1,4 @@
-"""What a run or a study began on. Going on with it under other conditions is reported: the bits will differ."""
+"""The environment in which a run or study began. Another one is reported on resuming: the bits will differ."""
 
 import importlib.metadata
 import warnings
@@ -8,7 +8,7 @@ from mlplab.engine import backend
 from mlplab.runs import machine
 
 
-class Began(Protocol):
+class Environment(Protocol):
     """A run's `Config`, or a `StudyConfig`."""
 
     @property
@@ -21,20 +21,21 @@ class Began(Protocol):
     def threads(self) -> int: ...
 
 
-def warn_of_differences(what: str, began: Began, threads: int) -> None:
-    """Warn of versions, device or number of threads that are not those that it began with.
+def warn_of_differences(kind: str, recorded: Environment, threads: int) -> None:
+    """Warn of versions, device or number of threads that differ from the recorded ones.
 
     Args:
-        what: "run" or "study".
-        threads: that it goes on with.
+        kind: "run" or "study".
+        recorded: the environment in which it began.
+        threads: number of threads from now on.
     """
-    installed = {name: importlib.metadata.version(name) for name in began.versions if name != "python"}
+    installed = {name: importlib.metadata.version(name) for name in recorded.versions if name != "python"}
     now = {**installed, **machine.versions(), "device": backend.device(), "threads": threads}
-    then = {**began.versions, "device": began.device, "threads": began.threads}
+    then = {**recorded.versions, "device": recorded.device, "threads": recorded.threads}
     changed = [f"{name} {then.get(name)} → {now[name]}" for name in now if now[name] != then.get(name)]
     if changed:
         warnings.warn(
-            f"The {what} began under other conditions ({', '.join(changed)}): it goes on, but not bit for bit as it "
-            "would have.",
+            f"The {kind} began under other conditions ({', '.join(changed)}): it is resumed, but its numbers may "
+            "differ from those of an uninterrupted one.",
             stacklevel=3,
         )

@@ -1,116 +1,116 @@
-"""A model with its data in place, ready to train: what a new run and one that goes on have in common."""
+"""A model with its data on the device, ready to train; and its state as a checkpoint."""
 
 import dataclasses
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from mlplab import files
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Rows, backend, keras, keras_internals, source, state
+from mlplab.engine import backend, keras, keras_internals, source, state
 from mlplab.errors import ModelError, RunError
-from mlplab.runs import Config, Run, Settings, architecture, machine
+from mlplab.runs import Config, Run, Settings, machine
 from mlplab.runs.checkpoint import Checkpoint
 from mlplab.training import splits
-from mlplab.training.network import is_one_hot
-
-if TYPE_CHECKING:
-    from mlplab.training.session import ResumableEarlyStopping
+from mlplab.training.device_data import DeviceData
+from mlplab.training.network import targets_for
 
 
 class TrainingJob:
-    """A model with its data in place, ready to train: what a new run and one that goes on have in common.
+    """A model with its data on the device, ready to train: the same for a new run and for one that is resumed.
 
     Args:
         config, data, split, model: of the run.
-        arrays: another work's `source.arrays` over the same data, which are on the device already.
+        device_data: of another job with the same data set and targets.
     """
 
     def __init__(
-        self, config: Config, data: Data, split: dict[str, np.ndarray], model: keras.Model, arrays: Any = None
+        self,
+        config: Config,
+        data: Data,
+        split: Mapping[str, np.ndarray],
+        model: keras.Model,
+        device_data: DeviceData | None = None,
     ):
         self.config, self.data, self.split, self.model = config, data, split, model
-        settings = config.settings
-        self._arrays = (data.train.inputs, self._targets(), None) if arrays is None else arrays
-        self.source = self._source(split["train"], batch_size=settings.batch_size, shuffle=True, seed=settings.seed)
-        self._arrays = self.source.arrays
-        self.validation = self._source(split["validation"], batch_size=1000) if len(split["validation"]) else None
+        self.device_data = device_data or DeviceData(data, targets_for(model, data))
+        settings, scaling = config.settings, config.preprocessing
+        self.source = self.device_data.source(
+            split["train"], preprocessing=scaling, batch_size=settings.batch_size, shuffle=True, seed=settings.seed
+        )
+        self.validation = None
+        if len(split["validation"]):
+            self.validation = self.device_data.source(split["validation"], preprocessing=scaling, batch_size=1000)
         try:
             keras_internals.build(model, source.batch_shapes(self.source))
         except ValueError as error:
             raise ModelError(f"The model does not fit {data.train}. Keras says: {error}") from error
 
     @classmethod
-    def of_run(cls, run: Run, data: Data, arrays: Any = None) -> "TrainingJob":
-        """That of a run directory, with new weights."""
-        split = files.read_arrays(run.path / "split.npz")
-        return cls(run.config, data, split, architecture.read(run.path / "model.json"), arrays)
-
-    def _targets(self) -> np.ndarray:
-        labels = self.data.train.labels
-        return np.eye(len(self.data.class_names), dtype=np.float32)[labels] if is_one_hot(self.model.loss) else labels
-
-    def _source(self, rows: np.ndarray, **arguments: Any) -> ArraySource:
-        subset = rows if len(rows) < len(self.data.train) else None
-        batch = Rows(preprocess=self.config.preprocessing)
-        return ArraySource(*self._arrays, batch=batch, subset=subset, **arguments)
+    def of_run(cls, run: Run, data: Data, device_data: DeviceData | None = None) -> "TrainingJob":
+        """Open a run directory and rebuild its model with fresh weights."""
+        return cls(run.config, data, run.split, run.directory.new_model(), device_data)
 
     def checkpoint(
-        self, epoch: int, history: list, stopping: "ResumableEarlyStopping | None", stopped: bool
+        self,
+        history: list[dict[str, Any]],
+        *,
+        stopped: bool,
+        stopping: dict[str, Any] | None = None,
+        best_weights: list[np.ndarray] | None = None,
     ) -> Checkpoint:
-        """The model as it is now, as a checkpoint."""
+        """Return the present state of the model as the checkpoint after the epochs of `history`."""
         parts = state.read(self.model)._asdict()
-        del parts["metrics"]  # they begin anew with each epoch
-        if stopping is not None and stopping.best_weights is not None:
-            parts["best"] = stopping.best_weights
+        del parts["metrics"]  # they start again with each epoch
+        if best_weights is not None:
+            parts["best"] = best_weights
         return Checkpoint(
-            epoch=epoch,
+            epoch=len(history),
             history=history,
             state={part: [np.asarray(array) for array in arrays] for part, arrays in parts.items()},
-            stopping={} if stopping is None else stopping.remembered(),
+            stopping=stopping or {},
             stopped=stopped,
             random={"seed": self.config.settings.seed, "position": keras_internals.steps_taken(self.model)},
         )
 
-    def go_back_to(self, checkpoint: Checkpoint, path: Path) -> None:
-        """Give the model the state of a checkpoint. Raises `RunError` if it is another model's."""
+    def restore(self, checkpoint: Checkpoint, run: Run) -> None:
+        """Give the model the state of a run's checkpoint. Raises `RunError` if it belongs to another model."""
         now = state.read(self.model)
         then = now._replace(**{part: list(checkpoint.state.get(part, ())) for part in now._fields if part != "metrics"})
-        shapes = [[tuple(a.shape) for part in s for a in part] for s in (now, then)]
+        shapes = [[tuple(array.shape) for part in parts for array in part] for parts in (now, then)]
         if shapes[0] != shapes[1]:
-            raise RunError(f"The checkpoint in {path} does not fit the model in model.json: one of them is damaged.")
+            raise RunError(f"The checkpoint in {run.path} does not fit the model in model.json: one is damaged.")
         state.write(self.model, then)
 
 
 @dataclasses.dataclass(frozen=True)
 class RunSpec:
-    """What all networks of a run have in common.
+    """The specification that all networks of a run share.
 
     Attributes:
-        settings: with the seed of the first.
+        settings: with the seed of the first network.
         data: with corrected labels, if there are any.
-        origin: see `runs.origin.identity`.
+        identity: of the data set, see `runs.dataset_ref.identity`.
         command: the command line to record.
         corrected_labels: how many.
-        seeds: of a population, how many.
-        threads: that it is computed with.
+        seeds: number of networks.
+        threads: number of threads that train them.
     """
 
     settings: Settings
     data: Data
-    origin: dict[str, Any]
+    identity: dict[str, Any]
     command: list[str] | None = None
     corrected_labels: int = 0
     seeds: int = 1
     threads: int = dataclasses.field(default_factory=machine.threads)
 
-    def config(self, seed: int, split: dict[str, np.ndarray]) -> Config:
-        """Of the network with a seed, its inputs scaled by its own training rows."""
+    def config(self, seed: int, split: Mapping[str, np.ndarray]) -> Config:
+        """Return the config of the network with a seed. Its inputs are scaled by its own training rows."""
         inputs = self.data.train.inputs
         return Config(
             settings=dataclasses.replace(self.settings, seed=seed),
-            data=self.origin,
+            data=self.identity,
             input_shape=inputs.shape[1:],
             class_names=self.data.class_names,
             preprocessing=splits.fit_preprocessing(inputs, split["train"], self.settings.standardize),

@@ -1,6 +1,8 @@
-"""The model of a run: built from settings, or a user's own, if a run can train and keep it."""
+"""The model of a run: built from settings, or given by the user; and the targets that its loss takes."""
 
 from typing import Any
+
+import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.engine import backend, keras
@@ -9,8 +11,8 @@ from mlplab.models import mlp
 from mlplab.runs import Settings, architecture
 
 
-def built(settings: Settings, data: Data, rows: int) -> keras.Model:
-    """The network that the settings tell of, compiled."""
+def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
+    """Build and compile the network of some settings, to be trained on this number of rows."""
     known = {name.lower(): name for name, kind in vars(keras.optimizers).items() if _is_optimizer(kind)}
     if settings.optimizer.lower() not in known:
         raise UsageError(unknown_name("optimizer", settings.optimizer, known))
@@ -41,13 +43,13 @@ def built(settings: Settings, data: Data, rows: int) -> keras.Model:
 
 
 def _is_optimizer(kind: Any) -> bool:
-    own = isinstance(kind, type) and issubclass(kind, keras.optimizers.Optimizer)
     wrappers = ("Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptimizerMap")
-    return own and kind.__name__ not in wrappers
+    is_optimizer = isinstance(kind, type) and issubclass(kind, keras.optimizers.Optimizer)
+    return is_optimizer and kind.__name__ not in wrappers
 
 
-def checked(model: keras.Model, data: Data) -> keras.Model:
-    """A user's own model, if a run can train and keep it."""
+def check_model(model: keras.Model, data: Data) -> None:
+    """Raises `ModelError` for a user's model that a run cannot train on the data, or cannot keep."""
     if not isinstance(model, keras.Model) or not model.compiled:
         raise ModelError("model must be a compiled keras.Model: model.compile(loss=…, optimizer=…, metrics=[…]).")
     shape = data.train.inputs.shape[1:]
@@ -59,31 +61,34 @@ def checked(model: keras.Model, data: Data) -> keras.Model:
             "classes: one output for each is needed."
         )
     architecture.describe(model)
-    return model
 
 
-def is_one_hot(loss: Any) -> bool:
-    return loss == "categorical_crossentropy" or isinstance(loss, keras.losses.CategoricalCrossentropy)
+def targets_for(model: keras.Model, data: Data) -> np.ndarray:
+    """Training labels (n,), or one-hot rows float32 (n, classes), whichever the model's loss takes."""
+    loss, labels = model.loss, data.train.labels
+    if loss == "categorical_crossentropy" or isinstance(loss, keras.losses.CategoricalCrossentropy):
+        return np.eye(len(data.class_names), dtype=np.float32)[labels]
+    return labels
 
 
-def anew(described: dict[str, Any], seed: int) -> keras.Model:
-    """Another model of an architecture, as a session that begins with a seed would make it.
+def rebuild(description: dict[str, Any], seed: int) -> keras.Model:
+    """Build another model of an architecture with the initial weights of a seed.
 
-    Seeds that layers and initializers were given in the architecture are drawn anew too: with them, all would begin
-    with the same weights.
+    Seeds of layers and initializers in the architecture are dropped: with them, every model would have the same
+    initial weights.
 
     Args:
-        described: as `runs.architecture.describe` gives it.
+        description: see `runs.architecture.describe`.
         seed: of initial weights, dropout and noise.
     """
     with backend.isolated_random_state():
         keras.utils.set_random_seed(seed)
-        return keras.saving.deserialize_keras_object(_seedless(described), safe_mode=True)
+        return keras.saving.deserialize_keras_object(_without_seeds(description), safe_mode=True)
 
 
-def _seedless(part: Any) -> Any:
+def _without_seeds(part: Any) -> Any:
     if isinstance(part, list):
-        return [_seedless(inner) for inner in part]
+        return [_without_seeds(inner) for inner in part]
     if not isinstance(part, dict):
         return part
-    return {name: None if name == "seed" else _seedless(inner) for name, inner in part.items()}
+    return {name: None if name == "seed" else _without_seeds(inner) for name, inner in part.items()}

@@ -1,21 +1,21 @@
 """A population: one network trained with several seeds at once, for error bars, and an ensemble of them.
 
-    RUN/config.json …   as for one network, and how many seeds
+    RUN/config.json …   as for one network, and the number of seeds
     RUN/members/00 …    a run directory for each seed, bit for bit what `train` with that seed makes
     RUN/predictions-test.npz    the ensemble's: the mean of the members' probabilities
     RUN/result.json     the members' results, their mean with its interval, the ensemble's scores
 
-Members train in step, and each keeps a checkpoint after each epoch. So a population goes on as one run does.
+Members train in step, and each writes a checkpoint after each epoch. So a population is resumed as one run is.
 """
 
 import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mlplab import files
+from mlplab.cluster import Workers
 from mlplab.datasets import Data
 from mlplab.datasets.corrections import Corrections
 from mlplab.engine import Member, backend, fit_members, keras
@@ -23,26 +23,24 @@ from mlplab.engine.driver import Progress
 from mlplab.engine.population_progress import progress_printer
 from mlplab.errors import Interrupted, TrainingError, UsageError
 from mlplab.runs import Run, architecture
-from mlplab.training import folder, on_cluster, splits
-from mlplab.training.ensemble import save_ensemble
+from mlplab.runs.directory import RunDirectory, locked
+from mlplab.training import splits
+from mlplab.training.device_data import DeviceData
 from mlplab.training.job import RunSpec, TrainingJob
-from mlplab.training.network import anew, built
-from mlplab.training.result import Clock, result, save_outcome
+from mlplab.training.network import build_network, rebuild
+from mlplab.training.outcome import Clock, save_outputs, write_population_result, write_result
 from mlplab.training.session import RunSession
 
-if TYPE_CHECKING:
-    from mlplab.cluster import Workers
-
 Callbacks = Sequence[keras.callbacks.Callback] | Callable[[int], Sequence[keras.callbacks.Callback]]
-"""Of one network; or those of the network with a seed, by the seed."""
+"""Callbacks of one network; or a function from a seed to the callbacks of its network."""
 
 Diverged = Mapping[str, str]
-"""Why members were set aside, by the names of their directories."""
+"""Why members diverged, by the names of their directories."""
 
 
 @dataclass(frozen=True)
 class ExecutionOptions:
-    """How a population is trained, which changes nothing of what comes out: see `story.train`."""
+    """Options that change how a population is trained, but not its numbers: see `trainer.train`."""
 
     ray: str | None = None
     verbose: int | str = 0
@@ -50,126 +48,151 @@ class ExecutionOptions:
     progress: Progress | None = None
 
 
-def check(seeds: Any, how: ExecutionOptions) -> None:
-    """Raises `UsageError` for a number of seeds that is none, and for what does not go with it."""
+@dataclass(frozen=True)
+class Local:
+    """What stays in this process: the clock, callbacks and progress, and the jobs of members by their paths."""
+
+    clock: Clock = field(default_factory=Clock)
+    options: ExecutionOptions = field(default_factory=ExecutionOptions)
+    jobs: Mapping[Path, TrainingJob] = field(default_factory=dict)
+
+
+def check_options(seeds: Any, options: ExecutionOptions) -> None:
+    """Raises `UsageError` for an impossible number of seeds, and for options that contradict it."""
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise UsageError(f"seeds must be a whole number of at least 1; got {seeds!r}.")
     if seeds == 1:
-        if how.ray is not None:
+        if options.ray is not None:
             raise UsageError("ray trains several networks, and this is one: give seeds too, or leave ray out.")
-        if callable(how.callbacks):
+        if callable(options.callbacks):
             raise UsageError("callbacks is a function of the seed only where there are several: give a list.")
-    elif how.callbacks and not callable(how.callbacks):
+    elif options.callbacks and not callable(options.callbacks):
         raise UsageError(
-            f"Each of {seeds} networks needs callbacks of its own: give a function that makes them of a seed, "
+            f"Each of {seeds} networks needs its own callbacks: give a function from a seed to a list, "
             "callbacks=lambda seed: […]."
         )
-    elif how.callbacks and how.ray is not None:
+    elif options.callbacks and options.ray is not None:
         raise UsageError("Callbacks stay in this process, and ray trains elsewhere: leave one of them out.")
 
 
-def jobs_of(asked: RunSpec, model: keras.Model | None) -> list[TrainingJob]:
-    """A work for each seed, all over one copy of the training set on the device.
+def create_jobs(spec: RunSpec, model: keras.Model | None) -> list[TrainingJob]:
+    """Create a job for each seed, all over one copy of the training set on the device.
 
-    `model`: of the user's own, described for each to be another one with new weights; None: as the settings tell.
+    `model`: the user's, rebuilt with new weights for each seed; None: the network of the settings.
     """
-    described = None if model is None else architecture.describe(model)
-    works: list[TrainingJob] = []
-    arrays = None
-    for seed in range(asked.settings.seed, asked.settings.seed + asked.seeds):
-        settings = dataclasses.replace(asked.settings, seed=seed)
-        split = splits.split(asked.data.train, settings)
-        with backend.isolated_random_state():  # names of layers as in a session of its own
-            own = built(settings, asked.data, len(split["train"])) if described is None else anew(described, seed)
-        works.append(TrainingJob(asked.config(seed, split), asked.data, split, own, arrays))
-        arrays = works[0].source.arrays
-    return works
+    description = None if model is None else architecture.describe(model)
+    jobs: list[TrainingJob] = []
+    for seed in range(spec.settings.seed, spec.settings.seed + spec.seeds):
+        settings = dataclasses.replace(spec.settings, seed=seed)
+        split = splits.split(spec.data.train, settings)
+        with backend.isolated_random_state():  # layers get the names that they have in a single run
+            network = (
+                build_network(settings, spec.data, len(split["train"]))
+                if description is None
+                else rebuild(description, seed)
+            )
+        device_data = jobs[0].device_data if jobs else None
+        jobs.append(TrainingJob(spec.config(seed, split), spec.data, split, network, device_data))
+    return jobs
 
 
-def write_begun(made: Path, asked: RunSpec, works: Sequence[TrainingJob], corrections: Corrections | None) -> None:
-    """What the directory of a population begins with."""
-    told = dataclasses.replace(works[0].config, seeds=asked.seeds)
-    folder.write_told(made, told, works[0].model, corrections)
-    (made / "members").mkdir()
-    for path, work in zip(Run(made).member_paths, works, strict=True):
-        path.mkdir()
-        folder.write_begun(path, work, corrections)
+def write_start(path: Path, spec: RunSpec, jobs: Sequence[TrainingJob], corrections: Corrections | None) -> None:
+    """Write the initial directory of a population."""
+    directory = RunDirectory(path)
+    config = dataclasses.replace(jobs[0].config, seeds=spec.seeds)
+    directory.write_start(config, jobs[0].model, corrections)
+    for member, job in zip(directory.member_paths(spec.seeds), jobs, strict=True):
+        write_network_start(member, job, corrections)
 
 
-def finish(
+def write_network_start(
+    path: Path,
+    job: TrainingJob,
+    corrections: Corrections | None = None,
+    history: list[dict[str, Any]] | None = None,
+) -> None:
+    """Write the initial directory of one network.
+
+    `history`: of a model that is trained already, an object for each epoch; then there is nothing more to train.
+    """
+    directory = RunDirectory(path)
+    directory.write_start(job.config, job.model, corrections)
+    directory.write_network_start(job.split, job.checkpoint(history or [], stopped=history is not None))
+
+
+def train_population(
     path: Path,
     data: Data,
     clock: Clock,
-    how: ExecutionOptions,
-    cluster: "Workers | None",
-    works: Sequence[TrainingJob] = (),
+    options: ExecutionOptions,
+    workers: Workers,
+    jobs: Sequence[TrainingJob] = (),
 ) -> Run:
-    """Train the members that are not finished, here or elsewhere, and write what a finished population has.
+    """Train the members that are not finished, and finish the population.
 
     Args:
         path, data: the population and its data set.
         clock: of all of it.
-        how: see `ExecutionOptions`.
-        cluster: see `on_cluster.reached`.
-        works: of all members, where they are at hand.
+        options: see `ExecutionOptions`.
+        workers: train the members.
+        jobs: of all members, where they exist already.
 
     Raises:
         TrainingError: if all members diverged.
         Interrupted: after Ctrl-C.
     """
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as locks:
         members = Run(path).member_paths
-        for each in (path, *members):
-            held.enter_context(folder.alone(each))
-        missing = [member for member in members if not (member / "result.json").exists()]
+        for directory in (path, *members):
+            locks.enter_context(locked(directory))
+        unfinished = [member for member in members if not RunDirectory(member).is_finished]
+        size = max(1, workers.networks_per_task(len(unfinished)))
+        groups = [unfinished[start : start + size] for start in range(0, len(unfinished), size)]
+        local = Local(clock, options, dict(zip(members, jobs, strict=False)))
+        diverged: dict[str, str] = {}
         try:
-            if cluster is None:
-                diverged = train_members(missing, works or reopened(missing, data), clock, how)
-            else:
-                with clock.training():
-                    diverged = on_cluster.train_members(cluster, missing, data)
+            with clock.training():
+                for _, reasons in workers.map_directories(train_members, groups, shared=data, local=local):
+                    diverged |= reasons
         except KeyboardInterrupt as interrupt:
-            lost = "the epoch under way" if cluster is None else "what the cluster had not sent back"
             raise Interrupted(
-                f"Interrupted; nothing is lost but {lost}. Go on with: mlplab train --resume {path}"
+                f"Interrupted; the epochs that were saved here are kept. Continue with: mlplab train --resume {path}"
             ) from interrupt
         if len(diverged) == len(members):
             raise TrainingError(f"All {len(members)} seeds diverged. The first: {next(iter(diverged.values()))}")
-        save_ensemble(path, diverged, clock)
+        write_population_result(Run(path), diverged, clock)
     return Run(path)
 
 
-def reopened(paths: Sequence[Path], data: Data) -> list[TrainingJob]:
-    """Works of members on disk, over one copy of the training set."""
-    works: list[TrainingJob] = []
-    for path in paths:
-        works.append(TrainingJob.of_run(Run(path), data, works[0].source.arrays if works else None))
-    return works
-
-
-def train_members(paths: Sequence[Path], works: Sequence[TrainingJob], clock: Clock, how: ExecutionOptions) -> Diverged:
+def train_members(data: Data, paths: Sequence[Path], local: Local | None = None) -> Diverged:
     """Train members from their checkpoints to their ends, all in step, and finish their directories."""
-    going = [RunSession(path, work) for path, work in zip(paths, works, strict=True)]
-    members = [_member(each, how) for each in going]
-    with clock.training():
-        fit_members(members, progress=how.progress or (progress_printer(members, how.verbose) if members else None))
-    left = [each for each, member in zip(going, members, strict=True) if member.failure is None]
-    scored = [save_outcome(each.path, each.work) for each in left]
-    for each, own in zip(left, scored, strict=True):
-        told = result(each.path, each.work, each.kept, own, clock.total(networks=len(going)))
-        files.write_json(each.path / "result.json", told)
-    return {each.path.name: m.failure for each, m in zip(going, members, strict=True) if m.failure is not None}
+    local = local or Local()
+    sessions: list[RunSession] = []
+    device_data: DeviceData | None = None
+    for path in paths:
+        run = Run(path)
+        job = local.jobs.get(path) or TrainingJob.of_run(run, data, device_data)
+        device_data = job.device_data
+        sessions.append(RunSession(run, job))
+    members = [_member(session, local.options) for session in sessions]
+    with local.clock.training():
+        fit_members(members, progress=local.options.progress or progress_printer(members, local.options.verbose))
+    pairs = list(zip(sessions, members, strict=True))
+    finished = [session for session, member in pairs if member.failure is None]
+    outputs = [save_outputs(session.run, session.job) for session in finished]
+    for session, split_scores in zip(finished, outputs, strict=True):
+        write_result(session.run, session.job, split_scores, local.clock.total(networks=len(sessions)))
+    return {session.run.path.name: member.failure for session, member in pairs if member.failure is not None}
 
 
-def _member(going: RunSession, how: ExecutionOptions) -> Member:
-    work = going.work
-    settings = work.config.settings
-    given = how.callbacks(settings.seed) if callable(how.callbacks) else how.callbacks
+def _member(session: RunSession, options: ExecutionOptions) -> Member:
+    job, settings = session.job, session.job.config.settings
+    callbacks = options.callbacks(settings.seed) if callable(options.callbacks) else options.callbacks
     return Member(
-        work.model,
-        work.source,
-        work.validation,
+        job.model,
+        job.source,
+        job.validation,
         epochs=settings.epochs,
-        initial_epoch=going.begun,
-        callbacks=[*given, *going.callbacks],
+        initial_epoch=session.initial_epoch,
+        callbacks=[*callbacks, *session.callbacks],
     )

@@ -1,22 +1,21 @@
-"""The callbacks of a run: early stopping that remembers across processes, and a checkpoint after each epoch."""
+"""The training of a run from its checkpoint on: early stopping that survives a restart, a checkpoint an epoch."""
 
-from pathlib import Path
 from typing import Any
 
-from mlplab import files
 from mlplab.engine import keras
+from mlplab.runs import Run
 from mlplab.runs.checkpoint import Checkpoint
 from mlplab.training.job import TrainingJob
 
 
 def monitored(model: keras.Model) -> dict[str, Any]:
-    """What early stopping goes by, as arguments of Keras's: the validation accuracy of a built model, or its loss."""
+    """Arguments of Keras's early stopping: the validation accuracy of a built model, or its loss without one."""
     has_accuracy = "accuracy" in model.get_metrics_result()
     return {"monitor": "val_accuracy", "mode": "max"} if has_accuracy else {"monitor": "val_loss", "mode": "min"}
 
 
 class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
-    """Keras's early stopping, which also remembers across processes."""
+    """Keras's early stopping, whose counters and best weights a checkpoint keeps."""
 
     def __init__(self, model: keras.Model, checkpoint: Checkpoint, patience: int):
         super().__init__(**monitored(model), patience=patience, restore_best_weights=True)
@@ -28,53 +27,56 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
         if "best" in self._checkpoint.state:
             self.best_weights = list(self._checkpoint.state["best"])
 
-    def remembered(self) -> dict[str, Any]:
+    @property
+    def counters(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("wait", "best", "best_epoch", "stopped_epoch")}
 
 
 class CheckpointWriter(keras.callbacks.Callback):
-    """Writes a checkpoint and a line of metrics.jsonl after each epoch. Last of the callbacks, so it sees their say."""
+    """Writes a checkpoint and a line of metrics.jsonl after each epoch. The last callback, so that it sees all others.
 
-    def __init__(self, path: Path, work: TrainingJob, checkpoint: Checkpoint, stopping: ResumableEarlyStopping | None):
+    Attributes:
+        history: an object for each complete epoch.
+    """
+
+    def __init__(self, run: Run, job: TrainingJob, checkpoint: Checkpoint, stopping: ResumableEarlyStopping | None):
         super().__init__()
         self.history = list(checkpoint.history)
-        self._path, self._work, self._stopping = path, work, stopping
+        self._run, self._job, self._stopping = run, job, stopping
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.history.append({"epoch": epoch + 1, **(logs or {})})
-        stopped = self._work.model.stop_training
-        self._work.checkpoint(epoch + 1, self.history, self._stopping, stopped).save(self._path)
-        files.append_line(self._path / "metrics.jsonl", self.history[-1])
+        stopped, stopping = self._job.model.stop_training, self._stopping
+        kept = {} if stopping is None else {"stopping": stopping.counters, "best_weights": stopping.best_weights}
+        self._job.checkpoint(self.history, stopped=stopped, **kept).save(self._run.path)
+        self._run.directory.append_metrics(self.history[-1])
 
 
 class RunSession:
-    """A run directory on its way: its work put back to the checkpoint, and what keeps it from there on.
+    """The training of a run from its checkpoint on.
+
+    Args:
+        run: its directory holds a checkpoint.
+        job: of the run; its model gets the state of the checkpoint.
 
     Attributes:
         callbacks: in their order, for `fit` or a `Member`.
-        begun: epochs done; all of them, where training has ended.
+        initial_epoch: completed epochs; all epochs where training has ended.
     """
 
-    def __init__(self, path: Path, work: TrainingJob):
-        self.path, self.work = path, work
-        checkpoint = Checkpoint.load(path)
-        work.go_back_to(checkpoint, path)
-        files.write_lines(path / "metrics.jsonl", checkpoint.history)
-        settings = work.config.settings
-        self._stopping = (
-            ResumableEarlyStopping(work.model, checkpoint, settings.early_stopping) if settings.early_stopping else None
-        )
-        self._keeper = CheckpointWriter(path, work, checkpoint, self._stopping)
-        self.callbacks = [*([] if self._stopping is None else [self._stopping]), self._keeper]
-        self.begun = settings.epochs if checkpoint.stopped else checkpoint.epoch
+    def __init__(self, run: Run, job: TrainingJob):
+        self.run, self.job = run, job
+        checkpoint = Checkpoint.load(run.path)
+        job.restore(checkpoint, run)
+        run.directory.write_metrics(checkpoint.history)
+        settings, stopping = job.config.settings, None
+        if settings.early_stopping:
+            stopping = ResumableEarlyStopping(job.model, checkpoint, settings.early_stopping)
+        self._writer = CheckpointWriter(run, job, checkpoint, stopping)
+        self.callbacks = [*([] if stopping is None else [stopping]), self._writer]
+        self.initial_epoch = settings.epochs if checkpoint.stopped else checkpoint.epoch
 
     @property
     def epochs(self) -> int:
-        """Epochs done and kept."""
-        return len(self._keeper.history)
-
-    @property
-    def kept(self) -> dict[str, Any]:
-        """What was logged in the epoch whose weights are kept; empty for a model that came trained."""
-        history = self._keeper.history
-        return history[self._stopping.best_epoch if self._stopping is not None else -1] if history else {}
+        """Complete epochs, which the checkpoint has."""
+        return len(self._writer.history)

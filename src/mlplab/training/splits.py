@@ -1,4 +1,4 @@
-"""Which training rows are trained on, which are held out, and how inputs are scaled. NumPy only."""
+"""The split of the training set into rows for training and validation, and the scaling of inputs. NumPy only."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _FULL_SCALES = (1, 16, 255)
 
 
 def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
-    """Row numbers of the two parts, sorted int64: "train" and "validation", the second stratified by class.
+    """Split a training set: row numbers of "train" and "validation", sorted int64, both stratified by class.
 
     Raises:
         UsageError: if a part would be empty, or `labelled` asks for more rows than there are.
@@ -33,9 +33,9 @@ def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
 
 
 def _labelled(remaining: list[np.ndarray], labelled: int, names: tuple[str, ...]) -> list[np.ndarray]:
-    """As many rows of each class, `labelled` in all; the first classes take one more where it does not divide."""
-    each, more = divmod(labelled, len(names))
-    wanted = [each + (c < more) for c in range(len(names))]
+    """Equally many rows of each class, `labelled` in all; the first classes have one more where it does not divide."""
+    per_class, more = divmod(labelled, len(names))
+    wanted = [per_class + (c < more) for c in range(len(names))]
     for name, rows, count in zip(names, remaining, wanted, strict=True):
         if count > len(rows):
             raise UsageError(
@@ -45,14 +45,15 @@ def _labelled(remaining: list[np.ndarray], labelled: int, names: tuple[str, ...]
 
 
 def fit_preprocessing(inputs: np.ndarray, rows: np.ndarray, standardize: bool) -> Preprocessing:
-    """The scaling that takes raw inputs to [0, 1], or to mean 0 and standard deviation 1.
+    """Fit the scaling of raw inputs to [0, 1], or to mean 0 and standard deviation 1.
 
-    Whole numbers are divided by the full scale that their largest value points to: 255 for 8-bit images, 16 for
-    `digits`, 1 for black and white. Floats are left as they are, unless standardised.
+    Whole numbers are divided by the smallest full scale that holds them: 255 for 8-bit images, 16 for `digits`, 1 for
+    black and white. Floats stay as they are, unless standardised.
 
     Args:
-        inputs: raw, (n, …). `rows` of them, the training rows, are looked at.
-        standardize: images by one mean and standard deviation, features each by its own.
+        inputs: raw, (n, …).
+        rows: the training rows, to which the scaling is fitted.
+        standardize: images by one mean and standard deviation, each feature by its own.
     """
     if len(rows) < len(inputs):
         inputs = inputs[rows]

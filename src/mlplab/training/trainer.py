@@ -1,33 +1,28 @@
-"""The story of a run: load → split → build → fit → save; going on with one; keeping a model that is trained already.
+"""Training a run: load → split → build → fit → save; resuming one; keeping a model that is trained already."""
 
-Here, and only here, the parts meet.
-"""
-
-import dataclasses
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mlplab import files
+from mlplab.cluster import workers
 from mlplab.datasets import Data, load
 from mlplab.datasets.corrections import read_corrections
 from mlplab.engine import fit, keras
 from mlplab.engine.driver import Progress
 from mlplab.errors import Interrupted, UsageError
-from mlplab.runs import Run, Settings, machine
+from mlplab.runs import Run, Settings
 from mlplab.runs.dataset_ref import data_of, identity
+from mlplab.runs.directory import create, free_path, locked
 from mlplab.training import seeds as population
 from mlplab.training import splits
 from mlplab.training.environment import warn_of_differences
-from mlplab.training.folder import alone, create, free_folder, write_begun
 from mlplab.training.job import RunSpec, TrainingJob
-from mlplab.training.network import built, checked
-from mlplab.training.on_cluster import reached
-from mlplab.training.result import Clock, result, save_outcome
+from mlplab.training.network import build_network, check_model
+from mlplab.training.outcome import Clock, save_outputs, write_result
 from mlplab.training.session import RunSession
 
 _log = logging.getLogger("mlplab")
@@ -92,7 +87,7 @@ def train(
         ClusterError: if `ray` does not answer.
         TrainingError, KeyboardInterrupt: the run directory holds the last complete epoch; `resume` goes on.
     """
-    begun = Clock()
+    clock = Clock()
     settings = Settings.filled(
         hidden,
         own_model=model is not None,
@@ -111,31 +106,31 @@ def train(
         standardize=standardize,
         seed=seed,
     )
-    how = population.ExecutionOptions(ray, verbose, callbacks, progress)
-    population.check(seeds, how)
-    folder = free_folder(out)
+    options = population.ExecutionOptions(ray, verbose, callbacks, progress)
+    population.check_options(seeds, options)
+    path = free_path(out)
     data = load(data, quiet=verbose == 0)
-    origin = identity(data)
+    data_identity = identity(data)
     corrections = None if corrected_labels is None else read_corrections(corrected_labels, data)
     if corrections is not None:
         data = corrections.applied_to(data)
-    begun.loaded()
+    clock.loaded()
     split = splits.split(data.train, settings)
-    _tell(data, split, None if corrections is None else len(corrections))
-    asked = RunSpec(settings, data, origin, command, 0 if corrections is None else len(corrections), seeds)
+    corrected = 0 if corrections is None else len(corrections)
+    _log_data(data, split, None if corrections is None else corrected)
     if model is not None:
-        model = checked(model, data)
+        check_model(model, data)
     stem = Path(data.name).stem
-    if seeds > 1:
-        with reached(ray) as cluster:
-            asked = asked if cluster is None else dataclasses.replace(asked, threads=cluster.threads)
-            works = population.jobs_of(asked, model)
-            write = functools.partial(population.write_begun, asked=asked, works=works, corrections=corrections)
-            return population.finish(create(folder, stem, write), data, begun, how, cluster, works)
-    model = built(settings, data, len(split["train"])) if model is None else model
-    work = TrainingJob(asked.config(settings.seed, split), data, split, model)
-    path = create(folder, stem, functools.partial(write_begun, work=work, corrections=corrections))
-    return _finish(path, work, begun, verbose, callbacks)
+    with workers(ray) as pool:
+        spec = RunSpec(settings, data, data_identity, command, corrected, seeds, pool.threads)
+        if seeds > 1:
+            jobs = population.create_jobs(spec, model)
+            write = functools.partial(population.write_start, spec=spec, jobs=jobs, corrections=corrections)
+            return population.train_population(create(path, stem, write), data, clock, options, pool, jobs)
+    model = build_network(settings, data, len(split["train"])) if model is None else model
+    job = TrainingJob(spec.config(settings.seed, split), data, split, model)
+    write = functools.partial(population.write_network_start, job=job, corrections=corrections)
+    return _finish(Run(create(path, stem, write)), job, clock, verbose, callbacks)
 
 
 def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | Path | None = None) -> Run:
@@ -143,10 +138,10 @@ def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | P
 
     Args:
         model: a compiled Keras model, trained by `mlplab.fit`, `keras.Model.fit` or elsewhere.
-        data: what it was trained and is to be tested on, as `mlplab.load` takes it. Floats go into the model as they
-            are; 8-bit images, and data sets with a name, are scaled to [0, 1] first.
-        history: the `History` that `fit` returned, for the curves, and for label errors, which need other networks
-            trained as long.
+        data: its training and test data, as `mlplab.load` takes them. Floats go into the model as they are; 8-bit
+            images, and data sets with a name, are scaled to [0, 1] first.
+        history: the `History` that `fit` returned. Curves need it; so do label errors, for which other networks are
+            trained for as many epochs.
         out: the directory to make; by default runs/NAME-DATE-TIME.
 
     Returns:
@@ -155,22 +150,31 @@ def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | P
     Raises:
         UsageError, DataError, ModelError: before anything is written.
         RunError: if `out` exists, or cannot be written.
+
+    Example:
+        import mlplab
+
+        (x, y), test = mlplab.load_data("digits")
+        model = mlplab.mlp((8, 8), 10, [16])
+        model.compile(loss="sparse_categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
+        history = mlplab.fit(model, x / 16, y, epochs=2, verbose=0)
+        run = mlplab.save_run(model, "digits", history=history)
     """
-    begun = Clock()
-    logged = _logged(history)
-    settings = Settings.filled(own_model=True, epochs=max(len(logged), 1), validation=0.0)
-    folder = free_folder(out)
+    clock = Clock()
+    epochs = _epochs_of(history)
+    settings = Settings.filled(own_model=True, epochs=max(len(epochs), 1), validation=0.0)
+    path = free_path(out)
     data = load(data)
-    begun.loaded()
+    clock.loaded()
     split = splits.split(data.train, settings)
-    config = RunSpec(settings, data, identity(data)).config(settings.seed, split)
-    work = TrainingJob(config, data, split, checked(model, data))
-    path = create(folder, Path(data.name).stem, functools.partial(write_begun, work=work, history=logged))
-    return _finish(path, work, begun, verbose=0, callbacks=())
+    check_model(model, data)
+    job = TrainingJob(RunSpec(settings, data, identity(data)).config(settings.seed, split), data, split, model)
+    write = functools.partial(population.write_network_start, job=job, history=epochs)
+    return _finish(Run(create(path, Path(data.name).stem, write)), job, clock, verbose=0, callbacks=())
 
 
-def _logged(history: Any) -> list[dict[str, Any]]:
-    """An object for each epoch of a `History`, as `metrics.jsonl` has them."""
+def _epochs_of(history: Any) -> list[dict[str, Any]]:
+    """An object for each epoch of a `History`, as in metrics.jsonl."""
     if history is None:
         return []
     if not isinstance(history, keras.callbacks.History):
@@ -188,67 +192,71 @@ def resume(
     callbacks: population.Callbacks = (),
     progress: Progress | None = None,
 ) -> Run:
-    """Go on with a run that was interrupted, to the very weights that it would have had.
+    """Resume an interrupted run. It ends with the weights that it would have had without the interruption.
 
-    Bit for bit on the machine, versions and thread count that it began with; a difference is warned about.
+    On the same machine, with the same versions and number of threads, the bits are the same. Differences are warned
+    about.
 
     Args:
         path: the run directory. A finished run is returned as it is.
         data: needed for runs begun with arrays: the same arrays.
-        ray, verbose, callbacks, progress: as in `train`. Of a population, the members that are finished stay as they
-            are.
+        ray, verbose, callbacks, progress: as in `train`. Finished members of a population stay as they are.
 
     Raises:
-        RunError: if it is no run, is damaged, or is being trained by another process.
-        DataError: if the data set is not the one that the run began with.
+        RunError: if it is not a run, is damaged, or is being trained by another process.
+        DataError: if the data set is not the run's.
+
+    Example:
+        import mlplab
+
+        run = mlplab.train("digits", hidden=[16], epochs=2, verbose=0)
+        run = mlplab.resume(run.path)  # after an interruption; this one is finished already
     """
-    begun = Clock()
+    clock = Clock()
     run = Run(path)
     if run.result is not None:
-        _log.info(f"{run.path} was finished already: there is nothing left to do.")
+        _log.info(f"{run.path} is finished already: there is nothing left to do.")
         return run
-    config = run.config
-    how = population.ExecutionOptions(ray, verbose, callbacks, progress)
-    population.check(config.seeds, how)
+    options = population.ExecutionOptions(ray, verbose, callbacks, progress)
+    population.check_options(run.config.seeds, options)
     data = data_of(run, data, quiet=verbose == 0)
-    begun.loaded()
-    split = files.read_arrays((run.members or [run])[0].path / "split.npz")
-    _tell(data, split, config.corrected_labels or None)
-    with reached(ray) as cluster:
-        warn_of_differences("run", config, machine.threads() if cluster is None else cluster.threads)
-        if config.seeds > 1:
-            return population.finish(run.path, data, begun, how, cluster)
-        return _finish(run.path, TrainingJob.of_run(run, data), begun, verbose, callbacks)
+    clock.loaded()
+    _log_data(data, run.first.split, run.config.corrected_labels or None)
+    with workers(ray) as pool:
+        warn_of_differences("run", run.config, pool.threads)
+        if run.config.seeds > 1:
+            return population.train_population(run.path, data, clock, options, pool)
+    return _finish(run, TrainingJob.of_run(run, data), clock, verbose, callbacks)
 
 
-def _finish(path: Path, work: TrainingJob, clock: Clock, verbose: int | str, callbacks: population.Callbacks) -> Run:
-    """Train from the checkpoint in `path` to the end, and write what a finished run has."""
-    assert not callable(callbacks), "see population.check"
-    with alone(path):
-        going = RunSession(path, work)
-        epochs = work.config.settings.epochs
+def _finish(run: Run, job: TrainingJob, clock: Clock, verbose: int | str, callbacks: population.Callbacks) -> Run:
+    """Train from the run's checkpoint to the end, and write the outcome."""
+    assert not callable(callbacks), "see population.check_options"
+    with locked(run.path):
+        session = RunSession(run, job)
+        epochs = job.config.settings.epochs
         try:
             with clock.training():
                 fit(
-                    work.model,
-                    work.source,
-                    validation_data=work.validation,
+                    job.model,
+                    job.source,
+                    validation_data=job.validation,
                     epochs=epochs,
-                    initial_epoch=going.begun,
+                    initial_epoch=session.initial_epoch,
                     verbose=verbose,
-                    callbacks=[*callbacks, *going.callbacks],
+                    callbacks=[*callbacks, *session.callbacks],
                 )
         except KeyboardInterrupt as interrupt:
             raise Interrupted(
-                f"Interrupted after epoch {going.epochs} of {epochs}; nothing before is lost. "
-                f"Go on with: mlplab train --resume {path}"
+                f"Interrupted after epoch {session.epochs} of {epochs}; complete epochs are saved. "
+                f"Continue with: mlplab train --resume {run.path}"
             ) from interrupt
-        scored = save_outcome(path, work)
-        files.write_json(path / "result.json", result(path, work, going.kept, scored, clock.total()))
-    return Run(path)
+        split_scores = save_outputs(run, job)
+        write_result(run, job, split_scores, clock.total())
+    return Run(run.path)
 
 
-def _tell(data: Data, split: dict[str, np.ndarray], corrected: int | None) -> None:
+def _log_data(data: Data, split: Mapping[str, np.ndarray], corrected: int | None) -> None:
     kind = f"{'images' if data.train.has_images else 'rows'} {'×'.join(map(str, data.train.inputs.shape[1:]))}"
     trained, held_out = len(split["train"]), len(split["validation"])
     _log.info(

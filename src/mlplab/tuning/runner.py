@@ -7,9 +7,9 @@ a study comes out the same wherever its populations run, and however often it is
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mlplab.cluster import Workers
 from mlplab.datasets import Data
 from mlplab.errors import TrainingError
 from mlplab.experiments.successive_halving import Outcome, epochs_of, run_trials
@@ -88,12 +88,12 @@ class Rounds:
         asked: the study's.
         data: verified to be the study's.
         trials: its database.
-        workers: runs tasks elsewhere (see `mlplab.cluster`); None: here, one after the other.
+        workers: run the tasks.
         progress: see `Watched`.
     """
 
     def __init__(
-        self, asked: StudyConfig, data: Data, trials: Trials, workers: Any = None, progress: Progress | None = None
+        self, asked: StudyConfig, data: Data, trials: Trials, workers: Workers, progress: Progress | None = None
     ):
         self._asked, self._data, self._trials, self._workers, self._progress = asked, data, trials, workers, progress
         self._space = Space.of(asked.space)
@@ -160,21 +160,22 @@ class Rounds:
 
     def _outcomes(self, populations: "list[list[FrozenTrial]]") -> "Iterator[tuple[list[FrozenTrial], list[Outcome]]]":
         tasks = [self._task(population) for population in populations]
-        if self._workers is None:
-            for population, task in zip(populations, tasks, strict=True):
-                self._watch(population, 0.0, [])
-                yield population, run_task(self._data, task, partial(self._watch, population))
-            return
+        running = 0
         if populations:
             self._watch(populations[0], 0.0, [])
-        for position, outcomes in self._workers.map(run_task, tasks, shared=self._data):
+
+        def watch(part: float, scores: list[float | None]) -> None:
+            self._watch(populations[running], part, scores)
+
+        for position, outcomes in self._workers.map(run_task, tasks, shared=self._data, progress=watch):
+            running = min(position + 1, len(populations) - 1)
             yield populations[position], outcomes
 
     def _task(self, population: "list[FrozenTrial]") -> Task:
         asked = self._asked
         # Of later rounds it is known beforehand whether they fit.
         first = asked.budget is not None and population[0].number < asked.population * asked.parallel
-        shares = -(-asked.parallel // (1 if self._workers is None else self._workers.slots))  # of one slot's time
+        shares = -(-asked.parallel // self._workers.slots)  # of one slot's time
         return Task(
             settings=tuple(asked.settings(trial) for trial in population),
             rungs=asked.rungs,

@@ -2,15 +2,13 @@
 
 import dataclasses
 import functools
-import tempfile
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlplab import files
 from mlplab.errors import RunError
 from mlplab.runs import Run
-from mlplab.training.folder import renamed
+from mlplab.runs.directory import create as create_directory
 from mlplab.tuning import database
 from mlplab.tuning.config import FILE, StudyConfig
 from mlplab.tuning.sampling import values_of
@@ -27,21 +25,12 @@ STATES = {"COMPLETE": "complete", "PRUNED": "dropped", "FAIL": "failed", "RUNNIN
 
 def create(folder: Path | None, asked: StudyConfig, stem: str) -> Path:
     """Make the study's directory, complete in one moment: whoever finds it can go on with it."""
-    path = folder or Path("studies") / f"{stem}-{datetime.now():%Y-%m-%d-%H%M%S}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as beside:
-            made = Path(beside) / path.name
-            made.mkdir()
-            files.write_json(made / FILE, dataclasses.asdict(asked))
-            database.create(made, asked.metric)
-            return renamed(made, path, may_number=folder is None).resolve()
-    except OSError as error:
-        if isinstance(error, RunError):
-            raise
-        raise RunError(
-            f"The study's directory {path} cannot be made ({error.strerror}). Give another --out."
-        ) from error
+
+    def write(path: Path) -> None:
+        files.write_json(path / FILE, dataclasses.asdict(asked))
+        database.create(path, asked.metric)
+
+    return create_directory(folder, stem, write, kind="study")
 
 
 class Study:

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mlplab.cluster import Workers, workers
 from mlplab.datasets import Data, load
 from mlplab.engine import backend
 from mlplab.errors import DataError, Interrupted, RunError, UsageError
 from mlplab.runs import machine
 from mlplab.runs.dataset_ref import identity
+from mlplab.runs.directory import free_path, locked
 from mlplab.training.environment import warn_of_differences
-from mlplab.training.folder import alone, free_folder
-from mlplab.training.network import built
-from mlplab.training.on_cluster import reached
+from mlplab.training.network import build_network
 from mlplab.tuning.config import StudyConfig, check, rungs
 from mlplab.tuning.database import Trials
 from mlplab.tuning.page import FILE, page
@@ -83,11 +83,11 @@ def tune(
     import_optuna()
     own = None if space is None else Space.of(space)
     check(trials=trials, budget=budget, metric=metric, population=population, parallel=parallel, seed=seed, seeds=seeds)
-    folder = free_folder(out)
+    folder = free_path(out)
     data = load(data, quiet=quiet)
     space = own or Space.of(default(len(data.train)))
     _check_networks(space, data)
-    with reached(ray) as workers:
+    with workers(ray) as pool:
         asked = StudyConfig(
             data=identity(data),
             space=space.asked,
@@ -95,21 +95,21 @@ def tune(
             trials=TRIALS if trials is None and budget is None else trials,
             budget=budget,
             population=population,
-            parallel=parallel or (1 if workers is None else workers.slots),
+            parallel=parallel or pool.slots,
             rungs=rungs(space.epochs),
             reduction=REDUCTION,
             seed=seed,
             seeds=seeds,
             versions={**machine.versions(), "optuna": import_optuna().__version__},
             device=backend.device(),
-            threads=machine.threads() if workers is None else workers.threads,
+            threads=pool.threads,
             command=command,
         )
         with quiet_optuna():
             path = create(folder, asked, stem=Path(data.name).stem)
         _tell(asked, data)
         try:
-            return _finish(path, asked, data, workers, progress, ray)
+            return _finish(path, asked, data, pool, progress, ray)
         except UsageError:  # the budget is too short
             if not any(trial.state.is_finished() for trial in Trials(path).read()):
                 shutil.rmtree(path, ignore_errors=True)  # there is nothing to go on with
@@ -145,18 +145,18 @@ def resume(
             "or begin a new one with it."
         )
     found = _data_of(study, data, quiet)
-    with reached(ray) as workers:
+    with workers(ray) as pool:
         if study.winner is None or study.winner.result is None:
-            warn_of_differences("study", study.asked, machine.threads() if workers is None else workers.threads)
-        return _finish(study.path, study.asked, found, workers, progress, ray)
+            warn_of_differences("study", study.asked, pool.threads)
+        return _finish(study.path, study.asked, found, pool, progress, ray)
 
 
 def _finish(
-    path: Path, asked: StudyConfig, data: Data, workers: Any, progress: Progress | None, ray: str | None
+    path: Path, asked: StudyConfig, data: Data, workers: Workers, progress: Progress | None, ray: str | None
 ) -> Study:
     """Carry on to the end: the trials that are left, then the winner."""
     try:
-        with alone(path):
+        with locked(path):
             trials = Trials(path)
             before = winner_of(path)
             if before is not None and before.result is not None and (path / FILE).exists():
@@ -194,7 +194,7 @@ def _check_networks(space: Space, data: Data) -> None:
         for value in choice.values if isinstance(choice, Choice) else (space.fixed.get(name),):
             told = {**first, **({} if value is None else {name: value})}
             small = {"width": 1, "depth": 1} if "width" in told or "width" in space.fixed else {"hidden": (1,)}
-            built(space.settings({**told, **small}, seed=0), data, len(data.train))
+            build_network(space.settings({**told, **small}, seed=0), data, len(data.train))
 
 
 def _differences(studied: Mapping[str, Any], given: Mapping[str, Any]) -> str:

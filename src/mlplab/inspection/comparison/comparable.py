@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlplab.errors import DataError, RunError, UsageError
+from mlplab.errors import DataError, UsageError
 from mlplab.inspection.examples import Examples, data_at_hand, examples_of, opened
 from mlplab.runs import Run
 
@@ -58,8 +58,7 @@ def _short_names(runs: Sequence[Run]) -> list[str]:
 def of_runs(runs: Mapping[str, Run], data: Any) -> dict[str, Examples]:
     """Their test predictions, checked to be of the same rows. The first has the inputs, where they are at hand."""
     for run in runs.values():
-        if run.result is None:
-            raise RunError(f"{run.path} is not finished: go on with mlplab train --resume {run.path}")
+        run.require_finished()
     _check_data(runs)
     examples = {name: examples_of(run, inputs=False) for name, run in runs.items()}
     check_alike(examples)

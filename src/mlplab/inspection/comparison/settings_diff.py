@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab import files
 from mlplab.runs import Run
-from mlplab.runs.dataset_ref import CORRECTED_LABELS
 from mlplab.table import Table
 
 _NOT_ASKED = ("settings", "data", "class_names", "versions", "device", "threads", "command", "format", "preprocessing")
@@ -23,7 +21,7 @@ _OF_NETWORK = ("activation", "dropout", "batch_norm", "schedule")
 def described(run: Run) -> dict[str, Any]:
     """All that a run was and cost, as plain values by name; None: it has no such thing."""
     config, result = run.config, run.result or {}
-    split = {part: len(rows) for part, rows in _split(run).items()}
+    split = {} if run.members else {part: len(rows) for part, rows in run.split.items()}
     seconds = result.get("seconds", {})
     return {
         **recipe(run),
@@ -48,10 +46,9 @@ def recipe(run: Run) -> dict[str, Any]:
     settings = {name: value for name, value in dataclasses.asdict(config.settings).items() if name != "seed"}
     settings["hidden"] = ",".join(map(str, settings["hidden"] or ())) or "none"
     if config.settings.hidden is None:
-        settings |= dict.fromkeys(_OF_NETWORK) | _own(files.read_json(run.path / "model.json"))
-    corrected = run.path / CORRECTED_LABELS
-    if corrected.exists():
-        settings["corrections"] = hashlib.sha256(corrected.read_bytes()).hexdigest()[:8]
+        settings |= dict.fromkeys(_OF_NETWORK) | _own(run.architecture)
+    if corrections := run.directory.corrections_sha256():
+        settings["corrections"] = corrections[:8]
     others = {f.name: getattr(config, f.name) for f in dataclasses.fields(config) if f.name not in _NOT_ASKED}
     return {
         "data": config.data["name"],
@@ -113,15 +110,9 @@ def _nameless(part: Any) -> Any:
     return {name: _nameless(inner) for name, inner in part.items() if name not in ("name", "seed", "seed_generator")}
 
 
-def _split(run: Run) -> dict[str, Any]:
-    path = run.path / "split.npz"
-    return files.read_arrays(path) if path.exists() else {}
-
-
 def _fingerprint(run: Run) -> str | None:
     """Tells whether two runs were trained on the same rows."""
-    rows = _split(run).get("train")
-    return None if rows is None else hashlib.sha256(rows.tobytes()).hexdigest()[:8]
+    return None if run.members else hashlib.sha256(run.split["train"].tobytes()).hexdigest()[:8]
 
 
 def _text(value: Any) -> Any:

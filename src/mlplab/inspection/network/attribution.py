@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from mlplab import files
 from mlplab.datasets import Data
 from mlplab.errors import UsageError, unknown_name
 from mlplab.figures import networks
@@ -103,7 +102,7 @@ def _titles(index: np.ndarray, names: np.ndarray, distance: np.ndarray) -> list[
 
 def _verdict(run: Run, row: "_Row") -> str:
     """What is kept of how the row was predicted; a space where nothing is."""
-    if not (run.path / f"predictions-{row.split}.npz").exists():
+    if not run.directory.has_predictions(row.split):
         return " "
     kept = run.predictions(row.split)
     name = run.class_names[int(kept.probabilities[kept.index == row.index][0].argmax())]
@@ -132,7 +131,7 @@ def _row(run: Run, index: int, split: str, data: Any) -> _Row:
         raise UsageError(unknown_name("split", str(split), SPLITS))
     loaded = data_of(run, data, quiet=True)
     part = loaded.test if split == "test" else loaded.train
-    known = np.arange(len(part)) if split == "test" else files.read_arrays(run.path / "split.npz")[split]
+    known = np.arange(len(part)) if split == "test" else run.split[split]
     if not isinstance(index, int | np.integer) or index not in known:
         few = ", ".join(map(str, known[:3].tolist()))
         there = f"0 to {len(part) - 1}" if len(known) == len(part) else f"{len(known):,} of the {len(part):,}: {few} …"

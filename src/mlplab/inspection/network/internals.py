@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from mlplab import files
 from mlplab.datasets import Data
-from mlplab.errors import RunError
 from mlplab.inspection.examples import opened
-from mlplab.inspection.keeping import for_next_time
 from mlplab.inspection.network import activity, geometry, graph
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
+from mlplab.runs.directory import INTERNALS
 from mlplab.table import Table
 
 VERSION = 1
@@ -84,23 +82,17 @@ def internals_of(run: Run, data: Any = None) -> Internals:
         which = f"seed {run.config.settings.seed}" if run.path.parent.name == "members" else run.path.name
         _log.info(f"Looking into the network of {which} …")
         found = _computed(run, loaded)
-        with for_next_time(path := run.path / "internals.npz"):
-            files.write_arrays(path, version=np.array(VERSION), **_arrays(found))
+        run.directory.keep(INTERNALS, {"version": np.array(VERSION), **_arrays(found)})
     return found
 
 
 def kept_internals(run: Run) -> Internals | None:
     """What is kept in the run; None where nothing is, or what another version wrote."""
-    path = run.path / "internals.npz"
-    if not path.exists():
-        return None
+    arrays = run.directory.kept(INTERNALS)
     try:
-        arrays = files.read_arrays(path)
-        if int(arrays.pop("version")) != VERSION:
-            return None
-        return _from_arrays(arrays)
-    except (RunError, KeyError, TypeError, ValueError):
-        _log.info(f"{path} is damaged, and made anew.")
+        return None if arrays is None or int(arrays.pop("version")) != VERSION else _from_arrays(arrays)
+    except (KeyError, TypeError, ValueError):
+        run.directory.log_outdated(INTERNALS)
         return None
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlplab import files
-from mlplab.runs import Settings
+from mlplab.runs import Run, Settings, is_run
 from mlplab.runs.config import Config
 from mlplab.tuning import database
 from mlplab.tuning.study import StudyConfig
@@ -193,19 +192,14 @@ def _parameter(name: str, distribution: "BaseDistribution") -> Parameter:
 
 def _winner(path: Path) -> Winner | None:
     """The winner's run, or its seeds; None while there is no result."""
-    if not (path / "result.json").exists():
+    run = Run(path) if is_run(path) else None
+    if run is None or run.result is None:
         return None
-    test = files.read_json(path / "result.json").get("test") or {}
-    if test.get("accuracy") is None:
-        return None
-    members = sorted(member for member in path.glob("members/*") if (member / "config.json").exists())
-    where = next((one for one in (path, *members) if (one / "config.json").exists()), None)
-    config = None if where is None else Config.from_json(files.read_json(where / "config.json"))
-    interval = test.get("interval")
+    test = run.result.test
     return Winner(
-        accuracy=test["accuracy"],
+        accuracy=test.accuracy,
         sd=test.get("sd"),
-        interval=tuple(interval) if interval and None not in interval else None,
+        interval=None if test.interval is None else (test.interval[0], test.interval[1]),
         seeds=test.get("seeds", 1),
-        config=config,
+        config=run.config,
     )

@@ -1,0 +1,277 @@
+"""A run directory: its creation, its lock, and the only reader and writer of its files, which docs/runs.md lists."""
+
+import contextlib
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from mlplab import files
+from mlplab.datasets.corrections import Corrections
+from mlplab.errors import RunError
+from mlplab.runs import architecture, result
+from mlplab.runs.checkpoint import Checkpoint
+from mlplab.runs.config import Config
+
+if TYPE_CHECKING:
+    import keras
+
+INTERNALS, CALIBRATION = "internals.npz", "calibration.json"
+"""Files that are computed from a finished run, see `RunDirectory.keep`."""
+
+_CONFIG, _MODEL, _SPLIT, _CORRECTIONS = "config.json", "model.json", "split.npz", "corrected-labels.csv"
+_METRICS, _WEIGHTS, _RESULT = "metrics.jsonl", "model.safetensors", "result.json"
+_CROSS_VALIDATED, _CROSS_VALIDATION = "crossvalidated", "cross-validation.json"
+
+_log = logging.getLogger("mlplab")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A run's predictions for one split.
+
+    Attributes:
+        index: int (n,), positions in the data set.
+        label: int (n,).
+        probabilities: float32 (n, classes).
+    """
+
+    index: np.ndarray
+    label: np.ndarray
+    probabilities: np.ndarray
+
+
+class RunDirectory:
+    """The files of one run. Reading raises `RunError` for a file that is missing or damaged."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def write_start(self, config: Config, model: "keras.Model", corrections: Corrections | None = None) -> None:
+        """Write what a run or a population starts with, into a directory that may not exist yet."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        files.write_json(self.path / _CONFIG, config.to_json())
+        files.write_json(self.path / _MODEL, architecture.describe(model))
+        if corrections:
+            corrections.write(self.corrections, config.class_names)
+
+    def write_network_start(self, split: Mapping[str, np.ndarray], checkpoint: Checkpoint) -> None:
+        """Write what the training of one network starts with."""
+        files.write_arrays(self.path / _SPLIT, **split)
+        checkpoint.save(self.path)
+
+    def config(self) -> Config:
+        return Config.from_json(files.read_json(self.path / _CONFIG), str(self.path / _CONFIG))
+
+    def architecture(self) -> dict[str, Any]:
+        """See `architecture.describe`."""
+        return architecture.load(self.path / _MODEL)
+
+    def new_model(self) -> "keras.Model":
+        """The model as compiled for the run, with new weights."""
+        return architecture.read(self.path / _MODEL)
+
+    def split(self) -> dict[str, np.ndarray]:
+        return files.read_arrays(self.path / _SPLIT)
+
+    @property
+    def corrections(self) -> Path:
+        """The CSV file of training labels that differ from the data set's, if there are any."""
+        return self.path / _CORRECTIONS
+
+    def corrections_sha256(self) -> str | None:
+        return hashlib.sha256(self.corrections.read_bytes()).hexdigest() if self.corrections.exists() else None
+
+    def member_paths(self, count: int) -> list[Path]:
+        """The directories of a population's members, in the order of their seeds."""
+        width = max(2, len(str(count - 1)))
+        return [self.path / "members" / f"{number:0{width}}" for number in range(count)]
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """An object for each epoch; none before the first epoch is complete."""
+        return files.read_lines(self.path / _METRICS) if (self.path / _METRICS).exists() else []
+
+    def write_metrics(self, epochs: list[dict[str, Any]]) -> None:
+        files.write_lines(self.path / _METRICS, epochs)
+
+    def append_metrics(self, epoch: dict[str, Any]) -> None:
+        files.append_line(self.path / _METRICS, epoch)
+
+    @property
+    def has_weights(self) -> bool:
+        return (self.path / _WEIGHTS).exists()
+
+    def write_weights(self, weights: Sequence[np.ndarray]) -> None:
+        files.write_tensors(self.path / _WEIGHTS, {str(i): array for i, array in enumerate(weights)})
+
+    def trained_model(self) -> "keras.Model":
+        """The model with the finished weights."""
+        model, tensors = self.new_model(), files.read_tensors(self.path / _WEIGHTS)[0]
+        try:
+            model.set_weights([tensors[str(i)] for i in range(len(tensors))])
+        except (KeyError, ValueError) as error:
+            raise RunError(f"{self.path / _WEIGHTS} does not fit the model in {_MODEL}: {error}") from error
+        return model
+
+    def _predictions(self, split: str) -> Path:
+        return self.path / f"predictions-{split}.npz"
+
+    def has_predictions(self, split: str) -> bool:
+        return self._predictions(split).exists()
+
+    def write_predictions(self, split: str, predictions: Predictions) -> None:
+        files.write_arrays(self._predictions(split), **vars(predictions))
+
+    def predictions(self, split: str) -> Predictions:
+        return Predictions(**files.read_arrays(self._predictions(split)))
+
+    @property
+    def is_finished(self) -> bool:
+        return (self.path / _RESULT).exists()
+
+    @property
+    def finished_at(self) -> datetime:
+        return datetime.fromtimestamp((self.path / _RESULT).stat().st_mtime).astimezone()
+
+    def write_result(self, value: result.RunResult | result.PopulationResult) -> None:
+        files.write_json(self.path / _RESULT, value.to_json())
+
+    def result(self) -> result.RunResult | result.PopulationResult | None:
+        """The result; None until the run is finished."""
+        path = self.path / _RESULT
+        return result.from_json(files.read_json(path), str(path)) if path.exists() else None
+
+    def keep(self, name: str, values: Mapping[str, Any]) -> None:
+        """Write `INTERNALS` or `CALIBRATION`, which only save time: a failure is logged."""
+        path = self.path / name
+        with files.optional(path):
+            if path.suffix == ".json":
+                files.write_json(path, values)
+            else:
+                files.write_arrays(path, **values)
+
+    def kept(self, name: str) -> dict[str, Any] | None:
+        """What `keep` wrote; None where nothing is, or where the file is damaged, which is logged."""
+        path = self.path / name
+        try:
+            return (files.read_json if path.suffix == ".json" else files.read_arrays)(path) if path.exists() else None
+        except RunError:
+            self.log_outdated(name)
+            return None
+
+    def log_outdated(self, name: str) -> None:
+        _log.info(f"{self.path / name} is damaged or of another version, and is computed again.")
+
+    def keep_predictions(self, split: str, predictions: Predictions) -> None:
+        """Write predictions that only save time: a failure is logged."""
+        with files.optional(self._predictions(split)):
+            self.write_predictions(split, predictions)
+
+    def keep_cross_validation(self, folds: int, predictions: Predictions) -> None:
+        """Write out-of-sample predictions of all training rows, which only save time: a failure is logged."""
+        correct = predictions.probabilities.argmax(1) == predictions.label
+        with files.optional(self._predictions(_CROSS_VALIDATED)):
+            # Without this file the predictions count for nothing, should the process end between the two.
+            (self.path / _CROSS_VALIDATION).unlink(missing_ok=True)
+            self.write_predictions(_CROSS_VALIDATED, predictions)
+            files.write_json(self.path / _CROSS_VALIDATION, {"folds": folds, "accuracy": float(correct.mean())})
+
+    def cross_validation(self, folds: int | None = None) -> Predictions | None:
+        """What `keep_cross_validation` wrote, if it was with this number of folds; None: with any."""
+        if not self.has_predictions(_CROSS_VALIDATED):
+            return None
+        about = self.kept(_CROSS_VALIDATION) or {}
+        return self.predictions(_CROSS_VALIDATED) if folds in (None, about.get("folds")) else None
+
+    @property
+    def report(self) -> Path:
+        """Where the report goes by default."""
+        return self.path / "report.html"
+
+    def label_errors(self, split: str) -> Path:
+        """Where the table of probably wrong labels goes by default."""
+        return self.path / ("label-errors.csv" if split == "train" else f"label-errors-{split}.csv")
+
+
+def is_run(path: str | Path) -> bool:
+    """Whether a directory is a run."""
+    return (Path(path) / _CONFIG).exists()
+
+
+def created_at(path: Path) -> float:
+    """When a run was created, in seconds since the epoch."""
+    return (path / _CONFIG).stat().st_mtime
+
+
+def free_path(out: str | Path | None) -> Path | None:
+    """`out` as a path. Raises `RunError` if something is there already."""
+    if out is None:
+        return None
+    path = Path(out)
+    if path.is_dir() and any(path.iterdir()):
+        raise RunError(f"{out} exists already. Give another --out, or continue with what is there: --resume {out}")
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{out} is a file, and a directory is to be made there. Give another --out.")
+    return path
+
+
+def create(path: Path | None, stem: str, write: Callable[[Path], None], kind: str = "run") -> Path:
+    """Create a directory, complete in one moment: one that exists can be resumed.
+
+    Args:
+        path: where; None: in ./runs or ./studies, named by `stem` and the time.
+        write: fills an empty directory, which is renamed to `path` afterwards.
+        kind: "run" or "study".
+    """
+    parent = Path("studies" if kind == "study" else "runs")
+    wanted = path or parent / f"{stem}-{datetime.now():%Y-%m-%d-%H%M%S}"
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{wanted.name}.", dir=wanted.parent) as beside:
+            hidden = Path(beside) / wanted.name
+            hidden.mkdir()
+            write(hidden)
+            return _rename(hidden, wanted, may_number=path is None).resolve()
+    except OSError as error:
+        if isinstance(error, RunError):
+            raise
+        raise RunError(
+            f"The {kind} directory {wanted} cannot be made ({error.strerror}). Give another --out."
+        ) from error
+
+
+def _rename(hidden: Path, wanted: Path, may_number: bool) -> Path:
+    for number in range(1, 100):
+        numbered = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        try:
+            os.rename(hidden, numbered)
+        except OSError:
+            if not may_number:
+                raise
+        else:
+            return numbered
+    raise RunError(f"{wanted} exists already, and so do {wanted.name}-2 to {wanted.name}-99. Give another --out.")
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a run or study: two processes that train into it would mix their checkpoints."""
+    lock = FileLock(path / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(f"{path} is being trained by another process. Wait for it, or end it first.") from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be written to ({error.strerror}): make it writable, or copy it.") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,143 @@
+"""The outcome of a training: weights, predictions, scores, seconds; and the ensemble of a population."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mlplab import scores
+from mlplab.engine import backend
+from mlplab.runs import Predictions, Run, machine
+from mlplab.runs.result import SCHEMA, DivergedResult, Logged, PopulationResult, RunResult, Scores, SeedScores
+from mlplab.runs.run import mean_probabilities, probabilities_of
+from mlplab.training.job import TrainingJob
+
+
+class Clock:
+    """Seconds by phase."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._compiled = backend.compile_seconds()
+        self.seconds: dict[str, float] = {"import": backend.import_seconds, "load": 0.0}
+
+    def loaded(self) -> None:
+        self.seconds["load"] = time.perf_counter() - self._start
+
+    @contextlib.contextmanager
+    def training(self) -> Iterator[None]:
+        """Measure training without compilation. Where two measurements are nested, the inner one counts."""
+        start, compiled = time.perf_counter(), backend.compile_seconds()
+        yield
+        self.seconds.setdefault("train", time.perf_counter() - start - (backend.compile_seconds() - compiled))
+
+    def total(self, networks: int = 1) -> dict[str, float]:
+        """All phases and their total; the share of one of several networks that were trained at once."""
+        compiled = backend.compile_seconds() - self._compiled
+        total = backend.import_seconds + time.perf_counter() - self._start
+        seconds = {**self.seconds, "compile": compiled, "total": total}
+        return {name: round(seconds[name] / networks, 3) for name in ("import", "load", "compile", "train", "total")}
+
+
+def save_outputs(run: Run, job: TrainingJob) -> dict[str, Any]:
+    """Write weights and predictions of a trained model. Returns the fields of its result that are scores."""
+    train, test, held_out = job.data.train, job.data.test, job.split["validation"]
+    # Both splits in one call: one compilation.
+    inputs = np.concatenate([train.inputs[held_out], test.inputs])
+    probabilities = probabilities_of(job.model, inputs, job.config)
+    predictions = {
+        "validation": Predictions(held_out, train.labels[held_out], probabilities[: len(held_out)]),
+        "test": Predictions(np.arange(len(test)), test.labels, probabilities[len(held_out) :]),
+    }
+    split_scores: dict[str, Scores | None] = dict.fromkeys(predictions)
+    for split, kept in predictions.items():
+        if len(kept.index):
+            run.directory.write_predictions(split, kept)
+            split_scores[split] = Scores(**scores.accuracy(kept.label, kept.probabilities))
+    run.directory.write_weights(job.model.get_weights())
+    return {**split_scores, **_by_class(predictions["test"], run.class_names)}
+
+
+def write_result(run: Run, job: TrainingJob, split_scores: dict[str, Any], seconds: dict[str, float]) -> None:
+    """Write the result of a run, which finishes it. The training scores are the logs of the kept epoch."""
+    kept = run.kept_epoch
+    logs = run.epochs[kept - 1] if kept else {}
+    run.directory.write_result(
+        RunResult(
+            schema=SCHEMA,
+            run=str(run.path),
+            parameters=job.model.count_params(),
+            seed=job.config.settings.seed,
+            train=Logged(logs.get("loss"), logs.get("accuracy")),
+            **split_scores,
+            seconds=seconds,
+            **_machine(),
+        )
+    )
+
+
+def write_population_result(run: Run, diverged: Mapping[str, str], clock: Clock) -> None:
+    """Write the ensemble's predictions of the test set, and the result of a population.
+
+    Args:
+        run: a population whose members are finished or have diverged.
+        diverged: the reasons, by the names of the members' directories.
+        clock: of the whole population.
+    """
+    results = [m.result for m in run.members if isinstance(m.result, RunResult)]
+    tests = [member.predictions("test") for member in run.members if member.result is not None]
+    ensemble = Predictions(tests[0].index, tests[0].label, mean_probabilities([test.probabilities for test in tests]))
+    run.directory.write_predictions("test", ensemble)
+    test = _over_seeds([result.test for result in results])
+    assert test is not None
+    run.directory.write_result(
+        PopulationResult(
+            schema=SCHEMA,
+            run=str(run.path),
+            parameters=results[0].parameters,
+            seed=run.config.settings.seed,
+            seeds=run.config.seeds,
+            train=Logged(*(_mean([result.train[name] for result in results]) for name in ("loss", "accuracy"))),
+            validation=_over_seeds([result.validation for result in results]),
+            test=test,
+            ensemble=Scores(**scores.accuracy(ensemble.label, ensemble.probabilities)),
+            **_by_class(ensemble, run.class_names),
+            members=[
+                member.result
+                if isinstance(member.result, RunResult)
+                else DivergedResult(SCHEMA, str(member.path), member.config.settings.seed, diverged[member.path.name])
+                for member in run.members
+            ],
+            seconds=clock.total(),
+            **_machine(),
+        )
+    )
+
+
+def _by_class(test: Predictions, names: Sequence[str]) -> dict[str, Any]:
+    """`per_class`, the accuracy of each class (None where it has no rows), and `confusion`, counts."""
+    matrix = scores.confusion(test.label, test.probabilities.argmax(1), len(names))
+    values = [None if np.isnan(value) else float(value) for value in scores.per_class_accuracy(matrix)]
+    return {"per_class": dict(zip(names, values, strict=True)), "confusion": matrix.tolist()}
+
+
+def _machine() -> dict[str, Any]:
+    memory = backend.peak_device_memory() or machine.peak_memory_bytes()
+    return {"peak_memory_bytes": memory, "versions": machine.versions()}
+
+
+def _over_seeds(members: Sequence[Scores | None]) -> SeedScores | None:
+    """Mean scores of the members on one split; None where there is no such split."""
+    given = [member for member in members if member is not None]
+    if not given:
+        return None
+    accuracy, sd, interval = scores.mean_accuracy([member.accuracy for member in given])
+    loss = scores.mean_over_seeds([member.loss for member in given])[0]
+    return SeedScores(loss, accuracy, sd, interval, given[0].n, len(given))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    given = [value for value in values if value is not None]
+    return float(np.mean(given)) if given else None

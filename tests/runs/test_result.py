@@ -1,0 +1,39 @@
+"""A result is a value: read from result.json, it is written back to the same bytes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mlplab import files
+from mlplab.errors import RunError
+from mlplab.runs import result
+
+WRITTEN = Path(__file__).parents[1] / "compatibility" / "0.1.0"
+
+
+@pytest.mark.parametrize("name", ["run-finished", "model-kept", "population-finished"])
+def test_what_was_written_is_read_and_written_again_as_the_same_bytes(name, tmp_path):
+    path = WRITTEN / name / "result.json"
+    read = result.from_json(files.read_json(path), str(path))
+    files.write_json(tmp_path / "result.json", read.to_json())
+    assert (tmp_path / "result.json").read_bytes() == path.read_bytes()
+    assert read == json.loads(path.read_text())
+    assert dict(read)["test"]["accuracy"] == read.test.accuracy
+    with pytest.raises(KeyError):
+        read["epochs"]
+
+
+def test_a_member_that_diverged_is_part_of_the_result_of_a_population():
+    value = json.loads((WRITTEN / "population-finished" / "result.json").read_text())
+    value["members"][0] = {"schema": 1, "run": "/x", "seed": 0, "diverged": "The loss was nan."}
+    read = result.from_json(value, "result.json")
+    assert read.to_json() == value
+    assert isinstance(read.members[0], result.DivergedResult)
+    assert "test" not in read.members[0]
+
+
+@pytest.mark.parametrize("value", [[], {}, {"members": []}, {"schema": 1, "test": None}])
+def test_damage_is_named(value):
+    with pytest.raises(RunError, match=r"^RUN/result\.json is damaged"):
+        result.from_json(value, "RUN/result.json")
