@@ -28,8 +28,8 @@ from mlplab.runs import machine
 _log = logging.getLogger("mlplab")
 
 Result = TypeVar("Result")
-Function = Callable[[Any, Any], Result]
-"""`function(shared, task)`; it, its arguments and what it returns are pickled where they travel."""
+Function = Callable[[Any, Any, Any], Result]
+"""`function(shared, task, progress)`; it, its arguments and what it returns are pickled where they travel."""
 
 _ANSWER_SECONDS = 12.0
 """Within which a cluster has to answer; Ray itself would go on asking for minutes."""
@@ -69,9 +69,11 @@ class Workers(Protocol):
         ...
 
     def map(
-        self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None
+        self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None, progress: Any = None
     ) -> Iterator[tuple[int, Result]]:
-        """The position of each task and `function(shared, task)`, in the order in which they are done.
+        """The position of each task and `function(shared, task, progress)`, in the order in which they are done.
+
+        `progress` is passed on in this process; on a cluster a task gets None.
 
         An iterator that is left early, or by an error, leaves no task behind.
 
@@ -93,11 +95,11 @@ class Here:
         return machine.threads()
 
     def map(
-        self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None
+        self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None, progress: Any = None
     ) -> Iterator[tuple[int, Result]]:
         """See `Workers.map`; in the order of the tasks."""
         for position, task in enumerate(tasks):
-            yield position, function(shared, task)
+            yield position, function(shared, task, progress)
 
 
 @contextlib.contextmanager
@@ -161,7 +163,7 @@ class OnRay:
         self._told: set[str] = set()
 
     def map(
-        self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None
+        self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None, progress: Any = None
     ) -> Iterator[tuple[int, Result]]:
         """See `Workers.map`. What was shared last stays in the object store, and need not be put there again."""
         if self._stored[0] is not shared:
@@ -220,7 +222,7 @@ class OnRay:
 def _carry_out(function: Function[Result], shared: Any, task: Any) -> tuple[Result | MlplabError, str, dict[str, str]]:
     """In a process of the cluster: the result, and where it comes from. Our own errors travel as values, unchanged."""
     try:
-        result = function(shared, task)
+        result = function(shared, task, None)
     except MlplabError as error:
         result = error
     return result, platform.node(), _versions()

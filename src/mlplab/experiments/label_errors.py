@@ -24,7 +24,7 @@ from mlplab.errors import DataError, MlplabError, RunError, UsageError, unknown_
 from mlplab.figures import gallery
 from mlplab.inspection.examples import SPLITS, Examples, data_at_hand, examples_of, opened
 from mlplab.inspection.keeping import for_next_time
-from mlplab.progress_bar import bar
+from mlplab.progress import bar
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
 from mlplab.table import Table

@@ -57,7 +57,7 @@ def train_members(cluster: "Workers", paths: Sequence[Path], data: Data) -> dict
     return diverged
 
 
-def _carry_out(data: Data, task: dict[str, Content]) -> tuple[dict[str, Content], dict[str, str]]:
+def _carry_out(data: Data, task: dict[str, Content], progress: Any = None) -> tuple[dict[str, Content], dict[str, str]]:
     """On a node: the same members, finished, and why some were set aside."""
     from mlplab.training import seeds  # which imports this module
     from mlplab.training.result import Clock
