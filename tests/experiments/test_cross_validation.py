@@ -168,6 +168,7 @@ def test_folds_are_trained_for_the_epochs_that_led_to_the_runs_weights(small, tm
     assert epochs_kept(stopped) == int(np.argmax(stopped.history["val_accuracy"])) + 1
 
 
+@pytest.mark.slow
 def test_a_model_of_ones_own_is_rebuilt_from_the_runs_seed(small, tmp_path):
     """Also one that takes one-hot targets and has logits as outputs."""
     model = keras.Sequential([keras.Input((8, 8)), layers.Flatten(), layers.Dropout(0.1), layers.Dense(10)])

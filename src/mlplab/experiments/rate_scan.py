@@ -90,7 +90,7 @@ def scan_settings(
     models = [
         built(dataclasses.replace(settings, learning_rate=float(rate)), data, len(split["train"])) for rate in rates
     ]
-    start = _TrainingStart.of(settings, models[0], len(split["train"]), steps)
+    start = TrainingStart.of(settings, models[0], len(split["train"]), steps)
     device_data = DeviceData(data, data.train.labels)
     source = device_data.source(split["train"][start.rows], preprocessing=preprocessing, **start.order)
     held_out = device_data.source(split["validation"][:_MOST_HELD_OUT], preprocessing=preprocessing, batch_size=1000)
@@ -134,7 +134,7 @@ def scan_model(
     rows = max(1, round((settings.validation or HELD_OUT) * count))
     held_out = ArraySource(x, y, batch=batch, batch_size=1000, subset=order[:rows][:_MOST_HELD_OUT])
     untrained = evaluate(model, held_out, verbose=0, return_dict=True)["loss"]
-    start = _TrainingStart.of(settings, model, count - rows, steps)
+    start = TrainingStart.of(settings, model, count - rows, steps)
     source = ArraySource(*held_out.arrays, batch=batch, subset=order[rows:][start.rows], **start.order)
     before, optimizer = state.read(model), model.optimizer
     try:
@@ -202,7 +202,7 @@ def checked_rates(rates: Any, optimizer: str) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class _TrainingStart:
+class TrainingStart:
     """The first steps of a training.
 
     Attributes:
@@ -218,7 +218,7 @@ class _TrainingStart:
     order: dict[str, Any]
 
     @classmethod
-    def of(cls, settings: Settings, model: keras.Model, rows: int, steps: int | None) -> "_TrainingStart":
+    def of(cls, settings: Settings, model: keras.Model, rows: int, steps: int | None) -> "TrainingStart":
         """Plan `steps` steps over `rows` training rows: as many as there are in the training, at most."""
         if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1):
             raise UsageError(f"steps must be a whole number of at least 1; got {steps!r}.")

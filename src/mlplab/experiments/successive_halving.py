@@ -19,9 +19,6 @@ from mlplab.training import splits
 from mlplab.training.device_data import DeviceData
 from mlplab.training.network import built
 
-METRICS = {"accuracy": "val_accuracy", "loss": "val_loss"}
-"""The metrics that trials can be compared by, with their names in a history."""
-
 _ESTIMABLE = 0.2
 """Share of the first rung after which its seconds can be estimated."""
 
@@ -38,9 +35,6 @@ class HalvingTask:
         metric: "accuracy" or "loss", of the validation rows.
         seed: of the split, which is the same for all trials.
         limit: seconds; no rung is started that would not fit, judged by the rungs before.
-
-    Raises:
-        UsageError: for settings that do not belong together.
     """
 
     settings: tuple[Settings, ...]
@@ -49,21 +43,6 @@ class HalvingTask:
     metric: str = "accuracy"
     seed: int = 0
     limit: float | None = None
-
-    def __post_init__(self) -> None:
-        settings, rungs = self.settings, self.rungs
-        if not settings:
-            raise UsageError("There are no trials to run: settings is empty.")
-        if self.metric not in METRICS:
-            raise UsageError(f"metric must be accuracy or loss; got {self.metric!r}.")
-        if not rungs or list(rungs) != sorted(set(rungs)) or rungs[0] < 1:
-            raise UsageError(f"rungs must be rising numbers of epochs, from 1; got {list(rungs)}.")
-        if any(one.epochs != rungs[-1] for one in settings):
-            raise UsageError(f"The settings' epochs must be the last rung, {rungs[-1]}, where their schedules end.")
-        if len({(one.validation, one.labelled) for one in settings}) > 1 or not settings[0].validation:
-            raise UsageError(
-                "All trials need one split: give them the same validation, above 0, and the same labelled."
-            )
 
 
 @dataclass(frozen=True)
@@ -103,7 +82,7 @@ class _Trial:
 
     def score(self, metric: str) -> float | None:
         """Return the newest score; None if there is none yet, or if the trial diverged."""
-        values = self.history.get(METRICS[metric])
+        values = self.history.get(f"val_{metric}")
         return values[-1] if values and self.failed is None and self.member.failure is None else None
 
     def check_diverged(self) -> None:
@@ -213,7 +192,7 @@ def _drop_worst(active: list[_Trial], rung: int, task: HalvingTask) -> None:
     remaining = [trial for trial in active if trial.active]
     sign = -1 if task.metric == "accuracy" else 1
     ranked = sorted(
-        remaining, key=lambda trial: sign * trial.history[METRICS[task.metric]][-1]
+        remaining, key=lambda trial: sign * trial.history[f"val_{task.metric}"][-1]
     )  # stable: ties by order
     for trial in ranked[math.ceil(len(active) / task.reduction) :]:
         trial.dropped = rung
