@@ -34,6 +34,7 @@ def scan(digits) -> RateScan:
     return scan_settings(SMALL, digits, rates=FEW, steps=20)
 
 
+@pytest.mark.slow
 def test_each_rate_is_what_training_at_it_from_the_same_weights_gives(digits, scan):
     """One of them alone: the same network, the same 20 batches of 30 rows, by Keras's own loss afterwards."""
     split = splits.split(digits.train, SMALL)

@@ -38,6 +38,7 @@ def results(halved):
     return halved[0]
 
 
+@pytest.mark.slow
 def test_a_trial_is_what_it_would_be_alone(digits, results):
     held = splits.split(digits.train, Settings(seed=5))
     batch = Rows(preprocess=splits.fit_preprocessing(digits.train.inputs, held["train"], standardize=False))

@@ -123,6 +123,7 @@ def partial(interrupted, tmp_path):
     return shutil.copytree(interrupted, tmp_path / "study")
 
 
+@pytest.mark.slow
 def test_the_last_population_is_smaller_so_as_to_fit_into_the_budget(partial):
     Study(partial).optuna.set_user_attr("seconds", {"0": 40.0})  # so three trials take 20 s, and four 27 s
     with pytest.raises(Interrupted):
@@ -131,11 +132,13 @@ def test_the_last_population_is_smaller_so_as_to_fit_into_the_budget(partial):
     assert len(resume(partial).trials) == 9
 
 
+@pytest.mark.slow
 def test_no_population_is_started_that_would_not_fit_into_the_budget(partial):
     Study(partial).optuna.set_user_attr("seconds", {"0": 50.0})
     assert len(resume(partial).trials) == 6
 
 
+@pytest.mark.slow
 def test_resuming_under_other_conditions_warns(partial):
     Study(partial).optuna.set_user_attr("seconds", {"0": 60.0})
     config = json.loads((partial / "study.json").read_text())

@@ -79,6 +79,7 @@ def test_a_study_that_is_killed_again_and_again_ends_as_if_never_stopped(digits_
     assert [path.name for path in cut.parent.iterdir() if not path.name.startswith(".cut")] == ["cut"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_a_study_that_can_be_resumed(digits_study, tmp_path):
     path, limits = tmp_path / "study", resource.getrlimit(resource.RLIMIT_FSIZE)
 
