@@ -23,8 +23,8 @@ from report import ROOT, machine, print_table, save, versions
 
 from mlplab.datasets import Data, load
 from mlplab.engine import ArraySource, Member, Rows, evaluate, fit_members
+from mlplab.experiments.learning_rate import suggest
 from mlplab.experiments.rate_scan import scan_settings
-from mlplab.experiments.rate_suggestion import suggested
 from mlplab.runs import Settings
 from mlplab.training import splits
 from mlplab.training.network import build_network
@@ -77,7 +77,7 @@ def suggestions(data: Data, name: str, best: float) -> list[dict[str, Any]]:
     for seed in SCANS:
         begun = time.perf_counter()
         scan = scan_settings(dataclasses.replace(settings, seed=seed), data)
-        given = suggested(scan, settings.schedule, settings.epochs * -(-rows // settings.batch_size))
+        given = suggest(scan, settings.schedule, settings.epochs * -(-rows // settings.batch_size))
         told = {"seed": seed, "steps": scan.steps, "seconds": round(time.perf_counter() - begun, 1)}
         curve = {"rates": scan.rates.tolist(), "val_loss": scan.val_loss.tolist(), "untrained": scan.untrained}
         made.append({**told, **dataclasses.asdict(given), "scan": curve})

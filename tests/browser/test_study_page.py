@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from mlplab.tuning.page.content import render
-from mlplab.tuning.page.trials import Parameter, Searched, Trial, Winner
+from mlplab.tuning.page.trials import Parameter, StudyRecord, Trial, Winner
 
 HOSTILE = "<script>alert(1)</script>"
 COMMAND = "mlplab train digits --hidden 32,32 --learning-rate 0.003 --seeds 3"
@@ -27,8 +27,8 @@ def tried(number):
 
 
 @pytest.fixture(scope="module")
-def searched():
-    return Searched(
+def study():
+    return StudyRecord(
         data=HOSTILE,
         metric="accuracy",
         rungs=(2, 6),
@@ -45,9 +45,9 @@ def searched():
 
 
 @pytest.fixture(scope="module")
-def path(searched, tmp_path_factory):
+def path(study, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "study.html"
-    path.write_text(render(searched, HOSTILE, "mlplab tune --resume study"), "utf-8")
+    path.write_text(render(study, HOSTILE, "mlplab tune --resume study"), "utf-8")
     return path
 
 
@@ -63,9 +63,9 @@ def opened(path, visit):
     return open_page
 
 
-def kept(searched, low, high):
+def kept(study, low, high):
     """Numbers of the trials with a learning rate in that range."""
-    return {trial.number for trial in searched.trials if low <= trial.parameters["learning_rate"] <= high}
+    return {trial.number for trial in study.trials if low <= trial.parameters["learning_rate"] <= high}
 
 
 def unfaded(page, drawing):
@@ -96,8 +96,8 @@ def test_it_is_accessible_and_fits(opened, width, scheme):
 
 
 @pytest.mark.parametrize("numbers", [[0], [9], [2, 9], []])
-def test_studies_of_a_trial_or_two_show_without_a_complaint(searched, visit, tmp_path, numbers):
-    few = dataclasses.replace(searched, trials=[searched.trials[number] for number in numbers], winner=None)
+def test_studies_of_a_trial_or_two_show_without_a_complaint(study, visit, tmp_path, numbers):
+    few = dataclasses.replace(study, trials=[study.trials[number] for number in numbers], winner=None)
     path = tmp_path / "study.html"
     path.write_text(render(few, "few", "mlplab tune --resume few"), "utf-8")
     made = visit(path)
@@ -105,10 +105,10 @@ def test_studies_of_a_trial_or_two_show_without_a_complaint(searched, visit, tmp
     assert made.errors == []
 
 
-def test_it_says_what_was_reached(opened, searched):
+def test_it_says_what_was_reached(opened, study):
     page, _, _ = opened()
     text = page.locator("#result").inner_text().replace("\N{NO-BREAK SPACE}", " ")
-    assert f"{100 * searched.best.value:.2f} %" in text
+    assert f"{100 * study.best.value:.2f} %" in text
     assert text.index("90.12 %") < text.index("test accuracy of the winner ± 0.21, ")
     assert "95 % interval: 89.50 % to 90.70 %" in text
     assert page.locator("#command").inner_text().strip() == COMMAND
@@ -124,23 +124,23 @@ def test_the_command_can_be_copied_and_pasted(opened):
     assert page.input_value("#paste") == COMMAND
 
 
-def test_a_trial_is_marked_in_every_figure_from_the_table_by_keyboard(opened, searched):
+def test_a_trial_is_marked_in_every_figure_from_the_table_by_keyboard(opened, study):
     page, _, _ = opened()
     page.focus('button.show[data-trial="8"]')
     page.keyboard.press("Enter")
     assert page.locator('button.show[aria-pressed="true"]').inner_text() == "8"
-    assert page.locator("svg.chart .mark").count() == 2 + 2 + len(searched.parameters)  # two drawings of the scales
+    assert page.locator("svg.chart .mark").count() == 2 + 2 + len(study.parameters)  # two drawings of the scales
     assert page.locator("#card-title").inner_text().startswith("Trial 8")
     page.keyboard.press("Escape")
     assert page.locator("svg.chart .mark").count() == 0
     assert page.locator("#trial-card").is_hidden()
 
 
-def test_the_best_comes_first_and_one_can_go_from_trial_to_trial(opened, searched):
+def test_the_best_comes_first_and_one_can_go_from_trial_to_trial(opened, study):
     page, _, _ = opened()
-    order = [trial.number for trial in searched.ranked()]
+    order = [trial.number for trial in study.ranked()]
     page.select_option("#choose", index=1)
-    assert page.locator("#card-title").inner_text() == f"Trial {searched.best.number} (best)"
+    assert page.locator("#card-title").inner_text() == f"Trial {study.best.number} (best)"
     page.click("#worse")
     page.click("#worse")
     assert page.locator("#card-title").inner_text() == f"Trial {order[2]}"
@@ -148,32 +148,32 @@ def test_the_best_comes_first_and_one_can_go_from_trial_to_trial(opened, searche
     assert page.input_value("#choose") == str(order[1])
 
 
-def test_pointing_at_a_line_tells_its_trial_and_leaving_takes_it_back(opened, searched):
+def test_pointing_at_a_line_tells_its_trial_and_leaving_takes_it_back(opened, study):
     page, _, _ = opened()
-    best = searched.best.number
+    best = study.best.number
     page.locator(f"#history-trial-{best} use").hover()
     assert page.locator("#card-title").inner_text() == f"Trial {best} (best)"
     page.locator("h1").hover()
     assert page.locator("#trial-card").is_hidden()
 
 
-def test_ranges_that_are_typed_fade_the_rest_in_every_figure(opened, searched):
+def test_ranges_that_are_typed_fade_the_rest_in_every_figure(opened, study):
     page, _, _ = opened()
     page.fill('input[aria-label="learning rate from"]', "0.001")
     page.fill('input[aria-label="learning rate to"]', "0.01")
-    expected = kept(searched, 0.001, 0.01)
+    expected = kept(study, 0.001, 0.01)
     for drawing in ("history", "upright", "lying", "slice0"):
         assert unfaded(page, drawing) == expected
     assert page.locator("#kept").inner_text().startswith(f"{len(expected)} of 40 trials")
     page.select_option("#filters label:has-text('activation') select", label=CHOICES[1])
-    expected = {number for number in expected if searched.trials[number].parameters["activation"] == CHOICES[1]}
+    expected = {number for number in expected if study.trials[number].parameters["activation"] == CHOICES[1]}
     assert unfaded(page, "history") == expected
     page.click("#filters button[type=reset]")
     assert len(unfaded(page, "history")) == 40
 
 
 @pytest.mark.parametrize(("width", "drawing"), [(1280, "upright"), (390, "lying")])
-def test_drawing_along_a_scale_keeps_what_passes_there(opened, searched, width, drawing):
+def test_drawing_along_a_scale_keeps_what_passes_there(opened, study, width, drawing):
     page, _, _ = opened(width)
     page.locator(f"#{drawing}-scale-0").scroll_into_view_if_needed()
     box = page.locator(f"#{drawing} .brush, svg:has(#{drawing}-scale-0) .brush").first.bounding_box()
@@ -192,13 +192,13 @@ def test_drawing_along_a_scale_keeps_what_passes_there(opened, searched, width, 
     page.mouse.up()
     ends = [float(page.input_value(f'input[aria-label="learning rate {end}"]')) for end in ("from", "to")]
     assert np.log10(ends) == pytest.approx([-4 + 3 * 0.3, -4 + 3 * 0.7], abs=0.05)
-    assert unfaded(page, "history") == kept(searched, *ends)
+    assert unfaded(page, "history") == kept(study, *ends)
 
 
-def test_the_table_can_be_sorted_by_keyboard(opened, searched):
+def test_the_table_can_be_sorted_by_keyboard(opened, study):
     page, _, _ = opened()
     page.locator("#trials thead button", has_text="learning rate").focus()
     page.keyboard.press("Enter")
     numbers = [int(text) for text in page.locator("#trials tbody th").all_inner_texts()]
-    rates = [searched.trials[number].parameters["learning_rate"] for number in numbers]
+    rates = [study.trials[number].parameters["learning_rate"] for number in numbers]
     assert rates == sorted(rates)

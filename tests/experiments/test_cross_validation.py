@@ -14,7 +14,8 @@ from mlplab.datasets import Data, Dataset
 from mlplab.engine import ArraySource, Rows, compile_cache
 from mlplab.errors import Interrupted, RunError, TrainingError, UsageError
 from mlplab.experiments import cross_validation
-from mlplab.experiments.cross_validation import begun_anew, cross_validate, epochs_kept, split_folds
+from mlplab.experiments.cross_validation import cross_validate, epochs_kept, split_folds
+from mlplab.experiments.population import Network
 
 layers = keras.layers
 SMALL = {"hidden": [24], "batch_size": 20, "learning_rate": 0.01, "verbose": 0}
@@ -26,14 +27,20 @@ def part_of(data: Data, rows: int) -> Data:
 
 @pytest.fixture(scope="module")
 def small(digits) -> Data:
-    """400 rows: whole batches of 20 also when a fifth, a quarter or a half of them is left out, so less to compile."""
+    """400 rows: whole batches of 20 also when a quarter or a half of them is left out, so less to compile."""
     return part_of(digits, 400)
 
 
 @pytest.fixture(scope="module")
 def run(small, tmp_path_factory) -> mlplab.Run:
-    out = tmp_path_factory.mktemp("runs") / "run"
-    return mlplab.train(small, **SMALL, epochs=4, seed=3, out=out)
+    return mlplab.train(small, **SMALL, epochs=4, seed=3, out=tmp_path_factory.mktemp("runs") / "run")
+
+
+@pytest.fixture(scope="module")
+def four_folds(run, small):
+    """The probabilities of a cross-validation with four folds, and its reports of progress."""
+    reports = []
+    return cross_validate(run, small, folds=4, progress=reports.append), reports
 
 
 @settings(deadline=None)  # a busy machine is no failure
@@ -60,24 +67,23 @@ def test_another_seed_makes_other_folds(digits):
 
 
 @pytest.mark.parametrize("folds", [0, 1, 401])
-def test_folds_that_cannot_be_are_refused(folds, run, small):
+def test_a_bad_number_of_folds_is_refused(folds, run, small):
     with pytest.raises(UsageError, match=f"from 2 to 400, the number of rows; got {folds}"):
         cross_validate(run, small, folds=folds)
 
 
-def test_it_predicts_all_rows_about_as_well_as_the_run_does_new_ones(run, small):
-    probabilities = cross_validate(run, small)
+def test_it_predicts_all_rows_about_as_well_as_the_run_predicts_new_ones(four_folds, run, small):
+    probabilities = four_folds[0]
     assert probabilities.dtype == np.float32
     assert probabilities.shape == (400, 10)
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
     accuracy = (probabilities.argmax(1) == small.train.labels).mean()
     assert accuracy == pytest.approx(run.result["test"]["accuracy"], abs=0.08)
-    np.testing.assert_array_equal(cross_validate(run, small), probabilities)
 
 
-def test_no_row_is_predicted_by_a_network_that_has_seen_it(run, small):
-    """What a row looks like makes no difference to how the rest of its fold is predicted, and does to other folds."""
-    before = cross_validate(run, small, folds=4)
+def test_no_row_is_predicted_by_a_network_that_has_seen_it(four_folds, run, small):
+    """Changing a row changes the predictions of the other folds, and in its own fold only that of the row."""
+    before = four_folds[0]
     inputs = small.train.inputs.copy()
     parts = split_folds(small.train.labels, 4, run.config.settings.seed)
     changed = parts[1][7]
@@ -90,7 +96,7 @@ def test_no_row_is_predicted_by_a_network_that_has_seen_it(run, small):
 
 
 def compilations(function) -> int:
-    """Programs that XLA compiles."""
+    """Count the programs that XLA compiles."""
     seen = []
 
     def listen(event: str, seconds: float, **_: object) -> None:
@@ -105,10 +111,11 @@ def compilations(function) -> int:
     return len(seen)
 
 
+@pytest.mark.slow
 def test_one_program_trains_all_folds(run, digits):
-    """On each device, however many there are, and where their sizes do not divide."""
+    """On each device, however many there are, also where the folds are of different sizes."""
     data = part_of(digits, 403)
-    cross_validate(run, data, folds=2)  # what is compiled once a process, for whatever model
+    cross_validate(run, data, folds=2)  # compiles what is compiled once a process, for whatever model
 
     def count(folds: int) -> int:
         compile_cache._loops.clear()
@@ -118,78 +125,56 @@ def test_one_program_trains_all_folds(run, digits):
     assert 0 < count(2 * few + 2) <= count(few)
 
 
-def test_a_fold_is_what_it_would_be_alone(run, small):
-    """Its network is built, trained by `fit` and asked by itself."""
-    together = cross_validate(run, small, folds=4)
+def test_a_fold_is_what_it_would_be_alone(four_folds, run, small):
+    """Its network is built, trained by `fit` and asked to predict alone."""
     parts = split_folds(small.train.labels, 4, run.config.settings.seed)
     rows = np.sort(np.concatenate(parts[:2] + parts[3:]))
-    model, seed = begun_anew(run, small, 300, 2)
+    model, seed = Network.of(run).rebuild(2, small, 300)
     scaling = run.config.preprocessing
     source = ArraySource(
         small.train.inputs[rows], small.train.labels[rows], batch_size=20, shuffle=True, seed=seed, batch=Rows(scaling)
     )
     mlplab.fit(model, source, epochs=4, verbose=0)
     alone = mlplab.predict(model, scaling(small.train.inputs[parts[2]]), batch_size=100, verbose=0)
-    np.testing.assert_array_equal(together[parts[2]], alone)
+    np.testing.assert_array_equal(four_folds[0][parts[2]], alone)
 
 
-def test_folds_beyond_those_trained_at_once_follow_in_turn(run, small, monkeypatch):
-    at_once = cross_validate(run, small, folds=4)
+def test_folds_are_the_same_when_not_all_are_trained_at_once(four_folds, run, small, monkeypatch):
     monkeypatch.setattr(cross_validation, "_AT_ONCE", 3)
-    told = []
-    in_turn = cross_validate(run, small, folds=4, progress=lambda done, total: told.append((done, total)))
-    np.testing.assert_array_equal(in_turn, at_once)
-    assert told == sorted(told)
-    assert told[-1] == (4 * 4 * 15, 4 * 4 * 15)
+    reports = []
+    np.testing.assert_array_equal(cross_validate(run, small, folds=4, progress=reports.append), four_folds[0])
+    for reported in (reports, four_folds[1]):
+        done = [report.done for report in reported]
+        assert done == sorted(done)
+        assert 0 < done[0] < done[-1] == 4
+        assert {report.total for report in reported} == {4}
 
 
-def test_a_fold_that_diverges_is_told(small, tmp_path):
-    asked = {**SMALL, "optimizer": "sgd", "hidden": [24, 24], "activation": "linear", "epochs": 2}
-    run = mlplab.train(small, **asked, out=tmp_path / "run")
+def test_a_fold_that_diverges_is_named(run, small, tmp_path):
     config = files.read_json(run.path / "config.json")
     config["settings"]["learning_rate"] = 1e38
-    files.write_json(run.path / "config.json", config)
-    with pytest.raises(TrainingError, match=r"Fold 1 of 2 cannot be trained\. The loss or a weight stopped being"):
-        cross_validate(mlplab.Run(run.path), small, folds=2)
+    (tmp_path / "run").mkdir()
+    for file in run.path.glob("*.json*"):
+        (tmp_path / "run" / file.name).write_bytes(file.read_bytes())
+    files.write_json(tmp_path / "run" / "config.json", config)
+    with pytest.raises(TrainingError, match=r"Fold 1 of 4 cannot be trained\. The loss or a weight stopped being"):
+        cross_validate(mlplab.Run(tmp_path / "run"), small, folds=4)
 
 
-def test_progress_counts_the_steps_of_all_folds(run, small):
-    told = []
-    cross_validate(run, small, folds=4, progress=lambda done, total: told.append((done, total)))
-    done, totals = zip(*told, strict=True)
-    assert set(totals) == {4 * 4 * 300 // 20}
-    assert list(done) == sorted(done)
-    assert done[-1] == totals[0]
-
-
-def test_folds_train_as_long_as_the_run_took_to_its_weights(small, tmp_path):
-    asked = {**SMALL, "learning_rate": 0.05, "early_stopping": 1, "epochs": 60}
-    stopped = mlplab.train(small, **asked, out=tmp_path / "stopped")
+def test_folds_are_trained_for_the_epochs_that_led_to_the_runs_weights(small, tmp_path):
+    settings = {**SMALL, "learning_rate": 0.05, "early_stopping": 1, "epochs": 60}
+    stopped = mlplab.train(small, **settings, out=tmp_path / "stopped")
     assert len(stopped.epochs) < 60
-    best = int(np.argmax(stopped.history["val_accuracy"])) + 1
-    assert epochs_kept(stopped) == best
-    totals = set()
-    cross_validate(stopped, small, folds=2, progress=lambda done, total: totals.add(total))
-    assert totals == {2 * best * 200 // 20}
+    assert epochs_kept(stopped) == int(np.argmax(stopped.history["val_accuracy"])) + 1
 
 
-def own_model(last, loss):
-    model = keras.Sequential([keras.Input((8, 8)), layers.Flatten(), layers.Dropout(0.1)])
-    model.add(layers.Dense(10, last))
+@pytest.mark.slow
+def test_a_model_of_ones_own_is_rebuilt_from_the_runs_seed(small, tmp_path):
+    """Also one that takes one-hot targets and has logits as outputs."""
+    model = keras.Sequential([keras.Input((8, 8)), layers.Flatten(), layers.Dropout(0.1), layers.Dense(10)])
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss, metrics=["accuracy"])
-    return model
-
-
-@pytest.mark.parametrize(
-    ("last", "loss"),
-    [
-        ("softmax", "categorical_crossentropy"),
-        (None, keras.losses.SparseCategoricalCrossentropy(from_logits=True)),
-    ],
-    ids=["one-hot", "logits"],
-)
-def test_a_model_of_ones_own_begins_anew_from_the_runs_seed(last, loss, small, tmp_path):
-    run = mlplab.train(small, model=own_model(last, loss), epochs=4, batch_size=20, verbose=0, out=tmp_path / "own")
+    run = mlplab.train(small, model=model, epochs=4, batch_size=20, verbose=0, out=tmp_path / "own")
     before = random.getstate()
     probabilities = cross_validate(run, small, folds=2)
     assert random.getstate() == before
@@ -199,13 +184,13 @@ def test_a_model_of_ones_own_begins_anew_from_the_runs_seed(last, loss, small, t
     np.testing.assert_array_equal(cross_validate(run, small, folds=2), probabilities)
 
 
-class _EndAtOnce(keras.callbacks.Callback):
+class _Interrupt(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         raise KeyboardInterrupt
 
 
 def test_a_run_that_is_not_finished_is_refused(small, tmp_path):
     with pytest.raises(Interrupted):
-        mlplab.train(small, hidden=[8], epochs=2, verbose=0, out=tmp_path / "cut", callbacks=[_EndAtOnce()])
-    with pytest.raises(RunError, match="not finished. Continue it with: mlplab train --resume"):
+        mlplab.train(small, hidden=[8], epochs=2, verbose=0, out=tmp_path / "cut", callbacks=[_Interrupt()])
+    with pytest.raises(RunError, match="not finished: go on with mlplab train --resume"):
         cross_validate(mlplab.Run(tmp_path / "cut"), small)

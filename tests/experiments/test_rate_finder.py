@@ -1,4 +1,4 @@
-"""The learning-rate finder: every rate from the same weights, nothing touched, and what is suggested."""
+"""The learning-rate finder: every rate from the same weights, models left unchanged, and the suggestion."""
 
 import dataclasses
 from typing import Any
@@ -10,9 +10,16 @@ import mlplab
 from mlplab import keras
 from mlplab.engine import ArraySource, Rows
 from mlplab.errors import ModelError, TrainingError, UsageError
-from mlplab.experiments.learning_rate import find_learning_rate
-from mlplab.experiments.rate_scan import RATES, RATES_OF_SGD, scan_settings, steps_for
-from mlplab.experiments.rate_suggestion import RateScan, suggested
+from mlplab.experiments.learning_rate import find_learning_rate, suggest
+from mlplab.experiments.rate_scan import (
+    RATES,
+    RATES_OF_SGD,
+    RateScan,
+    TrainingStart,
+    checked_rates,
+    scan_settings,
+    steps_for,
+)
 from mlplab.runs import Settings
 from mlplab.training import splits
 from mlplab.training.network import build_network
@@ -27,8 +34,9 @@ def scan(digits) -> RateScan:
     return scan_settings(SMALL, digits, rates=FEW, steps=20)
 
 
+@pytest.mark.slow
 def test_each_rate_is_what_training_at_it_from_the_same_weights_gives(digits, scan):
-    """One of them by itself: the same network, the same 20 batches of 30 rows, by Keras's own loss afterwards."""
+    """One of them alone: the same network, the same 20 batches of 30 rows, by Keras's own loss afterwards."""
     split = splits.split(digits.train, SMALL)
     chosen = np.sort(np.random.default_rng((0, 0x17A7E)).permutation(len(split["train"]))[: 20 * 30])
     model = build_network(dataclasses.replace(SMALL, learning_rate=1e-2), digits, len(split["train"]))
@@ -48,18 +56,24 @@ def test_rates_that_make_it_worse_have_diverged(scan):
     assert scan.val_loss[1] < scan.val_loss[0] < scan.untrained
 
 
-def test_the_same_question_has_the_same_answer(digits, scan):
-    told = []
-    again = scan_settings(SMALL, digits, rates=FEW, steps=20, progress=lambda *done: told.append(done))
+def test_the_same_scan_has_the_same_losses(digits, scan):
+    reports = []
+    again = scan_settings(SMALL, digits, rates=FEW, steps=20, progress=reports.append)
     np.testing.assert_array_equal(again.val_loss, scan.val_loss)
-    assert told[-1] == (4 * 20, 4 * 20)
+    assert (reports[-1].done, reports[-1].total) == (4 * 20, 4 * 20)
 
 
-def test_more_steps_than_an_epoch_has_are_whole_epochs(digits):
-    settings = dataclasses.replace(SMALL, batch_size=200)
-    rows = len(splits.split(digits.train, settings)["train"])
-    epoch = -(-rows // 200)
-    assert scan_settings(settings, digits, rates=FEW, steps=2 * epoch + 1).steps == 2 * epoch
+@pytest.mark.parametrize(
+    ("rows", "steps", "batches"),
+    [(900, 5, 5), (900, 2 * 30 + 1, 2 * 30), (50, None, 4 * 2)],
+    ids=["part of an epoch", "whole epochs", "all of a short training"],
+)
+def test_the_steps_of_a_scan_are_those_that_a_training_starts_with(rows, steps, batches, digits):
+    model = build_network(SMALL, digits, rows)
+    start = TrainingStart.of(SMALL, model, rows, steps)
+    assert start.steps == batches
+    assert start.epochs * -(-len(start.rows) // 30) == batches
+    assert len(np.unique(start.rows)) == len(start.rows)
 
 
 def a_scan(loss, rates=None, untrained=2.0) -> RateScan:
@@ -71,27 +85,29 @@ def a_scan(loss, rates=None, untrained=2.0) -> RateScan:
 def test_the_suggestion_is_the_middle_of_the_valley_or_half_of_it():
     """A loss that is a parabola of the logarithm: its valley lies evenly on both sides of the lowest point."""
     rates = 10.0 ** np.linspace(-5, -1, 41)
-    found = a_scan(0.5 + 0.4 * (np.log10(rates) + 3) ** 2, rates)
-    with_schedule = suggested(found, "cosine", 10_000)
+    parabola = a_scan(0.5 + 0.4 * (np.log10(rates) + 3) ** 2, rates)
+    with_schedule = suggest(parabola, "cosine", 10_000)
     assert with_schedule.rate == pytest.approx(1e-3, rel=0.02)
     # 3 % of the way from 2 down to 0.5 is 0.045: so far above the lowest point the rates are 10 ** (-3 ± 0.335).
     assert with_schedule.low == pytest.approx(10**-3.335, rel=0.03)
     assert with_schedule.high == pytest.approx(10**-2.665, rel=0.03)
-    constant = suggested(found, "none", 10_000)
+    constant = suggest(parabola, "none", 10_000)
     assert constant.rate == pytest.approx(0.5e-3, rel=0.02)
     assert "half of that" in constant.reason
-    assert suggested(found, "none", 200).rate == with_schedule.rate
+    short = suggest(parabola, "none", 200)
+    assert short.rate == with_schedule.rate
+    assert "The training is short" in short.reason
 
 
-def test_what_diverged_is_no_valley():
-    found = suggested(a_scan([1.9, 0.5, 1.0, np.nan, 14.0]), "cosine")
-    assert 1e-5 < found.low <= 1e-4 <= found.high < 1e-3
+def test_diverged_rates_are_not_in_the_valley():
+    suggestion = suggest(a_scan([1.9, 0.5, 1.0, np.nan, 14.0]), "cosine")
+    assert 1e-5 < suggestion.low <= 1e-4 <= suggestion.high < 1e-3
     with pytest.raises(TrainingError, match="above that of the untrained network"):
-        suggested(a_scan([2.1, 3.0, np.nan]))
+        suggest(a_scan([2.1, 3.0, np.nan]))
 
 
-def test_a_valley_at_the_end_of_the_rates_is_told():
-    assert "try more of them" in suggested(a_scan([1.9, 1.5, 1.0])).reason
+def test_a_valley_at_the_end_of_the_rates_is_mentioned():
+    assert "try more of them" in suggest(a_scan([1.9, 1.5, 1.0])).reason
 
 
 def test_the_number_of_steps_follows_the_work_of_a_step():
@@ -100,10 +116,9 @@ def test_the_number_of_steps_follows_the_work_of_a_step():
     assert 200 < steps_for(50_000, 64) < 2000
 
 
-def test_plain_gradient_descent_is_tried_at_larger_rates(digits):
-    found = find_learning_rate(digits, hidden=[8], batch_size=200, optimizer="sgd", steps=3, verbose=0)
-    np.testing.assert_array_equal(found["learning_rate"], RATES_OF_SGD)
-    assert len(RATES) == len(RATES_OF_SGD)
+def test_plain_gradient_descent_is_tried_at_larger_rates():
+    assert checked_rates(None, "SGD") is RATES_OF_SGD
+    assert checked_rates(None, "adam") is RATES
 
 
 def own_model(optimizer):
@@ -112,49 +127,36 @@ def own_model(optimizer):
     return model
 
 
-@pytest.mark.parametrize("schedule", [False, True], ids=["constant", "schedule"])
-def test_a_model_of_ones_own_is_left_as_it_was(schedule, digits):
+THREE = {"rates": [1e-3, 1e-2, 1e-1], "verbose": 0}
+
+
+@pytest.mark.slow
+def test_a_model_of_ones_own_is_left_unchanged(digits):
     x, y = digits.train.inputs / np.float32(16), digits.train.labels
-    rate: Any = keras.optimizers.schedules.CosineDecay(0.01, 100) if schedule else 0.01
+    rate: Any = keras.optimizers.schedules.CosineDecay(0.01, 100)
     model = own_model(keras.optimizers.Adam(rate))
     mlplab.fit(model, x[:200], y[:200], epochs=1, verbose=0)
     before = [np.array(v) for v in (*model.variables, *model.optimizer.variables)]
     optimizer = model.optimizer
-    found = find_learning_rate(x, y, model=model, rates=[1e-3, 1e-2, 1e-1], steps=20, verbose=0)
+    table = find_learning_rate(x, y, model=model, steps=20, **THREE)
     assert model.optimizer is optimizer
     for was, now in zip(before, (*model.variables, *model.optimizer.variables), strict=True):
         np.testing.assert_array_equal(was, now)
-    assert found["val_loss"][0] != found["val_loss"][1]
-    assert ("begins there" in found.reason) == schedule
-    np.testing.assert_array_equal(
-        find_learning_rate(x, y, model=model, rates=[1e-3, 1e-2, 1e-1], steps=20, verbose=0)["loss"], found["loss"]
-    )
+    assert table["val_loss"][0] != table["val_loss"][1]
+    assert "schedule starts there" in table.reason
+    again = find_learning_rate(digits, model=model, steps=20, **THREE)  # a data set is scaled
+    np.testing.assert_allclose(again["loss"], table["loss"], rtol=1e-5)
 
 
-def test_a_model_on_a_data_set_gets_its_inputs_scaled(digits):
-    model = own_model("adam")
-    of_data = find_learning_rate(digits, model=model, rates=[1e-3, 1e-2, 1e-1], steps=10, verbose=0)
-    of_arrays = find_learning_rate(
-        digits.train.inputs / np.float32(16), digits.train.labels, model=model, rates=[1e-3, 1e-2, 1e-1], steps=10,
-        verbose=0,
-    )  # fmt: skip
-    np.testing.assert_allclose(of_data["val_loss"], of_arrays["val_loss"], rtol=1e-5)
-
-
-def test_a_model_of_two_inputs_is_tried_on_all_its_rows(digits):
+@pytest.mark.slow
+def test_a_model_of_two_inputs_is_tried_too(digits):
     ends = [keras.Input((64,)), keras.Input((64,))]
     model = keras.Model(ends, layers.Dense(10, "softmax")(layers.Add()(ends)))
     model.compile("adam", "sparse_categorical_crossentropy")
     x = digits.train.inputs.reshape(-1, 64) / np.float32(16)
-    table = find_learning_rate([x, x / 2], digits.train.labels, model=model, rates=FEW, verbose=0, batch_size=100)
-    assert table.steps >= 100
-    assert np.nanmin(table["val_loss"]) < 0.5
-
-
-def test_a_short_training_on_few_labels_is_no_long_one(digits):
-    found = find_learning_rate(digits, hidden=[16], labelled=50, epochs=10, batch_size=32, rates=FEW, verbose=0)
-    assert found.steps == 10 * 2
-    assert "Training is to be short" in found.reason
+    table = find_learning_rate([x, x / 2], digits.train.labels, model=model, steps=20, batch_size=100, **THREE)
+    assert table.steps == 26  # two epochs of 13
+    assert np.nanmin(table["val_loss"]) < 1
 
 
 def test_an_optimizer_within_another_is_refused(digits):
@@ -163,13 +165,13 @@ def test_an_optimizer_within_another_is_refused(digits):
         find_learning_rate(digits, model=model, verbose=0)
 
 
-def test_the_table_tells_the_suggestion_and_draws_it(digits, tmp_path):
-    found = find_learning_rate(digits, hidden=[16], batch_size=30, rates=FEW, steps=20, verbose=0)
-    assert list(found.columns) == ["learning_rate", "loss", "val_loss", "diverged"]
-    assert f"Suggested learning rate: {found.suggestion:.2g}" in repr(found)
-    assert found.low <= found.suggestion * 2
-    assert found.save(tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
-    axes = found.figure.axes[0]
+def test_the_table_has_the_suggestion_and_a_figure(digits, tmp_path):
+    table = find_learning_rate(digits, hidden=[16], batch_size=30, rates=FEW, steps=20, verbose=0)
+    assert list(table.columns) == ["learning_rate", "loss", "val_loss", "diverged"]
+    assert f"Suggested learning rate: {table.suggestion:.2g}" in repr(table)
+    assert table.low <= table.suggestion * 2
+    assert table.save(tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    axes = table.figure.axes[0]
     assert axes.get_xscale() == "log"
     assert {"training", "validation", "diverged"} <= {line.get_label() for line in axes.lines}
 
@@ -186,11 +188,6 @@ def test_the_table_tells_the_suggestion_and_draws_it(digits, tmp_path):
         ({"model": 3}, ModelError, "takes a keras.Model; got int"),
     ],
 )
-def test_wrong_use(arguments, kind, message, digits):
+def test_bad_arguments_are_refused(arguments, kind, message, digits):
     with pytest.raises(kind, match=message):
         find_learning_rate(digits, **{"verbose": 0} | arguments)
-
-
-def test_a_loss_that_falls_at_no_rate_is_told(digits):
-    with pytest.raises(TrainingError, match=r"at all rates from 1e\+03 to 1e\+05"):
-        find_learning_rate(digits, hidden=[8], optimizer="sgd", rates=[1e3, 1e4, 1e5], steps=20, verbose=0)

@@ -1,4 +1,4 @@
-"""Trials are what the same networks would be alone; halving keeps the best; and what one does harms no other."""
+"""Trials are what the same networks would be alone; halving keeps the best; a trial that diverges changes no other."""
 
 import pickle
 
@@ -7,121 +7,104 @@ import pytest
 
 from mlplab.engine import ArraySource, Rows, fit
 from mlplab.errors import UsageError
-from mlplab.experiments.successive_halving import Outcome, run_trials
+from mlplab.experiments.successive_halving import HalvingTask, TrialResult, architecture, run_trials
 from mlplab.runs import Settings
-from mlplab.training import splits
 from mlplab.training.network import build_network
+from mlplab.training import splits
 
-RATES = (1e-4, 3e-3, 1e-2, 1e30, 3e-2, 1e-2)
+RATES = (1e-3, 3e-2, 1e-2, 1e30, 1e-1, 3e-3)
 RUNGS = (1, 2, 4)
 
 
 def settings(**changed):
-    told = {"hidden": (16,), "dropout": 0.1, "schedule": "cosine", "epochs": RUNGS[-1], "batch_size": 64}
-    return Settings(**(told | changed))
+    # batch_size: a third of the rows trained on, so no smaller batch at the end to compile.
+    values = {"hidden": (16,), "dropout": 0.1, "schedule": "cosine", "epochs": RUNGS[-1], "batch_size": 433}
+    return Settings(**(values | changed))
 
 
-SETTINGS = [settings(learning_rate=rate, seed=seed) for seed, rate in enumerate(RATES)]
+SETTINGS = tuple(settings(learning_rate=rate, seed=seed) for seed, rate in enumerate(RATES))
+TASK = HalvingTask(SETTINGS, RUNGS, seed=5)
 
 
 @pytest.fixture(scope="module")
-def outcomes(digits) -> list[Outcome]:
-    return run_trials(digits, SETTINGS, rungs=RUNGS, seed=5)
+def halved(digits) -> tuple[list[TrialResult], list]:
+    """The results of the task, and its reports of progress."""
+    reports = []
+    return run_trials(digits, TASK, progress=reports.append), reports
 
 
-def test_a_trial_is_what_it_would_be_alone(digits, outcomes):
+@pytest.fixture(scope="module")
+def results(halved):
+    return halved[0]
+
+
+@pytest.mark.slow
+def test_a_trial_is_what_it_would_be_alone(digits, results):
     held = splits.split(digits.train, Settings(seed=5))
     batch = Rows(preprocess=splits.fit_preprocessing(digits.train.inputs, held["train"], standardize=False))
     parts = {name: (digits.train.inputs[rows], digits.train.labels[rows]) for name, rows in held.items()}
-    for each, outcome in zip(SETTINGS, outcomes, strict=True):
-        if outcome.failed:
-            continue
-        model = build_network(each, digits, len(held["train"]))
-        source = ArraySource(*parts["train"], None, batch_size=64, shuffle=True, seed=each.seed, batch=batch)
-        validation = ArraySource(*parts["validation"], None, batch_size=1000, batch=batch)
-        epochs = len(outcome.history["loss"])
-        alone = fit(model, source, validation_data=validation, epochs=epochs, verbose=0).history
-        assert set(outcome.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
-        for name, values in alone.items():
-            np.testing.assert_allclose(outcome.history[name], values, rtol=1e-4, err_msg=f"{name} of {each}")
-        assert outcome.parameters == model.count_params()
+    longest = max(range(len(RATES)), key=lambda number: len(results[number].history.get("loss", ())))
+    trial, result = SETTINGS[longest], results[longest]
+    model = build_network(trial, digits, len(held["train"]))
+    source = ArraySource(*parts["train"], None, batch_size=433, shuffle=True, seed=trial.seed, batch=batch)
+    validation = ArraySource(*parts["validation"], None, batch_size=1000, batch=batch)
+    alone = fit(model, source, validation_data=validation, epochs=RUNGS[-1], verbose=0).history
+    assert set(result.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    for name, values in alone.items():
+        np.testing.assert_allclose(result.history[name], values, rtol=1e-4, err_msg=name)
+    assert result.parameters == model.count_params()
 
 
-def test_halving_keeps_the_best_third(outcomes):
-    assert [outcome.dropped for outcome in outcomes].count(1) == 3  # of six two go on; one diverged
-    assert [outcome.dropped for outcome in outcomes].count(2) == 1
+def test_halving_keeps_the_best_third(results):
+    assert [result.dropped for result in results].count(1) == 3  # two of six are kept; one diverged
+    assert [result.dropped for result in results].count(2) == 1
     for rung in RUNGS[:-1]:
-        there = [each for each in outcomes if not each.failed and (each.dropped or RUNGS[-1]) >= rung]
-        scores = [(each.history["val_accuracy"][rung - 1], each.dropped == rung) for each in there]
+        compared = [each for each in results if not each.failed and (each.dropped or RUNGS[-1]) >= rung]
+        scores = [(each.history["val_accuracy"][rung - 1], each.dropped == rung) for each in compared]
         assert max(score for score, dropped in scores if dropped) <= min(s for s, dropped in scores if not dropped)
-    for outcome in outcomes:
-        assert outcome.failed or len(outcome.history["loss"]) == (outcome.dropped or RUNGS[-1])
+    for result in results:
+        assert result.failed or len(result.history["loss"]) == (result.dropped or RUNGS[-1])
 
 
-def test_one_that_diverges_is_set_aside_and_changes_no_other(digits, outcomes):
-    assert [bool(outcome.failed) for outcome in outcomes] == [rate == 1e30 for rate in RATES]
-    failed = outcomes[3]
+def test_a_trial_that_diverges_fails_and_changes_no_other(digits, results):
+    assert [bool(result.failed) for result in results] == [rate == 1e30 for rate in RATES]
+    failed = results[3]
     assert "epoch 1" in failed.failed
     assert failed.history == {}
     assert failed.dropped is None
-    others = [each for each in SETTINGS if each.learning_rate != 1e30]
-    without = run_trials(digits, others, rungs=(1, RUNGS[-1]), seed=5)
-    first = [outcome.history["loss"][0] for outcome in outcomes if not outcome.failed]
-    np.testing.assert_allclose([outcome.history["loss"][0] for outcome in without], first, rtol=1e-4)
+    others = HalvingTask(SETTINGS[:3] + SETTINGS[4:], RUNGS, seed=5)
+    assert run_trials(digits, others) == results[:3] + results[4:]
 
 
-def test_the_same_gives_the_same_in_any_process(digits, outcomes):
-    again = run_trials(pickle.loads(pickle.dumps(digits)), pickle.loads(pickle.dumps(SETTINGS)), rungs=RUNGS, seed=5)
-    assert again == outcomes
-    assert pickle.loads(pickle.dumps(outcomes)) == outcomes
+def test_the_same_task_has_the_same_results_in_any_process(digits, results):
+    assert run_trials(*pickle.loads(pickle.dumps((digits, TASK)))) == results
+    assert pickle.loads(pickle.dumps(results)) == results
 
 
-def test_loss_as_the_metric(digits, outcomes):
-    by_loss = run_trials(digits, SETTINGS, rungs=RUNGS, seed=5, metric="loss")
-    going = [outcome.history["val_loss"][0] for outcome in by_loss if not outcome.failed and outcome.dropped != 1]
-    assert max(going) <= min(outcome.history["val_loss"][0] for outcome in by_loss if outcome.dropped == 1)
+def test_trials_are_compared_by_the_loss_too(digits):
+    by_loss = run_trials(digits, HalvingTask(SETTINGS, RUNGS, seed=5, metric="loss"))
+    kept = [result.history["val_loss"][0] for result in by_loss if not result.failed and result.dropped != 1]
+    assert max(kept) <= min(result.history["val_loss"][0] for result in by_loss if result.dropped == 1)
 
 
-def test_architectures_are_told_apart_by_what_is_compiled(digits):
-    several = [
-        settings(),
-        settings(seed=1, learning_rate=0.1, dropout=0.3),
-        settings(dropout=0.0),
-        settings(hidden=(8,)),
-    ]
-    groups = [outcome.group for outcome in run_trials(digits, several, rungs=(4,))]
-    assert groups[0] == groups[1]
-    assert len(set(groups)) == 3
+def test_an_architecture_is_what_is_compiled():
+    same = {architecture(settings(**changed)) for changed in ({}, {"seed": 1, "learning_rate": 0.1, "dropout": 0.3})}
+    others = {architecture(settings(**changed)) for changed in ({"dropout": 0.0}, {"hidden": (8,)})}
+    assert len(same) == 1
+    assert len(same | others) == 3
 
 
-def test_progress_goes_from_nothing_to_all_of_it(digits):
-    told = []
-    run_trials(digits, SETTINGS[:3], rungs=(1, 4), progress=lambda part, scores: told.append((part, list(scores))))
-    parts = [part for part, _ in told]
-    assert parts == sorted(parts)
-    assert 0 < parts[0] < parts[-1] == 1
-    assert all(isinstance(score, float) for score in told[-1][1])
+def test_progress_is_reported_from_the_start_to_the_end_with_scores(halved):
+    results, reports = halved
+    done = [report.done for report in reports]
+    assert done == sorted(done)
+    assert 0 < done[0] < done[-1] == 6 * 1 + 2 * 1 + 1 * 2
+    assert {report.total for report in reports} == {done[-1]}
+    last = [None if result.failed else result.history["val_accuracy"][-1] for result in results]
+    assert reports[-1].detail == last
 
 
-def test_no_rung_is_begun_that_would_not_fit(digits):
+def test_no_rung_is_started_that_would_not_fit(digits):
     with pytest.raises(UsageError, match=r"A population of 6 takes about .* s to its first rung, epoch 1; the budget"):
-        run_trials(digits, SETTINGS, rungs=RUNGS, limit=1e-6)
-    assert all(not each.dropped for each in run_trials(digits, SETTINGS[:1], rungs=RUNGS, limit=600))
-
-
-@pytest.mark.parametrize(
-    ("several", "arguments", "message"),
-    [
-        ([], {}, "no trials to run"),
-        ([settings()], {"rungs": (2, 1, 4)}, "rising numbers of epochs"),
-        ([settings()], {"rungs": ()}, "rising numbers of epochs"),
-        ([settings()], {"rungs": (1, 3)}, "epochs must be the last rung, 3"),
-        ([settings()], {"metric": "f1"}, "metric must be accuracy or loss"),
-        ([settings(), settings(validation=0.2)], {}, "need one split"),
-        ([settings(validation=0.0)], {}, "need one split"),
-    ],
-    ids=lambda value: None if isinstance(value, list) else str(value),
-)
-def test_what_does_not_belong_together_is_refused(digits, several, arguments, message):
-    with pytest.raises(UsageError, match=message):
-        run_trials(digits, several, **{"rungs": RUNGS} | arguments)
+        run_trials(digits, HalvingTask(SETTINGS, RUNGS, limit=1e-6))
+    assert [each.dropped for each in run_trials(digits, HalvingTask(SETTINGS[:1], RUNGS, limit=600))] == [None]

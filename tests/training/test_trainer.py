@@ -356,5 +356,5 @@ def test_a_model_without_history_is_kept_too_and_nonsense_is_refused(digits, tmp
     expected = mlplab.predict(model, digits.test.images / np.float32(16), verbose=0)
     np.testing.assert_allclose(run.predictions("test").probabilities, expected, atol=1e-6)
     assert mlplab.report(run).exists()
-    with pytest.raises(RunError, match=r"does not tell for how many epochs.*history=history"):
+    with pytest.raises(RunError, match=r"does not say for how many epochs.*history=history"):
         mlplab.find_label_errors(run, verbose=0)

@@ -1,4 +1,4 @@
-"""A small space on digits, and what a study may not lose or change however often it is stopped."""
+"""A small study of digits, and all that it may not lose or change however often it is stopped."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,20 +14,18 @@ SPACE: dict[str, Any] = {
     "batch_size": 433,  # a third of the rows trained on: no smaller batch at the end, one compilation less
     "epochs": 9,
 }
-ASKED: dict[str, Any] = {"trials": 10, "population": 4, "seed": 3, "seeds": 1}
+OPTIONS: dict[str, Any] = {"trials": 10, "population": 4, "seed": 3, "seeds": 1}
 
 
-def outcomes(study: Study) -> list[dict[str, Any]]:
+def trials_with_curves(study: Study) -> list[dict[str, Any]]:
     """All trials with their states, values and curves."""
-    return [
-        {**trial, "curve": kept.intermediate_values}
-        for trial, kept in zip(study.trials, study.optuna.trials, strict=True)
-    ]
+    pairs = zip(study.trials, study.optuna.trials, strict=True)
+    return [{**trial, "curve": recorded.intermediate_values} for trial, recorded in pairs]
 
 
 @contextlib.contextmanager
 def storage(study: Study) -> Iterator[optuna.storages.RDBStorage]:
-    """The database as others open it, closed in the end: a connection left over warns in whichever test runs then."""
+    """Open the database as other programs do, and close it: an open connection warns in a later test."""
     opened = optuna.storages.RDBStorage(f"sqlite:///{study.path / 'study.db'}")
     try:
         yield opened

@@ -1,4 +1,4 @@
-"""The page of a study: real studies in SQLite, whose networks are a closed form, so that what is best is known."""
+"""The page of a study: real studies in SQLite, whose networks are a closed form, so that what is best is recorded."""
 
 import dataclasses
 import json
@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 from mlplab.errors import RunError, UsageError
-from mlplab.experiments.successive_halving import Outcome
+from mlplab.experiments.successive_halving import TrialResult
 from mlplab.figures import png, svg
 from mlplab.figures import study as charts
-from mlplab.tuning import database, sampling, study
+from mlplab.tuning import database, sampling
+from mlplab.tuning.config import StudyConfig
 from mlplab.tuning.page import page, tables, wording
 from mlplab.tuning.page.importance import ENOUGH, importance
 from mlplab.tuning.page.trials import read
 from mlplab.tuning.space import Space
+from mlplab.tuning.study import create
 
 SPACE = {
     "width": [64, 128],
@@ -36,8 +38,8 @@ def accuracy(parameters, epoch):
     return 0.9 - 0.06 * distance**2 + 0.01 * (parameters["activation"] == "gelu") - 0.3 / epoch
 
 
-def outcomes(trials):
-    """What halving makes of a population: a third goes on at each rung; a rate above 0.3 diverges."""
+def results_of(trials):
+    """Halve a population: a third is kept at each rung; a rate above 0.3 diverges."""
     failed = [trial.params["learning_rate"] > 0.3 for trial in trials]
     left = [at for at, bad in enumerate(failed) if not bad]
     dropped = {}
@@ -46,47 +48,47 @@ def outcomes(trials):
         stay = max(1, len(left) // 3)
         dropped |= dict.fromkeys(left[stay:], rung)
         left = left[:stay]
-    made = []
+    results = []
     for at, trial in enumerate(trials):
         epochs = range(1, (0 if failed[at] else dropped.get(at, RUNGS[-1])) + 1)
         values = [accuracy(trial.params, epoch) for epoch in epochs]
         reason = "The loss was nan in epoch 1." if failed[at] else None
-        made.append(Outcome({"val_accuracy": values}, reason, dropped.get(at), 1000, "one"))
-    return made
+        results.append(TrialResult({"val_accuracy": values}, reason, dropped.get(at), 1000, "one"))
+    return results
 
 
-def made(folder, populations=3, size=12, running=0, space=SPACE, metric="accuracy"):
-    """A study directory as `mlplab tune` writes it, with as many populations told, and trials that still run."""
-    asked = study.StudyConfig(
+def new_study(folder, populations=3, size=12, running=0, space=SPACE, metric="accuracy"):
+    """A study directory as `mlplab tune` writes it, with some populations recorded, and trials that still run."""
+    config = StudyConfig(
         data={"name": "digits", "source": "digits", "hashes": {}}, space=space, metric=metric,
         trials=max(populations, 1) * size, budget=None, population=size, parallel=1, rungs=RUNGS, reduction=3, seed=0,
         seeds=3, versions={}, device="cpu", threads=2,
     )  # fmt: skip
     with sampling.quiet_optuna():
-        path = study.create(folder, asked, "digits")
-        known = database.Trials(path)
+        path = create(folder, config, "digits")
+        recorded = database.TrialDatabase(path)
         for _ in range(populations):
-            tell(known, sampling.sample(Space.of(space), 0, metric, known.read(), size), metric)
+            record(recorded, sampling.sample(Space.of(space), 0, metric, recorded.trials(), size), metric)
         if running:
-            known.begin(sampling.sample(Space.of(space), 0, metric, known.read(), running))
+            recorded.add(sampling.sample(Space.of(space), 0, metric, recorded.trials(), running))
     return path
 
 
-def tell(known, asked, metric):
-    known.begin(asked)
-    begun = known.read()[-len(asked) :]
-    known.took(begun[0].number, 268.0)
-    for trial, outcome in zip(begun, outcomes(begun), strict=True):
-        known.tell(trial, outcome, metric)
+def record(recorded, trials, metric):
+    recorded.add(trials)
+    running = recorded.trials()[-len(trials) :]
+    recorded.record_seconds(running[0].number, 268.0)
+    for trial, result in zip(running, results_of(running), strict=True):
+        recorded.record(trial, result, metric)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    return made(tmp_path_factory.mktemp("study") / "digits-study")
+    return new_study(tmp_path_factory.mktemp("study") / "digits-study")
 
 
 @pytest.fixture(scope="module")
-def searched(finished):
+def study(finished):
     return read(finished)
 
 
@@ -95,35 +97,35 @@ def text(finished):
     return page(finished).read_text("utf-8")
 
 
-def test_it_reads_what_the_study_has(finished, searched):
-    known = database.Trials(finished).read()
+def test_it_reads_what_the_study_has(finished, study):
+    recorded = database.TrialDatabase(finished).trials()
     names = {"COMPLETE": "completed", "PRUNED": "dropped", "FAIL": "failed"}
-    assert [trial.outcome for trial in searched.trials] == [names[trial.state.name] for trial in known]
-    assert {"completed", "dropped", "failed"} == {trial.outcome for trial in searched.trials}
-    complete = {trial.number: accuracy(trial.params, RUNGS[-1]) for trial in known if trial.state.name == "COMPLETE"}
-    assert searched.best.number == max(complete, key=complete.__getitem__)
-    assert searched.best.value == max(complete.values())
-    assert [trial.epochs for trial in searched.trials] == [trial.last_step or 0 for trial in known]
+    assert [trial.outcome for trial in study.trials] == [names[trial.state.name] for trial in recorded]
+    assert {"completed", "dropped", "failed"} == {trial.outcome for trial in study.trials}
+    complete = {trial.number: accuracy(trial.params, RUNGS[-1]) for trial in recorded if trial.state.name == "COMPLETE"}
+    assert study.best.number == max(complete, key=complete.__getitem__)
+    assert study.best.value == max(complete.values())
+    assert [trial.epochs for trial in study.trials] == [trial.last_step or 0 for trial in recorded]
 
 
-def test_the_page_says_who_won_how_to_have_it_and_what_failed(text, searched):
-    best = searched.best
+def test_the_page_says_who_won_how_to_have_it_and_what_failed(text, study):
+    best = study.best
     assert f"{100 * best.value:.2f}\N{NO-BREAK SPACE}%" in text
     assert f"validation accuracy of trial {best.number}, the best." in text
     assert f"<span>{best.parameters['width']}</span> <span>--activation</span>" in text
-    assert text.count("The loss was nan in epoch 1.") >= sum(trial.outcome == "failed" for trial in searched.trials)
-    assert text.count('class="show"') == len(searched.trials)
+    assert text.count("The loss was nan in epoch 1.") >= sum(trial.outcome == "failed" for trial in study.trials)
+    assert text.count('class="show"') == len(study.trials)
     assert "The winner is still to be trained again." in text
 
 
-def test_the_page_says_how_long_the_trials_took(text, searched):
+def test_the_page_says_how_long_the_trials_took(text, study):
     assert "36 trials in 13 min 24 s: " in text
-    told = [wording.progress(dataclasses.replace(searched, seconds=seconds)) for seconds in (0.0, 47.6, 7530.0)]
+    told = [wording.progress(dataclasses.replace(study, seconds=seconds)) for seconds in (0.0, 47.6, 7530.0)]
     assert [each.partition(":")[0] for each in told] == ["36 trials", "36 trials in 48 s", "36 trials in 2 h 5 min"]
 
 
-def test_the_best_so_far_never_gets_worse_and_counts_completed_trials_alone(searched):
-    table = tables.history(searched)
+def test_the_best_so_far_never_gets_worse_and_counts_completed_trials_alone(study):
+    table = tables.history(study)
     best = -math.inf
     for row in table:
         if row["outcome"] == "completed":
@@ -131,40 +133,40 @@ def test_the_best_so_far_never_gets_worse_and_counts_completed_trials_alone(sear
         assert row["best so far"] == (None if best == -math.inf else best)
 
 
-def test_every_table_has_its_figure_as_a_picture(searched, tmp_path):
-    found = importance(searched)
+def test_every_table_has_its_figure_as_a_picture(study, tmp_path):
+    found = importance(study)
     for name, table in {
-        "history": tables.history(searched),
-        "curves": tables.curves(searched),
-        "trials": tables.all_trials(searched),
-        "importance": tables.importances(found, searched),
+        "history": tables.history(study),
+        "curves": tables.curves(study),
+        "trials": tables.all_trials(study),
+        "importance": tables.importances(found, study),
     }.items():
         assert table.save(tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert table.save(tmp_path / f"{name}.csv").read_text("utf-8").count("\n") == len(table) + 1
 
 
-def test_each_trial_is_in_each_figure_once(searched):
-    of, trials = tables.drawn(searched), tables.finished(searched)
-    scales = [tables.scale(one, trials) for one in searched.parameters]
+def test_each_trial_is_in_each_figure_once(study):
+    of, trials = tables.drawn(study), tables.finished(study)
+    scales = tables.scales(study)
     for figure in (charts.history(of), charts.parallel(of, scales), charts.slice_of(of, scales[0])):
         text = svg(figure, "f")
         assert [text.count(f'id="f-trial-{trial.number}"') for trial in trials] == [1] * len(trials)
 
 
-def test_completed_dropped_and_failed_have_shapes_of_their_own(searched):
+def test_completed_dropped_and_failed_have_shapes_of_their_own(study):
     """What tells them apart in the drawing is the path of the mark, whatever its colour."""
-    figure = charts.history(tables.drawn(searched))
+    figure = charts.history(tables.drawn(study))
     markers = {
         trial.outcome: {line.get_marker() for line in figure.axes[0].lines if line.get_gid() == f"trial-{trial.number}"}
-        for trial in searched.trials
-        if trial is not searched.best
+        for trial in study.trials
+        if trial is not study.best
     }
     assert len(set().union(*markers.values())) == 3
     assert all(len(one) == 1 for one in markers.values())
 
 
-def test_importance_finds_the_parameter_that_the_closed_form_hangs_on(searched):
-    found = importance(searched)
+def test_importance_finds_the_parameter_that_the_closed_form_hangs_on(study):
+    found = importance(study)
     assert found.names[0] == "learning_rate"
     assert found.shares[0] > 0.5
     assert sum(found.shares) == pytest.approx(1)
@@ -175,20 +177,20 @@ def test_importance_finds_the_parameter_that_the_closed_form_hangs_on(searched):
     assert not {"dropout", "width"} & set(clear)
 
 
-def test_importance_of_values_that_hang_on_nothing_is_chance(searched):
-    noise = np.random.default_rng(1).random(len(searched.trials))
+def test_importance_of_values_that_hang_on_nothing_is_chance(study):
+    noise = np.random.default_rng(1).random(len(study.trials))
     ended = [
         dataclasses.replace(trial, outcome="completed", value=float(value), curve={1: float(value)})
-        for trial, value in zip(searched.trials, noise, strict=True)
+        for trial, value in zip(study.trials, noise, strict=True)
     ]
-    found = importance(dataclasses.replace(searched, trials=ended))
+    found = importance(dataclasses.replace(study, trials=ended))
     assert (found.shares <= found.chance).all()
     # Shares add up to 1 all the same, so a bar alone would look like something.
     assert found.shares[0] > 0.3
 
 
 def test_too_few_trials_have_no_importance_and_the_page_says_so(tmp_path):
-    path = made(tmp_path / "few", populations=1, size=ENOUGH // 2)
+    path = new_study(tmp_path / "few", populations=1, size=ENOUGH // 2)
     assert importance(read(path)) is None
     text = page(path).read_text("utf-8")
     assert f"With fewer than {ENOUGH}, any order of the parameters would be mostly chance" in text
@@ -196,7 +198,7 @@ def test_too_few_trials_have_no_importance_and_the_page_says_so(tmp_path):
 
 
 def test_a_study_that_has_not_begun_has_a_page(tmp_path):
-    path = made(tmp_path / "new", populations=0)
+    path = new_study(tmp_path / "new", populations=0)
     assert page(path) == (path / "study.html").resolve()
     text = (path / "study.html").read_text("utf-8")
     assert "No trial has been trained to the end." in text
@@ -204,35 +206,35 @@ def test_a_study_that_has_not_begun_has_a_page(tmp_path):
 
 
 def test_a_study_that_runs_has_a_page_and_is_left_as_it_was(tmp_path):
-    path = made(tmp_path / "running", populations=1, running=4)
-    before = [trial.state for trial in database.Trials(path).read()]
+    path = new_study(tmp_path / "running", populations=1, running=4)
+    before = [trial.state for trial in database.TrialDatabase(path).trials()]
     text = page(path).read_text("utf-8")
     assert "4 running" in text
-    assert [trial.state for trial in database.Trials(path).read()] == before
+    assert [trial.state for trial in database.TrialDatabase(path).trials()] == before
     assert sorted(file.name for file in path.iterdir()) == ["study.db", "study.html", "study.json"]
 
 
 def test_where_all_failed_there_is_no_winner_but_reasons(tmp_path):
     space = {**SPACE, "learning_rate": {"low": 0.5, "high": 1.0, "log": True}}
-    text = page(made(tmp_path / "failed", populations=1, space=space)).read_text("utf-8")
+    text = page(new_study(tmp_path / "failed", populations=1, space=space)).read_text("utf-8")
     assert "All of them failed: the reasons are below." in text
     assert text.count("The loss was nan in epoch 1.") >= 12
 
 
-def test_of_losses_the_smallest_is_the_best(searched):
+def test_of_losses_the_smallest_is_the_best(study):
     losses = [
-        dataclasses.replace(trial, value=None if trial.value is None else 1 - trial.value) for trial in searched.trials
+        dataclasses.replace(trial, value=None if trial.value is None else 1 - trial.value) for trial in study.trials
     ]
-    turned = dataclasses.replace(searched, metric="loss", trials=losses)
-    assert turned.best.number == searched.best.number
-    assert [trial.number for trial in turned.ranked()] == [trial.number for trial in searched.ranked()]
+    turned = dataclasses.replace(study, metric="loss", trials=losses)
+    assert turned.best.number == study.best.number
+    assert [trial.number for trial in turned.ranked()] == [trial.number for trial in study.ranked()]
     assert tables.drawn(turned).window()[0] < turned.best.value < tables.drawn(turned).window()[1]
 
 
-def test_one_far_worse_trial_does_not_squeeze_the_others_together(searched):
+def test_one_far_worse_trial_does_not_squeeze_the_others_together(study):
     values = [0.1, *np.linspace(0.88, 0.9, 20)]
     of = dataclasses.replace(
-        tables.drawn(searched),
+        tables.drawn(study),
         number=np.arange(21),
         outcome=np.array(["completed"] * 21),
         value=np.array(values),
@@ -256,12 +258,12 @@ def test_the_winner_is_told_with_its_test_interval(finished, digits_run, tmp_pat
     assert "--resume" not in text
 
 
-def test_a_winner_of_several_seeds_is_told_with_their_spread(tmp_path):
-    path = made(tmp_path / "seeds", populations=1)
-    shutil.copytree(WRITTEN / "population-finished", path / "winner")
-    result = json.loads((path / "winner" / "result.json").read_text("utf-8"))
-    result["test"] |= {"accuracy": 0.95, "sd": 0.004, "interval": [0.94, 0.96], "seeds": 2}
-    (path / "winner" / "result.json").write_text(json.dumps(result), "utf-8")
+def test_a_winner_of_several_seeds_is_told_with_their_spread(digits_run, tmp_path):
+    path = new_study(tmp_path / "seeds", populations=1)
+    for member in ("00", "01"):
+        shutil.copytree(digits_run.path, path / "winner" / "members" / member)
+    test = {"accuracy": 0.95, "sd": 0.004, "interval": [0.94, 0.96], "seeds": 2}
+    (path / "winner" / "result.json").write_text(json.dumps({"test": test}), "utf-8")
     winner = read(path).winner
     assert winner.config.settings.hidden
     said = wording.winner(winner).replace("\N{NO-BREAK SPACE}", " ")
@@ -273,17 +275,17 @@ def test_a_winner_of_several_seeds_is_told_with_their_spread(tmp_path):
 def test_it_says_what_is_wrong(finished, tmp_path):
     with pytest.raises(RunError, match="it is no study, or a damaged one"):
         page(tmp_path)
-    path = made(tmp_path / "taken", populations=0)
+    path = new_study(tmp_path / "taken", populations=0)
     (path / "study.html").mkdir()
     with pytest.raises(UsageError, match="is a folder"):
         page(path)
 
 
-def test_what_the_script_gets_is_what_the_study_has(text, searched):
-    told = json.loads(text.partition('id="study">')[2].partition("</script>")[0])
-    assert [trial["number"] for trial in told["trials"]] == [trial.number for trial in searched.trials]
-    place = [scale["name"] for scale in told["scales"]].index("learning rate")
-    rates = [trial.parameters["learning_rate"] for trial in searched.trials]
-    assert [trial["values"][place] for trial in told["trials"]] == rates
-    assert told["scales"][place] == {"name": "learning rate", "log": True, "low": 1e-4, "high": 1.0, "choices": None}
-    assert told["best"] == told["ranked"][0] == searched.best.number
+def test_what_the_script_gets_is_what_the_study_has(text, study):
+    script = json.loads(text.partition('id="study">')[2].partition("</script>")[0])
+    assert [trial["number"] for trial in script["trials"]] == [trial.number for trial in study.trials]
+    place = [scale["name"] for scale in script["scales"]].index("learning rate")
+    rates = [trial.parameters["learning_rate"] for trial in study.trials]
+    assert [trial["values"][place] for trial in script["trials"]] == rates
+    assert script["scales"][place] == {"name": "learning rate", "log": True, "low": 1e-4, "high": 1.0, "choices": None}
+    assert script["best"] == script["ranked"][0] == study.best.number

@@ -1,4 +1,4 @@
-"""What can be searched, and what is refused: with the parameter's name, what came and what to do."""
+"""What can be searched, and what is refused, by a message with the parameter's name and value."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_a_toml_file_and_a_dict_say_the_same(tmp_path):
         "dropout": Range(0, 0.5),
     }
     assert space.fixed == {"batch_size": 64, "epochs": 20}
-    assert Space.of(space.asked) == space
+    assert Space.of(space.definition) == space
 
 
 def test_settings_of_a_trial():
@@ -47,7 +47,7 @@ def test_lists_of_units_go_through_the_database_as_text():
     assert set(drawn) == {(), (16,), (32, 16)}
 
 
-def test_what_is_drawn_lies_in_its_range_and_can_be_read():
+def test_sampled_values_lie_in_their_ranges_and_are_short():
     space = Space.of(SMALL | {"batch_size": {"low": 16, "high": 40}})
     for trial in sample(space, 3, "loss", [], 20):
         assert 1e-4 <= trial.params["learning_rate"] <= 1e-2
@@ -67,16 +67,16 @@ def test_the_default_space_takes_small_batches_of_few_rows():
     assert Space.of(default(10_000)).fixed["width"] == Space.of(None).fixed["width"]
 
 
-def test_what_is_asked_next_depends_on_seed_and_history_alone():
+def test_sampled_trials_depend_on_seed_and_history_alone():
     space = Space.of(SMALL | {"activation": ["relu", "gelu"]})
-    turned = Space.of(dict(reversed(list(space.asked.items()))))
+    turned = Space.of(dict(reversed(list(space.definition.items()))))
 
-    def asked(space, seed, count):
+    def sampled(space, seed, count):
         return [trial.params for trial in sample(space, seed, "accuracy", [], count)]
 
-    assert asked(space, 0, 8) == asked(turned, 0, 8)
-    assert asked(space, 0, 8)[:5] == asked(space, 0, 5)
-    assert asked(space, 0, 8) != asked(space, 1, 8)
+    assert sampled(space, 0, 8) == sampled(turned, 0, 8)
+    assert sampled(space, 0, 8)[:5] == sampled(space, 0, 5)
+    assert sampled(space, 0, 8) != sampled(space, 1, 8)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_what_is_asked_next_depends_on_seed_and_history_alone():
         ({"schedule": ["none", "linear"]}, "schedule must be none or cosine; got 'linear'"),
         ({"batch_size": {"low": 1.5, "high": 8}}, "batch_size is a whole number"),
         ({"batch_size": [0, 8]}, "batch-size must be a whole number of at least 1; got 0"),
-        ({"width": 16}, "tells the hidden layers twice"),
+        ({"width": 16}, "gives the hidden layers twice"),
         ({"hidden": 16}, "hidden takes lists of units"),
         ({"hidden": [[16], 8]}, "hidden takes lists of units"),
         ({"hidden": [["16"], ["8"]]}, "hidden takes lists of units"),
@@ -120,10 +120,10 @@ def test_bad_spaces(changed, message):
     assert message in str(refused.value)
 
 
-def test_a_network_has_to_be_told():
-    with pytest.raises(UsageError, match="does not tell the hidden layers"):
+def test_the_hidden_layers_have_to_be_given():
+    with pytest.raises(UsageError, match="does not give the hidden layers"):
         Space.of({"learning_rate": {"low": 1e-4, "high": 1e-2}})
-    with pytest.raises(UsageError, match="does not tell the hidden layers"):
+    with pytest.raises(UsageError, match="does not give the hidden layers"):
         Space.of({"depth": [1, 2]})
     with pytest.raises(UsageError, match="width must be a whole number of at least 1"):
         Space.of({"width": [0, 16]})

@@ -1,14 +1,13 @@
-"""A study from its beginning to its winner; what it refuses; and what goes wrong in it without harm to the rest."""
+"""A study from its first trial to its winner; what it refuses; and failures that do not harm the rest."""
 
 import json
 import shutil
-import subprocess
 import sys
 import urllib.request
 
 import optuna
 import pytest
-from small_studies import ASKED, SPACE, outcomes, storage
+from small_studies import OPTIONS, SPACE, storage, trials_with_curves
 
 import mlplab.tuning
 from mlplab.errors import DataError, Interrupted, RunError, TrainingError, UsageError
@@ -17,9 +16,9 @@ from mlplab.tuning import Study, resume, tune
 
 def test_a_study_halves_its_populations_and_trains_the_winner(digits_study):
     study = digits_study
-    assert study.asked.rungs == (1, 3, 9)
+    assert study.config.rungs == (1, 3, 9)
     assert [trial["number"] for trial in study.trials] == list(range(10))
-    # Of four, two go on after epoch 1, and one after epoch 3; of the last two, one.
+    # Of four, two are kept after epoch 1, and one after epoch 3; of the last two, one.
     assert sorted(trial["epochs"] for trial in study.trials) == [1, 1, 1, 1, 1, 3, 3, 9, 9, 9]
     assert study.counts == {"complete": 3, "dropped": 7, "failed": 0, "running": 0}
     assert {trial["state"] for trial in study.trials if trial["epochs"] < 9} == {"dropped"}
@@ -29,17 +28,17 @@ def test_a_study_halves_its_populations_and_trains_the_winner(digits_study):
     assert study.seconds > 0
 
 
-def test_those_that_go_on_are_the_best(digits_study):
+def test_the_best_are_kept(digits_study):
     for start in (0, 4, 8):
-        population = outcomes(digits_study)[start : start + 4]
+        population = trials_with_curves(digits_study)[start : start + 4]
         for rung in (1, 3):
-            there = [trial for trial in population if trial["epochs"] >= rung]
-            left = min((trial["curve"][rung] for trial in there if trial["epochs"] > rung), default=1)
-            assert all(trial["curve"][rung] <= left for trial in there if trial["epochs"] == rung)
+            compared = [trial for trial in population if trial["epochs"] >= rung]
+            kept = min((trial["curve"][rung] for trial in compared if trial["epochs"] > rung), default=1)
+            assert all(trial["curve"][rung] <= kept for trial in compared if trial["epochs"] == rung)
 
 
 def test_a_value_is_that_of_the_last_epoch(digits_study):
-    for trial in outcomes(digits_study):
+    for trial in trials_with_curves(digits_study):
         assert trial["value"] == trial["curve"][trial["epochs"]]
 
 
@@ -59,38 +58,44 @@ def test_the_winner_is_trained_with_the_best_settings(digits_study):
     assert digits_study.command.startswith("mlplab train digits --hidden ")
 
 
-def test_the_same_seed_makes_the_same_study_and_another_another(digits_study, tmp_path):
-    again = tune("digits", dict(reversed(SPACE.items())), **ASKED, out=tmp_path / "again")
-    assert outcomes(again) == outcomes(digits_study)
-    other = tune("digits", SPACE, **ASKED | {"seed": 4, "trials": 2}, out=tmp_path / "other")
-    assert [t["learning_rate"] for t in other.trials] != [t["learning_rate"] for t in digits_study.trials[:2]]
+@pytest.mark.slow
+def test_the_same_seed_makes_the_same_study(digits_study, tmp_path):
+    again = tune("digits", dict(reversed(SPACE.items())), **OPTIONS, out=tmp_path / "again")
+    assert trials_with_curves(again) == trials_with_curves(digits_study)
 
 
-def test_populations_of_a_round_are_chosen_together(tmp_path):
-    study = tune("digits", SPACE | {"epochs": 1}, **ASKED | {"population": 2}, parallel=2, out=tmp_path / "study")
-    assert len(study.trials) == 10
-    assert study.counts["complete"] == 10
+def test_populations_of_a_round_are_sampled_together(tmp_path):
+    reports = []
+    options = OPTIONS | {"trials": 5, "population": 2, "progress": reports.append}
+    study = tune("digits", SPACE | {"epochs": 1}, **options, parallel=2, out=tmp_path / "study")
+    assert study.counts == {"complete": 5, "dropped": 0, "failed": 0, "running": 0}
+    ended = [report for report in reports if report.detail.seconds is not None]
+    assert [(report.done, report.total) for report in ended] == [(2, 5), (4, 5), (5, 5)]
+    assert [report.detail.numbers for report in ended] == [range(2), range(2, 4), range(4, 5)]
+    assert ended[-1].detail.best == (study.best["number"], study.best["value"])
 
 
-def test_a_finished_study_is_left_as_it_is(digits_study, tmp_path):
+def test_a_finished_study_is_left_unchanged(digits_study, tmp_path):
     path = shutil.copytree(digits_study.path, tmp_path / "study")
     before = {file.name: file.stat().st_mtime_ns for file in path.rglob("*") if file.name != ".lock"}
-    assert outcomes(resume(path)) == outcomes(digits_study)
+    assert trials_with_curves(resume(path)) == trials_with_curves(digits_study)
     assert {file.name: file.stat().st_mtime_ns for file in path.rglob("*") if file.name != ".lock"} == before
 
 
-def test_a_trial_that_diverges_fails_alone(tmp_path):
-    rates = {"learning_rate": [0.01, 1e30], "epochs": 2}
-    study = tune("digits", SPACE | rates, trials=6, population=6, seeds=1, out=tmp_path / "study")
+def test_a_trial_that_diverges_fails_and_the_others_are_trained(tmp_path):
+    rates = {"learning_rate": [0.01, 1e30], "epochs": 1}
+    study = tune("digits", SPACE | rates, trials=6, population=6, metric="loss", seeds=1, out=tmp_path / "study")
     for trial in study.trials:
         assert (trial["state"] == "failed") == (trial["learning_rate"] == 1e30)
         assert ("finite" in (trial["reason"] or "")) == (trial["learning_rate"] == 1e30)
     assert 0 < study.counts["failed"] < 6
     assert study.best["learning_rate"] == 0.01
+    assert study.best["value"] == min(trial["value"] for trial in study.trials if trial["state"] == "complete")
+    assert study.optuna.direction == optuna.study.StudyDirection.MINIMIZE
 
 
-def test_all_diverging_is_told(tmp_path):
-    rates = {"learning_rate": {"low": 1e29, "high": 1e30}, "epochs": 2}
+def test_if_all_trials_diverge_that_is_an_error(tmp_path):
+    rates = {"learning_rate": {"low": 1e29, "high": 1e30}, "epochs": 1}
     with pytest.raises(TrainingError, match=r"All 4 trials diverged.*smaller learning rates"):
         tune("digits", SPACE | rates, trials=8, population=4, out=tmp_path / "study")
     assert Study(tmp_path / "study").counts["failed"] == 4
@@ -98,71 +103,69 @@ def test_all_diverging_is_told(tmp_path):
         resume(tmp_path / "study")
 
 
-def test_loss_as_the_metric(tmp_path):
-    study = tune(
-        "digits", SPACE | {"epochs": 3}, trials=3, population=3, metric="loss", seeds=1, out=tmp_path / "study"
-    )
-    complete = [trial["value"] for trial in study.trials if trial["state"] == "complete"]
-    assert study.best["value"] == min(complete)
-    assert study.optuna.direction == optuna.study.StudyDirection.MINIMIZE
-
-
-def interrupt_after_one_population(watched):
-    if watched.seconds is not None:
+def interrupt_after_one_population(progress):
+    if progress.detail.seconds is not None:
         raise KeyboardInterrupt
 
 
-def test_no_population_is_begun_that_would_not_fit_into_the_budget(tmp_path):
-    path, asked = tmp_path / "study", {"budget": 100.0, "population": 2, "seeds": 1}
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """A study with a budget, interrupted after its first population of six; not to be written into."""
+    path = tmp_path_factory.mktemp("studies") / "interrupted"
+    options = {"budget": 60.01, "population": 6, "seeds": 1, "progress": interrupt_after_one_population}
     with pytest.raises(Interrupted, match="Go on with: mlplab tune --resume"):
-        tune("digits", SPACE | {"epochs": 1}, **asked, out=path, progress=interrupt_after_one_population)
-    Study(path).optuna.set_user_attr("seconds", {"0": 40.0})
-    with pytest.raises(Interrupted):
-        resume(path, progress=interrupt_after_one_population)
-    Study(path).optuna.set_user_attr("seconds", {"0": 40.0, "2": 40.0})
-    assert len(resume(path).trials) == 4
+        tune("digits", SPACE | {"epochs": 1}, **options, out=path)
+    return path
 
 
-def test_the_last_population_is_as_small_as_the_budget_wants_it(tmp_path):
-    path, asked = tmp_path / "study", {"budget": 60.01, "population": 6, "seeds": 1}
-    with pytest.raises(Interrupted):
-        tune("digits", SPACE | {"epochs": 1}, **asked, out=path, progress=interrupt_after_one_population)
-    Study(path).optuna.set_user_attr("seconds", {"0": 40.0})  # so three trials take 20, and four 27
-    with pytest.raises(Interrupted):
-        resume(path, progress=interrupt_after_one_population)
-    assert len(Study(path).trials) == 9
-    assert len(resume(path).trials) == 9
+@pytest.fixture
+def partial(interrupted, tmp_path):
+    return shutil.copytree(interrupted, tmp_path / "study")
 
 
-def test_going_on_under_other_conditions_is_said(tmp_path):
-    path = tmp_path / "study"
-    asked = {"trials": 4, "population": 2, "seeds": 1, "progress": interrupt_after_one_population}
+@pytest.mark.slow
+def test_the_last_population_is_smaller_so_as_to_fit_into_the_budget(partial):
+    Study(partial).optuna.set_user_attr("seconds", {"0": 40.0})  # so three trials take 20 s, and four 27 s
     with pytest.raises(Interrupted):
-        tune("digits", SPACE | {"epochs": 1}, **asked, out=path)
-    asked = json.loads((path / "study.json").read_text())
-    asked["versions"]["jax"], asked["threads"] = "0.1", 77
-    (path / "study.json").write_text(json.dumps(asked))
+        resume(partial, progress=interrupt_after_one_population)
+    Study(partial).optuna.set_user_attr("seconds", {"0": 40.0, "6": 20.0})
+    assert len(resume(partial).trials) == 9
+
+
+@pytest.mark.slow
+def test_no_population_is_started_that_would_not_fit_into_the_budget(partial):
+    Study(partial).optuna.set_user_attr("seconds", {"0": 50.0})
+    assert len(resume(partial).trials) == 6
+
+
+@pytest.mark.slow
+def test_resuming_under_other_conditions_warns(partial):
+    Study(partial).optuna.set_user_attr("seconds", {"0": 60.0})
+    config = json.loads((partial / "study.json").read_text())
+    config["versions"]["jax"], config["threads"] = "0.1", 77
+    (partial / "study.json").write_text(json.dumps(config))
     with pytest.warns(UserWarning, match=r"The study began under other conditions \(jax 0\.1 → .*threads 77 → "):
-        resume(path)
-    resume(path)  # nothing is computed any more: warnings are errors here
+        resume(partial)
+    resume(partial)  # nothing is computed any more: warnings are errors here
 
 
-def test_a_budget_too_short_for_one_rung_is_told_and_leaves_nothing(tmp_path):
+def test_a_budget_too_short_for_one_rung_is_refused_and_leaves_nothing(tmp_path):
     with pytest.raises(UsageError, match=r"to its first rung, epoch 1; the budget is 0 s: too short"):
-        tune("digits", SPACE, budget=0.01, out=tmp_path / "study")
+        tune("digits", SPACE, population=4, budget=0.01, out=tmp_path / "study")
     assert not (tmp_path / "study").exists()
 
 
-def test_arrays(tmp_path, digits):
+def test_arrays_are_needed_again_in_a_folder_of_any_name(tmp_path, digits):
     data = tuple((part.inputs, part.labels) for part in (digits.train, digits.test))
-    study = tune(data, SPACE | {"epochs": 1}, trials=2, population=2, seeds=1, out=tmp_path / "study")
+    path = tmp_path / "a b%20?c#ü"
+    study = tune(data, SPACE | {"epochs": 1}, trials=2, population=2, seeds=1, out=path)
     assert study.command.startswith("mlplab.train(data, hidden=[")
-    with pytest.raises(DataError, match="begun with arrays: give them again"):
-        resume(tmp_path / "study")
-    assert outcomes(resume(tmp_path / "study", data=data)) == outcomes(study)
+    with pytest.raises(DataError, match="is a study of arrays: give them again as data"):
+        resume(path)
+    assert trials_with_curves(resume(path, data=data)) == trials_with_curves(study)
 
 
-def test_going_on_with_other_data_or_another_space_is_refused(digits_study, digits):
+def test_resuming_with_other_data_or_another_space_is_refused(digits_study, digits):
     with pytest.raises(UsageError, match="searches another space"):
         resume(digits_study.path, space=SPACE | {"epochs": 4})
     other = ((digits.train.inputs, digits.train.labels), (digits.train.inputs, digits.train.labels))
@@ -217,15 +220,10 @@ def test_the_package_is_the_function_too():
         mlplab.tune("digits", SPACE, metric="f1")  # pyright: ignore[reportCallIssue]
 
 
-def test_a_path_with_odd_characters(tmp_path):
-    study = tune("digits", SPACE | {"epochs": 1}, trials=1, seeds=1, out=tmp_path / "a b%20?c#ü")
-    assert len(Study(study.path).trials) == 1
-
-
-def test_optuna_is_told_to_be_installed():
-    program = "import sys; sys.modules['optuna'] = None\nimport mlplab\nmlplab.tune('digits')"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert 'pip install "mlplab[tune]"' in done.stderr
+def test_without_optuna_the_error_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(UsageError, match=r'pip install "mlplab\[tune\]"'):
+        tune("digits")
 
 
 def test_optuna_dashboard_opens_it(digits_study):

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mlplab.cli.options import say
-from mlplab.tuning.runner import Watched
+from mlplab.progress import Progress as WorkDone
+from mlplab.tuning.runner import StudyProgress
 
 
 class StudyProgressBar:
@@ -36,9 +37,10 @@ class StudyProgressBar:
         """Take the bar away."""
         self._bar.stop()
 
-    def __call__(self, watched: Watched) -> None:
+    def __call__(self, progress: WorkDone) -> None:
+        watched: StudyProgress = progress.detail
         numbers = f"trials {watched.numbers.start}–{watched.numbers.stop - 1}"
-        of = numbers if watched.total is None else f"{numbers} of {watched.total}"
+        of = numbers if progress.total is None else f"{numbers} of {progress.total}"
         if watched.seconds is None:
             self._bar.start()
             self._bar.update(self._task, completed=watched.part, trials=of, scores=self._told(watched))
@@ -46,7 +48,7 @@ class StudyProgressBar:
             self._bar.stop()
             say(self._console, f"{of}: {self._ended(watched)}; {watched.seconds:.1f} s")
 
-    def _ended(self, watched: Watched) -> str:
+    def _ended(self, watched: StudyProgress) -> str:
         """Scores of those trained to the end alone: others were dropped after fewer epochs."""
         scores = sorted((score for score in watched.scores if score is not None), reverse=watched.metric == "accuracy")
         parts = [f"{len(scores)} trained to the end" + (f", the best {scores[0]:.4f}" if scores else "")]
@@ -57,7 +59,7 @@ class StudyProgressBar:
             parts.append(f"best so far {watched.best[1]:.4f} (trial {watched.best[0]})")
         return ", ".join(parts)
 
-    def _told(self, watched: Watched) -> str:
+    def _told(self, watched: StudyProgress) -> str:
         scores = sorted((score for score in watched.scores if score is not None), reverse=watched.metric == "accuracy")
         parts = []
         if scores:

@@ -131,8 +131,8 @@ def content(study: "Study") -> dict[str, Any]:
     winner = study.winner
     return {
         "study": str(study.path),
-        "data": study.asked.data["name"],
-        "metric": study.asked.metric,
+        "data": study.config.data["name"],
+        "metric": study.config.metric,
         "trials": study.counts,
         "best": study.best,
         "command": study.command,
@@ -163,7 +163,7 @@ def _print_result(console: Console, study: "Study") -> None:
     say(
         console,
         f"{trials} trained to the end, {counts['dropped']} dropped on the way, {counts['failed']} "
-        f"diverged. Best: trial {best['number']}, validation {study.asked.metric} {best['value']:.4f}.",
+        f"diverged. Best: trial {best['number']}, validation {study.config.metric} {best['value']:.4f}.",
     )
     say(console, _test(winner.result["test"]), style="bold")
     if doubt := no_better_than_guessing(winner.result):

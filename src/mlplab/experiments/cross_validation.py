@@ -1,48 +1,46 @@
 """Cross-validation: every training row predicted by a network that was not trained on it."""
 
-import dataclasses
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from mlplab.cluster import workers
 from mlplab.datasets import Data
-from mlplab.engine import Member, fit_members, keras
+from mlplab.engine import Member
 from mlplab.errors import RunError, TrainingError, UsageError
-from mlplab.runs import Run, Settings
+from mlplab.experiments.population import Network, train_members
+from mlplab.progress import Progress, ProgressListener
+from mlplab.runs import Config, Run
 from mlplab.runs.run import probabilities_of
 from mlplab.training.device_data import DeviceData
-from mlplab.training.network import build_network, rebuild, targets_for
-
-Progress = Callable[[int, int], None]
-"""Called a few times a second with the training steps done, and with all steps of all folds."""
+from mlplab.training.network import targets_for
 
 _AT_ONCE = 16
-"""Folds trained together; more of them in turn, so that a fold a row needs no more memory."""
+"""Folds trained together at most, so that as many folds as rows need no more memory."""
 
 
 def cross_validate(
-    run: Run, data: Data, *, folds: int = 5, ray: str | None = None, progress: Progress | None = None
+    run: Run, data: Data, *, folds: int = 5, ray: str | None = None, progress: ProgressListener | None = None
 ) -> np.ndarray:
-    """Out-of-sample probabilities of all training rows: each fold is predicted by a network trained on the others.
+    """Predict all training rows out of sample: each fold by a network trained on the others.
 
-    The networks are the run's own, begun anew: its settings, preprocessing and seed. A fold has no validation
-    split to stop early on, so each is trained for as many epochs as made the weights that the run kept, on the same
-    schedule. All training rows take part, those that the run held out or left unlabelled too.
+    The networks are the run's, with fresh weights: its settings, preprocessing and seed. A fold has no validation
+    split to stop early on, so each network is trained for as many epochs as led to the weights that the run kept, on
+    the same schedule. All training rows take part, also those that the run held out or left unlabelled.
 
-    The training set goes to each device once. All folds train on the same number of rows and predict the same number,
-    so one program trains all of them, spread over the devices, and one predicts.
+    All folds train on the same number of rows and predict the same number, so one compiled program trains all of them
+    and one predicts.
 
     Args:
         run: a finished run.
-        data: its data set, as `runs.origin.data_of` gives it: with the labels that the run was trained with.
-        folds: parts of the training set, stratified by class; the same seed and labels make the same ones.
-        ray: a cluster whose nodes train the folds, see `cluster.workers`; None: here. The probabilities are the same.
-        progress: see `Progress`. Of a cluster, called as folds come back.
+        data: its data set, as `runs.dataset_ref.data_of` gives it: with the labels that the run was trained with.
+        folds: parts of the training set, stratified by class. The same seed and labels make the same ones.
+        ray: a Ray cluster that trains the folds, see `cluster.workers`; None: this process. The probabilities are the
+            same.
+        progress: called with the folds done. A cluster reports whole folds only.
 
     Returns:
-        float32 (n, classes), in the order of `data.train`. The same run, the same bytes.
+        float32 (n, classes), in the order of `data.train`. The same run gives the same bytes.
 
     Raises:
         UsageError: for fewer folds than 2, or more than there are rows.
@@ -50,79 +48,74 @@ def cross_validate(
         TrainingError: if a network's loss or a weight is no longer finite.
         ClusterError: if no cluster answers at the address, or loses a task again and again.
     """
-    folds_of = _Folds(run, data, folds)
+    epochs = epochs_kept(run)
+    parts = split_folds(data.train.labels, folds, run.config.settings.seed)
+    plan = _Plan(run.config, Network.of(run), epochs, data, parts)
     probabilities = np.empty((len(data.train), len(data.class_names)), np.float32)
     with workers(ray) as pool:
-        size = min(_AT_ONCE, pool.networks_per_task(folds))
+        size = min(_AT_ONCE, max(2, -(-folds // pool.slots)))  # one task for each slot, as each has to compile
         tasks = [range(folds)[start : start + size] for start in range(0, folds, size)]
         done = 0
-        for position, predicted in pool.map(_predict_folds, tasks, shared=folds_of, progress=progress):
-            for number, of_part in zip(tasks[position], predicted, strict=True):
-                probabilities[folds_of.parts[number]] = of_part
+        for position, predicted in pool.map(_predict_folds, tasks, shared=plan, progress=progress):
+            for number, probabilities_of_part in zip(tasks[position], predicted, strict=True):
+                probabilities[parts[number]] = probabilities_of_part
             done += len(tasks[position])
             if progress is not None:
-                progress(done * folds_of.steps, folds * folds_of.steps)
+                progress(Progress(done, folds))
     return probabilities
 
 
-def _predict_folds(folds: "_Folds", numbers: range, progress: Progress | None) -> list[np.ndarray]:
-    return folds.predicted(numbers, progress)
-
-
-class _Folds:
-    """The folds of a cross-validation, and their networks.
+@dataclass(frozen=True)
+class _Plan:
+    """What all tasks of a cross-validation share.
 
     Attributes:
         parts: row numbers of each fold.
-        size: of the largest fold.
-        steps: of the training of one fold.
     """
 
-    def __init__(self, run: Run, data: Data, folds: int):
-        self._run, self._data = Run(run.path), data
-        _ = self._run.architecture  # read now: the run may travel to a node of a cluster, and its files stay here
-        self._epochs = epochs_kept(run)
-        self.parts = split_folds(data.train.labels, folds, run.config.settings.seed)
-        self.size = max(map(len, self.parts))
-        self._rows = len(data.train) - self.size
-        self.steps = self._epochs * -(-self._rows // min(run.config.settings.batch_size, self._rows))
-        self._device_data: DeviceData | None = None
+    config: Config
+    network: Network
+    epochs: int
+    data: Data
+    parts: list[np.ndarray]
 
-    def predicted(self, numbers: range, progress: Progress | None = None) -> list[np.ndarray]:
-        """Probabilities (rows of the part, classes) of some parts, by networks trained together on the others."""
-        members = [self.member(number) for number in numbers]
 
-        def tell(done: int, _: Any) -> None:
-            if progress is not None:
-                progress(numbers.start * self.steps + done, len(self.parts) * self.steps)
-
-        fit_members(members, progress=tell)
-        found = []
-        for number, member in zip(numbers, members, strict=True):
-            if member.failure is not None:
-                raise TrainingError(f"Fold {number + 1} of {len(self.parts)} cannot be trained. {member.failure}")
-            part = self.parts[number]
-            padded = np.resize(part, self.size)  # a fold that is a row short predicts its first row twice
-            found.append(probabilities_of(member.model, self._data.train.inputs[padded], self._run.config)[: len(part)])
-        return found
-
-    def member(self, number: int) -> Member:
-        """The run's network begun anew, with the rows outside a fold."""
-        model, seed = begun_anew(self._run, self._data, self._rows, number)
-        if self._device_data is None:
-            self._device_data = DeviceData(self._data, targets_for(model, self._data))
-        source = self._device_data.source(
-            _without(self.parts, number, self._rows),
-            preprocessing=self._run.config.preprocessing,
-            batch_size=self._run.config.settings.batch_size,
+def _predict_folds(plan: _Plan, numbers: range, progress: ProgressListener | None) -> list[np.ndarray]:
+    """Return the probabilities (rows, classes) of some folds, by networks trained together on the rows outside."""
+    largest = max(map(len, plan.parts))
+    rows = len(plan.data.train) - largest
+    networks = [plan.network.rebuild(number, plan.data, rows) for number in numbers]
+    device_data = DeviceData(plan.data, targets_for(networks[0][0], plan.data))
+    members = []
+    for number, (model, seed) in zip(numbers, networks, strict=True):
+        source = device_data.source(
+            _rows_outside(plan.parts, number, rows),
+            preprocessing=plan.config.preprocessing,
+            batch_size=plan.config.settings.batch_size,
             shuffle=True,
             seed=seed,
         )
-        return Member(model, source, epochs=self._epochs)
+        members.append(Member(model, source, epochs=plan.epochs))
+    steps = len(members) * plan.epochs * members[0].source.steps
+
+    def report(trained: Progress) -> None:
+        if progress is not None:
+            progress(Progress(numbers.start + len(numbers) * trained.done / steps, len(plan.parts)))
+
+    train_members(members, steps, report)
+    predicted = []
+    for number, member in zip(numbers, members, strict=True):
+        if member.failure is not None:
+            raise TrainingError(f"Fold {number + 1} of {len(plan.parts)} cannot be trained. {member.failure}")
+        part = plan.parts[number]
+        padded = np.resize(part, largest)  # a fold that is a row short predicts its first row twice
+        inputs = plan.data.train.inputs[padded]
+        predicted.append(probabilities_of(member.model, inputs, plan.config)[: len(part)])
+    return predicted
 
 
 def split_folds(labels: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
-    """Row numbers of each fold, sorted: all rows once, sizes and counts of each class differing by one at most.
+    """Return the sorted row numbers of each fold: every row once, sizes and counts of a class differ by one at most.
 
     Rows are dealt out like cards, class after class, each class in random order.
 
@@ -137,33 +130,24 @@ def split_folds(labels: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
 
 
 def epochs_kept(run: Run) -> int:
-    """The epochs after which the run had the weights that it kept.
+    """Return the number of epochs after which the run had the weights that it kept.
 
-    Raises `RunError` if it is not finished, or does not know: a model that was kept without its history.
+    Raises:
+        RunError: if the run is not finished, or was made of a model that was kept without its history.
     """
     run.require_finished()
     if not run.kept_epoch:
         raise RunError(
-            f"{run.path} does not tell for how many epochs its model was trained, so no other can be trained like it. "
-            "Keep it with its History: mlplab.save_run(model, data, history=history)."
+            f"{run.path} does not say for how many epochs its model was trained, so no other can be trained like it. "
+            "Keep the model with its History: mlplab.save_run(model, data, history=history)."
         )
     return run.kept_epoch
 
 
-def _without(parts: list[np.ndarray], number: int, rows: int) -> np.ndarray:
-    """`rows` row numbers outside a fold. Where there is one too many, the last row of another fold is left out."""
+def _rows_outside(parts: list[np.ndarray], number: int, rows: int) -> np.ndarray:
+    """Return `rows` row numbers outside a fold. If there is one too many, the last row of another fold is left out."""
     others = [part for other, part in enumerate(parts) if other != number]
     if sum(map(len, others)) > rows:
         longest = max(range(len(others)), key=lambda other: len(others[other]))
         others[longest] = others[longest][:-1]
     return np.sort(np.concatenate(others))
-
-
-def begun_anew(source: Run | Settings, data: Data, rows: int, number: int) -> tuple[keras.Model, int]:
-    """The network of a run, or of settings, begun with a seed, and the seed, which differs from number to number."""
-    settings = source if isinstance(source, Settings) else source.config.settings
-    seed = int(np.random.SeedSequence((settings.seed, number)).generate_state(1)[0] >> 1)
-    if settings.hidden is not None:
-        return build_network(dataclasses.replace(settings, seed=seed), data, rows), seed
-    assert isinstance(source, Run)
-    return rebuild(source.architecture, seed), seed

@@ -22,7 +22,7 @@ from mlplab.datasets.corrections import read_rows
 from mlplab.errors import DataError, MlplabError, UsageError, unknown_name
 from mlplab.figures import gallery
 from mlplab.inspection.examples import SPLITS, Examples, data_at_hand, examples_of, opened
-from mlplab.progress_bar import bar
+from mlplab.progress import bar
 from mlplab.runs import Predictions, Run
 from mlplab.runs.dataset_ref import data_of
 from mlplab.table import Table

@@ -1,4 +1,7 @@
-"""The learning curve: accuracy by the number of rows trained on, and whether more rows would be worth it."""
+"""The learning curve: accuracy by the number of rows trained on, and whether more rows would be worth it.
+
+size_scan.py trains the networks. It needs Keras, so it is imported after all that can be refused without it.
+"""
 
 import math
 from dataclasses import dataclass
@@ -9,8 +12,8 @@ import numpy as np
 
 from mlplab.datasets import load
 from mlplab.errors import UsageError, unknown_name
-from mlplab.progress_bar import bar
-from mlplab.runs import Run, Settings, is_run
+from mlplab.progress import bar
+from mlplab.runs import Run, Settings
 from mlplab.runs.dataset_ref import data_of
 from mlplab.scores import mean_accuracy, mean_over_seeds
 from mlplab.table import Table
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from mlplab.experiments.size_scan import SizesTrained
+    from mlplab.experiments.size_scan import SizeScan
 
 WORTH_IT = 0.005
 """Accuracy that doubling the rows has to gain for more rows to be called worth it."""
@@ -28,7 +31,7 @@ WORTH_IT = 0.005
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LearningCurve(Table):
-    """What `learning_curve` gives: a row a size, and the answer.
+    """The result of `learning_curve`: a row for each size, and the answer.
 
     Attributes:
         answer: whether more rows are worth it, in words.
@@ -53,16 +56,16 @@ def learning_curve(
     verbose: int | str = "auto",
     **settings: Any,
 ) -> LearningCurve:
-    """Train a network on parts of the training rows, with several seeds, and see what more rows gain.
+    """Train a network on parts of the training rows, with several seeds, and estimate what more rows gain.
 
-    All networks take the same number of steps, as many as the epochs have over all rows. Scores are of rows that are
-    held out, the same for all; the test set is not used.
+    All networks take the same number of steps: those of the epochs over all rows. Scores are of rows that are held
+    out, the same for all networks; the test set is not used.
 
     Args:
-        source: a run, or its directory, whose network is begun anew; or a data set, as `mlplab.load` takes it.
-        sizes: rows; by default 1/64, 1/32, … of those there are to train on, and all.
+        source: a run, or its directory, whose network is rebuilt; or a data set, as `mlplab.load` takes it.
+        sizes: rows; by default 1/64, 1/32, … of the rows to train on, and all.
         seeds: networks for each size.
-        data: needed for runs begun with arrays: the same arrays.
+        data: needed for runs of arrays: the same arrays.
         verbose: 0: no progress bar.
         settings: with a data set, the network and its training, as `mlplab.train` takes them: hidden, epochs, …
 
@@ -71,35 +74,55 @@ def learning_curve(
         that did not diverge); with `answer`, `gain` and `gain_interval`.
 
     Raises:
-        UsageError, DataError, ModelError, RunError: for what does not belong together.
+        UsageError, DataError, ModelError, RunError: for arguments that do not fit each other.
         TrainingError: if all networks diverged.
+
+    Example:
+        curve = mlplab.learning_curve("digits", hidden=[16], epochs=1, sizes=[100, 200], seeds=2)
+        print(curve.answer)
     """
     run = _run(source)
     if run is not None and settings:
         raise UsageError(f"A run has its own settings: leave out {', '.join(settings)}, or give the data set.")
-    asked = _asked(settings) if run is None else run
+    network = run or _filled(settings)
     loaded = load(source, quiet=verbose == 0) if run is None else data_of(run, data, quiet=verbose == 0)
-    from mlplab.experiments.size_scan import train_sizes  # Keras: after what can be refused without it
+    from mlplab.experiments.size_scan import train_sizes
 
     with bar(verbose, "learning curve") as progress:
-        found = train_sizes(asked, loaded, sizes=sizes, seeds=seeds, progress=progress)
-    columns = columns_of(found)
-    gain, interval = last_doubling(found)
-    title = f"Accuracy by rows trained on ({loaded.name}, {seeds} seeds, {found.held_out:,} rows held out)"
+        scan = train_sizes(network, loaded, sizes=sizes, seeds=seeds, progress=progress)
+    columns = _columns(scan)
+    gain, interval = last_doubling(scan)
+    title = f"Accuracy by rows trained on ({loaded.name}, {seeds} seeds, {scan.held_out:,} rows held out)"
+
+    def figure() -> "Figure":
+        from mlplab.figures import scans
+
+        return scans.sizes(columns, scan.val_accuracy, title)
+
     return LearningCurve(
-        columns,
-        title,
-        lambda: _figure(columns, found.val_accuracy, title),
-        answer=answer(found, gain, interval),
-        gain=gain,
-        gain_interval=interval,
+        columns, title, figure, answer=answer(scan, gain, interval), gain=gain, gain_interval=interval
     ).show()  # pyright: ignore[reportReturnType] - it returns itself
 
 
-def columns_of(found: "SizesTrained") -> dict[str, np.ndarray]:
-    """The columns of the table."""
+def _run(source: Any) -> Run | None:
+    """Return the run that is meant, or None for a data set."""
+    if isinstance(source, Run):
+        return source.first
+    if isinstance(source, str | Path) and (Path(source) / "config.json").exists():
+        return Run(source).first
+    return None
+
+
+def _filled(settings: dict[str, Any]) -> Settings:
+    for name in settings:
+        if name not in Settings.__dataclass_fields__:
+            raise UsageError(unknown_name("setting", name, Settings.__dataclass_fields__))
+    return Settings.filled(**settings)
+
+
+def _columns(scan: "SizeScan") -> dict[str, np.ndarray]:
     rows = []
-    for size, accuracy, val_accuracy in zip(found.sizes, found.accuracy, found.val_accuracy, strict=True):
+    for size, accuracy, val_accuracy in zip(scan.sizes, scan.accuracy, scan.val_accuracy, strict=True):
         present = val_accuracy[np.isfinite(val_accuracy)]
         mean, sd, interval = mean_accuracy(present.tolist()) if len(present) else (math.nan, None, None)
         low, high = (math.nan, math.nan) if interval is None else interval
@@ -109,18 +132,19 @@ def columns_of(found: "SizesTrained") -> dict[str, np.ndarray]:
     return {name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
-def last_doubling(found: "SizesTrained") -> tuple[float, tuple[float, float] | None]:
-    """What doubling the rows gained last: the mean over the seeds, and its 95 % interval.
+def last_doubling(scan: "SizeScan") -> tuple[float, tuple[float, float] | None]:
+    """Return what the last doubling of the rows gained: the mean over the seeds, and its 95 % interval.
 
-    From the largest size of at most half the rows; where it is less than half, the gain is scaled to one doubling. Two
-    sources of chance add up: seeds, and which rows are held out, each of them judged by the networks of both sizes.
-    The interval is Student's t with one degree of freedom less than there are seeds; None for one seed.
+    The largest size is compared with the largest of at most half its rows; if that is less than half, the gain is
+    scaled to one doubling. Two sources of chance add up: the seeds, and which rows are held out, each of which is
+    judged by the networks of both sizes. The interval is Student's t with one degree of freedom less than there are
+    seeds; None for one seed.
     """
-    before = np.flatnonzero(found.sizes <= (found.sizes[-1] + 1) // 2)
+    before = np.flatnonzero(scan.sizes <= (scan.sizes[-1] + 1) // 2)
     if not len(before):
         return math.nan, None
-    doublings = math.log2(found.sizes[-1] / found.sizes[before[-1]])
-    gains = (found.right[-1] - found.right[before[-1]]) / doublings  # (seeds, rows)
+    doublings = math.log2(scan.sizes[-1] / scan.sizes[before[-1]])
+    gains = (scan.right[-1] - scan.right[before[-1]]) / doublings  # (seeds, rows)
     gains = gains[np.isfinite(gains).all(1)]
     if not len(gains):
         return math.nan, None
@@ -134,40 +158,18 @@ def last_doubling(found: "SizesTrained") -> tuple[float, tuple[float, float] | N
     return mean, (mean - half, mean + half)
 
 
-def answer(found: "SizesTrained", gain: float, interval: tuple[float, float] | None) -> str:
-    """Whether more rows are worth it, in words."""
+def answer(scan: "SizeScan", gain: float, interval: tuple[float, float] | None) -> str:
+    """Say in words whether more rows are worth it."""
     if math.isnan(gain):
-        return "Whether more rows are worth it cannot be told: give a size of at most half the largest."
-    told = f"Doubling the rows to {found.sizes[-1]:,} {'gained' if gain >= 0 else 'lost'} {100 * abs(gain):.1f} points"
+        return "Whether more rows are worth it is unknown: give a size of at most half the largest."
+    said = f"Doubling the rows to {scan.sizes[-1]:,} {'gained' if gain >= 0 else 'lost'} {100 * abs(gain):.1f} points"
     least = f"{100 * WORTH_IT:.1f} points a doubling"
     if interval is None:
-        return f"{told}. One seed does not tell chance from gain: give more seeds."
+        return f"{said}. With one seed this may be chance: give more seeds."
     low, high = interval
-    told += f" (95 % interval {100 * low:.1f} to {100 * high:.1f})"
+    said += f" (95 % interval {100 * low:.1f} to {100 * high:.1f})"
     if low >= WORTH_IT:
-        return f"{told}: more rows are worth it."
+        return f"{said}: more rows are worth it."
     if high < WORTH_IT:
-        return f"{told}: more rows of this kind are hardly worth it, with this network."
-    return f"{told}: too uncertain to tell whether more rows gain {least}; give more seeds."
-
-
-def _run(source: Any) -> Run | None:
-    """The run that is meant, or None for a data set."""
-    if isinstance(source, Run):
-        return source.first
-    if isinstance(source, str | Path) and is_run(source):
-        return Run(source).first
-    return None
-
-
-def _asked(settings: dict[str, Any]) -> Settings:
-    for name in settings:
-        if name not in Settings.__dataclass_fields__:
-            raise UsageError(unknown_name("setting", name, Settings.__dataclass_fields__))
-    return Settings.filled(**settings)
-
-
-def _figure(columns: dict[str, np.ndarray], val_accuracy: np.ndarray, title: str) -> "Figure":
-    from mlplab.figures import scans
-
-    return scans.sizes(columns, val_accuracy, title)
+        return f"{said}: more rows of this kind are hardly worth it, with this network."
+    return f"{said}: too uncertain to say whether more rows gain {least}. Give more seeds."

@@ -1,13 +1,17 @@
-"""The learning-rate finder: loss after the same number of steps at many rates, and which of them to train with."""
+"""The learning-rate finder: losses after the same number of steps at many rates, and a suggestion.
 
+rate_scan.py trains the networks. It needs Keras, so it is imported after all that can be refused without it.
+"""
+
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlplab.datasets import Data, load
-from mlplab.errors import UsageError, unknown_name
-from mlplab.progress_bar import bar
+from mlplab.datasets import load
+from mlplab.errors import TrainingError, UsageError, unknown_name
+from mlplab.progress import bar
 from mlplab.runs import Settings
 from mlplab.table import Table
 
@@ -15,20 +19,27 @@ if TYPE_CHECKING:
     import keras
     from matplotlib.figure import Figure
 
-    from mlplab.experiments.rate_suggestion import RateScan
+    from mlplab.experiments.rate_scan import RateScan
 
 _SETTINGS = tuple(name for name in Settings.__dataclass_fields__ if name not in ("learning_rate", "early_stopping"))
+
+_VALLEY_LEVEL = 0.03
+"""A rate belongs to the valley if its loss is at most this share of the whole descent above the lowest loss."""
+_LONG_FACTOR = 0.5
+"""The best constant rate of a long training, relative to the rate that is best at first."""
+_LONG_STEPS = 4
+"""A training is long if it has more than this many times the steps of the scan."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LearningRates(Table):
-    """What the finder gives: a row a rate, and the suggestion.
+    """The result of `find_learning_rate`: a row for each rate, and the suggestion.
 
     Attributes:
         suggestion: the rate to train with.
-        low, high: where the valley of the lowest losses begins and ends.
+        low, high: ends of the valley of the lowest losses.
         reason: for the suggestion, in words.
-        steps: that each rate was tried for.
+        steps: at each rate.
     """
 
     suggestion: float = float("nan")
@@ -54,82 +65,82 @@ def find_learning_rate(
     """Find a learning rate: train a network for some steps at each of many rates, from the same weights.
 
     Args:
-        data: what `mlplab.load` takes; or inputs (n, …) with their targets `y`, which go into `model` as they are.
+        data: what `mlplab.load` takes; or inputs (n, …) with their targets `y`, which go into `model` unchanged.
         y: targets (n, …), where `data` is inputs.
-        model: a compiled Keras model of your own, tried from its present weights. It is left as it was, and so is its
-            optimizer. Without it: the network that `settings` tell of.
+        model: a compiled Keras model of yours, tried from its present weights. Model and optimizer are left
+            unchanged. Without it, the network that `settings` describe is built.
         rates: to try; by default 26 from 0.00001 to 1, for SGD from 0.0001 to 10.
-        steps: at each rate; by default as many as take some seconds in all.
+        steps: at each rate; by default the number that takes some seconds in all.
         verbose: 0: no progress bar.
         settings: of the training that the rate is for, as `mlplab.train` takes them: hidden, dropout, optimizer,
             schedule, epochs, batch_size, validation, seed, …
 
     Returns:
-        Table of learning_rate, loss (of training, mean over the steps), val_loss (after them, on rows held out) and
-        diverged; with `suggestion` and `reason`.
+        Table of learning_rate, loss (of training, mean over the steps), val_loss (after the steps, on rows held out)
+        and diverged; with `suggestion` and `reason`.
 
     Raises:
-        UsageError, DataError, ModelError: for what does not belong together.
+        UsageError, DataError, ModelError: for arguments that do not fit each other.
         TrainingError: if the loss fell at none of the rates.
+
+    Example:
+        found = mlplab.find_learning_rate("digits", hidden=[16], rates=[0.001, 0.01, 0.1], steps=20)
+        print(f"{found.suggestion:.2g}", found.reason)
     """
-    asked = _asked(model is not None, settings)
+    filled = _filled(model is not None, settings)
     if y is not None and model is None:
-        raise UsageError("Inputs and y go into a model of your own: give model=…, or a data set instead of inputs.")
+        raise UsageError("Inputs and y need a model of yours: give model=…, or a data set instead of inputs.")
     loaded = load(data, quiet=verbose == 0) if y is None else None
-    from mlplab.engine import inputs  # Keras: after what can be refused without it
-    from mlplab.experiments import rate_scan as finder
-    from mlplab.experiments.rate_suggestion import suggested
+    from mlplab.engine import inputs
+    from mlplab.experiments import rate_scan
     from mlplab.training import splits
 
     if model is not None:
-        finder.check(model)
+        rate_scan.check_model(model)
     with bar(verbose, "learning rates") as progress:
-        how: dict[str, Any] = {"rates": rates, "steps": steps, "progress": progress}
+        options: dict[str, Any] = {"rates": rates, "steps": steps, "progress": progress}
         if model is None:
             assert loaded is not None
-            scan = finder.scan_settings(asked, loaded, **how)
-            rows = len(splits.split(loaded.train, asked)["train"])
+            scan = rate_scan.scan_settings(filled, loaded, **options)
+            rows = len(splits.split(loaded.train, filled)["train"])
         else:
-            x, y, batch = _rows(model, data, y, loaded)
-            scan = finder.scan_model(model, x, y, settings=asked, batch=batch, **how)
-            rows = round(inputs.check_rows(x=x) * (1 - asked.validation))
-    planned = asked.epochs * -(-rows // asked.batch_size)
-    schedule = asked.schedule if model is None else finder.schedule_of(model)
-    found = suggested(scan, schedule, planned if model is None or "epochs" in settings else None)
+            preprocessing = None
+            if loaded is None:
+                x, y, _ = inputs.arrays_of((data, y))
+            else:
+                x, y, preprocessing = rate_scan.inputs_for(model, loaded)
+            scan = rate_scan.scan_model(model, x, y, settings=filled, preprocessing=preprocessing, **options)
+            rows = round(inputs.check_rows(x=x) * (1 - filled.validation))
+    planned = filled.epochs * -(-rows // filled.batch_size)
+    schedule = filled.schedule if model is None else rate_scan.schedule_of(model)
+    suggestion = suggest(scan, schedule, planned if model is None or "epochs" in settings else None)
     title = f"Loss after {scan.steps:,} steps by learning rate ({'arrays' if loaded is None else loaded.name})"
-    columns = columns_of(scan)
-    valley = (found.low, found.high)
-    return LearningRates(
-        columns,
-        title,
-        lambda: _figure(columns, scan.untrained, found.rate, valley, title),
-        suggestion=found.rate,
-        low=found.low,
-        high=found.high,
-        reason=found.reason,
-        steps=scan.steps,
-    ).show()  # pyright: ignore[reportReturnType] - it returns itself
-
-
-def columns_of(scan: "RateScan") -> dict[str, np.ndarray]:
-    """The columns of the table."""
-    return {
+    columns = {
         "learning_rate": scan.rates,
         "loss": scan.loss,
         "val_loss": scan.val_loss,
         "diverged": scan.diverged,
     }
 
+    def figure() -> "Figure":
+        from mlplab.figures import scans
 
-def _figure(
-    columns: dict[str, np.ndarray], untrained: float, suggestion: float, valley: tuple[float, float], title: str
-) -> "Figure":
-    from mlplab.figures import scans
+        valley = (suggestion.low, suggestion.high)
+        return scans.learning_rates(columns, scan.untrained, suggestion.rate, valley, title)
 
-    return scans.learning_rates(columns, untrained, suggestion, valley, title)
+    return LearningRates(
+        columns,
+        title,
+        figure,
+        suggestion=suggestion.rate,
+        low=suggestion.low,
+        high=suggestion.high,
+        reason=suggestion.reason,
+        steps=scan.steps,
+    ).show()  # pyright: ignore[reportReturnType] - it returns itself
 
 
-def _asked(own_model: bool, settings: dict[str, Any]) -> Settings:
+def _filled(own_model: bool, settings: dict[str, Any]) -> Settings:
     if "learning_rate" in settings:
         raise UsageError("learning_rate is what is looked for: leave it out, or give rates=[…] to try.")
     for name in settings:
@@ -138,16 +149,81 @@ def _asked(own_model: bool, settings: dict[str, Any]) -> Settings:
     return Settings.filled(own_model=own_model, **settings)
 
 
-def _rows(model: "keras.Model", data: Any, y: Any, loaded: Data | None) -> tuple[Any, Any, Any]:
-    """Inputs and targets for a model of one's own, and how rows go into it."""
-    from mlplab.engine import Rows, inputs
-    from mlplab.training import splits
-    from mlplab.training.network import check_model, targets_for
+@dataclass(frozen=True)
+class Suggestion:
+    """A learning rate to train with.
 
-    if loaded is None:
-        x, y, _ = inputs.arrays_of((data, y))
-        return x, y, Rows()
-    check_model(model, loaded)
-    everything = np.arange(len(loaded.train))
-    scaling = splits.fit_preprocessing(loaded.train.inputs, everything, standardize=False)
-    return loaded.train.inputs, targets_for(model, loaded), Rows(preprocess=scaling)
+    Attributes:
+        rate: the suggestion.
+        best: the middle of the valley, on a logarithmic scale.
+        low, high: ends of the valley, the rates that are best in the scan.
+        reason: in words.
+    """
+
+    rate: float
+    best: float
+    low: float
+    high: float
+    reason: str
+
+
+def suggest(scan: "RateScan", schedule: str = "none", steps: int | None = None) -> Suggestion:
+    """Suggest a learning rate from a scan.
+
+    Rates that come down nearly as far as the best one form a valley, and its middle moves less from seed to seed than
+    the lowest point does. A long training at a constant rate ends better with a smaller rate, since the noise of the
+    steps counts towards its end; a schedule that comes down takes care of that. benchmarks/learning_rate.py measures
+    the suggestions.
+
+    Args:
+        scan: the losses by rate.
+        schedule: of the training to come, "none" or "cosine".
+        steps: of the training to come; None: long.
+
+    Raises:
+        TrainingError: if training lowered the loss at none of the rates.
+    """
+    good = ~scan.diverged
+    if not good.any():
+        raise TrainingError(
+            f"After {scan.steps:,} steps the validation loss is above that of the untrained network "
+            f"({scan.untrained:.4g}) at all rates from {scan.rates[0]:.2g} to {scan.rates[-1]:.2g}. Try smaller rates, "
+            "and check that the inputs are scaled to [0, 1]."
+        )
+    low, high, open_ended = _valley(scan, good)
+    best = math.sqrt(low * high)
+    long = schedule == "none" and (steps is None or steps > _LONG_STEPS * scan.steps)
+    rate = float(f"{best * (_LONG_FACTOR if long else 1):.1e}")  # two digits
+    reason = (
+        f"After {scan.steps:,} steps the validation loss is lowest from {low:.2g} to {high:.2g}; the middle is "
+        f"{best:.2g}. "
+    )
+    if long:
+        reason += "Many steps at a constant rate end better with half of that."
+    elif schedule == "none":
+        reason += "The training is short, so the middle is suggested."
+    else:
+        reason += "The schedule starts there and comes down."
+    if open_ended:
+        reason += " The rates tried end within the valley: try more of them."
+    return Suggestion(rate, best, low, high, reason)
+
+
+def _valley(scan: "RateScan", good: np.ndarray) -> tuple[float, float, bool]:
+    """Return where the loss rises above the valley's level on both sides, and whether that is outside the rates."""
+    loss = np.where(good, scan.val_loss, scan.untrained)
+    best = int(loss.argmin())
+    level = loss[best] + _VALLEY_LEVEL * (scan.untrained - loss[best])
+    logs = np.log(scan.rates)
+    ends, open_ended = [], False
+    for step in (-1, 1):
+        at = best
+        while 0 <= at + step < len(loss) and loss[at + step] <= level:
+            at += step
+        if not 0 <= at + step < len(loss):
+            ends.append(scan.rates[at])
+            open_ended = True
+            continue
+        part = (level - loss[at]) / (loss[at + step] - loss[at])
+        ends.append(math.exp(logs[at] + part * (logs[at + step] - logs[at])))
+    return float(ends[0]), float(ends[1]), open_ended

@@ -1,50 +1,65 @@
-"""A network trained for a few steps at each of many learning rates; what that says: rate_suggestion.py.
+"""The learning-rate range test: a network trained for a few steps at each of many rates.
 
-The range test of Smith (2017), "Cyclical learning rates for training neural networks", section 3.3, lets one network
-run through rising rates, so that each rate is judged on weights that the ones before it made. Here each rate has a
-network of its own, and all of them begin with the same weights and see the same rows in the same order.
+In the range test of Smith (2017), "Cyclical learning rates for training neural networks", section 3.3, one network
+runs through rising rates, so each rate is judged on weights that the rates before it made. Here each rate has a network
+to itself, and all start from the same weights and see the same rows in the same order.
 """
 
 import dataclasses
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import (
-    ArraySource,
-    Member,
-    Rows,
-    checks,
-    evaluate,
-    fit,
-    fit_members,
-    inputs,
-    keras,
-    keras_internals,
-    state,
-)
+from mlplab.engine import ArraySource, Member, Rows, checks, evaluate, fit, inputs, keras, keras_internals, state
 from mlplab.errors import ModelError, TrainingError, UsageError
-from mlplab.experiments.cross_validation import Progress
-from mlplab.experiments.rate_suggestion import RateScan
-from mlplab.runs import Settings
+from mlplab.experiments.population import HELD_OUT, hold_out, train_members
+from mlplab.progress import Progress, ProgressListener
+from mlplab.runs import Preprocessing, Settings
 from mlplab.training import splits
-from mlplab.training.network import build_network
+from mlplab.training.device_data import DeviceData
+from mlplab.training.network import build_network, targets_for
+from mlplab.training.network import check_model as check_fits
 
 RATES = 10.0 ** np.linspace(-5, 0, 26)
-"""Tried by default: five a decade."""
+"""The rates tried by default: five a decade."""
 RATES_OF_SGD = 10.0 ** np.linspace(-4, 1, 26)
-"""Likewise for plain gradient descent, whose steps are not scaled by the size of the gradient."""
+"""The default for plain gradient descent, whose steps are not scaled by the size of the gradient."""
 
 _SECONDS = 0.25
-"""Of one core, about, for one rate."""
+"""Roughly what one rate takes on one core."""
 _STEP_SECONDS, _FLOPS = 4e-5, 1e11
-"""What a step costs in any case, and operations a second beyond that: figures of one core, to choose a number of steps
-that is the same on every machine."""
+"""Overhead of a step in seconds, and operations a second beyond it. Constants of one core, so that the number of steps
+is the same on every machine."""
 _LEAST_STEPS, _MOST_STEPS = 200, 2000
-_HELD_OUT, _MOST_HELD_OUT = 0.1, 5000
+_MOST_HELD_OUT = 5000
+
+
+@dataclass(frozen=True, eq=False)
+class RateScan:
+    """The losses of a network after the same number of steps at each of many rates.
+
+    Attributes:
+        rates: float (n,), rising.
+        loss: float (n,), mean over the steps, on the rows trained on. NaN: no longer a finite number.
+        val_loss: float (n,), after the last step, on rows held out. NaN likewise.
+        untrained: the validation loss before the first step.
+        steps: at each rate.
+    """
+
+    rates: np.ndarray
+    loss: np.ndarray
+    val_loss: np.ndarray
+    untrained: float
+    steps: int
+
+    @property
+    def diverged(self) -> np.ndarray:
+        """bool (n,): no finite number, or worse than no training at all."""
+        return ~(self.val_loss < self.untrained)
 
 
 def scan_settings(
@@ -53,40 +68,36 @@ def scan_settings(
     *,
     rates: Sequence[float] | np.ndarray | None = None,
     steps: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressListener | None = None,
 ) -> RateScan:
-    """Train the network that the settings tell of at each rate, all as one population.
+    """Train the network that the settings describe at each rate, all rates as one population.
 
     Args:
-        settings: `learning_rate` and `schedule` are put aside; each rate is kept for all steps. Where there is no
-            validation split, a tenth of the rows is held out all the same.
-        data: the test set is not looked at.
+        settings: `learning_rate` and `schedule` are ignored, as each rate stays constant.
+        data: the test set is not used.
         rates: above 0; by default `RATES`, or `RATES_OF_SGD`.
-        steps: by default as many as take some seconds, see `steps_for`.
-        progress: see `Progress`.
+        steps: by default those of `steps_for`, or of the whole training if that is shorter.
+        progress: called with the training steps done, over all rates.
 
     Raises:
-        UsageError: for rates or steps that are none.
+        UsageError: for bad rates or steps.
     """
     rates = checked_rates(rates, settings.optimizer)
-    settings = dataclasses.replace(settings, validation=settings.validation or _HELD_OUT, schedule="none")
-    split = splits.split(data.train, settings)
-    batch = Rows(preprocess=splits.fit_preprocessing(data.train.inputs, split["train"], settings.standardize))
+    settings = dataclasses.replace(settings, schedule="none")
+    split = hold_out(data, settings)
+    preprocessing = splits.fit_preprocessing(data.train.inputs, split["train"], settings.standardize)
     models = [
         build_network(dataclasses.replace(settings, learning_rate=float(rate)), data, len(split["train"]))
         for rate in rates
     ]
-    trained_on = _Beginning(settings, models[0], len(split["train"]), steps)
-    arrays = ArraySource(data.train.inputs, data.train.labels).arrays
-    held_out = ArraySource(*arrays, batch=batch, batch_size=1000, subset=split["validation"][:_MOST_HELD_OUT])
-    source = ArraySource(*arrays, batch=batch, subset=split["train"][trained_on.rows], **trained_on.order)
-    members = [
-        Member(model, source, held_out, epochs=trained_on.epochs, validation_freq=trained_on.epochs) for model in models
-    ]
+    start = TrainingStart.of(settings, models[0], len(split["train"]), steps)
+    device_data = DeviceData(data, data.train.labels)
+    source = device_data.source(split["train"][start.rows], preprocessing=preprocessing, **start.order)
+    held_out = device_data.source(split["validation"][:_MOST_HELD_OUT], preprocessing=preprocessing, batch_size=1000)
     untrained = evaluate(models[0], held_out, verbose=0, return_dict=True)["loss"]
-    total = len(members) * trained_on.steps
-    fit_members(members, progress=None if progress is None else lambda done, _: progress(done, total))
-    return _scan(rates, [member.model.history.history for member in members], untrained, trained_on.steps)
+    members = [Member(model, source, held_out, epochs=start.epochs, validation_freq=start.epochs) for model in models]
+    train_members(members, len(members) * start.steps, progress)
+    return _rate_scan(rates, [member.model.history.history for member in members], untrained, start.steps)
 
 
 def scan_model(
@@ -95,56 +106,67 @@ def scan_model(
     y: Any,
     *,
     settings: Settings,
-    batch: Rows | None = None,
+    preprocessing: Preprocessing | None = None,
     rates: Sequence[float] | np.ndarray | None = None,
     steps: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressListener | None = None,
 ) -> RateScan:
-    """Train a compiled model from its present weights at each rate in turn, and leave it as it was.
+    """Train a compiled model from its present weights at each rate in turn, and leave it unchanged.
 
-    Its optimizer is put aside meanwhile for a new one of its kind, with a constant rate.
+    Meanwhile, a new optimizer of the same kind with a constant rate takes the place of the model's.
 
     Args:
-        model: any that `mlplab.fit` trains, with one optimizer of Keras's kind.
+        model: any model that `mlplab.fit` trains with one Keras optimizer.
         x, y: rows (n, …) and targets, or nests of them.
-        settings: `batch_size`, `seed` and `validation` count.
-        batch: how rows go into the model; None: as they are.
-        rates, steps, progress: as in `scan_settings`.
+        settings: `batch_size`, `seed`, `validation` and `epochs` are used.
+        preprocessing: applied to the inputs; None: they go in unchanged.
+        rates, steps: as in `scan_settings`.
+        progress: called with the rates done.
 
     Raises:
-        ModelError, DataError: for what cannot be trained.
+        ModelError, DataError: for a model that cannot be trained on these rows.
     """
-    check(model)
-    batch = batch or Rows()
+    check_model(model)
+    batch = Rows(preprocess=preprocessing)
     rates = checked_rates(rates, type(model.optimizer).__name__)
     count = inputs.check_rows(x=x, y=y)
     order = np.random.default_rng((settings.seed, 0x5B1)).permutation(count)
-    rows = max(1, round((settings.validation or _HELD_OUT) * count))
-    arrays = ArraySource(x, y).arrays
-    held_out = ArraySource(*arrays, batch=batch, batch_size=1000, subset=order[:rows][:_MOST_HELD_OUT])
+    rows = max(1, round((settings.validation or HELD_OUT) * count))
+    held_out = ArraySource(x, y, batch=batch, batch_size=1000, subset=order[:rows][:_MOST_HELD_OUT])
     untrained = evaluate(model, held_out, verbose=0, return_dict=True)["loss"]
-    trained_on = _Beginning(settings, model, count - rows, steps)
-    source = ArraySource(*arrays, batch=batch, subset=order[rows:][trained_on.rows], **trained_on.order)
+    start = TrainingStart.of(settings, model, count - rows, steps)
+    source = ArraySource(*held_out.arrays, batch=batch, subset=order[rows:][start.rows], **start.order)
     before, optimizer = state.read(model), model.optimizer
     try:
         model.optimizer = keras_internals.with_constant_rate(optimizer)
         model.optimizer.build(model.trainable_variables)
-        begun = state.read(model)
+        initial = state.read(model)
         histories = []
         for number, rate in enumerate(rates):
-            state.write(model, begun)
+            state.write(model, initial)
             model.optimizer.learning_rate = float(rate)
-            histories.append(_fitted(model, source, held_out, trained_on.epochs))
+            histories.append(_history(model, source, held_out, start.epochs))
             if progress is not None:
-                progress(number + 1, len(rates))
+                progress(Progress(number + 1, len(rates)))
     finally:
         model.optimizer = optimizer
         state.write(model, before)
-    return _scan(rates, histories, untrained, trained_on.steps)
+    return _rate_scan(rates, histories, untrained, start.steps)
 
 
-def check(model: Any) -> None:
-    """Raises `ModelError` for a model whose learning rate cannot be varied."""
+def inputs_for(model: keras.Model, data: Data) -> tuple[np.ndarray, np.ndarray, Preprocessing]:
+    """Return inputs, targets and scaling of a data set's training rows for a user's own model.
+
+    Raises:
+        ModelError: if the model does not fit the data set.
+    """
+    check_fits(model, data)
+    scaling = splits.fit_preprocessing(data.train.inputs, np.arange(len(data.train)), standardize=False)
+    return data.train.inputs, targets_for(model, data), scaling
+
+
+def check_model(model: Any) -> None:
+    """Raise `ModelError` for a model whose learning rate cannot be varied."""
     checks.check_compiled(model, "find_learning_rate")
     wraps_another = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
     if wraps_another or not isinstance(model.optimizer, keras.optimizers.Optimizer):
@@ -155,58 +177,70 @@ def check(model: Any) -> None:
 
 
 def schedule_of(model: keras.Model) -> str:
-    """ "cosine" for a compiled model whose learning rate follows a schedule, of whatever kind; else "none"."""
+    """Return "cosine" for a compiled model whose learning rate follows any schedule, else "none"."""
     return "cosine" if keras_internals.has_schedule(model.optimizer) else "none"
 
 
 def steps_for(parameters: int, batch_size: int) -> int:
-    """Steps that take a core about a quarter of a second, from 200 to 2,000; the same on every machine."""
+    """Return the number of steps that takes a core about a quarter of a second, from 200 to 2,000."""
     seconds = _STEP_SECONDS + 6 * parameters * batch_size / _FLOPS
     return int(np.clip(round(_SECONDS / seconds, -2), _LEAST_STEPS, _MOST_STEPS))
 
 
 def checked_rates(rates: Any, optimizer: str) -> np.ndarray:
-    """Rates to try, float64 (n,), rising. Raises `UsageError` for what is no rate, or for fewer than 3."""
+    """Return the rates to try, float64 (n,), rising.
+
+    Raises:
+        UsageError: for values that are no rates, or fewer than 3.
+    """
     if rates is None:
         return RATES_OF_SGD if optimizer.lower() == "sgd" else RATES
-    found = np.unique(np.asarray(rates, np.float64))
-    if found.ndim != 1 or len(found) < 3 or not (np.isfinite(found).all() and found[0] > 0):
+    rising = np.unique(np.asarray(rates, np.float64))
+    if rising.ndim != 1 or len(rising) < 3 or not (np.isfinite(rising).all() and rising[0] > 0):
         raise UsageError(f"rates must be at least 3 different numbers above 0, as in [0.001, 0.01, 0.1]; got {rates}.")
-    return found
+    return rising
 
 
-class _Beginning:
-    """The beginning of a training: so many steps of it.
+@dataclass(frozen=True)
+class TrainingStart:
+    """The first steps of a training.
 
     Attributes:
-        rows: which of the training rows take part, in any order: those of one short epoch, or all.
+        rows: positions of the training rows that take part: those of one short epoch, or all.
         epochs: over these rows.
         steps: in all epochs.
-        order: how an `ArraySource` goes through them.
+        order: batch size, shuffling and seed, as a source takes them.
     """
 
-    def __init__(self, settings: Settings, model: keras.Model, rows: int, steps: int | None):
+    rows: np.ndarray
+    epochs: int
+    steps: int
+    order: dict[str, Any]
+
+    @classmethod
+    def of(cls, settings: Settings, model: keras.Model, rows: int, steps: int | None) -> "TrainingStart":
+        """Plan `steps` steps over `rows` training rows: as many as there are in the training, at most."""
         if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1):
             raise UsageError(f"steps must be a whole number of at least 1; got {steps!r}.")
         size = min(settings.batch_size, rows)
         epoch = -(-rows // size)
         wanted = steps or min(steps_for(model.count_params(), size), settings.epochs * epoch)
         shuffled = np.random.default_rng((settings.seed, 0x17A7E)).permutation(rows)
-        self.rows = np.sort(shuffled[: wanted * size])
-        self.epochs = max(1, round(wanted / epoch))
-        self.steps = self.epochs * -(-len(self.rows) // size)
-        self.order: dict[str, Any] = {"batch_size": size, "shuffle": True, "seed": settings.seed}
+        chosen = np.sort(shuffled[: wanted * size])
+        epochs = max(1, round(wanted / epoch))
+        order = {"batch_size": size, "shuffle": True, "seed": settings.seed}
+        return cls(chosen, epochs, epochs * -(-len(chosen) // size), order)
 
 
-def _fitted(model: keras.Model, source: ArraySource, held_out: ArraySource, epochs: int) -> dict[str, list[float]]:
-    """The history; empty for a model that diverged."""
+def _history(model: keras.Model, source: ArraySource, held_out: ArraySource, epochs: int) -> dict[str, list[float]]:
+    """Train, and return the history: empty for a model that diverged."""
     try:
         return fit(model, source, epochs=epochs, verbose=0, validation_data=held_out, validation_freq=epochs).history
     except TrainingError:
         return {}
 
 
-def _scan(rates: np.ndarray, histories: list[dict[str, list[float]]], untrained: float, steps: int) -> RateScan:
+def _rate_scan(rates: np.ndarray, histories: list[dict[str, list[float]]], untrained: float, steps: int) -> RateScan:
     def last(name: str) -> np.ndarray:
         values = [history[name][-1] if history.get(name) else math.nan for history in histories]
         return np.where(np.isfinite(values), values, math.nan)

@@ -1,43 +1,58 @@
-"""Trials of a study: networks of many settings trained on one split, the worst dropped on the way.
+"""Successive halving: networks of many settings trained on one split, the worst dropped at each rung.
 
-A pure function of data and settings, whose arguments and results can be pickled: another process, or another machine,
-gives the same outcomes.
+A pure function of data and task. Arguments and results can be pickled: another process, or another machine, gives the
+same results.
 """
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Rows, backend
-from mlplab.engine.driver import fit_members
-from mlplab.engine.member import Member
+from mlplab.engine import Member, backend
 from mlplab.errors import UsageError
+from mlplab.experiments.population import hold_out, train_members
+from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Settings
 from mlplab.training import splits
+from mlplab.training.device_data import DeviceData
 from mlplab.training.network import build_network
 
-Progress = Callable[[float, list[float | None]], None]
-"""Called after each epoch with the part of the work done, 0 to 1, and each trial's newest score, if it has one."""
-
-METRICS = {"accuracy": "val_accuracy", "loss": "val_loss"}
-"""What trials can be compared by: the name in a history."""
-
-
-_KNOWN = 0.2
-"""After so much of the first rung its seconds can be told."""
+_ESTIMABLE = 0.2
+"""Share of the first rung after which its seconds can be estimated."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one trial.
+class HalvingTask:
+    """Trials to train up to rungs, and how they are compared.
 
     Attributes:
-        history: a value an epoch: `loss`, `accuracy`, `val_loss`, `val_accuracy`.
-        failed: why it was set aside, if it diverged.
-        dropped: epochs at which it was not among the best; None if it was trained to the end.
+        settings: of each trial, all with the same `validation` and `labelled`, and with `epochs` equal to the last
+            rung, so that a schedule ends there. A trial's `seed` is of its weights, order and dropout.
+        rungs: epochs after which trials are compared, rising.
+        reduction: one in this many is trained on after a rung, rounded up. Of equal ones, the earlier is kept.
+        metric: "accuracy" or "loss", of the validation rows.
+        seed: of the split, which is the same for all trials.
+        limit: seconds; no rung is started that would not fit, judged by the rungs before.
+    """
+
+    settings: tuple[Settings, ...]
+    rungs: tuple[int, ...]
+    reduction: int = 3
+    metric: str = "accuracy"
+    seed: int = 0
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """The result of one trial.
+
+    Attributes:
+        history: a value for each epoch: `loss`, `accuracy`, `val_loss`, `val_accuracy`.
+        failed: the reason, if it diverged.
+        dropped: the epoch after which it was not among the best; None if it was trained to the end.
         parameters: of the network.
         group: equal for trials whose networks are of one architecture.
     """
@@ -50,7 +65,7 @@ class Outcome:
 
 
 class _Trial:
-    """One network on its way."""
+    """One network in training."""
 
     def __init__(self, settings: Settings, member: Member):
         self.settings, self.member = settings, member
@@ -66,90 +81,83 @@ class _Trial:
         return self.member.model.history.history
 
     def score(self, metric: str) -> float | None:
-        """The newest, if there is one."""
-        values = self.history.get(METRICS[metric])
+        """Return the newest score; None if there is none yet, or if the trial diverged."""
+        values = self.history.get(f"val_{metric}")
         return values[-1] if values and self.failed is None and self.member.failure is None else None
 
-    def look(self) -> None:
-        """See whether it diverged. Of a history only the epochs before that are kept."""
+    def check_diverged(self) -> None:
+        """Note whether it diverged, and keep only the epochs before that in the history."""
         self.failed = self.member.failure
         epochs = enumerate(zip(*self.history.values(), strict=True))
-        whole = next((epoch for epoch, values in epochs if not all(map(math.isfinite, values))), None)
-        if whole is not None:
-            self.failed = f"The validation loss stopped being a finite number in epoch {whole + 1}."
+        first_bad = next((epoch for epoch, values in epochs if not all(map(math.isfinite, values))), None)
+        if first_bad is not None:
+            self.failed = f"The validation loss stopped being a finite number in epoch {first_bad + 1}."
             for values in self.history.values():
-                del values[whole:]
+                del values[first_bad:]
 
-    def outcome(self) -> Outcome:
+    def result(self) -> TrialResult:
         history = {name: [float(value) for value in values] for name, values in self.history.items()}
         parameters = self.member.model.count_params()
-        return Outcome(history, self.failed, self.dropped, parameters, architecture(self.settings))
+        return TrialResult(history, self.failed, self.dropped, parameters, architecture(self.settings))
 
 
-def run_trials(
-    data: Data,
-    settings: Sequence[Settings],
-    *,
-    rungs: Sequence[int],
-    reduction: int = 3,
-    metric: str = "accuracy",
-    seed: int = 0,
-    limit: float | None = None,
-    progress: Progress | None = None,
-) -> list[Outcome]:
-    """Train all of them up to each rung, and go on with the best part: synchronous successive halving.
+def run_trials(data: Data, task: HalvingTask, progress: ProgressListener | None = None) -> list[TrialResult]:
+    """Train all trials up to each rung, and continue with the best: synchronous successive halving.
 
     Jamieson, Talwalkar (2016), "Non-stochastic best arm identification and hyperparameter optimization", Algorithm 1,
     with another reduction than 2.
 
     Args:
-        data: trained on the training rows, scored on those of them that are held out. The test set is not looked at.
-        settings: one for each trial, all with the same `validation` and `labelled`, and with `epochs` equal to the
-            last rung, so that a schedule ends there. A trial's `seed` is of its weights, order and dropout.
-        rungs: epochs after which trials are compared, rising.
-        reduction: one of so many goes on, rounded up. Of equal ones the earlier goes on.
-        metric: "accuracy" or "loss", of the validation rows.
-        seed: of the split, which is the same for all.
-        limit: seconds; no rung is begun that would not fit, judged by those before.
-        progress: see `Progress`.
+        data: trained on the training rows, scored on the validation rows among them. The test set is not used.
+        task: the trials.
+        progress: called with the epochs done, over all trials, and as detail each trial's newest score.
 
     Returns:
-        An outcome for each, in order.
+        A result for each trial, in order.
 
     Raises:
-        UsageError: for settings that do not belong together, or a limit too short for the first rung.
+        UsageError: for a limit too short for the first rung.
     """
-    _check(settings, rungs, metric)
-    trials = _prepared(data, settings, seed)
-    work = _Work(rungs, len(trials), reduction, limit)
-    for rung in rungs:
-        going = [trial for trial in trials if trial.active]
-        if not work.fits(rung, len(going)):
+    trials = _prepare(data, task)
+    planned = epochs_per_rung(task.rungs, len(trials), task.reduction)
+    clock = _Clock()
+    for number, rung in enumerate(task.rungs):
+        active = [trial for trial in trials if trial.active]
+        epochs = rung - (task.rungs[number - 1] if number else 0)
+        before = sum(planned[:number])
+        if number and task.limit is not None and clock.end(before, len(active) * epochs) > task.limit:
             break
-        for trial in going:
+        for trial in active:
             trial.member.epochs = rung
-        total = sum(trial.member.source.steps for trial in going) * work.epochs(rung)
 
-        def tell(steps: int, _: Any, rung: int = rung, total: int = total) -> None:
-            part = work.done(rung, steps / total)
+        def report(trained: Progress, number: int = number, before: int = before) -> None:
+            share = trained.done / (trained.total or 1)
+            done = before + share * planned[number]
+            if number == 0 and task.limit is not None and share > _ESTIMABLE:
+                _check_first_rung(clock.end(done, planned[0] - done), task.limit, len(trials), task.rungs[0])
             if progress is not None:
-                progress(part, [trial.score(metric) for trial in trials])
+                progress(Progress(done, sum(planned), [trial.score(task.metric) for trial in trials]))
 
-        fit_members([trial.member for trial in going], progress=tell)
-        for trial in going:
-            trial.look()
-        if rung != rungs[-1]:
-            _drop_worst(going, rung, reduction, metric)
-    return [trial.outcome() for trial in trials]
+        steps = sum(trial.member.source.steps for trial in active) * epochs
+        train_members([trial.member for trial in active], steps, report)
+        for trial in active:
+            trial.check_diverged()
+        if rung != task.rungs[-1]:
+            _drop_worst(active, rung, task)
+    return [trial.result() for trial in trials]
 
 
-def epochs_of(rungs: Sequence[int], trials: int, reduction: int) -> int:
-    """Epochs of all trials together, where so many begin."""
-    return _Work(rungs, trials, reduction, limit=None).total
+def epochs_per_rung(rungs: Sequence[int], trials: int, reduction: int) -> list[int]:
+    """Return the epochs of all trials together between each rung and the one before it."""
+    epochs, before = [], 0
+    for rung in rungs:
+        epochs.append(trials * (rung - before))
+        before, trials = rung, math.ceil(trials / reduction)
+    return epochs
 
 
 def architecture(settings: Settings) -> str:
-    """What a network's compiled step depends on, in words: trials of one architecture can be trained together."""
+    """Describe what a network's compiled step depends on: trials of one architecture are trained by one program."""
     hidden = "-".join(map(str, settings.hidden or ())) or "no hidden layer"
     parts = [hidden, settings.activation, "batch norm" * settings.batch_norm, "dropout" * (settings.dropout > 0)]
     parts += [settings.optimizer, "weight decay" * bool(settings.weight_decay)]
@@ -157,101 +165,56 @@ def architecture(settings: Settings) -> str:
     return " ".join([part for part in parts if part] + [f"batch {settings.batch_size}"])
 
 
-def _check(settings: Sequence[Settings], rungs: Sequence[int], metric: str) -> None:
-    if not settings:
-        raise UsageError("There are no trials to run: settings is empty.")
-    if metric not in METRICS:
-        raise UsageError(f"metric must be accuracy or loss; got {metric!r}.")
-    if not rungs or list(rungs) != sorted(set(rungs)) or rungs[0] < 1:
-        raise UsageError(f"rungs must be rising numbers of epochs, from 1; got {list(rungs)}.")
-    if any(each.epochs != rungs[-1] for each in settings):
-        raise UsageError(f"The settings' epochs must be the last rung, {rungs[-1]}, where their schedules end.")
-    if len({(each.validation, each.labelled) for each in settings}) > 1 or not settings[0].validation:
-        raise UsageError("All trials need one split: give them the same validation, above 0, and the same labelled.")
-
-
-def _prepared(data: Data, settings: Sequence[Settings], seed: int) -> list[_Trial]:
-    """Models built, and their sources over one copy of the training set on the device."""
-    split = splits.split(
-        data.train, Settings(validation=settings[0].validation, labelled=settings[0].labelled, seed=seed)
-    )
-    arrays: Any = (data.train.inputs, data.train.labels, None)
-    held_out: dict[bool, ArraySource] = {}
+def _prepare(data: Data, task: HalvingTask) -> list[_Trial]:
+    """Build the models, and their sources over one copy of the training rows on the device."""
+    split = hold_out(data, replace(task.settings[0], seed=task.seed))
+    device_data = DeviceData(data, data.train.labels)
+    preprocessing, validation = {}, {}
+    for standardize in {one.standardize for one in task.settings}:
+        scaling = splits.fit_preprocessing(data.train.inputs, split["train"], standardize)
+        preprocessing[standardize] = scaling
+        validation[standardize] = device_data.source(split["validation"], preprocessing=scaling, batch_size=1000)
     trials = []
-    for each in settings:
-        scaling = splits.fit_preprocessing(data.train.inputs, split["train"], each.standardize)
-        batch = Rows(preprocess=scaling)
-        source = ArraySource(
-            *arrays, batch_size=each.batch_size, shuffle=True, seed=each.seed, batch=batch, subset=split["train"]
+    for one in task.settings:
+        source = device_data.source(
+            split["train"],
+            preprocessing=preprocessing[one.standardize],
+            batch_size=one.batch_size,
+            shuffle=True,
+            seed=one.seed,
         )
-        arrays = source.arrays  # on the device from here on
-        if each.standardize not in held_out:
-            held_out[each.standardize] = ArraySource(*arrays, batch_size=1000, batch=batch, subset=split["validation"])
-        model = build_network(each, data, len(split["train"]))
-        member = Member(model, source, held_out[each.standardize], epochs=each.epochs, trace_all=True)
-        trials.append(_Trial(each, member))
+        model = build_network(one, data, len(split["train"]))
+        trials.append(_Trial(one, Member(model, source, validation[one.standardize], epochs=one.epochs, trace_all=True)))
     return trials
 
 
-def _drop_worst(going: list[_Trial], rung: int, reduction: int, metric: str) -> None:
-    left = [trial for trial in going if trial.active]
-    sign = -1 if metric == "accuracy" else 1
-    ranked = sorted(left, key=lambda trial: sign * trial.history[METRICS[metric]][-1])  # stable: ties by order
-    for trial in ranked[math.ceil(len(going) / reduction) :]:
+def _drop_worst(active: list[_Trial], rung: int, task: HalvingTask) -> None:
+    remaining = [trial for trial in active if trial.active]
+    sign = -1 if task.metric == "accuracy" else 1
+    ranked = sorted(
+        remaining, key=lambda trial: sign * trial.history[f"val_{task.metric}"][-1]
+    )  # stable: ties by order
+    for trial in ranked[math.ceil(len(active) / task.reduction) :]:
         trial.dropped = rung
 
 
-class _Work:
-    """The work of all rungs in epochs of trials, how much of it is done, and whether the rest fits into a limit.
+def _check_first_rung(needed: float, limit: float, trials: int, rung: int) -> None:
+    if needed > limit:
+        raise UsageError(
+            f"A population of {trials} takes about {needed:.0f} s to its first rung, epoch {rung}; the budget is "
+            f"{limit:.0f} s: too short to compare any. Give a budget of at least {math.ceil(needed * 2)}s, a smaller "
+            "population, or a space with smaller networks."
+        )
 
-    Args:
-        limit: seconds from now; None: all fits.
 
-    Attributes:
-        total: epochs of all rungs.
-    """
+class _Clock:
+    """Measures how long one epoch of one trial takes, without compiling."""
 
-    def __init__(self, rungs: Sequence[int], trials: int, reduction: int, limit: float | None):
-        self._trials, self._limit = trials, limit
-        self._before: dict[int, tuple[int, int, int]] = {}
-        # By rung: the rung before, epochs of trials before it, and those in it.
-        done = begin = 0
-        for rung in rungs:
-            self._before[rung] = (begin, done, trials * (rung - begin))
-            done, trials, begin = done + trials * (rung - begin), math.ceil(trials / reduction), rung
-        self.total, self._first = done, rungs[0]
-        self._begun, self._compiled = time.perf_counter(), backend.compile_seconds()
-        self._epochs = 0.0
+    def __init__(self) -> None:
+        self._start, self._compiled = time.perf_counter(), backend.compile_seconds()
 
-    def epochs(self, rung: int) -> int:
-        """From the rung before."""
-        return rung - self._before[rung][0]
-
-    def done(self, rung: int, part: float) -> float:
-        """A part of a rung is done: the part of the whole. Raises `UsageError` once it is known not to fit."""
-        _, before, inside = self._before[rung]
-        self._epochs = before + part * inside
-        if self._limit is not None and rung == self._first and part > _KNOWN:
-            needed = self._seconds + (1 - part) * inside * self._each
-            if needed > self._limit:
-                raise UsageError(
-                    f"A population of {self._trials} takes about {needed:.0f} s to its first rung, epoch {rung}; the "
-                    f"budget is {self._limit:.0f} s: too short to compare any. Give a budget of at least "
-                    f"{math.ceil(needed * 2)}s, a smaller population, or a space with smaller networks."
-                )
-        return self._epochs / self.total
-
-    def fits(self, rung: int, trials: int) -> bool:
-        """Whether that many trials can be trained from the rung before to this one; the first is begun in any case."""
-        if self._limit is None or rung == self._first:
-            return True
-        return self._seconds + trials * self.epochs(rung) * self._each <= self._limit
-
-    @property
-    def _seconds(self) -> float:
-        return time.perf_counter() - self._begun
-
-    @property
-    def _each(self) -> float:
-        """Seconds of one trial's epoch, compiling left out."""
-        return max(self._seconds - (backend.compile_seconds() - self._compiled), 0.0) / max(self._epochs, 1e-9)
+    def end(self, done: float, remaining: float) -> float:
+        """Estimate the seconds from the start until `remaining` epochs are done after the `done` ones."""
+        elapsed = time.perf_counter() - self._start
+        computed = max(elapsed - (backend.compile_seconds() - self._compiled), 0.0)
+        return elapsed + remaining * computed / max(done, 1e-9)

@@ -1,16 +1,16 @@
 """Tuning: a space searched for the network that is best on a validation split.
 
     space.py      what is searched: ranges and choices, from TOML or a dict
-    asking.py     what was asked: study.json
-    sampling.py   which values are tried next: Optuna's, a function of what is known and the seed
+    config.py     what a study was asked to do: study.json
+    sampling.py   the values that are tried next: Optuna's, a function of the earlier trials and the seed
     database.py   the trials: an Optuna study in SQLite
     study.py      the study's directory
-    rounds.py     ask, run, tell
+    runner.py     rounds of trials: sampled, trained, recorded
     winner.py     the best network trained again with several seeds
-    story.py      tune, resume
+    tuner.py      tune, resume
     page/         the study as a page
 
-The package is not called `tune`, for `mlplab.tune` is the function, and a module of that name would take its place.
+The package is not called `tune`, since `mlplab.tune` is the function, and a module of that name would replace it.
 """
 
 import importlib
@@ -27,7 +27,7 @@ _HOMES = {"Space": "space", "Study": "study", "resume": "tuner", "tune": "tuner"
 
 
 def __getattr__(name: str) -> Any:
-    """Names are imported when they are used, as those of `mlplab`: a space is read without Keras."""
+    """Import names when they are used, as `mlplab` does: reading a space needs no Keras."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

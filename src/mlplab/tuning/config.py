@@ -1,4 +1,4 @@
-"""What a study was asked to do: study.json. Imports no Keras, for it is checked first."""
+"""What a study was asked to do: study.json. Imports no Keras, so that wrong arguments are refused at once."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -22,22 +22,22 @@ FILE = "study.json"
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """study.json: what the study was asked to do. With the data, it decides all of it.
+    """study.json: what the study was asked to do. Together with the data, it determines the study.
 
     Attributes:
-        data: what `runs.origin.identity` tells of the data set.
+        data: name, source and hashes of the data set, see `runs.dataset_ref.identity`.
         space: as `Space.of` takes it.
         metric: "accuracy" or "loss", of the validation rows.
-        trials: how many in all; None: as many as the budget allows.
+        trials: in all; None: as many as the budget allows.
         budget: seconds for the trials; None: no limit.
-        population: trials that are trained together and halved among themselves.
-        parallel: populations whose trials are chosen at once, so that they can run at the same time.
-        rungs: epochs after which a population is halved; the last one ends it.
-        reduction: one of so many goes on at a rung.
+        population: trials that are trained together and compared with each other.
+        parallel: populations whose trials are sampled at once, so that they can run at the same time.
+        rungs: epochs after which a population is halved; the last rung ends it.
+        reduction: one trial in this many is trained on after a rung.
         seed: of the split, of the values that are tried, and of each trial.
-        seeds: with so many the winner is trained again.
-        versions, device, threads: what the study began on.
-        command: the command line, or None for a study begun in Python.
+        seeds: the number of seeds that the winner is trained with.
+        versions, device, threads: that the study was started with.
+        command: the command line, or None for a study started in Python.
         format: see `FORMAT`.
     """
 
@@ -60,7 +60,7 @@ class StudyConfig:
 
     @classmethod
     def read(cls, folder: Path) -> "StudyConfig":
-        """Raises `RunError` for what is no study, is damaged, or has another format."""
+        """Read study.json. Raises `RunError` if it is missing, damaged, or of another format."""
         if not (folder / FILE).exists():
             raise RunError(f"{folder} lacks {FILE}: it is no study, or a damaged one.")
         value = files.read_json(folder / FILE)
@@ -68,26 +68,26 @@ class StudyConfig:
         if written != FORMAT:
             raise RunError(f"{folder / FILE} has format {written}, and this mlplab reads format {FORMAT}.")
         try:
-            asked = cls(**{**value, "rungs": tuple(value["rungs"])})
-            Space.of(asked.space)
+            config = cls(**{**value, "rungs": tuple(value["rungs"])})
+            Space.of(config.space)
         except (TypeError, KeyError, UsageError) as error:
             raise RunError(f"{folder / FILE} is damaged: {error}. Restore it from a copy.") from error
-        return asked
+        return config
 
     def settings(self, trial: "FrozenTrial") -> Settings:
-        """Of a trial's network and training; its own seed included."""
+        """Return the settings of a trial's network and training, with the trial's seed."""
         space = Space.of(self.space)
         settings = space.settings(values_of(space, trial.params), seed=seed_of(self.seed, trial.number))
-        return dataclasses.replace(settings, epochs=self.rungs[-1])  # whatever the default is by now
+        return dataclasses.replace(settings, epochs=self.rungs[-1])  # the default may have changed since
 
 
 def rungs(epochs: int) -> tuple[int, ...]:
-    """Epochs after a ninth, a third, and all of the training; fewer rungs of short ones."""
+    """Return a ninth, a third and all of the epochs as rungs; short trainings have fewer."""
     return tuple(sorted({max(1, round(epochs / 9)), max(1, round(epochs / 3)), epochs}))
 
 
 def check(metric: str = "accuracy", trials: int | None = None, budget: float | None = None, **numbers: Any) -> None:
-    """Raises `UsageError` for what has no meaning: what can be said before anything is loaded. None: not given."""
+    """Raise `UsageError` for bad arguments, before anything is loaded. None: not given."""
     if metric not in DIRECTIONS:
         raise UsageError(f"metric must be accuracy or loss; got {metric!r}.")
     if trials is not None and budget is not None:

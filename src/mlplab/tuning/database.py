@@ -1,4 +1,4 @@
-"""The trials of a study: an Optuna study in SQLite, written by one process, readable by others meanwhile."""
+"""The trials of a study: an Optuna study in SQLite, written by one process, readable by others at the same time."""
 
 import contextlib
 import time
@@ -13,29 +13,29 @@ from mlplab.tuning.sampling import DIRECTIONS, import_optuna
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-    from mlplab.experiments.successive_halving import Outcome
+    from mlplab.experiments.successive_halving import TrialResult
 
 NAME = "mlplab"
 FILE = "study.db"
 
 _PATIENCE = 30.0
-"""Seconds that a write waits for whoever reads at the moment, such as optuna-dashboard."""
+"""Seconds that a write waits for another process that reads, such as optuna-dashboard."""
 
 _T = TypeVar("_T")
 
 
 def create(folder: Path, metric: str) -> None:
-    """An empty study in `folder`, which is closed again: the folder may be renamed."""
+    """Create an empty study in `folder`, and close it again, so that the folder can be renamed."""
     optuna = import_optuna()
-    with _telling(folder):
+    with _storage_errors_as_run_errors(folder):
         storage = _storage(folder)
         optuna.create_study(storage=storage, study_name=NAME, direction=DIRECTIONS[metric])
         storage.remove_session()
         storage.engine.dispose()
 
 
-class Trials:
-    """The trials in the database, as whoever carries out the study reads and writes them.
+class TrialDatabase:
+    """The trials in the database of a study.
 
     Args:
         folder: the study's directory.
@@ -55,54 +55,55 @@ class Trials:
         try:
             self._storage = _storage(folder)
             self.study: Any = optuna.load_study(study_name=NAME, storage=self._storage)
-        except Exception as error:  # SQLAlchemy's, SQLite's, Alembic's and Optuna's own have no family in common
-            if _is_of_the_system(error):
-                raise _told(folder, error) from error
+        except Exception as error:  # SQLAlchemy's, SQLite's, Alembic's and Optuna's errors have no family in common
+            if _is_operational(error):
+                raise _run_error(folder, error) from error
             raise RunError(f"{folder / FILE} is damaged: {_first_line(error)}. Restore it from a copy.") from error
 
-    def read(self) -> "list[FrozenTrial]":
-        """All trials in the order of their numbers."""
-        return _patient(self._folder, lambda: self.study.get_trials(deepcopy=False))
+    def trials(self) -> "list[FrozenTrial]":
+        """Return all trials in the order of their numbers."""
+        return _retry(self._folder, lambda: self.study.get_trials(deepcopy=False))
 
-    def begin(self, trials: "Sequence[FrozenTrial]") -> None:
-        """Add trials that run now; each is in the database with all its values, or not at all."""
+    def add(self, trials: "Sequence[FrozenTrial]") -> None:
+        """Add running trials. Each is in the database with all its values, or not at all."""
         for trial in trials:
-            _patient(self._folder, lambda trial=trial: self.study.add_trial(trial))
+            _retry(self._folder, lambda trial=trial: self.study.add_trial(trial))
 
-    def tell(self, trial: "FrozenTrial", outcome: "Outcome", metric: str) -> None:
-        """What became of a trial. Its state comes last, so a trial cut off here is told again, and has the same values.
+    def record(self, trial: "FrozenTrial", result: "TrialResult", metric: str) -> None:
+        """Write the result of a trial.
 
-        The value of a trial is that of its last epoch, not of its best: at the end of its schedule is where training
-        it again ends, while the best of many epochs is partly luck, the more so the more a curve goes up and down.
+        The state comes last, so a trial whose recording was cut off is recorded again, with the same values.
+
+        The value of a trial is that of its last epoch, not of its best: training it again ends there, at the end of
+        its schedule, while the best of many epochs is partly luck, the more so the more its curve goes up and down.
         """
-        _patient(self._folder, lambda: self._tell(trial, outcome, metric))
+        _retry(self._folder, lambda: self._record(trial, result, metric))
 
-    def _tell(self, trial: "FrozenTrial", outcome: "Outcome", metric: str) -> None:
-        number = trial._trial_id
-        values = outcome.history.get(f"val_{metric}", [])
+    def _record(self, trial: "FrozenTrial", result: "TrialResult", metric: str) -> None:
+        id_ = trial._trial_id
+        values = result.history.get(f"val_{metric}", [])
         for epoch, value in enumerate(values, 1):
             if epoch not in trial.intermediate_values:
-                self._storage.set_trial_intermediate_value(number, epoch, value)
-        for name, value in (("parameters", outcome.parameters), ("architecture", outcome.group)):
-            self._storage.set_trial_user_attr(number, name, value)
-        if outcome.failed is not None:
-            self._storage.set_trial_user_attr(number, "reason", outcome.failed)
-            self._storage.set_trial_state_values(number, self._states.FAIL)
-        elif outcome.dropped is not None:
-            self._storage.set_trial_state_values(number, self._states.PRUNED, values[-1:])
+                self._storage.set_trial_intermediate_value(id_, epoch, value)
+        for name, value in (("parameters", result.parameters), ("architecture", result.group)):
+            self._storage.set_trial_user_attr(id_, name, value)
+        if result.failed is not None:
+            self._storage.set_trial_user_attr(id_, "reason", result.failed)
+            self._storage.set_trial_state_values(id_, self._states.FAIL)
+        elif result.dropped is not None:
+            self._storage.set_trial_state_values(id_, self._states.PRUNED, values[-1:])
         else:
-            self._storage.set_trial_state_values(number, self._states.COMPLETE, values[-1:])
+            self._storage.set_trial_state_values(id_, self._states.COMPLETE, values[-1:])
 
-    @property
     def seconds(self) -> dict[int, float]:
-        """What each population took, by the number of its first trial."""
-        noted = _patient(self._folder, lambda: self.study.user_attrs.get("seconds", {}))
-        return {int(first): seconds for first, seconds in noted.items()}
+        """Return the seconds of each population, by the number of its first trial."""
+        recorded = _retry(self._folder, lambda: self.study.user_attrs.get("seconds", {}))
+        return {int(first): seconds for first, seconds in recorded.items()}
 
-    def took(self, first: int, seconds: float) -> None:
-        """Note what the population took that begins with this trial."""
-        noted = {str(number): each for number, each in {**self.seconds, first: seconds}.items()}
-        _patient(self._folder, lambda: self.study.set_user_attr("seconds", noted))
+    def record_seconds(self, first: int, seconds: float) -> None:
+        """Write the seconds of the population whose first trial is `first`."""
+        recorded = {str(number): value for number, value in {**self.seconds(), first: seconds}.items()}
+        _retry(self._folder, lambda: self.study.set_user_attr("seconds", recorded))
 
 
 def _storage(folder: Path) -> Any:
@@ -111,14 +112,14 @@ def _storage(folder: Path) -> Any:
     url = URL.create("sqlite", database=str((folder / FILE).absolute())).render_as_string(hide_password=False)
     options = {"connect_args": {"timeout": _PATIENCE}, "poolclass": NullPool}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Alembic and SQLAlchemy say to developers
+        warnings.simplefilter("ignore")  # Alembic and SQLAlchemy warn developers
         return import_optuna().storages.RDBStorage(url, engine_kwargs=options)
 
 
-def _patient(folder: Path, act: Callable[[], _T]) -> _T:
-    """Try again while others hold the database; acts are such that doing them twice does no harm."""
+def _retry(folder: Path, act: Callable[[], _T]) -> _T:
+    """Try again while another process holds the database. Doing an act twice must do no harm."""
     deadline = time.monotonic() + _PATIENCE
-    with _telling(folder):
+    with _storage_errors_as_run_errors(folder):
         while True:
             try:
                 return act()
@@ -129,29 +130,28 @@ def _patient(folder: Path, act: Callable[[], _T]) -> _T:
 
 
 @contextlib.contextmanager
-def _telling(folder: Path) -> Iterator[None]:
-    """What SQLite says against reading or writing becomes a `RunError`."""
+def _storage_errors_as_run_errors(folder: Path) -> Iterator[None]:
     import sqlalchemy.exc
 
     try:
         yield
     except (import_optuna().exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
-        raise _told(folder, error) from error
+        raise _run_error(folder, error) from error
 
 
-def _told(folder: Path, error: Exception) -> RunError:
+def _run_error(folder: Path, error: Exception) -> RunError:
     return RunError(
-        f"{folder / FILE} could not be read or written ({_first_line(error.__cause__ or error)}). Trials told "
+        f"{folder / FILE} could not be read or written ({_first_line(error.__cause__ or error)}). Trials recorded "
         f"before are kept. Free some space, or make the folder writable, and go on: mlplab tune --resume {folder}"
     )
 
 
-def _is_of_the_system(error: BaseException) -> bool:
-    """Whether SQLite was kept from its work: disk full, locked, not allowed. A damaged file is another error."""
+def _is_operational(error: BaseException) -> bool:
+    """Whether the system kept SQLite from its work (disk full, locked, not allowed), rather than a damaged file."""
     import sqlalchemy.exc
 
     return isinstance(error, sqlalchemy.exc.OperationalError) or (
-        error.__cause__ is not None and _is_of_the_system(error.__cause__)
+        error.__cause__ is not None and _is_operational(error.__cause__)
     )
 
 

@@ -1,6 +1,6 @@
-"""Which values the trials of a round have: a function of the space, the seed and the trials of earlier rounds alone.
+"""The values of a round's trials: a function of the space, the seed and the trials of earlier rounds alone.
 
-So a study that was killed and gone on with asks for the very trials that it would have asked for.
+So a study that was killed and resumed samples the same trials as one that was never stopped.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ DIRECTIONS = {"accuracy": "maximize", "loss": "minimize"}
 
 
 def import_optuna() -> Any:
-    """The module. Raises `UsageError` where it is not installed."""
+    """Import Optuna. Raises `UsageError` if it is not installed."""
     try:
         return importlib.import_module("optuna")
     except ImportError as error:
@@ -31,7 +31,7 @@ def import_optuna() -> Any:
 
 @contextlib.contextmanager
 def quiet_optuna() -> Iterator[None]:
-    """Optuna logs each study and trial to standard error; what a person should see is said here."""
+    """Keep Optuna from logging each study and trial to standard error."""
     optuna = import_optuna()
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -42,30 +42,30 @@ def quiet_optuna() -> Iterator[None]:
 
 
 def sample(space: Space, seed: int, metric: str, earlier: "Sequence[FrozenTrial]", count: int) -> "list[FrozenTrial]":
-    """The next `count` trials after `earlier` ones, which are all finished: running, with values, on no disk.
+    """Return the next `count` trials after `earlier` finished ones: in state running, with values, not on disk.
 
-    Optuna's multivariate TPE. Within a round, each trial counts for the next as one that turned out badly (constant
-    liar), so that a round does not ask for the same values again and again.
+    Optuna's multivariate TPE. Within a round, each trial counts as a bad one for the next (constant liar), so that a
+    round does not try the same values again and again.
     """
     optuna = import_optuna()
     distributions = {name: _distribution(optuna, space.varied[name]) for name in sorted(space.varied)}
     study = optuna.create_study(direction=DIRECTIONS[metric])
     study.add_trials([_as_history(optuna, trial) for trial in earlier])
-    asked = []
+    trials = []
     for number in range(len(earlier), len(earlier) + count):
         study.sampler = optuna.samplers.TPESampler(
             seed=seed_of(seed, number, 0x7BE), multivariate=True, constant_liar=True
         )
         params = study.ask(distributions).params
         params = {name: _readable(space.varied[name], params[name]) for name in distributions}
-        asked.append(
+        trials.append(
             optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING, params=params, distributions=distributions)
         )
-    return asked
+    return trials
 
 
 def values_of(space: Space, params: dict[str, Any]) -> dict[str, Any]:
-    """A trial's parameters as the space has them: Optuna keeps lists of units as text."""
+    """Return a trial's parameters as the space has them: Optuna keeps lists of units as text."""
     return {
         name: next(v for v in parameter.values if _label(v) == params[name])
         if isinstance(parameter, Choice)
@@ -75,7 +75,7 @@ def values_of(space: Space, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def seed_of(*numbers: int) -> int:
-    """A seed from several numbers, below 2**31."""
+    """Return a seed made of several numbers, below 2**31."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
 
 
@@ -91,14 +91,14 @@ def _label(value: Any) -> Any:
 
 
 def _readable(parameter: Range | Choice, value: Any) -> Any:
-    """Four digits are enough, and make a command that a person can read."""
+    """Round to four digits, so that a person can read the winner's command."""
     if not isinstance(parameter, Range) or parameter.whole:
         return value
     return min(max(float(f"{value:.4g}"), parameter.low), parameter.high)
 
 
 def _as_history(optuna: Any, trial: "FrozenTrial") -> "FrozenTrial":
-    """A trial as the sampler should see it: one that diverged is the worst of all, not one that never was."""
+    """Return a trial for the sampler: one that diverged is shown as the worst of all, as Optuna ignores failures."""
     if trial.state != optuna.trial.TrialState.FAIL:
         return trial
     return optuna.trial.create_trial(

@@ -24,20 +24,21 @@ DEFAULT: dict[str, Any] = {
     "batch_size": 256,
     "epochs": 18,
 }
-"""The space that is searched where none is given; see `default` for its batch size.
+"""The space that is searched by default; see `default` for its batch size.
 
-Fewer units learn faster at first, and so win the first rungs, and reach less in the end: the width is no choice. Nor is
-the depth: of 16 trials on Fashion-MNIST three had a third layer, and each of them was dropped at the first rung.
+The width is fixed: fewer units learn faster at first, win the first rungs, and reach less in the end. So is the depth:
+of 16 trials on Fashion-MNIST three had a third layer, and all three were dropped at the first rung.
 """
 
 _STEPS = 200
-"""An epoch of the default space has at least about so many, where there are rows enough for small batches."""
+"""The least steps of an epoch of the default space, roughly, if there are rows enough for small batches."""
 _SMALLEST_BATCH = 16
 
 
 def default(rows: int) -> dict[str, Any]:
-    """The default space for so many rows to train on: with few, in small batches, as an epoch of a handful of steps
-    trains nothing, and leaves the moving averages of batch normalisation where they began.
+    """Return the default space for a number of training rows. With few rows it has small batches.
+
+    An epoch of a handful of steps trains nothing, and leaves the moving averages of batch normalisation unchanged.
     """
     batch_size = 2 ** int(math.log2(max(rows / _STEPS, 1)))
     return {**DEFAULT, "batch_size": min(max(batch_size, _SMALLEST_BATCH), DEFAULT["batch_size"])}
@@ -56,7 +57,7 @@ _TUNABLE = {"hidden", "width", "depth"} | {field.name for field in dataclasses.f
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`, both included; evenly spread, or their logarithms are."""
+    """Numbers from `low` to `high`, both included, sampled uniformly or, with `log`, on a logarithmic scale."""
 
     low: float
     high: float
@@ -76,22 +77,22 @@ class Space:
     """What may vary, and what is fixed.
 
     Attributes:
-        varied: by name: a `Range` or `Choice`.
-        fixed: by name: a value.
-        asked: what it was made of, as TOML or JSON hold it.
+        varied: a `Range` or `Choice` by name.
+        fixed: a value by name.
+        definition: the dict that the space was made of, as TOML or JSON hold it.
     """
 
     varied: dict[str, Range | Choice]
     fixed: dict[str, Any]
-    asked: dict[str, Any]
+    definition: dict[str, Any]
 
     @classmethod
     def of(cls, given: "Space | Mapping[str, Any] | str | Path | None") -> "Space":
-        """A space from a dict, a TOML file, or the default one.
+        """Make a space from a dict or a TOML file; without either, return the default one.
 
         Raises:
             DataError: if the file cannot be read, or is not TOML.
-            UsageError: for parameters that there are not, values that they cannot have, and contradictions.
+            UsageError: for unknown parameters, values that they cannot have, and contradictions.
         """
         if isinstance(given, Space):
             return given
@@ -111,11 +112,11 @@ class Space:
         return self.fixed["epochs"]
 
     def settings(self, values: Mapping[str, Any], seed: int) -> Settings:
-        """The settings of a trial whose varied parameters have these values."""
-        told = {**self.fixed, **values}
-        if "width" in told:
-            told["hidden"] = (told.pop("width"),) * told.pop("depth")
-        return Settings(**told, seed=seed)
+        """Return the settings of a trial whose varied parameters have these values."""
+        arguments = {**self.fixed, **values}
+        if "width" in arguments:
+            arguments["hidden"] = (arguments.pop("width"),) * arguments.pop("depth")
+        return Settings(**arguments, seed=seed)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -148,7 +149,7 @@ def _space(given: Mapping[str, Any]) -> Space:
             "The space has no range and no choice: there is nothing to search. For example: "
             "learning_rate = {low = 1e-4, high = 1e-2, log = true}"
         )
-    space = Space(varied, fixed, asked=_plain(dict(given)))
+    space = Space(varied, fixed, definition=_plain(dict(given)))
     _check_values(space)
     return space
 
@@ -162,36 +163,36 @@ def _check_name(name: str) -> None:
 
 def _check_network(names: set[str]) -> None:
     if "hidden" in names and names & {"width", "depth"}:
-        raise UsageError("The space tells the hidden layers twice: give hidden, or width and depth, not both.")
+        raise UsageError("The space gives the hidden layers twice: give hidden, or width and depth, not both.")
     if "hidden" not in names and "width" not in names:
         raise UsageError(
-            "The space does not tell the hidden layers. Give width and depth (width = [128, 256], depth = [1, 2]), "
+            "The space does not give the hidden layers. Add width and depth (width = [128, 256], depth = [1, 2]), "
             "or hidden (hidden = [[64], [128, 64]])."
         )
 
 
 def _parsed(name: str, value: Any) -> Any:
-    """A `Range`, a `Choice`, or a fixed value."""
+    """Return a `Range`, a `Choice`, or a fixed value."""
     if name in _FIXED_ONLY and isinstance(value, Mapping):
         raise UsageError(f"{name} takes one value: {_FIXED_ONLY[name]}. Got {value!r}.")
     if isinstance(value, Mapping):
-        found: Any = _range(name, value)
+        parameter: Any = _range(name, value)
     elif name == "hidden":
-        found = _hidden(value)
+        parameter = _hidden(value)
     elif isinstance(value, list | tuple):
-        found = Choice(tuple(value))
+        parameter = Choice(tuple(value))
     else:
-        found = value
-    if isinstance(found, Choice):
-        _check_choices(name, found)
-        found = found.values[0] if len(found.values) == 1 else found
-    if name in _FIXED_ONLY and isinstance(found, Range | Choice):
+        parameter = value
+    if isinstance(parameter, Choice):
+        _check_choices(name, parameter)
+        parameter = parameter.values[0] if len(parameter.values) == 1 else parameter
+    if name in _FIXED_ONLY and isinstance(parameter, Range | Choice):
         raise UsageError(f"{name} takes one value: {_FIXED_ONLY[name]}. Got {value!r}.")
-    return found
+    return parameter
 
 
 def _hidden(value: Any) -> Any:
-    """Units of the layers, or a choice of several such lists."""
+    """Return the units of the layers, or a choice of several such lists."""
     if isinstance(value, list | tuple):
         if value and _are_units(value):
             return tuple(value)
@@ -247,7 +248,7 @@ _WORDS = {str: "a name in quotes", bool: "true or false", int: "a whole number",
 
 
 def _check_values(space: Space) -> None:
-    """Each value on its own, with the first of all others: `Settings` refuses what it cannot take, and is quoted."""
+    """Try each value together with the first value of all other parameters: `Settings` refuses bad values."""
     first = {name: _ends(parameter)[0] for name, parameter in space.varied.items()}
     for name in (*space.fixed, *space.varied):
         for value in _ends(space.varied[name]) if name in space.varied else (space.fixed[name],):
@@ -273,7 +274,7 @@ def _ends(parameter: Range | Choice) -> tuple[Any, ...]:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON gives it back: lists for tuples."""
+    """Return a value as JSON reads it back: lists for tuples."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value

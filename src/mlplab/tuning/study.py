@@ -1,4 +1,4 @@
-"""A study directory: what was asked in study.json, its trials in study.db, the winner's run in winner/."""
+"""A study directory: its configuration in study.json, its trials in study.db, the winner's run in winner/."""
 
 import dataclasses
 import functools
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 STATES = {"COMPLETE": "complete", "PRUNED": "dropped", "FAIL": "failed", "RUNNING": "running"}
-"""Optuna's states, as this package tells them."""
+"""Optuna's states, and what mlplab calls them."""
 
 
-def create(folder: Path | None, asked: StudyConfig, stem: str) -> Path:
-    """Make the study's directory, complete in one moment: whoever finds it can go on with it."""
+def create(folder: Path | None, config: StudyConfig, stem: str) -> Path:
+    """Make the study's directory, complete in one moment, so that it can be resumed as soon as it exists."""
 
     def write(path: Path) -> None:
-        files.write_json(path / FILE, dataclasses.asdict(asked))
-        database.create(path, asked.metric)
+        files.write_json(path / FILE, dataclasses.asdict(config))
+        database.create(path, config.metric)
 
     return create_directory(folder, stem, write, kind="study")
 
 
 class Study:
-    """A study directory, opened. Changes nothing.
+    """A study directory, opened for reading.
 
     Args:
         path: the directory.
 
     Attributes:
         path: the directory, absolute.
-        asked: what the study was asked to do, see `StudyConfig`.
+        config: what the study was asked to do.
 
     Raises:
         RunError: if it is no study, or is damaged.
@@ -51,70 +51,70 @@ class Study:
         self.path = Path(path).resolve()
         if not self.path.is_dir():
             raise RunError(f"There is no study at {path}.")
-        self.asked = StudyConfig.read(self.path)
+        self.config = StudyConfig.read(self.path)
 
     def __repr__(self) -> str:
         return f"Study({str(self.path)!r}: {self.summary})"
 
     @functools.cached_property
-    def _database(self) -> database.Trials:
-        return database.Trials(self.path)
+    def _database(self) -> database.TrialDatabase:
+        return database.TrialDatabase(self.path)
 
     @property
     def optuna(self) -> "optuna.Study":
-        """The Optuna study, for its own tools."""
+        """The Optuna study, for Optuna's own tools."""
         return self._database.study
 
     @property
     def seconds(self) -> float:
-        """What all populations took together; training the winner is not in it."""
-        return sum(self._database.seconds.values())
+        """What all populations took together, without training the winner."""
+        return sum(self._database.seconds().values())
 
     @property
     def trials(self) -> list[dict[str, Any]]:
-        """An object a trial: number, state, value, epochs, reason, parameters, and the values that were tried."""
-        return [_told(self.asked, trial) for trial in self.optuna.get_trials(deepcopy=False)]
+        """A dict for each trial: number, state, value, epochs, reason, parameters, and the values that were tried."""
+        return [_as_dict(self.config, trial) for trial in self._database.trials()]
 
     @property
     def best(self) -> dict[str, Any] | None:
         """The trial with the best value among those that were trained to the end; None if there is none yet."""
-        trial = best_of(self.optuna.get_trials(deepcopy=False), self.asked.metric)
-        return None if trial is None else _told(self.asked, trial)
+        trial = best_of(self._database.trials(), self.config.metric)
+        return None if trial is None else _as_dict(self.config, trial)
 
     @property
     def winner(self) -> Run | None:
-        """The best trial's network, trained again; None until that has begun."""
+        """The best trial's network, trained again; None until that has started."""
         return winner_of(self.path)
 
     @property
     def command(self) -> str | None:
         """What trains the winner again: a command line, or for data from arrays a line of Python."""
-        trial = best_of(self.optuna.get_trials(deepcopy=False), self.asked.metric)
-        return None if trial is None else command_line(self.asked, self.asked.settings(trial))
+        trial = best_of(self._database.trials(), self.config.metric)
+        return None if trial is None else command_line(self.config, self.config.settings(trial))
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many trials are in each state."""
-        states = [STATES.get(trial.state.name, "running") for trial in self.optuna.get_trials(deepcopy=False)]
+        """The number of trials in each state."""
+        states = [STATES.get(trial.state.name, "running") for trial in self._database.trials()]
         return {state: states.count(state) for state in STATES.values()}
 
     @property
     def summary(self) -> str:
         """Data set, trials and best value in a few words."""
         best, done = self.best, sum(n for state, n in self.counts.items() if state != "running")
-        told = "none complete" if best is None else f"best validation {self.asked.metric} {best['value']:.4f}"
-        return f"{self.asked.data['name']}, {done} trials, {told}"
+        score = "none complete" if best is None else f"best validation {self.config.metric} {best['value']:.4f}"
+        return f"{self.config.data['name']}, {done} trials, {score}"
 
 
 def best_of(trials: "list[FrozenTrial]", metric: str) -> "FrozenTrial | None":
-    """Of those trained to the end the one with the best value; of equal ones the first."""
+    """Return the trial with the best value of those trained to the end; of equal ones the first."""
     complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
     sign = -1 if metric == "accuracy" else 1
     return min(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
 
 
-def _told(asked: StudyConfig, trial: "FrozenTrial") -> dict[str, Any]:
-    space = Space.of(asked.space)
+def _as_dict(config: StudyConfig, trial: "FrozenTrial") -> dict[str, Any]:
+    space = Space.of(config.space)
     values = {name: list(v) if isinstance(v, tuple) else v for name, v in values_of(space, trial.params).items()}
     return {
         "number": trial.number,

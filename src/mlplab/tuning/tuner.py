@@ -1,4 +1,4 @@
-"""The story of a study: load → ask and tell, round after round → train the winner; and going on with one."""
+"""tune and resume: load → rounds of trials → train the winner → page."""
 
 import logging
 import os
@@ -11,15 +11,16 @@ from mlplab.cluster import Workers, workers
 from mlplab.datasets import Data, load
 from mlplab.engine import backend
 from mlplab.errors import DataError, Interrupted, RunError, UsageError
+from mlplab.progress import ProgressListener
 from mlplab.runs import machine
 from mlplab.runs.dataset_ref import identity
 from mlplab.runs.directory import free_path, locked
 from mlplab.training.environment import warn_of_differences
 from mlplab.training.network import build_network
 from mlplab.tuning.config import StudyConfig, check, rungs
-from mlplab.tuning.database import Trials
+from mlplab.tuning.database import TrialDatabase
 from mlplab.tuning.page import FILE, page
-from mlplab.tuning.runner import Progress, Rounds
+from mlplab.tuning.runner import StudyRunner
 from mlplab.tuning.sampling import import_optuna, quiet_optuna
 from mlplab.tuning.space import Choice, Space, default
 from mlplab.tuning.study import Study, best_of, create
@@ -44,31 +45,31 @@ def tune(
     out: str | Path | None = None,
     ray: str | None = None,
     quiet: bool = False,
-    progress: Progress | None = None,
+    progress: ProgressListener | None = None,
     command: list[str] | None = None,
 ) -> Study:
     """Search a space for the network that is best on a validation split, and train that one with several seeds.
 
-    Trials are trained in populations: one compiled program trains many. At two rungs on the way the best third of a
-    population goes on. Which values are tried is decided by Optuna. Everything is kept in a directory, from which
-    `resume` goes on; the same seed makes the same study.
+    Trials are trained in populations: one compiled program trains many. At two rungs the best third of a population
+    is kept and trained on. Optuna decides which values are tried. Everything is kept in a directory, from which
+    `mlplab.tuning.resume` continues; the same seed makes the same study.
 
     Args:
         data: what `mlplab.load` takes.
         space: a dict, or a TOML file, see `Space`; None: a good space for images, see `space.default`.
-        trials: how many; 64 unless there is a budget.
-        budget: seconds for all trials; the last population is as small as it has to be to fit, and none is begun that
-            would not. Training the winner comes after.
+        trials: in all; 64 unless there is a budget.
+        budget: seconds for all trials. The last populations are smaller, so as to fit, and none is started that
+            would not fit. Training the winner comes after.
         metric: "accuracy" or "loss", of the validation rows.
         population: trials that are trained together and compared with each other.
-        parallel: populations that are chosen at once, so that they can run at the same time; with `ray` as many as
-            run there at once, else 1. The same number makes the same study wherever it runs.
-        seed: of the split, of what is tried, and of each trial.
-        seeds: the winner is trained with so many.
+        parallel: populations that are sampled at once, so that they can run at the same time; by default the number
+            that runs at once with `ray`, else 1. The same number makes the same study wherever it runs.
+        seed: of the split, of the values that are tried, and of each trial.
+        seeds: the number of seeds that the winner is trained with.
         out: the directory to make; by default studies/NAME-DATE-TIME.
         ray: a Ray cluster to run the populations and to train the winner on: "local", or an address.
         quiet: as in `load`.
-        progress: called with a `Watched` now and then.
+        progress: called with the trials done; the detail is a `tuning.runner.StudyProgress`.
         command: the command line to record.
 
     Returns:
@@ -78,19 +79,24 @@ def tune(
         UsageError, DataError: before anything is trained; and for a budget that is too short, as soon as that is known.
         RunError: if `out` exists, or cannot be written.
         TrainingError: if all trials diverge.
-        KeyboardInterrupt: the directory holds all that was told; `resume` goes on.
+        KeyboardInterrupt: the directory holds all trials that were recorded; `resume` continues.
+
+    Example:
+        space = {"hidden": [16], "learning_rate": {"low": 0.001, "high": 0.1, "log": True}, "epochs": 1}
+        study = mlplab.tune("digits", space, trials=2, population=2, seeds=1)
+        print(study.best, study.command)
     """
-    import_optuna()
-    own = None if space is None else Space.of(space)
+    optuna = import_optuna()
+    given = None if space is None else Space.of(space)
     check(trials=trials, budget=budget, metric=metric, population=population, parallel=parallel, seed=seed, seeds=seeds)
     folder = free_path(out)
     data = load(data, quiet=quiet)
-    space = own or Space.of(default(len(data.train)))
+    space = given or Space.of(default(len(data.train)))
     _check_networks(space, data)
     with workers(ray) as pool:
-        asked = StudyConfig(
+        config = StudyConfig(
             data=identity(data),
-            space=space.asked,
+            space=space.definition,
             metric=metric,
             trials=TRIALS if trials is None and budget is None else trials,
             budget=budget,
@@ -100,19 +106,19 @@ def tune(
             reduction=REDUCTION,
             seed=seed,
             seeds=seeds,
-            versions={**machine.versions(), "optuna": import_optuna().__version__},
+            versions={**machine.versions(), "optuna": optuna.__version__},
             device=backend.device(),
             threads=pool.threads,
             command=command,
         )
         with quiet_optuna():
-            path = create(folder, asked, stem=Path(data.name).stem)
-        _tell(asked, data)
+            path = create(folder, config, stem=Path(data.name).stem)
+        _log_plan(config, data)
         try:
-            return _finish(path, asked, data, pool, progress, ray)
+            return _finish(path, config, data, pool, progress, ray)
         except UsageError:  # the budget is too short
-            if not any(trial.state.is_finished() for trial in Trials(path).read()):
-                shutil.rmtree(path, ignore_errors=True)  # there is nothing to go on with
+            if not any(trial.state.is_finished() for trial in TrialDatabase(path).trials()):
+                shutil.rmtree(path, ignore_errors=True)  # it holds nothing to resume
             raise
 
 
@@ -123,9 +129,9 @@ def resume(
     space: Any = None,
     ray: str | None = None,
     quiet: bool = False,
-    progress: Progress | None = None,
+    progress: ProgressListener | None = None,
 ) -> Study:
-    """Go on with a study that was interrupted: it ends as it would have.
+    """Continue a study that was interrupted. It ends as it would have without the interruption.
 
     Args:
         path: its directory. Of a finished study nothing is trained.
@@ -134,84 +140,88 @@ def resume(
         ray, quiet, progress: as in `tune`.
 
     Raises:
-        RunError: if it is no study, is damaged, or is being carried out by another process.
-        DataError, UsageError: if data or space are not those that it began with.
+        RunError: if it is no study, is damaged, or is being run by another process.
+        DataError, UsageError: if data or space are not those of the study.
     """
     import_optuna()
     study = Study(path)
-    if space is not None and (told := _differences(study.asked.space, Space.of(space).asked)):
+    if space is not None and (differences := _differences(study.config.space, Space.of(space).definition)):
         raise UsageError(
-            f"{path} searches another space than the one given: {told}. Leave the space out to go on with the study, "
-            "or begin a new one with it."
+            f"{path} searches another space than the one given: {differences}. Leave the space out to go on with the "
+            "study, or start a new one with it."
         )
-    found = _data_of(study, data, quiet)
+    loaded = _data_of(study, data, quiet)
     with workers(ray) as pool:
         if study.winner is None or study.winner.result is None:
-            warn_of_differences("study", study.asked, pool.threads)
-        return _finish(study.path, study.asked, found, pool, progress, ray)
+            warn_of_differences("study", study.config, pool.threads)
+        return _finish(study.path, study.config, loaded, pool, progress, ray)
 
 
 def _finish(
-    path: Path, asked: StudyConfig, data: Data, workers: Workers, progress: Progress | None, ray: str | None
+    path: Path, config: StudyConfig, data: Data, pool: Workers, progress: ProgressListener | None, ray: str | None
 ) -> Study:
-    """Carry on to the end: the trials that are left, then the winner."""
+    """Run the trials that remain, then train the winner."""
     try:
         with locked(path):
-            trials = Trials(path)
-            before = winner_of(path)
-            if before is not None and before.result is not None and (path / FILE).exists():
+            database = TrialDatabase(path)
+            winner = winner_of(path)
+            if winner is not None and winner.result is not None and (path / FILE).exists():
                 _log.info(f"{path} is finished already: there is nothing left to do.")
                 return Study(path)
-            Rounds(asked, data, trials, workers, progress).run()
-            best = best_of(trials.read(), asked.metric)
+            StudyRunner(config, data, database, pool, progress).run()
+            best = best_of(database.trials(), config.metric)
             if best is None:
                 raise RunError(f"{path} has no trial that was trained to the end: there is no winner.")
             _log.info(f"Trial {best.number} is the best. It is trained again, and tested.")
-            train_winner(path, asked, asked.settings(best), data, ray)
+            train_winner(path, config, config.settings(best), data, ray)
             page(path)
     except KeyboardInterrupt as interrupt:
         raise Interrupted(
-            f"Interrupted; no trial that was told is lost. Go on with: mlplab tune --resume {os.path.relpath(path)}"
+            f"Interrupted; no finished trial is lost. Go on with: mlplab tune --resume {os.path.relpath(path)}"
         ) from interrupt
     return Study(path)
 
 
-def _tell(asked: StudyConfig, data: Data) -> None:
-    often = f"{asked.trials} trials" if asked.budget is None else f"trials for {asked.budget:.0f} s"
-    compared = ", ".join(map(str, asked.rungs[:-1]))
+def _log_plan(config: StudyConfig, data: Data) -> None:
+    trials = f"{config.trials} trials" if config.budget is None else f"trials for {config.budget:.0f} s"
+    compared = ", ".join(map(str, config.rungs[:-1]))
     _log.info(
-        f"{data.name}: {len(data.train):,} training rows. {often} in populations of {asked.population}, "
+        f"{data.name}: {len(data.train):,} training rows. {trials} in populations of {config.population}, "
         + (f"compared after epoch {compared}; " if compared else "")
-        + f"the best of them trained for {asked.rungs[-1]}."
+        + f"the best of them trained for {config.rungs[-1]}."
     )
 
 
 def _check_networks(space: Space, data: Data) -> None:
-    """Build a small network of each optimizer and activation, so that a misspelt name is told now."""
-    first = {name: each.values[0] if isinstance(each, Choice) else each.low for name, each in space.varied.items()}
+    """Build a small network of each optimizer and activation, so that a misspelt name is refused now."""
+    first = {
+        name: parameter.values[0] if isinstance(parameter, Choice) else parameter.low
+        for name, parameter in space.varied.items()
+    }
     for name in ("optimizer", "activation"):
         choice = space.varied.get(name)
         for value in choice.values if isinstance(choice, Choice) else (space.fixed.get(name),):
-            told = {**first, **({} if value is None else {name: value})}
-            small = {"width": 1, "depth": 1} if "width" in told or "width" in space.fixed else {"hidden": (1,)}
-            build_network(space.settings({**told, **small}, seed=0), data, len(data.train))
+            values = {**first, **({} if value is None else {name: value})}
+            small = {"width": 1, "depth": 1} if "width" in values or "width" in space.fixed else {"hidden": (1,)}
+            build_network(space.settings({**values, **small}, seed=0), data, len(data.train))
 
 
 def _differences(studied: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    """What a study's space has otherwise than another one, in words; empty if nothing."""
+    """Describe how a given space differs from the study's; empty if they are equal."""
 
-    def told(space: Mapping[str, Any], name: str) -> str:
-        return repr(space[name]) if name in space else "not told"
+    def value(space: Mapping[str, Any], name: str) -> str:
+        return repr(space[name]) if name in space else "not given"
 
     names = [name for name in {**studied, **given} if studied.get(name) != given.get(name)]
-    return "; ".join(f"{name} is {told(studied, name)} in the study, and {told(given, name)} here" for name in names)
+    return "; ".join(f"{name} is {value(studied, name)} in the study, and {value(given, name)} here" for name in names)
 
 
 def _data_of(study: Study, data: Any, quiet: bool) -> Data:
-    began = study.asked.data
-    if data is None and began["source"] is None:
-        raise DataError(f"{study.path} was begun with arrays: give them again as data.")
-    found = load(began["source"] if data is None else data, quiet=quiet)
-    if identity(found)["hashes"] != began["hashes"]:
-        raise DataError(f"{study.path} is a study of {began['name']}, and {found.name} has other content.")
-    return found
+    """Load the study's data set. Raises `DataError` if it has other content than when the study started."""
+    studied = study.config.data
+    if data is None and studied["source"] is None:
+        raise DataError(f"{study.path} is a study of arrays: give them again as data.")
+    loaded = load(studied["source"] if data is None else data, quiet=quiet)
+    if identity(loaded)["hashes"] != studied["hashes"]:
+        raise DataError(f"{study.path} is a study of {studied['name']}, and {loaded.name} has other content.")
+    return loaded

@@ -13,18 +13,25 @@ FOLDER = "winner"
 
 
 def winner_of(path: Path) -> Run | None:
-    """The run in a study's directory, if it has begun."""
+    """Return the winner's run in a study's directory, or None if it has not started."""
     return Run(path / FOLDER) if (path / FOLDER).exists() else None
 
 
-def train_winner(path: Path, asked: StudyConfig, settings: Settings, data: Data, ray: str | None = None) -> Run:
-    """Train the settings into `path`/winner, or go on with that. The seeds are the study's and those after it."""
+def train_winner(path: Path, config: StudyConfig, settings: Settings, data: Data, ray: str | None = None) -> Run:
+    """Train the settings into `path`/winner, or resume that run. Its seeds are the study's seed and the next ones."""
     folder = path / FOLDER
-    how: dict[str, Any] = {"ray": ray if asked.seeds > 1 else None, "verbose": 0}  # a single network stays here
+    options: dict[str, Any] = {"ray": ray if config.seeds > 1 else None, "verbose": 0}  # one network needs no cluster
     if folder.exists():
-        return resume(folder, data=data, **how)
-    told = arguments(settings)
-    return train(data, **told, seed=asked.seed, seeds=asked.seeds, out=folder, command=command(asked, settings), **how)
+        return resume(folder, data=data, **options)
+    return train(
+        data,
+        **arguments(settings),
+        seed=config.seed,
+        seeds=config.seeds,
+        out=folder,
+        command=command(config, settings),
+        **options,
+    )
 
 
 def arguments(settings: Settings) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """A study as one HTML page.
 
 trials.py       a study as plain values, read from its directory
-importance.py   which parameters mattered, and what chance alone gives
+importance.py   which parameters mattered, compared with chance
 tables.py       its tables, each with its figure
-content.py      what the page says; wording.py: its sentences
-templates/      what it looks like and does, on top of inspection/pages/templates
+content.py      the values of the template; wording.py: sentences
+templates/      layout, style and script, on top of pages/templates
 """
 
 import shlex
@@ -30,7 +30,7 @@ def page(path: str | Path) -> Path:
         UsageError: if the page cannot be written, or Optuna is not installed.
     """
     path = Path(path).expanduser()
-    searched = read(path)
+    study = read(path)
     return write_page(
-        path / FILE, render(searched, path.resolve().name, shlex.join(["mlplab", "tune", "--resume", str(path)]))
+        path / FILE, render(study, path.resolve().name, shlex.join(["mlplab", "tune", "--resume", str(path)]))
     )

@@ -1,4 +1,4 @@
-"""What a study's page says, section by section: the values that its template (study.html.j2) is filled with."""
+"""The content of a study's page, section by section: the values that its template (study.html.j2) is filled with."""
 
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,10 @@ import numpy as np
 from mlplab.figures import study as charts
 from mlplab.figures import svg
 from mlplab.pages import rendering
-from mlplab.reports import wording as runs_in_words
+from mlplab.reports import wording as report_wording
 from mlplab.tuning.page import tables, wording
 from mlplab.tuning.page.importance import BEST_SHARE, importance
-from mlplab.tuning.page.trials import Searched, Trial
+from mlplab.tuning.page.trials import StudyRecord, Trial
 
 _SECTIONS = (
     ("result", "Result"),
@@ -23,137 +23,136 @@ _SECTIONS = (
     ("failures", "Failures"),
 )
 MOST_DRAWN = 500
-"""Trials in the figures; of more, those that came farthest, so that a page stays one that a browser shows at once."""
+"""The most trials in the figures, so that a browser shows the page at once; of more, the best."""
 
 
-def render(searched: Searched, name: str, resume: str) -> str:
-    """The page.
+def render(study: StudyRecord, name: str, resume: str) -> str:
+    """Return the page as HTML.
 
     Args:
         name: of the study.
-        resume: the command that goes on with it.
+        resume: the command that resumes the study.
     """
-    values = content(searched, name, resume)
+    values = content(study, name, resume)
     return rendering.render("study.html.j2", Path(__file__).parent / "templates", {"brief": tables.brief}, **values)
 
 
-def content(searched: Searched, name: str, resume: str) -> dict[str, Any]:
-    """Everything that the template wants to know."""
-    few = _drawn(searched)
-    found: dict[str, Any] = {
-        "result": _result(searched),
-        "course": _course(few) if tables.finished(few) else None,
-        "mattered": _mattered(searched) if searched.trials else None,
-        "together": _together(few) if tables.finished(few) and few.parameters else None,
-        "slices": _slices(few) if tables.finished(few) and few.parameters else None,
-        "trials": tables.all_trials(searched) if searched.trials else None,
-        "failures": [trial for trial in searched.trials if trial.outcome == "failed"] or None,
+def content(study: StudyRecord, name: str, resume: str) -> dict[str, Any]:
+    """Return all values that the template uses."""
+    drawn = _drawn(study)
+    finished = tables.finished(drawn)
+    parameters_drawn = finished and drawn.parameters
+    sections: dict[str, Any] = {
+        "result": _result(study),
+        "course": _course(drawn) if finished else None,
+        "mattered": _mattered(study) if study.trials else None,
+        "together": _together(drawn) if parameters_drawn else None,
+        "slices": _slices(drawn) if parameters_drawn else None,
+        "trials": tables.all_trials(study) if study.trials else None,
+        "failures": [trial for trial in study.trials if trial.outcome == "failed"] or None,
     }
     return {
-        "title": f"{name}: {searched.data}, mlplab study",
+        "title": f"{name}: {study.data}, mlplab study",
         "name": name,
         "resume": resume,
-        "searched": searched,
-        "sections": [(id, text) for id, text in _SECTIONS if found[id]],
-        "left_out": len(tables.finished(searched)) - len(tables.finished(few)),
-        "score": lambda value, digits=2: wording.score(value, searched.metric, digits),
-        "script": _for_script(few),
-        **found,
+        "study": study,
+        "sections": [(id, text) for id, text in _SECTIONS if sections[id]],
+        "left_out": len(tables.finished(study)) - len(finished),
+        "score": lambda value, digits=2: wording.score(value, study.metric, digits),
+        "script": _for_script(drawn),
+        **sections,
     }
 
 
-def _drawn(searched: Searched) -> Searched:
-    """The study with those trials alone that figures show."""
-    ranked = searched.ranked()
-    failed = [trial for trial in searched.trials if trial.outcome == "failed"]
-    kept = {trial.number for trial in [*ranked[:MOST_DRAWN], *failed[: MOST_DRAWN // 5]]}
-    return searched.only(kept)
+def _drawn(study: StudyRecord) -> StudyRecord:
+    """Return the study with only the trials that figures show."""
+    failed = [trial for trial in study.trials if trial.outcome == "failed"]
+    return study.only({trial.number for trial in [*study.ranked()[:MOST_DRAWN], *failed[: MOST_DRAWN // 5]]})
 
 
-def _result(searched: Searched) -> dict[str, Any]:
-    best, winner = searched.best, searched.winner
+def _result(study: StudyRecord) -> dict[str, Any]:
+    best, winner = study.best, study.winner
     network, settings = None, []
     if winner is not None and winner.config is not None:
-        network = runs_in_words.network(winner.config)
-        settings = runs_in_words.settings(winner.config, winner.config.settings.epochs)
-    elif searched.settings is not None:
-        network = wording.network(searched.settings)
+        network = report_wording.network(winner.config)
+        settings = report_wording.settings(winner.config, winner.config.settings.epochs)
+    elif study.settings is not None:
+        network = wording.network(study.settings)
     if best is not None and not settings:
-        settings = [(one.title, tables.brief(best.parameters.get(one.name))) for one in searched.parameters]
+        settings = [
+            (parameter.title, tables.brief(best.parameters.get(parameter.name))) for parameter in study.parameters
+        ]
     return {
         "best": best,
         "network": network,
         "settings": settings,
-        "progress": wording.progress(searched),
-        "unfinished": wording.unfinished(searched),
+        "progress": wording.progress(study),
+        "unfinished": wording.unfinished(study),
         "winner": winner,
         "winner_said": winner and wording.winner(winner),
     }
 
 
-def _course(searched: Searched) -> dict[str, Any]:
-    history, curves = tables.history(searched), tables.curves(searched)
+def _course(study: StudyRecord) -> dict[str, Any]:
+    history, curves = tables.history(study), tables.curves(study)
     return {
         "history": history,
         "history_drawing": svg(history.figure, "history"),
-        "on_edge": tables.drawn(searched).on_edge(),
+        "on_edge": tables.drawn(study).on_edge(),
         "curves": curves,
         "curves_drawing": svg(curves.figure, "curves"),
     }
 
 
-def _mattered(searched: Searched) -> dict[str, Any]:
-    found = importance(searched)
-    table = None if found is None else tables.importances(found, searched)
-    titles = [one.title for one in searched.parameters] if table is None else table["parameter"].tolist()
+def _mattered(study: StudyRecord) -> dict[str, Any]:
+    shares = importance(study)
+    table = None if shares is None else tables.importances(shares, study)
+    titles = [parameter.title for parameter in study.parameters] if table is None else table["parameter"].tolist()
     return {
-        "said": wording.importance(found, titles, searched),
+        "said": wording.importance(shares, titles, study),
         "table": table,
         "drawing": None if table is None else svg(table.figure, "importance"),
         "best_share": BEST_SHARE,
     }
 
 
-def _together(searched: Searched) -> dict[str, Any]:
-    table, trials = tables.all_trials(searched), tables.finished(searched)
-    scales = [tables.scale(one, trials) for one in searched.parameters]
-    lying = charts.parallel(tables.drawn(searched), scales, upright=False)
+def _together(study: StudyRecord) -> dict[str, Any]:
+    table = tables.all_trials(study)
+    lying = charts.parallel(tables.drawn(study), tables.scales(study), upright=False)
     return {"upright": svg(table.figure, "upright"), "lying": svg(lying, "lying")}
 
 
-def _slices(searched: Searched) -> list[tuple[str, str]]:
-    of, trials = tables.drawn(searched), tables.finished(searched)
+def _slices(study: StudyRecord) -> list[tuple[str, str]]:
+    trials = tables.drawn(study)
     return [
-        (one.title, svg(charts.slice_of(of, tables.scale(one, trials)), f"slice{place}"))
-        for place, one in enumerate(searched.parameters)
+        (scale.name, svg(charts.slice_of(trials, scale), f"slice{place}"))
+        for place, scale in enumerate(tables.scales(study))
     ]
 
 
-def _for_script(searched: Searched) -> dict[str, Any]:
-    """Scales, and each trial's places on them: what hovering and filtering need."""
-    trials, of = tables.finished(searched), tables.drawn(searched)
-    scales = [tables.scale(one, trials) for one in searched.parameters]
-    low, high = of.window()
-    scales.append(charts.Scale(of.metric, of.value, low, high))
+def _for_script(study: StudyRecord) -> dict[str, Any]:
+    """Return the scales, and each trial's values on them: what hovering and filtering need."""
+    trials = tables.drawn(study)
+    scales = [*tables.scales(study), charts.Scale(trials.metric, trials.value, *trials.window())]
     return {
         "scales": [
-            {"name": one.name, "log": one.log, "low": one.low, "high": one.high, "choices": one.choices}
-            for one in scales
+            {"name": scale.name, "log": scale.log, "low": scale.low, "high": scale.high, "choices": scale.choices}
+            for scale in scales
         ],
         "trials": [
             {
                 "number": trial.number,
-                "said": wording.trial(trial, searched.metric),
-                "parameters": _in_words(searched, trial),
-                "values": [None if np.isnan(one.value[at]) else float(one.value[at]) for one in scales],
+                "said": wording.trial(trial, study.metric),
+                "parameters": _parameters(study, trial),
+                "values": [None if np.isnan(scale.value[at]) else float(scale.value[at]) for scale in scales],
             }
-            for at, trial in enumerate(trials)
+            for at, trial in enumerate(tables.finished(study))
         ],
-        "ranked": [trial.number for trial in searched.ranked()],
-        "best": None if searched.best is None else searched.best.number,
+        "ranked": [trial.number for trial in study.ranked()],
+        "best": None if study.best is None else study.best.number,
     }
 
 
-def _in_words(searched: Searched, trial: Trial) -> str:
-    told = [(one.title, trial.parameters.get(one.name)) for one in searched.parameters]
-    return ", ".join(f"{title} {tables.brief(value)}" for title, value in told if value is not None)
+def _parameters(study: StudyRecord, trial: Trial) -> str:
+    values = [(parameter.title, trial.parameters.get(parameter.name)) for parameter in study.parameters]
+    return ", ".join(f"{title} {tables.brief(value)}" for title, value in values if value is not None)

@@ -1,4 +1,4 @@
-"""Which parameters had to do with how far a trial came, and which seem to by chance alone."""
+"""Which parameters made trials good or bad, and which only seem to by chance."""
 
 import warnings
 from dataclasses import dataclass
@@ -6,30 +6,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlplab.tuning.page.trials import Parameter, Searched, Trial
+from mlplab.tuning.page.trials import Parameter, StudyRecord, Trial
+from mlplab.tuning.sampling import quiet_optuna
 
 if TYPE_CHECKING:
     import optuna
 
 ENOUGH = 20
-"""Trials, dropped or completed, below which nothing is said."""
+"""The least trials, dropped or completed, of which importances are computed."""
 
 BEST_SHARE = 0.25
-"""Of the trials, that are taken for the good ones."""
+"""The share of the trials that counts as good."""
 
 _SHUFFLES = 60
 _MOST = 1000
-"""Trials that are looked at; of more, those that came last."""
+"""Trials that are evaluated; of more, the last ones."""
 
 
 @dataclass(frozen=True, eq=False)
 class Importance:
-    """One share a parameter, the most important first.
+    """The share of each parameter, the most important first.
 
     Attributes:
         names: of the parameters.
         shares: float (n,), which add up to 1.
-        chance: float (n,), what a parameter without influence stays below 19 times of 20, in the same unit.
+        chance: float (n,), the share that a parameter without influence stays below 19 times of 20.
     """
 
     names: list[str]
@@ -37,67 +38,65 @@ class Importance:
     chance: np.ndarray
 
 
-def importance(searched: Searched) -> Importance | None:
-    """PED-ANOVA: how differently the good trials lie over a parameter's range than all trials do.
+def importance(study: StudyRecord) -> Importance | None:
+    """Compute PED-ANOVA: how the good trials' distribution over a parameter's range differs from that of all trials.
 
     Watanabe, Bansal, Hutter (2023), "PED-ANOVA: efficiently quantifying hyperparameter importance in arbitrary
-    subspaces", IJCAI. The good trials are the quarter that came farthest. What chance alone reaches is found by the
-    same on trials whose order was shuffled.
+    subspaces", IJCAI. The good trials are the best quarter. The shares by chance are those of shuffled ranks.
 
     Returns:
-        None where there are fewer than `ENOUGH` trials or fewer than two parameters that differ in all of them.
+        None for fewer than `ENOUGH` trials, or fewer than two parameters that all trials have and that differ.
     """
-    ranked = sorted(searched.ranked(), key=lambda trial: trial.number)[-_MOST:]
-    names = [one.name for one in searched.parameters if _differs(one.name, ranked)]
+    ranked = sorted(study.ranked(), key=lambda trial: trial.number)[-_MOST:]
+    parameters = [parameter for parameter in study.parameters if _differs(parameter.name, ranked)]
+    names = [parameter.name for parameter in parameters]
     if len(ranked) < ENOUGH or len(names) < 2:
         return None
-    place = {trial.number: rank for rank, trial in enumerate(searched.ranked())}
-    rank = np.array([place[trial.number] for trial in ranked], float)
-    study = _study(ranked, [one for one in searched.parameters if one.name in names])
-    found = _divergences(study, names, rank)
-    draws = np.random.default_rng(0)
-    shuffled = [_divergences(study, names, draws.permutation(rank)) for _ in range(_SHUFFLES)]
-    whole = found.sum() or 1.0
-    at = np.argsort(-found, kind="stable")
+    rank_of = {trial.number: rank for rank, trial in enumerate(study.ranked())}
+    ranks = np.array([rank_of[trial.number] for trial in ranked], float)
+    optuna_study = _optuna_study(ranked, parameters)
+    divergences = _divergences(optuna_study, names, ranks)
+    rng = np.random.default_rng(0)
+    shuffled = [_divergences(optuna_study, names, rng.permutation(ranks)) for _ in range(_SHUFFLES)]
+    total = divergences.sum() or 1.0
+    order = np.argsort(-divergences, kind="stable")
     chance = np.quantile(shuffled, 0.95, axis=0)
-    return Importance([names[place] for place in at], found[at] / whole, chance[at] / whole)
+    return Importance([names[at] for at in order], divergences[order] / total, chance[order] / total)
 
 
 def _differs(name: str, trials: list[Trial]) -> bool:
-    """Whether all trials have the parameter, and not all the same."""
+    """Whether all trials have the parameter, with different values."""
     values = [trial.parameters.get(name) for trial in trials]
     return all(name in trial.parameters for trial in trials) and len(set(map(repr, values))) > 1
 
 
-def _study(trials: list[Trial], ranges: list[Parameter]) -> "optuna.Study":
-    """The trials as completed ones, in memory: Optuna leaves those that were dropped out of what it evaluates."""
+def _optuna_study(trials: list[Trial], parameters: list[Parameter]) -> "optuna.Study":
+    """Make a study in memory of the trials, all as completed: Optuna would leave out the dropped ones."""
     import optuna
     from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
     distributions: dict[str, BaseDistribution] = {
-        one.name: FloatDistribution(one.low, one.high, log=one.log)
-        if one.choices is None
-        else CategoricalDistribution(one.choices)
-        for one in ranges
+        parameter.name: FloatDistribution(parameter.low, parameter.high, log=parameter.log)
+        if parameter.choices is None
+        else CategoricalDistribution(parameter.choices)
+        for parameter in parameters
     }
-    told = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study()
-    optuna.logging.set_verbosity(told)
+    with quiet_optuna():
+        study = optuna.create_study()
     for trial in trials:
-        parameters = {name: trial.parameters[name] for name in distributions}
-        study.add_trial(optuna.trial.create_trial(params=parameters, distributions=distributions, value=0.0))
+        values = {name: trial.parameters[name] for name in distributions}
+        study.add_trial(optuna.trial.create_trial(params=values, distributions=distributions, value=0.0))
     return study
 
 
-def _divergences(study: "optuna.Study", names: list[str], rank: np.ndarray) -> np.ndarray:
-    """What Optuna makes of the trials with these ranks, of which 0 is the best: float (parameters,), not yet shares."""
+def _divergences(study: "optuna.Study", names: list[str], ranks: np.ndarray) -> np.ndarray:
+    """Return Optuna's importances of the parameters, not normalized, float (parameters,), if rank 0 is the best."""
     import optuna
 
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=BEST_SHARE)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # low is good here, as the warning wants it; and normalize is "experimental"
-        found = optuna.importance.get_param_importances(
-            study, evaluator=evaluator, target=lambda trial: rank[trial.number], normalize=False
+        warnings.simplefilter("ignore")  # low is good here, as the warning demands; normalize is "experimental"
+        importances = optuna.importance.get_param_importances(
+            study, evaluator=evaluator, target=lambda trial: ranks[trial.number], normalize=False
         )
-    return np.array([found[name] for name in names])
+    return np.array([importances[name] for name in names])

@@ -9,33 +9,37 @@ from mlplab.figures import study as charts
 from mlplab.figures.study import Drawn, Scale
 from mlplab.table import Table
 from mlplab.tuning.page.importance import Importance
-from mlplab.tuning.page.trials import Parameter, Searched, Trial
+from mlplab.tuning.page.trials import Parameter, StudyRecord, Trial
 
 
-def finished(searched: Searched) -> list[Trial]:
-    """The trials that do not run any more: what figures show."""
-    return [trial for trial in searched.trials if trial.outcome != "running"]
+def finished(study: StudyRecord) -> list[Trial]:
+    """Return the trials that do not run any more, which figures show."""
+    return [trial for trial in study.trials if trial.outcome != "running"]
 
 
-def drawn(searched: Searched) -> Drawn:
-    """The finished trials as figures take them."""
-    trials, best = finished(searched), searched.best
+def drawn(study: StudyRecord) -> Drawn:
+    """Return the finished trials as figures take them."""
+    trials, best = finished(study), study.best
     return Drawn(
         number=np.array([trial.number for trial in trials], int),
         outcome=np.array([trial.outcome for trial in trials], str),
         value=_floats([trial.value for trial in trials]),
         best=None if best is None else trials.index(best),
-        metric=f"validation {searched.metric}",
-        larger=searched.larger,
+        metric=f"validation {study.metric}",
+        larger=study.larger,
     )
 
 
-def scale(parameter: Parameter, trials: Sequence[Trial]) -> Scale:
-    """A parameter, and where the trials lie on it, as figures take it."""
+def scales(study: StudyRecord) -> list[Scale]:
+    """Return the parameters with the finished trials' values, as figures take them."""
+    return [_scale(parameter, finished(study)) for parameter in study.parameters]
+
+
+def _scale(parameter: Parameter, trials: Sequence[Trial]) -> Scale:
     values = [trial.parameters.get(parameter.name) for trial in trials]
     if parameter.choices is None:
         return Scale(parameter.title, _floats(values), parameter.low, parameter.high, parameter.log)
-    places = {repr(choice): at for at, choice in enumerate(parameter.choices)}
+    places = {repr(choice): place for place, choice in enumerate(parameter.choices)}
     return Scale(
         parameter.title,
         _floats([places.get(repr(value)) for value in values]),
@@ -45,39 +49,38 @@ def scale(parameter: Parameter, trials: Sequence[Trial]) -> Scale:
     )
 
 
-def all_trials(searched: Searched) -> Table:
-    """Every trial with its outcome, value and parameters; drawn as parallel coordinates."""
-    trials = searched.trials
+def all_trials(study: StudyRecord) -> Table:
+    """Tabulate all trials with outcome, value and parameters; the figure is parallel coordinates."""
+    trials = study.trials
     columns: dict[str, Any] = {
         "trial": np.array([trial.number for trial in trials], int),
         "outcome": np.array([trial.outcome for trial in trials], object),
         "epochs": np.array([trial.epochs for trial in trials], int),
-        searched.metric: _floats([trial.value for trial in trials]),
+        study.metric: _floats([trial.value for trial in trials]),
     }
-    for parameter in searched.parameters:
+    for parameter in study.parameters:
         columns[parameter.title] = _column([trial.parameters.get(parameter.name) for trial in trials])
-    few = finished(searched)
-    scales = [scale(one, few) for one in searched.parameters]
-    return Table(columns, f"Trials of the study on {searched.data}", lambda: charts.parallel(drawn(searched), scales))
+    title = f"Trials of the study on {study.data}"
+    return Table(columns, title, lambda: charts.parallel(drawn(study), scales(study)))
 
 
-def history(searched: Searched) -> Table:
-    """The finished trials in their order: trial, outcome, the value, and the best until then."""
-    trials, of = finished(searched), drawn(searched)
+def history(study: StudyRecord) -> Table:
+    """Tabulate the finished trials in their order: trial, outcome, value, and the best value so far."""
+    trials, of = finished(study), drawn(study)
     counted = np.where((of.outcome == "completed") & np.isfinite(of.value), of.value, np.nan)
-    best = (np.fmax if searched.larger else np.fmin).accumulate(counted)
+    best = (np.fmax if study.larger else np.fmin).accumulate(counted)
     columns = {
         "trial": of.number,
         "outcome": np.array([trial.outcome for trial in trials], object),
-        searched.metric: of.value,
+        study.metric: of.value,
         "best so far": best,
     }
-    return Table(columns, f"Validation {searched.metric} of the trials, in their order", lambda: charts.history(of))
+    return Table(columns, f"Validation {study.metric} of the trials, in their order", lambda: charts.history(of))
 
 
-def curves(searched: Searched) -> Table:
-    """A row for each finished trial, with the metric after each epoch."""
-    trials, of = finished(searched), drawn(searched)
+def curves(study: StudyRecord) -> Table:
+    """Tabulate the metric after each epoch, a row for each finished trial."""
+    trials, of = finished(study), drawn(study)
     epochs = sorted({epoch for trial in trials for epoch in trial.curve})
     columns: dict[str, Any] = {
         "trial": of.number,
@@ -85,17 +88,17 @@ def curves(searched: Searched) -> Table:
         **{f"epoch {epoch}": _floats([trial.curve.get(epoch) for trial in trials]) for epoch in epochs},
     }
     lines = [(np.array(list(trial.curve)), np.array(list(trial.curve.values()))) for trial in trials]
-    title = f"Validation {searched.metric} of each trial after each epoch"
-    return Table(columns, title, lambda: charts.learning_curves(of, lines, searched.rungs))
+    title = f"Validation {study.metric} of each trial after each epoch"
+    return Table(columns, title, lambda: charts.learning_curves(of, lines, study.rungs))
 
 
-def importances(found: Importance, searched: Searched) -> Table:
-    """The share of each parameter, and what chance alone reaches."""
-    titles = {one.name: one.title for one in searched.parameters}
-    names = [titles[name] for name in found.names]
-    columns = {"parameter": np.array(names, object), "share": found.shares, "by chance": found.chance}
+def importances(importance: Importance, study: StudyRecord) -> Table:
+    """Tabulate the share of each parameter, and the share that chance alone gives."""
+    titles = {parameter.name: parameter.title for parameter in study.parameters}
+    names = [titles[name] for name in importance.names]
+    columns = {"parameter": np.array(names, object), "share": importance.shares, "by chance": importance.chance}
     title = "How much each parameter had to do with how far a trial came"
-    return Table(columns, title, lambda: charts.importance(names, found.shares, found.chance))
+    return Table(columns, title, lambda: charts.importance(names, importance.shares, importance.chance))
 
 
 def _floats(values: Sequence[Any]) -> np.ndarray:
@@ -103,7 +106,7 @@ def _floats(values: Sequence[Any]) -> np.ndarray:
 
 
 def _column(values: Sequence[Any]) -> np.ndarray:
-    """Numbers as numbers, of the kind that they are; anything else as text."""
+    """Return numbers as an array of integers or floats, anything else as text."""
     if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
         return np.array(values, int)
     if all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values):
@@ -112,7 +115,7 @@ def _column(values: Sequence[Any]) -> np.ndarray:
 
 
 def brief(value: object) -> str:
-    """A parameter's value as people read it."""
+    """Format a parameter's value."""
     if value is None:
         return "–"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""A study as plain values: what the page is made of, and how that is read from a study directory."""
+"""A study as plain values, read from its directory: what the page is made of."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlplab.runs import Run, Settings, is_run
 from mlplab.runs.config import Config
 from mlplab.tuning import database
-from mlplab.tuning.study import StudyConfig
+from mlplab.tuning.config import StudyConfig
 from mlplab.tuning.winner import command_line
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parameter:
-    """What was searched of one setting.
+    """A setting that was searched.
 
     Attributes:
-        low, high: of a number.
-        log: whether it was drawn on a logarithmic scale.
-        choices: of a choice, in their order; None for a number.
+        low, high: ends of the range of a number.
+        log: whether the range is logarithmic.
+        choices: the values of a choice, in their order; None for a number.
     """
 
     name: str
@@ -39,13 +39,13 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Trial:
-    """One network that was tried.
+    """A network that was tried.
 
     Attributes:
         outcome: completed, dropped (at a rung), failed (its training diverged) or running.
-        value: the metric that it was judged by; None if there is none.
+        value: of the metric; None if there is none.
         curve: the metric by epoch.
-        parameters: by name.
+        parameters: values by name.
         reason: why it failed.
     """
 
@@ -58,20 +58,20 @@ class Trial:
 
     @property
     def epochs(self) -> int:
-        """The last epoch that it reached."""
+        """The last epoch of its training."""
         return max(self.curve, default=0)
 
 
 @dataclass(frozen=True)
 class Winner:
-    """The best trial's network, trained again, and what it reached on the test rows.
+    """The best trial's network, trained again, with its score on the test rows.
 
     Attributes:
         accuracy: of one run, or the mean of several seeds.
         sd: standard deviation over the seeds; None for one run.
-        interval: of 95 %; None if it is not known.
-        seeds: how many were trained.
-        config: of the run, or of the first seed's.
+        interval: of 95 %; None if it is unknown.
+        seeds: the number of seeds.
+        config: of the run, or of its first member.
     """
 
     accuracy: float
@@ -82,20 +82,20 @@ class Winner:
 
 
 @dataclass(frozen=True)
-class Searched:
-    """A study: what was searched, and all trials.
+class StudyRecord:
+    """A study: its space, trials and winner.
 
     Attributes:
         data: the data set's name.
         metric: accuracy or loss, of the validation rows.
         rungs: epochs after which the worse trials were dropped; the last is the end.
-        parameters: what differs between the trials.
+        parameters: that differ between the trials.
         settings: of the best trial; None while there is none.
-        command: that trains it again.
-        planned: how many trials were asked for; None: as many as the time allows.
-        reduction: one of so many goes on at a rung.
-        population: so many trials are halved among themselves.
-        seconds: what all populations took together.
+        command: that trains the best trial again.
+        planned: the number of trials that the study is to have; None: as many as the budget allows.
+        reduction: one trial in this many is trained on after a rung.
+        population: trials that are compared with each other.
+        seconds: of all populations together.
     """
 
     data: str
@@ -118,54 +118,53 @@ class Searched:
 
     @property
     def best(self) -> Trial | None:
-        """The completed trial with the best value, of several the first."""
+        """The completed trial with the best value; of equal ones the first."""
         completed = [trial for trial in self.trials if trial.outcome == "completed" and trial.value is not None]
         return max(completed, key=self._merit, default=None)
 
     def _merit(self, trial: Trial) -> float:
         return (trial.value or 0.0) * (1 if self.larger else -1)
 
-    def only(self, numbers: Collection[int]) -> "Searched":
-        """The same study with some of its trials."""
+    def only(self, numbers: Collection[int]) -> "StudyRecord":
+        """Return the study with these trials only."""
         return replace(self, trials=[trial for trial in self.trials if trial.number in numbers])
 
     def ranked(self) -> list[Trial]:
-        """All trials that have a value and did not fail, from the one that came farthest: by epochs, then by value."""
+        """Return the trials that have a value and did not fail, the best first: by epochs, then by value."""
         judged = [
             trial for trial in self.trials if trial.value is not None and trial.outcome in ("completed", "dropped")
         ]
         return sorted(judged, key=lambda trial: (-trial.epochs, -self._merit(trial), trial.number))
 
 
-def read(path: Path) -> Searched:
-    """The study in a directory, finished or not; the directory stays as it is.
+def read(path: Path) -> StudyRecord:
+    """Read the study in a directory, finished or not. The directory stays unchanged.
 
     Raises:
         RunError: if there is no study, or it is damaged.
         UsageError: if Optuna is not installed.
     """
-    asked = StudyConfig.read(path)
-    known = database.Trials(path)
-    found = known.read()
-    trials = [_trial(one) for one in found]
-    distributions = {name: one for trial in found for name, one in trial.distributions.items()}
-    searched = Searched(
-        data=asked.data["name"],
-        metric=asked.metric,
-        rungs=asked.rungs,
-        trials=trials,
-        parameters=[_parameter(name, one) for name, one in distributions.items()],
+    config = StudyConfig.read(path)
+    trials_database = database.TrialDatabase(path)
+    recorded = trials_database.trials()
+    distributions = {name: value for trial in recorded for name, value in trial.distributions.items()}
+    study = StudyRecord(
+        data=config.data["name"],
+        metric=config.metric,
+        rungs=config.rungs,
+        trials=[_trial(trial) for trial in recorded],
+        parameters=[_parameter(name, distribution) for name, distribution in distributions.items()],
         winner=_winner(path / "winner"),
-        planned=asked.trials,
-        reduction=asked.reduction,
-        population=asked.population,
-        seconds=sum(known.seconds.values()),
+        planned=config.trials,
+        reduction=config.reduction,
+        population=config.population,
+        seconds=sum(trials_database.seconds().values()),
     )
-    best = searched.best
+    best = study.best
     if best is None:
-        return searched
-    settings = asked.settings(found[best.number])
-    return replace(searched, settings=settings, command=command_line(asked, settings))
+        return study
+    settings = config.settings(recorded[best.number])
+    return replace(study, settings=settings, command=command_line(config, settings))
 
 
 def _trial(trial: "FrozenTrial") -> Trial:
@@ -186,12 +185,12 @@ def _parameter(name: str, distribution: "BaseDistribution") -> Parameter:
     choices = getattr(distribution, "choices", None)
     if choices is not None:
         return Parameter(name, choices=tuple(choices))
-    told: Any = distribution
-    return Parameter(name, float(told.low), float(told.high), bool(told.log))
+    numbers: Any = distribution
+    return Parameter(name, float(numbers.low), float(numbers.high), bool(numbers.log))
 
 
 def _winner(path: Path) -> Winner | None:
-    """The winner's run, or its seeds; None while there is no result."""
+    """Read the winner's run, or its members; None while there is no result."""
     run = Run(path) if is_run(path) else None
     if run is None or run.result is None:
         return None

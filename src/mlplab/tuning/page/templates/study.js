@@ -1,7 +1,7 @@
 // Trials marked in every figure, and kept or faded by the ranges of their parameters.
 
-const told = json("study");
-const byNumber = new Map(told.trials.map((trial) => [trial.number, trial]));
+const study = json("study");
+const byNumber = new Map(study.trials.map((trial) => [trial.number, trial]));
 const charts = $$("svg.chart");
 const numberOf = (group) => Number(group.id.slice(group.id.lastIndexOf("-") + 1));
 const groups = new Map();
@@ -40,7 +40,7 @@ function mark(number) {
   card.hidden = !trial;
   card.classList.toggle("passing", number !== pinned);
   if (!trial) return;
-  $("#card-title").textContent = `Trial ${number}${number === told.best ? " (best)" : ""}`;
+  $("#card-title").textContent = `Trial ${number}${number === study.best ? " (best)" : ""}`;
   $("#card-said").textContent = trial.said;
   $("#card-parameters").textContent = trial.parameters;
 }
@@ -55,9 +55,9 @@ function pin(number) {
 }
 
 function step(by) {
-  const at = told.ranked.indexOf(pinned);
-  const next = at < 0 ? 0 : Math.min(Math.max(at + by, 0), told.ranked.length - 1);
-  if (told.ranked.length) pin(told.ranked[next]);
+  const at = study.ranked.indexOf(pinned);
+  const next = at < 0 ? 0 : Math.min(Math.max(at + by, 0), study.ranked.length - 1);
+  if (study.ranked.length) pin(study.ranked[next]);
 }
 
 function marking() {
@@ -87,7 +87,7 @@ function copying() {
 
 // Ranges: for each scale null, or [from, to] in its own unit; of choices, their places.
 
-const ranges = told.scales.map(() => null);
+const ranges = study.scales.map(() => null);
 const fields = [];
 const toFraction = ({ log, low, high }, value) => high <= low ? 0.5 : log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
 const toValue = ({ log, low, high }, fraction) => log ? low * (high / low) ** fraction : low + fraction * (high - low);
@@ -95,21 +95,21 @@ const short = (value) => Number(value.toPrecision(3));
 
 /** Fade what lies outside of a range, in every figure, and say how many are left. */
 function keep() {
-  const kept = told.trials.filter((trial) => ranges.every((range, place) => {
+  const kept = study.trials.filter((trial) => ranges.every((range, place) => {
     const value = trial.values[place];
     return range === null || (value !== null && value >= range[0] && value <= range[1]);
   }));
   const numbers = new Set(kept.map((trial) => trial.number));
   groups.forEach((all, number) => all.forEach((group) => group.classList.toggle("out", !numbers.has(number))));
   const narrowed = ranges.some((range) => range !== null);
-  $("#kept").textContent = narrowed ? `${whole(kept.length)} of ${whole(told.trials.length)} trials pass there; the others are faded in every figure.` : "";
+  $("#kept").textContent = narrowed ? `${whole(kept.length)} of ${whole(study.trials.length)} trials pass there; the others are faded in every figure.` : "";
   drawRanges();
 }
 
 /** One field for each scale: a choice, or a range; drawing along a scale fills it in, and so does the keyboard. */
 function filterFields() {
   const form = $("#filters");
-  told.scales.forEach((scale, place) => {
+  study.scales.forEach((scale, place) => {
     const changed = () => { ranges[place] = fields[place].read(); keep(); };
     fields[place] = scale.choices ? choiceField(scale, changed) : rangeField(scale, changed);
     form.lastElementChild.before(fields[place].made);
@@ -154,7 +154,7 @@ const strips = [];
 
 function brushes() {
   for (const [name, upright] of [["upright", true], ["lying", false]]) {
-    told.scales.forEach((scale, place) => {
+    study.scales.forEach((scale, place) => {
       const group = document.getElementById(`${name}-scale-${place}`);
       if (group) strips.push(strip(group, scale, place, upright));
     });
@@ -218,7 +218,7 @@ const drawRanges = () => strips.forEach(({ place, show }) => show(ranges[place])
 marking();
 copying();
 if ($("#filters")) {
-  $("#choose").append(...told.ranked.filter((number) => byNumber.has(number)).map((number) => element("option", { value: number }, `${number}: ${byNumber.get(number).said}`)));
+  $("#choose").append(...study.ranked.filter((number) => byNumber.has(number)).map((number) => element("option", { value: number }, `${number}: ${byNumber.get(number).said}`)));
   $("#choose").addEventListener("change", (event) => pin(event.target.value === "" ? null : Number(event.target.value)));
   filterFields();
   brushes();
