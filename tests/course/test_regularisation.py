@@ -136,13 +136,6 @@ def test_early_stopping_alone_passes():
     assert answer.passed, answer
 
 
-def test_a_penalty_alone_passes():
-    layers, penalty = keras.layers, keras.regularizers.L2(0.003)
-    hidden = [layers.Dense(128, "relu", kernel_regularizer=penalty) for _ in range(2)]
-    answer = remedied([layers.Reshape((784,)), *hidden, layers.Dense(10), layers.Softmax()], mlplab.fit, epochs=20)
-    assert answer.passed, answer
-
-
 def test_dropout_with_normalisation_and_weight_decay_passes():
     layers = keras.layers
     hidden = [
