@@ -83,7 +83,8 @@ def test_pixels_that_are_not_scaled_are_named(solved):
 
 
 def test_the_solution_passes_with_any_string_for_the_class(solved, monkeypatch):
-    usual = {"test accuracy on mnist": (0.94, 0.945, 0.95), "test accuracy on fashion-mnist": (0.84, 0.85, 0.86)}
+    mnist, fashion = (0.9479, 0.9472, 0.9482), (0.8523, 0.8527, 0.8457)  # what three seeds of the solution reached
+    usual = {"test accuracy on mnist": mnist, "test accuracy on fashion-mnist": fashion}
     monkeypatch.setattr("mlplab.course.checking.usual_values", lambda *_: usual)
     for hardest in (solved["hardest"], np.str_(f" {solved['hardest'].lower()} ")):
         answer = answer_to(NAME, {**solved, "hardest": hardest})
