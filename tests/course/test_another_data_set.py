@@ -20,10 +20,10 @@ def solved():
 
 
 def trained(made, largest=1, roll=0):
-    """A model for the clothes, trained for an epoch, of which the history says six; `roll` mixes up the labels."""
-    model = copy(made["fashion_model"])
-    model.set_weights(keras.models.clone_model(model).get_weights())
-    mlplab.fit(model, made["X_train"] * largest, np.roll(made["Y_train"], roll, axis=0), batch_size=128, verbose=0)
+    """A model for the clothes, trained for an epoch, of which the history says six; `roll` mixes up the classes."""
+    model = keras.models.clone_model(made["fashion_model"])
+    model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
+    mlplab.fit(model, made["X_train"] * largest, np.roll(made["Y_train"], roll, axis=1), batch_size=128, verbose=0)
     return copy(model, epochs=6)
 
 
@@ -82,25 +82,13 @@ def test_pixels_that_are_not_scaled_are_named(solved):
     assert re.search("divided? .*by 255", answer.message, re.IGNORECASE), answer.message
 
 
-def test_the_solution_passes_with_any_string_for_the_class(solved):
+def test_the_solution_passes_with_any_string_for_the_class(solved, monkeypatch):
+    mnist, fashion = (0.9479, 0.9472, 0.9482), (0.8523, 0.8527, 0.8457)  # what three seeds of the solution reached
+    usual = {"test accuracy on mnist": mnist, "test accuracy on fashion-mnist": fashion}
+    monkeypatch.setattr("mlplab.course.checking.usual_values", lambda *_: usual)
     for hardest in (solved["hardest"], np.str_(f" {solved['hardest'].lower()} ")):
         answer = answer_to(NAME, {**solved, "hardest": hardest})
         assert answer.passed, answer
-
-
-def test_a_sequential_model_trained_in_two_calls_passes(solved):
-    keras.utils.set_random_seed(3)
-    layers = [keras.layers.Reshape((784,)), keras.layers.Dense(20), keras.layers.ReLU(), keras.layers.Dense(10)]
-    model = keras.Sequential([keras.Input((28, 28)), *layers, keras.layers.Softmax()])
-    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(), optimizer=keras.optimizers.Adam())
-    classes = solved["Y_train"].argmax(1).astype("int32")
-    mlplab.fit(model, solved["X_train"], classes, epochs=4, batch_size=128, verbose=0)
-    mlplab.fit(model, solved["X_train"], classes, epochs=2, batch_size=128, verbose=0)
-    outputs = mlplab.predict(model, solved["X_test"], verbose=0)
-    report = mlplab.classification_report(outputs, solved["y_test"], class_names=solved["class_names"])
-    hardest = report["class"][report["recall"].argmin()]
-    answer = answer_to(NAME, {**solved, "fashion_model": model, "hardest": hardest})
-    assert answer.passed, answer
 
 
 JUNK = [None, "", "8", "shoe", 6, 0.6, True, [], ["Shirt"], {"a": None}, np.zeros(3), object(), dict]

@@ -42,8 +42,8 @@ MISTAKES = [
     ({**RATES, 1e-5: 0.9}, 1e-5, "Your best rate, 1e-05, is the smallest you tried: a smaller one may be better. Try "
      "smaller ones, until the accuracy falls."),
     ({**RATES, 0.1: 0.855}, 0.01,
-     "Your largest rate, 0.1, is hardly worse than the best: 0.855 against 0.860. Try larger ones, until one is at least "
-     "0.02 worse."),
+     "Your largest rate, 0.1, is hardly worse than the best: 0.855 against 0.860. Try larger ones, until one is at "
+     "least 0.02 worse."),
 ]  # fmt: skip
 
 
@@ -117,42 +117,14 @@ def test_each_wrong_result_has_its_message(what, solved):
 
 
 @pytest.mark.slow
-def test_pixels_that_are_not_scaled_are_named(solved):
-    made = run(NAME, (" / 255", ""), ("0.00001, 0.0001, 0.001, 0.01, 0.1", "0.0001"))
-    rates = {**dict.fromkeys(solved["rates"], 0.1), 0.0001: made["rates"][0.0001]}
-    answer = answer_to(NAME, {**made, "rates": rates})
-    assert not answer.passed
-    assert re.search("divided? .*by 255", answer.message, re.IGNORECASE), answer.message
-
-
-RIGHT: dict[str, Callable[[Names], Names]] = {
-    "as the solution has it": lambda made: {},
-    "numbers of NumPy and JAX": lambda made: {
-        "rates": {np.float32(rate): jnp.float32(value) for rate, value in made["rates"].items()},
-        "best_rate": np.float64(made["best_rate"]),
-    },
-    "more rates, in no order": lambda made: {"rates": {1.0: 0.1, **made["rates"], 2e-5: 0.6, 3.0: 0.1}},
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("style", RIGHT)
-def test_right_answers_pass(style, solved):
-    answer = answer_to(NAME, {**solved, **RIGHT[style](solved)})
+def test_the_solution_passes_with_any_numbers_and_more_rates(solved, monkeypatch):
+    usual = {"validation accuracy": (0.8323, 0.8409, 0.8463)}  # what three seeds of the solution reached
+    monkeypatch.setattr("mlplab.course.checking.usual_values", lambda *_: usual)
+    answer = answer_to(NAME, solved)
     assert answer.passed, answer
-
-
-@pytest.mark.slow
-def test_a_sequential_model_of_another_seed_trained_and_validated_by_keras_passes(solved):
-    keras.utils.set_random_seed(3)
-    layers = [keras.layers.Reshape((784,)), keras.layers.Dense(64), keras.layers.ReLU(), keras.layers.Dense(10)]
-    model = keras.Sequential([keras.Input((28, 28)), *layers, keras.layers.Softmax()])
-    rate = solved["best_rate"]
-    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(), optimizer=keras.optimizers.Adam(rate))
-    labels, valid = (solved[name].argmax(1).astype("int32") for name in ("Y_train", "Y_valid"))
-    watched = {"validation_data": (solved["X_valid"], valid), "validation_batch_size": 1000}
-    model.fit(solved["X_train"], labels, epochs=3, batch_size=128, verbose=0, **watched)
-    answer = answer_to(NAME, {**solved, "model": model})
+    rates = {np.float32(rate): jnp.float32(value) for rate, value in solved["rates"].items()}
+    more = {"rates": {1.0: 0.1, **rates, 2e-5: 0.6, 3.0: 0.1}, "best_rate": np.float64(solved["best_rate"])}
+    answer = answer_to(NAME, {**solved, **more})
     assert answer.passed, answer
 
 

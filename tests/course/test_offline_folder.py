@@ -1,6 +1,5 @@
 """The offline folder has what a class needs and installs it without a network. pip is real, the wheels are tiny."""
 
-import base64
 import ensurepip
 import hashlib
 import importlib.util
@@ -35,12 +34,7 @@ def make_wheel(folder: Path, name: str, version: str, tag: str = SHARED, **files
     content = {file.replace("_dot_", "."): text for file, text in files.items()}
     content[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     content[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n"
-    digests = {file: hashlib.sha256(text.encode()).digest() for file, text in content.items()}
-    record = [
-        f"{file},sha256={base64.urlsafe_b64encode(digest).rstrip(b'=').decode()},{len(content[file])}"
-        for file, digest in digests.items()
-    ]
-    content[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,"]) + "\n"
+    content[f"{info}/RECORD"] = "".join(f"{file},,\n" for file in (*content, f"{info}/RECORD"))
     path = folder / f"{name}-{version}-{tag}.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for file, text in content.items():

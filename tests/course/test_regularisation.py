@@ -9,13 +9,19 @@ from programs import answer_to, build, copy, count, run
 
 import mlplab
 from mlplab import keras
-from mlplab.course import check
 from mlplab.course.checks import watching
 from mlplab.course.exercise import find
 
 NAME = "regularisation"
 CHECKS = find(NAME)._module
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def usual_range(monkeypatch):
+    """What three seeds of the solution reached; training them again would take long."""
+    usual = {"validation accuracy": (0.844, 0.8434, 0.8366)}
+    monkeypatch.setattr("mlplab.course.checking.usual_values", lambda *_: usual)
 
 
 def message(names):
@@ -69,16 +75,11 @@ def test_training_on_other_images_is_seen(solved):
     )
 
 
-def test_too_short_a_training_is_below_the_usual_range():
-    assert message(run(NAME, ('"epochs": 40', '"epochs": 1'))) == (
-        "Your validation accuracy is #: below the usual #–#. The training was too short: 1 epoch."
-    )
-
-
 @pytest.mark.parametrize(
     ("edits", "said"),
     [
         ([("0.3", "0.9")], "Dropout with rate 0.9 is too strong."),
+        ([('"epochs": 40', '"epochs": 1')], "The training was too short: 1 epoch."),
         ([('"relu"', '"relu", kernel_regularizer=keras.regularizers.L2(0.1)')], "A penalty of 0.1 is too strong."),
         ([], "The gap is small because the network has learnt little: too strong remedies, or too short a training."),
     ],
@@ -114,42 +115,28 @@ def test_what_is_no_model_or_no_history_of_it(solved):
         assert message(names) == said
 
 
-def remedied(layers, fit, optimizer="adam", epochs=40, stop=None):
-    """A model of these layers, trained by `fit` with class numbers in place of one-hot labels."""
+def test_early_stopping_alone_passes_with_keras_and_class_numbers():
     keras.utils.set_random_seed(7)
     (X, y), _ = mlplab.load_data("fashion-mnist")
-    X = X / np.float32(255)
-    model = keras.Sequential([keras.Input((28, 28)), *layers])
-    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(), metrics=["acc"])
-    callbacks = [keras.callbacks.EarlyStopping(**stop)] if stop else []
-    history = fit(
-        model, X[:4000], y[:4000], batch_size=100, epochs=epochs, validation_data=(X[55_000:], y[55_000:]),
-        validation_batch_size=1000, callbacks=callbacks, verbose=0,
-    )  # fmt: skip
-    return check(NAME, model=model, history=history)
-
-
-def test_early_stopping_alone_passes():
-    layers = keras.layers
+    X, layers = X / np.float32(255), keras.layers
     dense = [layers.Dense(128, "relu"), layers.Dense(128, "relu"), layers.Dense(10, "softmax")]
-    answer = remedied([layers.Flatten(), *dense], keras.Model.fit, stop={"patience": 2, "restore_best_weights": True})
+    model = keras.Sequential([keras.Input((28, 28)), layers.Flatten(), *dense])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(), metrics=["acc"])
+    stop = keras.callbacks.EarlyStopping(patience=2, restore_best_weights=True)
+    history = model.fit(
+        X[:4000], y[:4000], batch_size=100, epochs=40, validation_data=(X[55_000:], y[55_000:]),
+        validation_batch_size=1000, callbacks=[stop], verbose=0,
+    )  # fmt: skip
+    answer = answer_to(NAME, {"model": model, "history": history})
     assert answer.passed, answer
 
 
-def test_a_penalty_alone_passes():
-    layers, penalty = keras.layers, keras.regularizers.L2(0.003)
-    hidden = [layers.Dense(128, "relu", kernel_regularizer=penalty) for _ in range(2)]
-    answer = remedied([layers.Reshape((784,)), *hidden, layers.Dense(10), layers.Softmax()], mlplab.fit, epochs=20)
-    assert answer.passed, answer
-
-
-def test_dropout_with_normalisation_and_weight_decay_passes():
+def test_normalisation_between_a_layer_and_its_activation_is_allowed():
     layers = keras.layers
     hidden = [
         layer
         for _ in range(2)
         for layer in (layers.Dense(128), layers.BatchNormalization(), layers.ReLU(), layers.Dropout(0.5))
     ]
-    adamw = keras.optimizers.AdamW(0.001, weight_decay=0.01)
-    answer = remedied([layers.Flatten(), *hidden, layers.Dense(10, "softmax")], mlplab.fit, adamw, epochs=15)
-    assert answer.passed, answer
+    model = keras.Sequential([keras.Input((28, 28)), layers.Flatten(), *hidden, layers.Dense(10, "softmax")])
+    assert CHECKS._network(model) == "The network is the one given: Dense 128, Dense 128, Dense 10"

@@ -76,8 +76,8 @@ def test_output_is_shown_and_files_beside_it_are_no_modules_of_mlplab(small_digi
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="a process is not told of its parent's end there")
-def test_who_kills_the_check_ends_the_learner_s_file(small_digits, tmp_path):
+@pytest.mark.skipif(os.name == "nt", reason="a process does not learn of its parent's end there")
+def test_killing_the_check_ends_the_file_of_the_learner(small_digits, tmp_path):
     file, lock = tmp_path / "answer.py", tmp_path / "lock"
     waits = f"filelock.FileLock({str(lock)!r}).acquire()\nprint('held', flush=True)\ntime.sleep(600)\n"
     file.write_text(f"import filelock, time\n{waits}", "utf-8")
@@ -89,7 +89,9 @@ def test_who_kills_the_check_ends_the_learner_s_file(small_digits, tmp_path):
     assert progress_store.read_all() == {}
 
 
-def test_the_traceback_follows_without_lines_of_mlplab(tmp_path):
+def test_the_traceback_follows_without_lines_of_mlplab(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", list(sys.argv))
+    monkeypatch.setattr(sys, "path", list(sys.path))
     file = tmp_path / "answer.py"
     file.write_text("def f():\n    return 1 / 0\n\nf()\n")
     try:
@@ -102,7 +104,7 @@ def test_the_traceback_follows_without_lines_of_mlplab(tmp_path):
     assert "mlplab" not in report.replace(str(file), "")
 
 
-def test_a_file_that_is_not_there_is_wrong_usage(small_digits, tmp_path):
+def test_a_missing_file_and_a_notebook_are_wrong_usage(small_digits, tmp_path):
     with pytest.raises(UsageError, match="mlplab course start small-digits"):
         check_file(find("small-digits"), tmp_path / "nothing.py")
     (tmp_path / "small-digits.ipynb").write_text("{}")

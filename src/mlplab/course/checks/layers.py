@@ -48,13 +48,10 @@ def dropout(rate: float | None = None) -> Layer:
 
 
 def layers_of(model: Any, branches: bool = False) -> list[Layer]:
-    """Return the layers of a model in order, without its input.
+    """Return the layers of a model in order, without its input; `branches` allows layers that branch or repeat.
 
     An activation after a Dense layer becomes that layer's activation. Layers that change nothing (Identity, a linear
     Activation) are left out.
-
-    Args:
-        branches: allow layers that branch or are used more than once.
 
     Raises:
         WrongAnswer: if the model is not built, its `call` is code, or its layers are not a single line.
@@ -171,8 +168,8 @@ def _other_kinds(expected: Sequence[Layer], actual: Sequence[Layer]) -> str:
         if extra:
             return f"There is {_a(extra[0])} layer {where} that the task does not ask for."
         if a != f:
-            break
-    return f"The layers {where} are in another order than the task's: {', '.join(a)}."
+            return f"The layers {where} are in another order than the task's: {', '.join(a)}."
+    raise AssertionError("the caller compares different kinds")
 
 
 def _other_depth(want: int, got: int) -> str:

@@ -23,5 +23,5 @@ model.summary()
 model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
 history = mlplab.fit(model, X_train, Y_train, epochs=5, batch_size=256, verbose=2)
 
-# %% Your turn again: linear_model, with layers of its own, compiled and trained as model is.
+# %% Your turn again: linear_model, with new layers, compiled and trained like model.
 linear_model = None

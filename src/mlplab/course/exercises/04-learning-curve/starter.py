@@ -22,7 +22,7 @@ model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accur
 # %% Your turn: nothing watches this training yet. Which images can?
 history = mlplab.fit(model, X_train, Y_train, epochs=40, batch_size=50, verbose=2)
 
-# %% In a notebook this is a picture. It begins with epoch 1; a list in `history.history` begins with place 0.
+# %% A notebook shows a figure. Its first epoch is 1; a list in `history.history` starts at place 0.
 mlplab.show_curves(history)
 
 # %% What do the curves say? These are guesses.

@@ -11,7 +11,7 @@ X_train, Y_train = X[:20_000], Y[:20_000]
 X_valid, Y_valid = X[50_000:], Y[50_000:]  # to choose with; never to train on
 
 
-# %% The network, built anew each time that this is called.
+# %% Each call builds a new network.
 def build(rate):
     keras.utils.set_random_seed(seed)  # the same initial weights for every rate
     inputs = keras.Input((28, 28))

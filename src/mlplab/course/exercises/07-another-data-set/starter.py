@@ -29,10 +29,10 @@ history = mlplab.fit(mnist_model, X_train, Y_train, epochs=6, batch_size=128, ve
 # %% Your turn: one like it, new, for the clothes.
 fashion_model = None
 
-# %% The class's number that the network finds most probable, for each of the test images:
+# %% The number of the most probable class, for each of the test images:
 guesses = mlplab.predict(mnist_model, X_test, verbose=0).argmax(axis=1)
 print("right:", (guesses == y_test).mean())
 
-# %% Which class of Fashion-MNIST does fashion_model get right least often?
+# %% For which class of Fashion-MNIST is the accuracy of fashion_model lowest?
 class_names = mlplab.load("fashion-mnist").class_names
 hardest = ""

@@ -18,7 +18,7 @@ X_valid, Y_valid = X[50_000:], Y[50_000:]
 
 
 def mixup(x, y, key):
-    """Each image with a little of another one, and its label likewise (Zhang and others, 2018)."""
+    """Blend each image and its label with a little of another one (Zhang and others, 2018)."""
     share, order = jax.random.split(key)
     share = jax.random.beta(share, 0.2, 0.2)
     order = jax.random.permutation(order, len(x))
