@@ -7,12 +7,10 @@ from against import assert_equal_histories, assert_equal_models, fit_both, large
 
 from mlplab import keras
 
-STEPS, BATCH = 100, 32
 
-
-@pytest.mark.parametrize("name", slow_except(models.DENSE, "dropout", "custom_train_step"))
-def test_the_plain_step_is_keras_bit_for_bit_with_a_partial_last_batch(name, few):
-    x, y = models.data(name, *few)
+@pytest.mark.parametrize("name", slow_except(models.DENSE, "dropout"))
+def test_the_plain_step_is_keras_bit_for_bit_with_a_partial_last_batch(name, uneven):
+    x, y = models.data(name, *uneven)
     (theirs, expected), (ours, history) = fit_both(models.DENSE[name], x, y, packed=False, epochs=2)
     assert_equal_models(theirs, ours)
     assert_equal_histories(expected, history)
@@ -20,7 +18,7 @@ def test_the_plain_step_is_keras_bit_for_bit_with_a_partial_last_batch(name, few
 
 @pytest.mark.parametrize("name", slow_except(models.PACKED, "notebook"))
 def test_the_packed_step_is_keras_up_to_rounding_after_100_steps(name, rows):
-    x, y = models.data(name, rows[0][: STEPS * BATCH], rows[1][: STEPS * BATCH])
+    x, y = models.data(name, *rows)
     (theirs, expected), (ours, history) = fit_both(models.ALL[name], x, y, packed=True)
     assert largest_difference(theirs, ours) <= 1e-5
     assert list(history.history) == list(expected.history)
@@ -39,15 +37,13 @@ def weighted():
     return models.small(weighted_metrics=["accuracy"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
         {"class_weight": {0: 2.0, 3: 0.25, 9: 0.0}, "validation_split": 0.3, "validation_freq": 2},
-        pytest.param(
-            {"validation_split": 0.3, "validation_batch_size": 17, "validation_freq": [1, 3], "batch_size": None},
-            marks=pytest.mark.slow,
-        ),
-        pytest.param({"batch_size": 1000, "initial_epoch": 1}, marks=pytest.mark.slow),
+        {"validation_split": 0.3, "validation_batch_size": 17, "validation_freq": [1, 3], "batch_size": None},
+        {"batch_size": 1000, "initial_epoch": 1},
     ],
     ids=str,
 )

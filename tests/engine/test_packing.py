@@ -109,6 +109,7 @@ def test_a_frozen_layer_stays_and_a_shared_one_is_trained_once(few):
     np.testing.assert_array_equal(before, ours.layers[2].kernel.numpy())
 
 
+@pytest.mark.slow
 def test_a_saved_and_loaded_model_continues_as_the_one_in_memory(tmp_path, few):
     model = models.notebook()
     mlplab.fit(model, *few, verbose=0, seed=1)

@@ -219,7 +219,7 @@ def test_a_changed_model_does_not_change_how_its_twin_is_trained(few):
 
 
 @pytest.mark.slow
-def test_a_model_that_is_compiled_again_trains_with_its_new_settings(whole_batches):
+def test_a_model_that_is_compiled_again_trains_with_its_new_settings(rows):
     class OwnModel(keras.Sequential):
         pass
 
@@ -233,7 +233,7 @@ def test_a_model_that_is_compiled_again_trains_with_its_new_settings(whole_batch
         model = models.seeded(build)()
         for momentum in (0.0, 0.9):
             model.compile(keras.optimizers.SGD(0.1, momentum=momentum, nesterov=True), **models.CLASSIFIER)
-            fit(model, *whole_batches, batch_size=320, shuffle=False, verbose=0)
+            fit(model, *rows, batch_size=320, shuffle=False, verbose=0)
         trained.append(model)
     for p, q in zip(trained[0].get_weights(), trained[1].get_weights(), strict=True):
         np.testing.assert_allclose(p, q, atol=1e-6)
