@@ -8,7 +8,8 @@ from against import assert_equal_histories, assert_equal_models, fit_both, large
 from mlplab import keras
 
 
-@pytest.mark.parametrize("name", slow_except(models.DENSE, "dropout"))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", models.DENSE)
 def test_the_plain_step_is_keras_bit_for_bit_with_a_partial_last_batch(name, uneven):
     x, y = models.data(name, *uneven)
     (theirs, expected), (ours, history) = fit_both(models.DENSE[name], x, y, packed=False, epochs=2)

@@ -38,6 +38,7 @@ def test_evaluate_gives_what_keras_gives(case):
     np.testing.assert_allclose(listed, model.evaluate(x, y, batch_size=10_000, verbose=0), **CLOSE)
 
 
+@pytest.mark.slow
 def test_evaluate_weighs_rows_as_keras_does(case):
     model, x, y = case
     weight = np.linspace(0, 3, 202, dtype="float32")

@@ -69,12 +69,14 @@ def test_not_packed_with(what):
     assert not is_packed(NOT_PACKED[what]())
 
 
+@pytest.mark.slow
 def test_packed_where_it_changes_nothing():
     assert is_packed(models.notebook())
     assert is_packed(models.batch_norm_l2())
     assert is_packed(models.cnn())
 
 
+@pytest.mark.slow
 def test_fits_of_keras_and_mlplab_may_alternate_with_changes_between(few):
     """The learning rate and the weights that are set between two fits count in the second."""
     trained = []

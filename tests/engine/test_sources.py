@@ -43,7 +43,7 @@ def test_an_array_source_is_what_fit_makes_of_arrays(few, other):
 
 @pytest.mark.parametrize("shuffle", [True, "batch"])
 def test_a_subset_is_what_a_source_of_these_rows_alone_is(few, shuffle):
-    rows = np.random.default_rng(0).permutation(len(few[0]))[:75]
+    rows = np.random.default_rng(0).permutation(len(few[0]))[:64]
     alone, expected = trained(source(few[0][rows], few[1][rows], shuffle=shuffle, seed=4), epochs=2)
     all_rows = source(*few)
     ours, history = trained(source(*all_rows.arrays[:2], shuffle=shuffle, seed=4, subset=rows), epochs=2)
@@ -249,6 +249,7 @@ def test_chunks_from_disk(chunks, uneven):
     assert len(history.history["loss"]) == 2
 
 
+@pytest.mark.slow
 def test_chunks_are_predicted_and_evaluated_in_their_order(chunks, uneven):
     model = models.small()
     np.testing.assert_allclose(mlplab.predict(model, chunks), model.predict(uneven[0], verbose=0), atol=1e-6)
