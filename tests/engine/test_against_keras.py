@@ -100,18 +100,6 @@ def test_inputs_of_every_dtype(dtype, few):
 
 
 @pytest.mark.slow
-def test_a_metric_that_is_a_vector_is_in_the_history_as_keras_has_it(few):
-    x, y = models.data("one_hot", *few)
-
-    def build():
-        return models.small(loss="categorical_crossentropy", metrics=[keras.metrics.F1Score()])
-
-    (_, expected), (_, history) = fit_both(build, x, y, packed=False, validation_split=0.2)
-    assert_equal_histories(expected, history)
-    assert history.history["f1_score"][0].shape == (10,)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(("policy", "packed"), [("mixed_float16", False), ("mixed_bfloat16", True)])
 def test_mixed_precision(policy, packed, few):
     def build():

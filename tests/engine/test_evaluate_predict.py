@@ -12,7 +12,7 @@ from mlplab.engine import keras_internals
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}
 
 
-CASES = ("batch_norm_l2", "several_metrics", "two_inputs", "two_outputs", "subclass")
+CASES = ("batch_norm_l2", "several_metrics", "two_outputs", "subclass")
 
 
 @pytest.fixture(scope="module", params=slow_except(CASES, "several_metrics"))

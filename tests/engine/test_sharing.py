@@ -197,7 +197,7 @@ def test_the_second_model_of_an_architecture_compiles_nothing(few, other):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["own constraint", "normalization's data", "frozen kernel"])
+@pytest.mark.parametrize("what", ["normalization's data", "frozen kernel"])
 def test_a_near_twin_trained_before_changes_nothing(what, few):
     mlplab.fit(OTHER[what](0), *few, verbose=0, shuffle=False)
     (theirs, _), (ours, _) = fit_both(lambda: OTHER[what](1), *few, packed=False)
