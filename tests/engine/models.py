@@ -74,7 +74,7 @@ def several_metrics():
 
 @seeded
 def one_hot():
-    metrics = ["accuracy", keras.metrics.F1Score(average="macro"), keras.metrics.AUC(name="auc")]
+    metrics = ["accuracy", keras.metrics.F1Score(), keras.metrics.AUC(name="auc")]
     return notebook(loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.1), metrics=metrics)
 
 
@@ -191,11 +191,11 @@ def subclass():
 DENSE = {
     build.__name__: build
     for build in (
-        *(notebook, batch_norm_l2, dropout, regularised_and_constrained, several_metrics, one_hot, without_input),
+        *(batch_norm_l2, dropout, regularised_and_constrained, several_metrics, one_hot, without_input),
         *(two_inputs, two_outputs, custom_train_step, own_loss, own_metrics, subclass),
     )
 }
-ALL = {**DENSE, "cnn": cnn}
+ALL = {**DENSE, "notebook": notebook, "cnn": cnn}
 PACKED = ("notebook", "batch_norm_l2", "dropout", "two_outputs", "custom_train_step", "cnn")
 
 

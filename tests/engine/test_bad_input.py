@@ -179,6 +179,7 @@ def test_a_model_that_cannot_be_built_for_the_data():
             verb(model, X, Y)
 
 
+@pytest.mark.slow
 def test_weights_frozen_after_the_optimizer_was_built():
     model = models.notebook()
     mlplab.fit(model, X, Y, verbose=0)

@@ -194,6 +194,7 @@ def test_what_is_printed_has_the_form_of_what_keras_prints(verbose, both, few, o
         assert len([line for line in ours if "loss" in line]) == 2
 
 
+@pytest.mark.slow
 def test_a_change_made_by_a_callback_counts_from_the_next_epoch(few):
     """The step is compiled again where a callback changes a number that is a constant in it."""
     model, unchanged = models.dropout(), models.dropout()

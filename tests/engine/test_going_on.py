@@ -88,6 +88,7 @@ def test_shuffling_by_batch_keeps_the_rows_of_a_batch_together(few):
         np.testing.assert_allclose(p, q, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_repeated_fits_do_not_grow(few):
     import jax
 

@@ -9,7 +9,7 @@ import inspect
 import models
 import numpy as np
 import pytest
-from against import assert_equal_models, fit_both, largest_difference, slow_except
+from against import assert_equal_models, fit_both, largest_difference
 
 from mlplab import keras
 from mlplab.engine import keras_internals
@@ -64,9 +64,10 @@ def test_every_optimizer_of_keras_is_here():
     assert kinds - {"Optimizer", "OptimizerMap"} <= {*PACKED, *WHOLE}
 
 
-@pytest.mark.parametrize("name", slow_except(PACKED, "SGD"))
-def test_packed_after_100_steps(name, whole_batches):
-    (theirs, _), (ours, _) = fit_both(lambda: models.small(PACKED[name]()), *whole_batches, packed=True)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PACKED)
+def test_packed_after_100_steps(name, rows):
+    (theirs, _), (ours, _) = fit_both(lambda: models.small(PACKED[name]()), *rows, packed=True)
     assert Packing.of(ours) is not None
     assert largest_difference(theirs, ours) <= 1e-5
 

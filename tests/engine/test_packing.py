@@ -69,12 +69,14 @@ def test_not_packed_with(what):
     assert not is_packed(NOT_PACKED[what]())
 
 
+@pytest.mark.slow
 def test_packed_where_it_changes_nothing():
     assert is_packed(models.notebook())
     assert is_packed(models.batch_norm_l2())
     assert is_packed(models.cnn())
 
 
+@pytest.mark.slow
 def test_fits_of_keras_and_mlplab_may_alternate_with_changes_between(few):
     """The learning rate and the weights that are set between two fits count in the second."""
     trained = []
@@ -109,6 +111,7 @@ def test_a_frozen_layer_stays_and_a_shared_one_is_trained_once(few):
     np.testing.assert_array_equal(before, ours.layers[2].kernel.numpy())
 
 
+@pytest.mark.slow
 def test_a_saved_and_loaded_model_continues_as_the_one_in_memory(tmp_path, few):
     model = models.notebook()
     mlplab.fit(model, *few, verbose=0, seed=1)

@@ -43,7 +43,7 @@ def test_an_array_source_is_what_fit_makes_of_arrays(few, other):
 
 @pytest.mark.parametrize("shuffle", [True, "batch"])
 def test_a_subset_is_what_a_source_of_these_rows_alone_is(few, shuffle):
-    rows = np.random.default_rng(0).permutation(len(few[0]))[:75]
+    rows = np.random.default_rng(0).permutation(len(few[0]))[:64]
     alone, expected = trained(source(few[0][rows], few[1][rows], shuffle=shuffle, seed=4), epochs=2)
     all_rows = source(*few)
     ours, history = trained(source(*all_rows.arrays[:2], shuffle=shuffle, seed=4, subset=rows), epochs=2)
@@ -231,13 +231,13 @@ class _Chunks:
 
 
 @pytest.fixture
-def chunks(tmp_path, few):
-    return _Chunks(tmp_path, *few)
+def chunks(tmp_path, uneven):
+    return _Chunks(tmp_path, *uneven)
 
 
 @pytest.mark.slow
-def test_chunks_from_disk(chunks, few):
-    x, y = few
+def test_chunks_from_disk(chunks, uneven):
+    x, y = uneven
     ours, history = trained(chunks, epochs=2)
     theirs, bounds = models.small(), [*range(0, 80, 32), *range(80, 160, 32), *range(160, 202, 32), 202]
     for _ in range(2):
@@ -249,7 +249,8 @@ def test_chunks_from_disk(chunks, few):
     assert len(history.history["loss"]) == 2
 
 
-def test_chunks_are_predicted_and_evaluated_in_their_order(chunks, few):
+@pytest.mark.slow
+def test_chunks_are_predicted_and_evaluated_in_their_order(chunks, uneven):
     model = models.small()
-    np.testing.assert_allclose(mlplab.predict(model, chunks), model.predict(few[0], verbose=0), atol=1e-6)
-    np.testing.assert_allclose(mlplab.evaluate(model, chunks), model.evaluate(*few, verbose=0), rtol=1e-5)
+    np.testing.assert_allclose(mlplab.predict(model, chunks), model.predict(uneven[0], verbose=0), atol=1e-6)
+    np.testing.assert_allclose(mlplab.evaluate(model, chunks), model.evaluate(*uneven, verbose=0), rtol=1e-5)

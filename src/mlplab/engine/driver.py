@@ -95,7 +95,7 @@ class Pass:
     carry: Any
     weights: Any
     finish: Callable[[Any], Any]
-    watch: Callable[[int, Any], None] | None = None
+    watch: Callable[[int, Any], None]
     traced: Collection[str] = ()
     packed: bool = True
     position: int = 0
@@ -108,7 +108,6 @@ def _training(member: Member, packed: bool) -> Pass:
     """An epoch of a member."""
     model, listener = member.model, piece_listener(member.callbacks)
     before = state.read(model)
-    first_logs = compile_cache.first_logs(model, "train_step", before, member.shapes)
 
     def watch(steps: int, carry: Any) -> None:
         if listener is not None:
@@ -121,29 +120,25 @@ def _training(member: Member, packed: bool) -> Pass:
         except TrainingError as error:
             member.failure = str(error)
 
-    return Pass(
-        *("train", model, member.source, member.signature, (before, first_logs), None, finish, watch),
-        traced=member.traced or (),
-        packed=packed,
-        position=member.position,
-        seed=member.seed,
-        loops=member.loops,
-    )
+    carry = before, compile_cache.first_logs(model, "train_step", before, member.shapes)
+    training = Pass("train", model, member.source, member.signature, carry, None, finish, watch, packed=packed)
+    training.position, training.seed = member.position, member.seed
+    return _with_program_of(member, training)
 
 
 def _validation(member: Member) -> Pass:
     assert member.validation is not None
     validation = evaluation(member.model, member.validation, member.validation_shapes, member.signature)
-    validation.traced, validation.loops = member.traced or (), member.loops
-    return validation
+    return _with_program_of(member, validation)
+
+
+def _with_program_of(member: Member, one: Pass) -> Pass:
+    one.traced, one.loops = member.traced or (), member.loops
+    return one
 
 
 def evaluation(
-    model: keras.Model,
-    source: Source,
-    shapes: Any,
-    key: Hashable,
-    listener: Callable[[int, dict[str, Any]], None] | None = None,
+    model: keras.Model, source: Source, shapes: Any, key: Hashable, listener: Callable[[int, dict], None] | None = None
 ) -> Pass:
     """A pass whose result is loss and metrics by name. `listener`: called between pieces with step and logs."""
     model.reset_metrics()
@@ -159,16 +154,12 @@ def evaluation(
         state.write(model, before._replace(non_trainable=non_trainable, metrics=metrics))
         return compile_cache.results(model, metrics, logs)
 
-    first_logs = compile_cache.first_logs(model, "test_step", parts, shapes)
-    return Pass("test", model, source, key, (*parts[1:], first_logs), parts[0], finish, watch)
+    carry = *parts[1:], compile_cache.first_logs(model, "test_step", parts, shapes)
+    return Pass("test", model, source, key, carry, before.trainable, finish, watch)
 
 
 def prediction(
-    model: keras.Model,
-    source: Source,
-    key: Hashable,
-    output_shapes: Any,
-    listener: Callable[[int], None] | None = None,
+    model: keras.Model, source: Source, key: Hashable, output_shapes: Any, listener: Callable[[int], None] | None = None
 ) -> Pass:
     """A pass whose result is the outputs for all rows, (n, …) or a nest of them. The model is only read."""
     before = state.read(model)
@@ -253,7 +244,7 @@ def _job(group: Sequence[Pass], count: Callable[[int], None] | None) -> Job:
             if count is not None:
                 count((steps - counted) * len(group))
                 counted = steps
-            if len(group) == 1 and first.watch is not None:
+            if len(group) == 1:
                 first.watch(steps, carry)
 
         carries = loop(

@@ -53,14 +53,7 @@ class Loop:
         self._step_seconds: dict[Hashable, float] = {}
 
     def _steps(
-        self,
-        carry: Any,
-        fixed: Any,
-        segment: Segment,
-        key_data: jax.Array,
-        before: Any,
-        start: Any,
-        stop: Any,
+        self, carry: Any, fixed: Any, segment: Segment, key_data: jax.Array, before: Any, start: Any, stop: Any
     ) -> Any:
         """Do steps `start` to `stop` of a segment; `before` counts the steps of the epoch before the segment."""
         key = jax.random.wrap_key_data(key_data, impl="threefry2x32")

@@ -26,10 +26,7 @@ def evaluate(
     """Compute loss and metrics over data: `keras.Model.evaluate`, compiled. Inputs are not rescaled.
 
     Args:
-        x: array (n, …) or a nest of arrays; or a `Source`, which brings its own y, weights and batches.
-        y, sample_weight: arrays of n rows likewise.
-        batch_size: rows a step, 32 by default.
-        verbose: 0 silent, 1 a progress bar, 2 a line.
+        x, y, sample_weight, batch_size, verbose: as in `mlplab.fit`.
         steps, callbacks: keep the order of Keras's arguments; only None is taken.
         return_dict: a dict of name and float; otherwise a list of floats in Keras's order (a float, if it is one).
 
@@ -77,8 +74,7 @@ def predict(
 
     Args:
         x: array (n, …) or a nest of arrays; or a `Source`, whose rows are predicted in its order.
-        batch_size: rows a step, 32 by default.
-        verbose: 0 silent, 1 a progress bar, 2 a line.
+        batch_size, verbose: as in `mlplab.fit`.
         steps, callbacks: keep the order of Keras's arguments; only None is taken.
 
     Returns:
