@@ -168,8 +168,10 @@ class Rounds:
             self._watch(populations[running], part, scores)
 
         for position, outcomes in self._workers.map(run_task, tasks, shared=self._data, progress=watch):
-            running = min(position + 1, len(populations) - 1)
             yield populations[position], outcomes
+            running = min(position + 1, len(populations) - 1)
+            if self._workers.slots == 1 and running > position:
+                self._watch(populations[running], 0.0, [])
 
     def _task(self, population: "list[FrozenTrial]") -> Task:
         asked = self._asked
