@@ -31,7 +31,7 @@ from mlplab.cluster import workers
 if __name__ == "__main__":
     before = signal.getsignal(signal.SIGTERM), dict(os.environ)
     with workers("local", cpus_per_task=1) as local:
-        done = dict(local.map(lambda shared, task, progress: (shared, task, progress), [2, 3], shared=17, progress=print))
+        done = dict(local.map(lambda *arguments: arguments, [2, 3], shared=17, progress=print))
     assert done == {0: (17, 2, None), 1: (17, 3, None)}, done
     assert (signal.getsignal(signal.SIGTERM), dict(os.environ)) == before
     assert "keras" not in sys.modules

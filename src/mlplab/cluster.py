@@ -22,7 +22,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from mlplab.errors import ClusterError, MlplabError, UsageError
 from mlplab.runs import machine, travel
@@ -57,22 +57,20 @@ except BaseException as error:
 _ADDRESS = re.compile(r"(?P<client>ray://)?(?P<host>[\w.-]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})", re.ASCII)
 
 
-class Workers(Protocol):
-    """Carries out tasks."""
+class Workers:
+    """Carries out tasks in this process, one after the other. `OnRay` does it on a cluster.
 
-    @property
-    def slots(self) -> int:
-        """Tasks that run at the same time."""
-        ...
+    Attributes:
+        slots: tasks that run at the same time.
+        threads: threads that a task computes with.
+    """
 
-    @property
-    def threads(self) -> int:
-        """Threads that a task computes with."""
-        ...
+    def __init__(self, slots: int = 1, threads: int | None = None):
+        self.slots, self.threads = slots, machine.threads() if threads is None else threads
 
     def networks_per_task(self, networks: int) -> int:
-        """How many of these networks one task should train."""
-        ...
+        """How many of these networks one task should train. Here all of them: together, they use every processor."""
+        return networks
 
     def map(
         self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None, progress: Any = None
@@ -91,15 +89,16 @@ class Workers(Protocol):
             MlplabError: raised by a task; it is raised unchanged, and no further task is started.
             ClusterError: if a task was lost each time that it was started.
         """
-        ...
+        for position, task in enumerate(tasks):
+            yield position, function(shared, task, progress)
 
     def map_directories(
         self, function: Function[Result], groups: Sequence[Sequence[Path]], *, shared: Any = None, local: Any = None
     ) -> Iterator[tuple[int, Result]]:
         """Yield the position of each group and `function(shared, paths, local)`, which trains run directories further.
 
-        This process trains them in their place. To other processes they travel, each with its checkpoint, and replace
-        the directories here when they come back.
+        This process trains them in their place. To a cluster they travel, each with its checkpoint, and replace the
+        directories here when they come back.
 
         Args:
             function: carries out one group.
@@ -107,34 +106,6 @@ class Workers(Protocol):
             shared: a value for all groups.
             local: a value of this process. Groups in other processes are given None.
         """
-        ...
-
-
-class ThisProcess:
-    """Carries out tasks in this process, one after the other."""
-
-    slots = 1
-
-    @property
-    def threads(self) -> int:
-        """All that this process may use."""
-        return machine.threads()
-
-    def networks_per_task(self, networks: int) -> int:
-        """All: together, they use every processor."""
-        return networks
-
-    def map(
-        self, function: Function[Result], tasks: Sequence[Any], *, shared: Any = None, progress: Any = None
-    ) -> Iterator[tuple[int, Result]]:
-        """See `Workers.map`; in the order of the tasks."""
-        for position, task in enumerate(tasks):
-            yield position, function(shared, task, progress)
-
-    def map_directories(
-        self, function: Function[Result], groups: Sequence[Sequence[Path]], *, shared: Any = None, local: Any = None
-    ) -> Iterator[tuple[int, Result]]:
-        """See `Workers.map_directories`."""
         return self.map(function, groups, shared=shared, progress=local)
 
 
@@ -157,7 +128,7 @@ def workers(ray: str | None, *, cpus_per_task: int | None = None) -> Iterator[Wo
         ClusterError: if no cluster answers within 15 seconds, or none of its nodes can carry out a task.
     """
     if ray is None:
-        yield ThisProcess()
+        yield Workers()
         return
     _check_address(ray)
     if cpus_per_task is not None and cpus_per_task < 1:
@@ -169,7 +140,7 @@ def workers(ray: str | None, *, cpus_per_task: int | None = None) -> Iterator[Wo
             yield OnRay(package, cpus_per_task)
 
 
-class OnRay:
+class OnRay(Workers):
     """Carries out tasks on the nodes of the cluster that this process is connected to; made by `workers`."""
 
     def __init__(self, ray: Any, cpus_per_task: int | None = None):
@@ -183,7 +154,8 @@ class OnRay:
             raise ClusterError(
                 f"A task takes {cpus} processors of one machine, and no machine of the cluster has more than {most}."
             )
-        self.slots, self.threads, self._ray = sum(fits), cpus, ray
+        super().__init__(sum(fits), cpus)
+        self._ray = ray
         # XLA splits sums among its threads. So their number is the task's, not the machine's; XLA reads it in NPROC.
         # max_calls: Ray would end a process that used a GPU after each task, with the programs that JAX compiled.
         self._start = ray.remote(

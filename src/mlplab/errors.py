@@ -17,7 +17,7 @@ class UsageError(MlplabError, ValueError):
 
 
 class DataError(MlplabError, ValueError):
-    """Data that cannot be what it claims to be: damaged, of the wrong shape, out of range."""
+    """Data that is damaged, of the wrong shape, or out of range."""
 
 
 class FetchError(MlplabError, OSError):
@@ -45,11 +45,11 @@ class ClusterError(MlplabError, RuntimeError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C in a training that can be gone on with; the message says how."""
+    """Ctrl-C in a training that can be resumed; the message has the command."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """A message for a name that is not in `known`, with the nearest ones: `Unknown data set 'mnits'. …`."""
+    """Format a message for a name that is not in `known`, with the nearest ones: `Unknown data set 'mnits'. …`."""
     known = sorted(known)
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
     listed = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")

@@ -117,9 +117,9 @@ def test_a_users_model_is_copied_with_new_weights_for_each_seed(digits, tmp_path
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     before = [weights.copy() for weights in model.get_weights()]
     for name in ("run", "again"):
+        options = {"seeds": 2, "verbose": 0, "callbacks": lambda seed: [Interrupt(0)]}
         with pytest.raises(KeyboardInterrupt):
-            out = tmp_path / name
-            mlplab.train(digits, model=model, seeds=2, verbose=0, out=out, callbacks=lambda seed: [Interrupt(0)])
+            mlplab.train(digits, model=model, **options, out=tmp_path / name)
     kernels = [Checkpoint.load(path).state["trainable"][0] for path in sorted(tmp_path.glob("*/members/*"))]
     assert len(kernels) == 4
     assert abs(kernels[0] - kernels[1]).max() > 0.05

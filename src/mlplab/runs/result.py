@@ -11,23 +11,24 @@ SCHEMA = 1
 """Version of result.json and of what `--json` prints."""
 
 
+@dataclass(frozen=True, eq=False)
 class Fields(Mapping[str, Any]):
     """Item access to the fields of a dataclass: `result["test"]` is `result.test`."""
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self.__dataclass_fields__:  # pyright: ignore[reportAttributeAccessIssue] - for dataclasses only
+        if name not in self.__dataclass_fields__:
             raise KeyError(name)
         return getattr(self, name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.__dataclass_fields__)  # pyright: ignore[reportAttributeAccessIssue]
+        return iter(self.__dataclass_fields__)
 
     def __len__(self) -> int:
-        return len(self.__dataclass_fields__)  # pyright: ignore[reportAttributeAccessIssue]
+        return len(self.__dataclass_fields__)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain values, in the order of result.json."""
-        return dataclasses.asdict(self)  # pyright: ignore[reportArgumentType]
+        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,20 +145,15 @@ def from_json(value: Any, where: str) -> RunResult | PopulationResult:
 
 
 def _run(value: dict[str, Any]) -> RunResult:
-    validation = value["validation"] and Scores(**value["validation"])
-    return RunResult(
-        **{**value, "train": Logged(**value["train"]), "validation": validation, "test": Scores(**value["test"])}
-    )
+    return RunResult(**{**value, **_scores(value, Scores)})
 
 
 def _population(value: dict[str, Any]) -> PopulationResult:
-    return PopulationResult(
-        **{
-            **value,
-            "train": Logged(**value["train"]),
-            "validation": value["validation"] and SeedScores(**value["validation"]),
-            "test": SeedScores(**value["test"]),
-            "ensemble": Scores(**value["ensemble"]),
-            "members": [DivergedResult(**m) if "diverged" in m else _run(m) for m in value["members"]],
-        }
-    )
+    members = [DivergedResult(**member) if "diverged" in member else _run(member) for member in value["members"]]
+    ensemble = Scores(**value["ensemble"])
+    return PopulationResult(**{**value, **_scores(value, SeedScores), "ensemble": ensemble, "members": members})
+
+
+def _scores(value: dict[str, Any], kind: type) -> dict[str, Any]:
+    validation = value["validation"] and kind(**value["validation"])
+    return {"train": Logged(**value["train"]), "validation": validation, "test": kind(**value["test"])}
