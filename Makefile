@@ -6,7 +6,7 @@ VENV ?= .venv
 export PYTHON VENV
 BIN = $(VENV)/bin
 
-.PHONY: help setup demo lab test lint format notebooks bench lock
+.PHONY: help setup demo lab test lint format settings notebooks bench lock
 
 help:
 	@echo "make demo     train the notebook's network on Fashion-MNIST and write its report (sets up $(VENV) first)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test     run the tests and the linters"
 	@echo "make lint     run the linters only: ruff, pyright, the import contract"
 	@echo "make format   put the code into ruff's form"
+	@echo "make settings     write the types of all settings from src/mlplab/runs/settings.py"
 	@echo "make notebooks    run the notebooks anew and keep their outputs"
 	@echo "make bench    compare with Keras, PyTorch, scikit-learn and NumPy (sets up .peers first, 4 GB)"
 	@echo "make setup    set up $(VENV) for development, no more"
@@ -43,6 +44,9 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+settings: setup
+	$(BIN)/python -c "from mlplab.runs.settings_arguments import write_types; write_types()"
 
 notebooks: setup
 	$(BIN)/python notebooks/make.py $(ARGS)

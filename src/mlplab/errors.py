@@ -9,7 +9,15 @@ from collections.abc import Iterable
 
 
 class MlplabError(Exception):
-    """Anything mlplab refuses or gives up on, with the remedy in its message."""
+    """Anything mlplab refuses or gives up on, with the remedy in its message.
+
+    Attributes:
+        arguments: Python arguments that the message names; the command line shows their flags instead.
+    """
+
+    def __init__(self, message: str = "", *, arguments: Iterable[str] = ()):
+        super().__init__(message)
+        self.arguments = tuple(arguments)
 
 
 class UsageError(MlplabError, ValueError):
@@ -46,6 +54,17 @@ class ClusterError(MlplabError, RuntimeError):
 
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C in a training that can be gone on with; the message says how."""
+
+
+def require(holds: bool, argument: str, value: object, expected: str) -> None:
+    """Raise `UsageError` unless an argument's value is what is expected."""
+    if not holds:
+        raise UsageError(f"{argument} must be {expected}; got {value!r}.", arguments=(argument,))
+
+
+def flag(argument: str) -> str:
+    """The command line's name of a Python argument: `--learning-rate`."""
+    return f"--{argument.replace('_', '-')}"
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:

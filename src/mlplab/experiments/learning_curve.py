@@ -3,15 +3,17 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from mlplab.datasets import load
-from mlplab.errors import UsageError, unknown_name
+from mlplab.errors import UsageError
 from mlplab.progress_bar import bar
 from mlplab.runs import Run, Settings
 from mlplab.runs.dataset_ref import data_of
+from mlplab.runs.settings_arguments import takes_settings
+from mlplab.runs.settings_types import SettingsArguments
 from mlplab.scores import mean_accuracy, mean_over_seeds
 from mlplab.table import Table
 
@@ -44,6 +46,7 @@ class LearningCurve(Table):
         return [*super()._more(), self.answer]
 
 
+@takes_settings()
 def learning_curve(
     source: Any,
     *,
@@ -51,7 +54,7 @@ def learning_curve(
     seeds: int = 3,
     data: Any = None,
     verbose: int | str = "auto",
-    **settings: Any,
+    **settings: Unpack[SettingsArguments],
 ) -> LearningCurve:
     """Train a network on parts of the training rows, with several seeds, and see what more rows gain.
 
@@ -76,8 +79,9 @@ def learning_curve(
     """
     run = _run(source)
     if run is not None and settings:
-        raise UsageError(f"A run has its own settings: leave out {', '.join(settings)}, or give the data set.")
-    asked = _asked(settings) if run is None else run
+        given = ", ".join(settings)
+        raise UsageError(f"A run has its own settings: leave out {given}, or give the data set.", arguments=settings)
+    asked = Settings.with_defaults(**settings) if run is None else run
     loaded = load(source, quiet=verbose == 0) if run is None else data_of(run, data, quiet=verbose == 0)
     from mlplab.experiments.size_scan import train_sizes  # Keras: after what can be refused without it
 
@@ -158,13 +162,6 @@ def _run(source: Any) -> Run | None:
     if isinstance(source, str | Path) and (Path(source) / "config.json").exists():
         return Run(source).first
     return None
-
-
-def _asked(settings: dict[str, Any]) -> Settings:
-    for name in settings:
-        if name not in Settings.__dataclass_fields__:
-            raise UsageError(unknown_name("setting", name, Settings.__dataclass_fields__))
-    return Settings.filled(**settings)
 
 
 def _figure(columns: dict[str, np.ndarray], val_accuracy: np.ndarray, title: str) -> "Figure":

@@ -1,14 +1,16 @@
 """The learning-rate finder: loss after the same number of steps at many rates, and which of them to train with."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from mlplab.datasets import Data, load
-from mlplab.errors import UsageError, unknown_name
+from mlplab.errors import UsageError
 from mlplab.progress_bar import bar
 from mlplab.runs import Settings
+from mlplab.runs.settings_arguments import takes_settings
+from mlplab.runs.settings_types import SettingsArguments
 from mlplab.table import Table
 
 if TYPE_CHECKING:
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlplab.experiments.rate_suggestion import RateScan
-
-_SETTINGS = tuple(name for name in Settings.__dataclass_fields__ if name not in ("learning_rate", "early_stopping"))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,6 +41,10 @@ class LearningRates(Table):
         return [*super()._more(), f"Suggested learning rate: {self.suggestion:.2g}. {self.reason}"]
 
 
+@takes_settings(
+    learning_rate="find_learning_rate looks for it; rates=[…] says which to try",
+    early_stopping="every rate is tried for the same number of steps",
+)
 def find_learning_rate(
     data: Any,
     y: Any = None,
@@ -49,7 +53,7 @@ def find_learning_rate(
     rates: Any = None,
     steps: int | None = None,
     verbose: int | str = "auto",
-    **settings: Any,
+    **settings: Unpack[SettingsArguments],
 ) -> LearningRates:
     """Find a learning rate: train a network for some steps at each of many rates, from the same weights.
 
@@ -72,7 +76,7 @@ def find_learning_rate(
         UsageError, DataError, ModelError: for what does not belong together.
         TrainingError: if the loss fell at none of the rates.
     """
-    asked = _asked(model is not None, settings)
+    asked = Settings.with_defaults(own_model=model is not None, **settings)
     if y is not None and model is None:
         raise UsageError("Inputs and y go into a model of your own: give model=…, or a data set instead of inputs.")
     loaded = load(data, quiet=verbose == 0) if y is None else None
@@ -127,15 +131,6 @@ def _figure(
     from mlplab.figures import scans
 
     return scans.learning_rates(columns, untrained, suggestion, valley, title)
-
-
-def _asked(own_model: bool, settings: dict[str, Any]) -> Settings:
-    if "learning_rate" in settings:
-        raise UsageError("learning_rate is what is looked for: leave it out, or give rates=[…] to try.")
-    for name in settings:
-        if name not in _SETTINGS:
-            raise UsageError(unknown_name("setting", name, _SETTINGS))
-    return Settings.filled(own_model=own_model, **settings)
 
 
 def _rows(model: "keras.Model", data: Any, y: Any, loaded: Data | None) -> tuple[Any, Any, Any]:

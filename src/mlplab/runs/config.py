@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.errors import RunError, UsageError
-from mlplab.runs.settings import Settings, require
+from mlplab.errors import RunError, UsageError, require
+from mlplab.runs.settings import Settings
 
 FORMAT = 1
 """The run format that this version writes and reads."""

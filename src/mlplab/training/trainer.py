@@ -6,9 +6,8 @@ Here, and only here, the parts meet.
 import dataclasses
 import functools
 import logging
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -20,6 +19,8 @@ from mlplab.engine.parallel import Progress
 from mlplab.errors import Interrupted, UsageError
 from mlplab.runs import Run, Settings, machine
 from mlplab.runs.dataset_ref import data_of, identity
+from mlplab.runs.settings_arguments import takes_settings
+from mlplab.runs.settings_types import SettingsArguments
 from mlplab.training import seeds as population
 from mlplab.training import splits
 from mlplab.training.environment import warn_of_differences
@@ -33,25 +34,11 @@ from mlplab.training.session import RunSession
 _log = logging.getLogger("mlplab")
 
 
+@takes_settings()
 def train(
     data: Any,
     *,
     model: keras.Model | None = None,
-    hidden: Sequence[int] | None = None,
-    activation: str | None = None,
-    dropout: float | None = None,
-    batch_norm: bool | None = None,
-    optimizer: str | None = None,
-    learning_rate: float | None = None,
-    schedule: str | None = None,
-    weight_decay: float | None = None,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    early_stopping: int | None = None,
-    validation: float | None = None,
-    labelled: int | None = None,
-    standardize: bool | None = None,
-    seed: int | None = None,
     seeds: int = 1,
     corrected_labels: str | Path | None = None,
     out: str | Path | None = None,
@@ -60,28 +47,30 @@ def train(
     callbacks: population.Callbacks = (),
     progress: Progress | None = None,
     command: list[str] | None = None,
+    **settings: Unpack[SettingsArguments],
 ) -> Run:
     """Train a dense network, or a Keras model of your own, and keep all of it in a run directory.
 
-    With `hidden` (or `model`) you get just what you ask for, with neither a sensible network: see `Settings.filled`.
+    With `hidden` or `model`, everything else has its plain default. With neither, you get a sensible network: two
+    hidden layers, dropout, a cosine schedule and early stopping.
 
     Args:
         data: what `mlplab.load` takes: a name, an NPZ file, `((x_train, y_train), (x_test, y_test))`, or its result.
-        model: a compiled Keras model for the data's inputs, scaled to [0, 1], and classes. Trained in place.
-        hidden, activation, dropout, batch_norm: see `mlplab.mlp`.
-        optimizer: by Keras's name.
-        schedule, weight_decay, early_stopping, validation, labelled, standardize, seed: see `Settings`.
-        seeds: train so many networks at once, the first with `seed`, each other with the next one, for error bars and
-            an ensemble: see `training.seeds`. A model of your own is not trained itself then, but copies of it with
-            new weights, and all of its seeds drawn anew.
-        corrected_labels: a CSV file with the columns index and label: training labels to use instead of the data set's,
-            see `datasets.corrections`. The run keeps those that differ.
+        model: a compiled Keras model for the data's inputs, scaled to [0, 1], and classes. It is trained in place.
+        seeds: number of networks to train at once, for error bars and an ensemble. The first has `seed`, each other
+            the next one. A model of your own stays as it is then: copies with fresh weights are trained.
+        corrected_labels: a CSV file with the columns index and label: training labels to use instead of the data
+            set's, see `datasets.corrections`. The run keeps those that differ.
         out: the directory to make; by default runs/NAME-DATE-TIME.
         ray: with `seeds`, a Ray cluster that trains them: see `cluster.workers`. The networks are the same.
-        verbose, callbacks: as in `mlplab.fit`. Callbacks are not part of the run: going on knows nothing of them. With
-            `seeds`, a function of a seed that gives the callbacks of its network, as each needs its own.
-        progress: with `seeds`, told how the networks stand, instead of `verbose`: see `engine.lanes.Progress`.
+        verbose, callbacks: as in `mlplab.fit`. The run does not keep callbacks: `resume` needs them again. With
+            `seeds`, callbacks is a function from a seed to the callbacks of its network.
+        progress: with `seeds`, a function that is called with the state of training, instead of `verbose`: see
+            `engine.parallel.Progress`.
         command: the command line to record.
+        settings: the network and its training: hidden, activation, dropout, batch_norm, optimizer, learning_rate,
+            schedule, weight_decay, epochs, batch_size, early_stopping, validation, labelled, standardize, seed;
+            `help(mlplab.runs.Settings)` describes each.
 
     Returns:
         The finished run; with `seeds`, one that has `members`.
@@ -90,27 +79,14 @@ def train(
         UsageError, DataError, ModelError: before anything is written.
         RunError: if `out` exists, or cannot be written.
         ClusterError: if `ray` does not answer.
-        TrainingError, KeyboardInterrupt: the run directory holds the last complete epoch; `resume` goes on.
+        TrainingError, KeyboardInterrupt: the run directory holds the last complete epoch; `resume` continues it.
+
+    Example:
+        run = mlplab.train("digits", hidden=[16], epochs=2, out="runs/first")
+        print(run.result["test"]["accuracy"])
     """
     begun = Clock()
-    settings = Settings.filled(
-        hidden,
-        own_model=model is not None,
-        activation=activation,
-        dropout=dropout,
-        batch_norm=batch_norm,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        weight_decay=weight_decay,
-        epochs=epochs,
-        batch_size=batch_size,
-        early_stopping=early_stopping,
-        validation=validation,
-        labelled=labelled,
-        standardize=standardize,
-        seed=seed,
-    )
+    chosen = Settings.with_defaults(own_model=model is not None, **settings)
     how = population.ExecutionOptions(ray, verbose, callbacks, progress)
     population.check(seeds, how)
     folder = free_folder(out)
@@ -120,9 +96,9 @@ def train(
     if corrections is not None:
         data = corrections.applied_to(data)
     begun.loaded()
-    split = splits.split(data.train, settings)
+    split = splits.split(data.train, chosen)
     _tell(data, split, None if corrections is None else len(corrections))
-    asked = RunSpec(settings, data, origin, command, 0 if corrections is None else len(corrections), seeds)
+    asked = RunSpec(chosen, data, origin, command, 0 if corrections is None else len(corrections), seeds)
     if model is not None:
         model = checked(model, data)
     stem = Path(data.name).stem
@@ -132,8 +108,8 @@ def train(
             works = population.jobs_of(asked, model)
             write = functools.partial(population.write_begun, asked=asked, works=works, corrections=corrections)
             return population.finish(create(folder, stem, write), data, begun, how, cluster, works)
-    model = built(settings, data, len(split["train"])) if model is None else model
-    work = TrainingJob(asked.config(settings.seed, split), data, split, model)
+    model = built(chosen, data, len(split["train"])) if model is None else model
+    work = TrainingJob(asked.config(chosen.seed, split), data, split, model)
     path = create(folder, stem, functools.partial(write_begun, work=work, corrections=corrections))
     return _finish(path, work, begun, verbose, callbacks)
 
@@ -158,7 +134,7 @@ def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | P
     """
     begun = Clock()
     logged = _logged(history)
-    settings = Settings.filled(own_model=True, epochs=max(len(logged), 1), validation=0.0)
+    settings = Settings.with_defaults(own_model=True, epochs=max(len(logged), 1), validation=0.0)
     folder = free_folder(out)
     data = load(data)
     begun.loaded()
