@@ -6,6 +6,8 @@ command wrongly, or fed it bad data, is shown a traceback.
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral
+from typing import Any
 
 
 class MlplabError(Exception):
@@ -60,6 +62,12 @@ def require(holds: bool, argument: str, value: object, expected: str) -> None:
     """Raise `UsageError` unless an argument's value is what is expected."""
     if not holds:
         raise UsageError(f"{argument} must be {expected}; got {value!r}.", arguments=(argument,))
+
+
+def require_whole(argument: str, value: Any, least: int) -> None:
+    """Raise `UsageError` unless an argument's value is a whole number of at least `least`."""
+    valid = isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+    require(valid, argument, value, f"a whole number of at least {least}")
 
 
 def flag(argument: str) -> str:

@@ -22,7 +22,7 @@ def _telling(path: Path) -> Iterator[None]:
     except OSError as error:
         raise RunError(
             f"{path} could not be written ({error.strerror or error}). What was there before is unchanged. "
-            "Free some space, or make the folder writable, and go on with --resume."
+            "Free some space, or make the folder writable, then resume."
         ) from error
 
 

@@ -11,7 +11,8 @@ from rich.markdown import Markdown
 from rich.table import Table as RichTable
 
 from mlplab import course
-from mlplab.cli.options import Json, Quiet, print_json, print_table, say
+from mlplab.cli.options import Json, Quiet
+from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.course import sandbox, starting
 from mlplab.course.exercise import Exercise, find
 from mlplab.errors import FetchError, MlplabError, UsageError
@@ -21,7 +22,7 @@ app = typer.Typer(help="Exercises with an instant check, hints, and a solution a
 
 
 def complete_exercise(incomplete: str) -> list[str]:
-    """Names of exercises that begin so, for the shell's completion."""
+    """Names of exercises that begin with a text, for the shell's completion."""
     return [name for name in course.exercises()["exercise"].tolist() if name.startswith(incomplete)]
 
 
@@ -29,7 +30,7 @@ Name = Annotated[
     str | None,
     typer.Argument(
         metavar="[EXERCISE]",
-        help="An exercise's name; without it, the one at hand.",
+        help="An exercise's name; without it, the current one.",
         autocompletion=complete_exercise,
         show_default=False,
     ),
@@ -39,8 +40,8 @@ Name = Annotated[
 @app.command("list")
 def list_exercises(json_: Json = False, quiet: Quiet = False) -> None:
     """List the exercises, and which of them you have passed."""
+    console = open_console(quiet)
     table = course.exercises()
-    console = Console(stderr=True, quiet=quiet)
     shown = RichTable("", "exercise", "", box=None)
     for row in table:
         shown.add_row({"passed": "✓", "begun": "…"}.get(row["state"], ""), row["exercise"], row["title"])
@@ -63,14 +64,14 @@ def start(
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show an exercise's task, and write a file to begin with. A file that is there is never overwritten."""
+    """Show an exercise's task, and write a file to start with. An existing file is never overwritten."""
+    console = open_console(quiet)
     exercise = _exercise(name)
     path = starting.start(exercise, folder, notebook)
     try:
         starting.fetch_data(exercise)
     except FetchError as error:  # the task can be read all the same
         logging.getLogger(__name__).warning("%s", error)
-    console = Console(stderr=True, quiet=quiet)
     console.print(Markdown(exercise.text))
     say(console, f"\nYour file: {path}")
     say(console, f"Open it, and run its cells: jupyter lab {path}" if notebook else "Edit it, save it, then:")
@@ -104,16 +105,16 @@ def check(
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run your file and check what it has made. Exits with 1 if something is wrong."""
+    """Run your file and check its results. Exits with 1 if something is wrong."""
+    console = open_console(quiet)
     if name is not None and file is None and name.endswith((".py", ".ipynb")):
         name, file = None, Path(name)
     exercise = (starting.belongs_to(file) if name is None and file is not None else None) or _exercise(name)
     file = file or starting.newest_file(exercise)
     if file is None:
         raise UsageError(
-            f"{exercise.name} is not begun: 'mlplab course start {exercise.name}' makes a file to begin with."
+            f"{exercise.name} is not started: 'mlplab course start {exercise.name}' writes a file to start with."
         )
-    console = Console(stderr=True, quiet=quiet)
     say(console, f"Checking {file} …")
     answer = sandbox.check_file(exercise, file, timeout, quiet)
     first, *others = str(answer).splitlines()
@@ -136,25 +137,29 @@ def check(
 @app.command()
 def hint(name: Name = None) -> None:
     """Show the next hint."""
+    open_console(quiet=False)
     Console().print(Markdown(course.hint(_exercise(name).name)))
 
 
 @app.command()
 def solution(name: Name = None) -> None:
     """Show the solution of an exercise that you have passed."""
+    open_console(quiet=False)
     exercise = _exercise(name) if name else _last_passed()
-    course.solution(exercise.name)  # an error, before the pass
-    typer.echo(exercise.solution, nl=False)  # as it is, to copy or to write into a file
+    course.solution(exercise.name)  # raises an error before the pass
+    typer.echo(exercise.solution, nl=False)  # unformatted, to copy or to write into a file
 
 
 @app.command()
 def progress(name: Name = None, json_: Json = False, quiet: Quiet = False) -> None:
-    """Show how far you are; with the challenge's name, the board of your results."""
+    """Show your progress; with the challenge's name, the board of your results."""
+    console = open_console(quiet)
     table = course.progress(name)
-    console = Console(stderr=True, quiet=quiet)
     if len(table):
         print_table(console, table.columns, table.rows())
-    say(console, table.title if len(table) else f"There is nothing on the board of {name}: it is for targets reached.")
+    say(
+        console, table.title if len(table) else f"The board of {name} is empty: it shows targets that you have reached."
+    )
     if name is None:
         _say_next(console)
     if json_:
@@ -163,7 +168,7 @@ def progress(name: Name = None, json_: Json = False, quiet: Quiet = False) -> No
 
 @app.command()
 def stick(
-    folder: Annotated[Path, typer.Argument(help="A folder of its own, on a stick or a drive.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="A folder for it alone, on a stick or a drive.", show_default=False)],
     system: Annotated[
         list[str] | None,
         typer.Option(
@@ -181,11 +186,10 @@ def stick(
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Put all that a class needs without a network into a folder: packages, data sets, notebooks, an installer."""
+    """Put everything that a class needs offline into a folder: packages, data sets, notebooks, an installer."""
     from mlplab.course.stick import make_stick
 
-    _speak()
-    console = Console(stderr=True, quiet=quiet)
+    console = open_console(quiet)
     made = make_stick(folder, system or (), python or (), dataset or (), lambda line: say(console, line))
     targets = ", ".join(f"{system} with Python {python}" for system, python in made.targets)
     say(console, f"{made.folder} is complete, for {targets}: {made.files} files, {made.bytes / 1e6:,.0f} MB.")
@@ -195,20 +199,13 @@ def stick(
 
 
 def _exercise(name: str | None) -> Exercise:
-    _speak()
     return find(name) if name else starting.current()
-
-
-def _speak() -> None:
-    logging.getLogger("mlplab").setLevel(logging.INFO)
 
 
 def _last_passed() -> Exercise:
     rows = [row for row in course.progress() if row["passed"]]
     if not rows:
-        raise MlplabError(
-            "No exercise is passed yet: solutions open after the pass. 'mlplab course list' has them all."
-        )
+        raise MlplabError("No exercise is passed yet: solutions open after the pass. All exercises: mlplab course list")
     return find(max(rows, key=lambda row: row["passed"])["exercise"])
 
 
@@ -217,6 +214,6 @@ def _say_next(console: Console) -> None:
     if all(value == "passed" for value in state.values()):
         say(console, "All exercises are passed.")
         return
-    at_hand = starting.current().name
-    verb = "check" if starting.newest_file(starting.current()) else "start"
-    say(console, f"Next: mlplab course {verb} {at_hand}")
+    exercise = starting.current()
+    verb = "check" if starting.newest_file(exercise) else "start"
+    say(console, f"Next: mlplab course {verb} {exercise.name}")

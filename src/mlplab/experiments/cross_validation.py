@@ -11,7 +11,7 @@ import numpy as np
 from mlplab import files
 from mlplab.datasets import Data
 from mlplab.engine import ArraySource, Member, Rows, fit_members, keras
-from mlplab.errors import RunError, TrainingError, UsageError
+from mlplab.errors import RunError, TrainingError, require
 from mlplab.runs import Run, Settings, architecture
 from mlplab.runs.run import probabilities_of
 from mlplab.training.network import anew, built, is_one_hot
@@ -147,8 +147,8 @@ def split_folds(labels: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
     Raises:
         UsageError: for fewer folds than 2, or more than there are rows.
     """
-    if not 2 <= folds <= len(labels):
-        raise UsageError(f"folds must be a whole number from 2 to {len(labels):,}, the number of rows; got {folds}.")
+    expected = f"a whole number from 2 to {len(labels):,}, the number of rows"
+    require(2 <= folds <= len(labels), "folds", folds, expected)
     shuffled = np.random.default_rng((seed, 0xF01D)).permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     return [np.sort(by_class[start::folds]) for start in range(folds)]

@@ -14,7 +14,7 @@ import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.engine import ArraySource, Member, Rows, checks, evaluate, fit, fit_members, inputs, keras, state
-from mlplab.errors import ModelError, TrainingError, UsageError
+from mlplab.errors import ModelError, TrainingError, require, require_whole
 from mlplab.experiments.cross_validation import Progress
 from mlplab.experiments.rate_suggestion import RateScan
 from mlplab.runs import Settings
@@ -159,8 +159,8 @@ def checked_rates(rates: Any, optimizer: str) -> np.ndarray:
     if rates is None:
         return RATES_OF_SGD if optimizer.lower() == "sgd" else RATES
     found = np.unique(np.asarray(rates, np.float64))
-    if found.ndim != 1 or len(found) < 3 or not (np.isfinite(found).all() and found[0] > 0):
-        raise UsageError(f"rates must be at least 3 different numbers above 0, as in [0.001, 0.01, 0.1]; got {rates}.")
+    valid = found.ndim == 1 and len(found) >= 3 and bool(np.isfinite(found).all() and found[0] > 0)
+    require(valid, "rates", rates, "at least 3 different numbers above 0, as in [0.001, 0.01, 0.1]")
     return found
 
 
@@ -175,8 +175,8 @@ class _Beginning:
     """
 
     def __init__(self, settings: Settings, model: keras.Model, rows: int, steps: int | None):
-        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1):
-            raise UsageError(f"steps must be a whole number of at least 1; got {steps!r}.")
+        if steps is not None:
+            require_whole("steps", steps, 1)
         size = min(settings.batch_size, rows)
         epoch = -(-rows // size)
         wanted = steps or min(steps_for(model.count_params(), size), settings.epochs * epoch)

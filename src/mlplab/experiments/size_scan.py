@@ -12,9 +12,10 @@ import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.engine import ArraySource, Member, Rows, checks, fit_members, keras, predict
-from mlplab.errors import TrainingError, UsageError
+from mlplab.errors import TrainingError, UsageError, require, require_whole
 from mlplab.experiments.cross_validation import Progress, begun_anew, targets_of
 from mlplab.runs import Run, Settings
+from mlplab.runs.settings import is_kind
 from mlplab.training import splits
 from mlplab.training.session import monitored
 
@@ -77,8 +78,7 @@ def train_sizes(
     settings = source if isinstance(source, Settings) else source.config.settings
     rows, held_out = _rows(settings, data)
     sizes = checked_sizes(sizes, len(rows), len(data.class_names))
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-        raise UsageError(f"seeds must be a whole number of at least 1; got {seeds!r}.")
+    require_whole("seeds", seeds, 1)
     population = _Population(source, settings, data, rows, held_out)
     members = [population.member(number, size) for size in sizes for number in range(seeds)]
     total = len(members) * settings.epochs * members[0].source.steps
@@ -97,8 +97,8 @@ def checked_sizes(sizes: Sequence[int] | None, rows: int, classes: int) -> list[
         halved = (rows // 2**power for power in range(_PARTS.bit_length() - 1, -1, -1))
         return sorted({size for size in halved if size >= classes} | {rows})
     found = sorted(set(sizes))
-    if not found or not all(isinstance(size, int | np.integer) for size in found) or found[0] < classes:
-        raise UsageError(f"sizes must be numbers of rows, at least {classes}, one a class; got {list(sizes)}.")
+    valid = found and all(is_kind(size, int) for size in found) and found[0] >= classes
+    require(bool(valid), "sizes", list(sizes), f"numbers of rows, at least {classes}, one a class")
     if found[-1] > rows:
         raise UsageError(f"There are {rows:,} rows to train on; a size of {found[-1]:,} is too many.")
     return [int(size) for size in found]

@@ -170,7 +170,7 @@ class Settings:
             declared.check(getattr(self, name))
         if self.early_stopping and not self.validation:
             raise UsageError(
-                f"early_stopping={self.early_stopping} watches the validation rows, and validation=0 holds none out. "
+                f"early_stopping={self.early_stopping} needs held-out rows to watch, and validation=0 holds none out. "
                 "Give validation a fraction above 0, such as 0.1, or leave early_stopping out.",
                 arguments=("early_stopping", "validation"),
             )

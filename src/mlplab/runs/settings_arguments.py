@@ -52,7 +52,7 @@ def training_command(source: str, settings: Mapping[str, Any]) -> list[str]:
     """The words of the command line that trains with these arguments of `train`."""
     words = ["mlplab", "train", source]
     for name, value in settings.items():
-        words += [flag(name)] if value is True else [flag(name), _as_text(value)]
+        words += [flag(name)] if value is True else [flag(name), as_text(value)]
     return words
 
 
@@ -63,7 +63,8 @@ def training_call(source: str | None, settings: Mapping[str, Any]) -> str:
     return f"mlplab.train(data, {', '.join(f'{name}={value!r}' for name, value in settings.items())})"
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A value as the command line takes it: `50,50` or `0.001`."""
     if isinstance(value, tuple | list):
         return ",".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)

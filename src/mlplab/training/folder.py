@@ -25,9 +25,9 @@ def free_folder(out: str | Path | None) -> Path | None:
         return None
     path = Path(out)
     if path.is_dir() and any(path.iterdir()):
-        raise RunError(f"{out} exists already. Give another --out, or go on with what is there: --resume {out}")
+        raise RunError(f"{out} exists already. Choose another directory, or resume it: mlplab train --resume {out}")
     if path.exists() and not path.is_dir():
-        raise RunError(f"{out} is a file, and a run is a directory. Give another --out.")
+        raise RunError(f"{out} is a file, and a run is a directory. Choose another place.")
     return path
 
 
@@ -49,7 +49,7 @@ def create(folder: Path | None, stem: str, write: Callable[[Path], None]) -> Pat
     except OSError as error:
         if isinstance(error, RunError):
             raise
-        raise RunError(f"The run directory {path} cannot be made ({error.strerror}). Give another --out.") from error
+        raise RunError(f"The run directory {path} cannot be made ({error.strerror}). Choose another place.") from error
 
 
 def write_begun(
@@ -83,7 +83,7 @@ def renamed(made: Path, path: Path, may_number: bool) -> Path:
                 raise
         else:
             return numbered
-    raise RunError(f"{path} exists already, and so do its numbered neighbours. Give another --out.")
+    raise RunError(f"{path} exists already, and so do its numbered neighbours. Choose another directory.")
 
 
 @contextlib.contextmanager

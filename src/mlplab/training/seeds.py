@@ -21,7 +21,7 @@ from mlplab.datasets.corrections import Corrections
 from mlplab.engine import Member, backend, fit_members, keras
 from mlplab.engine.parallel import Progress
 from mlplab.engine.population_progress import printed
-from mlplab.errors import Interrupted, TrainingError, UsageError
+from mlplab.errors import Interrupted, TrainingError, UsageError, require_whole
 from mlplab.runs import Run, architecture
 from mlplab.training import folder, on_cluster, splits
 from mlplab.training.ensemble import save_ensemble
@@ -52,11 +52,13 @@ class ExecutionOptions:
 
 def check(seeds: Any, how: ExecutionOptions) -> None:
     """Raises `UsageError` for a number of seeds that is none, and for what does not go with it."""
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-        raise UsageError(f"seeds must be a whole number of at least 1; got {seeds!r}.")
+    require_whole("seeds", seeds, 1)
     if seeds == 1:
         if how.ray is not None:
-            raise UsageError("ray trains several networks, and this is one: give seeds too, or leave ray out.")
+            raise UsageError(
+                "ray trains several networks, and this is one: give seeds too, or leave ray out.",
+                arguments=("ray", "seeds"),
+            )
         if callable(how.callbacks):
             raise UsageError("callbacks is a function of the seed only where there are several: give a list.")
     elif how.callbacks and not callable(how.callbacks):

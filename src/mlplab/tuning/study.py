@@ -40,7 +40,7 @@ def create(folder: Path | None, asked: StudyConfig, stem: str) -> Path:
         if isinstance(error, RunError):
             raise
         raise RunError(
-            f"The study's directory {path} cannot be made ({error.strerror}). Give another --out."
+            f"The study's directory {path} cannot be made ({error.strerror}). Choose another place."
         ) from error
 
 
