@@ -8,14 +8,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, NamedTuple, get_args, get_origin
 
 from mlplab.errors import UsageError, require
 
 
-def setting(default: Any, help: str, expected: str = "", valid: Callable[[Any], bool] = lambda _: True, **more: Any):
-    """A field of `Settings`; see `Setting` for the arguments."""
-    return field(default=default, metadata={"help": help, "expected": expected, "valid": valid, **more})
+class Check(NamedTuple):
+    """The values that a setting takes: in words, and whether a value of its kind is one of them."""
+
+    expected: str
+    valid: Callable[[Any], bool] = lambda _: True
+
+
+_FRACTION = Check("a fraction from 0 to below 1", lambda value: 0 <= value < 1)
+_COUNT = Check("a whole number of at least 1", lambda value: value >= 1)
+_UNITS = Check(
+    "a list with the units of each hidden layer, at least 1, such as [50, 50]", lambda units: min(units, default=1) >= 1
+)
+_KINDS = {bool: Check("True or False"), int: Check("a whole number"), float: Check("a number"), str: Check("a name")}
 
 
 @dataclass(frozen=True)
@@ -23,10 +33,9 @@ class Setting:
     """What is known of one setting.
 
     Attributes:
-        name, kind, default: of the field; kind is bool, int, float, str or tuple (of whole numbers).
-        help: what it is, for the command line's help and for editors.
-        expected: which values it takes, for the error message.
-        valid: whether a value of the right kind is one of them.
+        name, kind, default: of the field; kind is bool (with the default False), int, float, str or tuple (of units).
+        help: what it is, for the command line and for editors.
+        check: which values it takes; None: all of its kind.
         of_model: whether a compiled model of the user's own decides it.
         without_hidden: default where neither `hidden` nor a model is given, if that is another one.
         metavar: how the command line's help shows the value.
@@ -37,20 +46,18 @@ class Setting:
     kind: type
     default: Any
     help: str
-    expected: str
-    valid: Callable[[Any], bool]
+    check: Check | None = None
     of_model: bool = False
     without_hidden: Any = None
     metavar: str | None = None
     fixed_in_space: str | None = None
     not_in_space: str | None = None
 
-    def check(self, value: Any) -> None:
+    def require(self, value: Any) -> None:
         """Raise `UsageError` for a value that the setting cannot have."""
-        if value is None and self.default is None:
-            return
-        expected = self.expected or _KINDS[self.kind]
-        require(is_kind(value, self.kind) and self.valid(value), self.name, value, expected)
+        check = self.check or _KINDS[self.kind]
+        if value is not None or self.default is not None:
+            require(is_kind(value, self.kind) and check.valid(value), self.name, value, check.expected)
 
 
 def is_kind(value: Any, kind: type) -> bool:
@@ -62,19 +69,9 @@ def is_kind(value: Any, kind: type) -> bool:
     return isinstance(value, {int: Integral, float: Real}.get(kind, kind))
 
 
-_KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a name", tuple: "whole numbers"}
-
-
-def _fraction(value: float) -> bool:
-    return 0 <= value < 1
-
-
-def _at_least_1(value: int) -> bool:
-    return value >= 1
-
-
-_FRACTION = "a fraction from 0 to below 1"
-_COUNT = "a whole number of at least 1"
+def setting(default: Any, help: str, check: Check | None = None, **more: Any) -> Any:
+    """A field of `Settings`; see `Setting` for the arguments."""
+    return field(default=default, metadata={"help": help, "check": check, **more})
 
 
 @dataclass(frozen=True)
@@ -84,82 +81,68 @@ class Settings:
     hidden: tuple[int, ...] | None = setting(
         None,
         "Units of each hidden layer. Without it: a sensible network and schedule.",
-        "a list with the units of each hidden layer, at least 1, such as [50, 50]",
-        lambda units: all(count >= 1 for count in units),
+        _UNITS,
         of_model=True,
         without_hidden=(256, 128),
         metavar="50,50",
     )
-    activation: str = setting(
-        "relu", "Activation of the hidden layers, by Keras's name: relu, gelu, tanh, …", of_model=True
-    )
+    activation: str = setting("relu", "Activation of the hidden layers: relu, gelu, tanh, …", of_model=True)
     dropout: float = setting(
-        0.0,
-        "Fraction of each hidden layer's outputs that training sets to 0.",
-        _FRACTION,
-        _fraction,
-        of_model=True,
-        without_hidden=0.2,
+        0.0, "Fraction of each hidden layer's outputs that is dropped.", _FRACTION, of_model=True, without_hidden=0.2
     )
     batch_norm: bool = setting(False, "Batch normalisation in the hidden layers.", of_model=True)
-    optimizer: str = setting("adam", "Optimizer, by Keras's name: adam, adamw, sgd, …", of_model=True)
-    learning_rate: float = setting(0.001, "Learning rate.", "a number above 0", lambda rate: rate > 0, of_model=True)
+    optimizer: str = setting("adam", "Optimizer: adam, adamw, sgd, …", of_model=True)
+    learning_rate: float = setting(
+        0.001, "Learning rate.", Check("a number above 0", lambda rate: rate > 0), of_model=True
+    )
     schedule: str = setting(
         "none",
         "Schedule of the learning rate; cosine falls to 0 over all epochs.",
-        "none or cosine",
-        lambda name: name in ("none", "cosine"),
+        Check("none or cosine", lambda name: name in ("none", "cosine")),
         of_model=True,
         without_hidden="cosine",
         metavar="none|cosine",
     )
     weight_decay: float | None = setting(
         None,
-        "What a step takes from the weights, times the learning rate (decoupled, as in AdamW); by default the "
-        "optimizer's own.",
+        "What a step takes from the weights, times the learning rate (as in AdamW); by default the optimizer's own.",
         _FRACTION,
-        _fraction,
         of_model=True,
     )
     epochs: int = setting(
         10,
         "Passes over the training rows.",
         _COUNT,
-        _at_least_1,
         without_hidden=30,
         fixed_in_space="halving compares trials at the same epochs",
     )
-    batch_size: int = setting(32, "Rows in one step.", _COUNT, _at_least_1, without_hidden=128)
+    batch_size: int = setting(32, "Rows in one step.", _COUNT, without_hidden=128)
     early_stopping: int = setting(
         0,
         "Stop after N epochs without a better validation accuracy and keep the best epoch's weights; 0: never.",
-        "a number of epochs, or 0 for never",
-        lambda epochs: epochs >= 0,
+        Check("a number of epochs, or 0 for never", lambda epochs: epochs >= 0),
         without_hidden=10,
         metavar="N",
         not_in_space="halving ends trials early instead",
     )
     validation: float = setting(
         0.1,
-        "Fraction of the training rows that are held out, the same of each class; 0: none.",
+        "Fraction of the training rows held out, the same of each class; 0: none.",
         _FRACTION,
-        _fraction,
         not_in_space="all trials are compared on the same validation rows",
     )
     labelled: int | None = setting(
         None,
-        "Train on N rows, the same number of each class; by default on all.",
-        "a number of rows, at least 1",
-        _at_least_1,
+        "Train on N rows, the same number of each class.",
+        Check("a number of rows, at least 1", lambda rows: rows >= 1),
         metavar="N",
         fixed_in_space="all trials train on the same rows",
     )
-    standardize: bool = setting(False, "Scale each input to mean 0 and standard deviation 1.")
+    standardize: bool = setting(False, "Scale inputs to mean 0 and standard deviation 1.")
     seed: int = setting(
         0,
         "Seed of the initial weights, the split, the order of rows and dropout.",
-        "a whole number of at least 0",
-        lambda seed: seed >= 0,
+        Check("a whole number of at least 0", lambda seed: seed >= 0),
         not_in_space="each trial has its own, made of the study's seed and its number",
     )
 
@@ -167,7 +150,7 @@ class Settings:
         if hasattr(self.hidden, "__iter__") and not isinstance(self.hidden, str):
             object.__setattr__(self, "hidden", tuple(self.hidden or ()))
         for name, declared in SETTINGS.items():
-            declared.check(getattr(self, name))
+            declared.require(getattr(self, name))
         if self.early_stopping and not self.validation:
             raise UsageError(
                 f"early_stopping={self.early_stopping} needs held-out rows to watch, and validation=0 holds none out. "

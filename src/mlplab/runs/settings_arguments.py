@@ -24,9 +24,7 @@ def takes_settings(**without: str) -> Callable[[Callable[P, R]], Callable[P, R]]
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)
         listed = [
-            inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=f"{_type(declared)} | None"
-            )
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_type(declared))
             for name, declared in SETTINGS.items()
             if name not in without
         ]
@@ -52,7 +50,7 @@ def training_command(source: str, settings: Mapping[str, Any]) -> list[str]:
     """The words of the command line that trains with these arguments of `train`."""
     words = ["mlplab", "train", source]
     for name, value in settings.items():
-        words += [flag(name)] if value is True else [flag(name), as_text(value)]
+        words += [flag(name)] * value if isinstance(value, bool) else [flag(name), as_text(value)]
     return words
 
 
@@ -71,12 +69,12 @@ def as_text(value: Any) -> str:
 
 
 def _type(declared: Setting) -> str:
-    return "Sequence[int]" if declared.kind is tuple else declared.kind.__name__
+    return f"{'Sequence[int]' if declared.kind is tuple else declared.kind.__name__} | None"
 
 
 def types_source() -> str:
     """The text of settings_types.py: all settings as keyword arguments, for editors and type checkers."""
-    types = "".join(f"    {name}: {_type(declared)} | None\n" for name, declared in SETTINGS.items())
+    types = "".join(f"    {name}: {_type(declared)}\n" for name, declared in SETTINGS.items())
     return f'''"""Settings as keyword arguments. Written by `make settings` from settings.py; do not edit."""
 
 from collections.abc import Sequence
