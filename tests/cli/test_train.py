@@ -68,7 +68,11 @@ def test_runs_lists_it(trained):
         (["train", "digits", "--hidden", "20,x"], 2, "--hidden takes whole numbers with commas"),
         (["train", "digits", "--epochs", "0"], 2, "--epochs must be a whole number of at least 1; got 0"),
         (["train", "digits", "--learning-rate", "0"], 2, "--learning-rate must be a number above 0; got 0"),
-        (["train", "digits", "--validation", "0", "--early-stopping", "2"], 2, "--early-stopping=2 needs held-out rows"),
+        (
+            ["train", "digits", "--validation", "0", "--early-stopping", "2"],
+            2,
+            "--early-stopping=2 needs held-out rows",
+        ),
         (["train", "digits", "--labelled", "9999"], 2, "--labelled=9999 takes 1000 rows of each class"),
         (["train", "digits", "--optimizer", "adm"], 2, "Unknown optimizer"),
         (["train", "digits", "--seeds", "0"], 2, "--seeds must be a whole number of at least 1; got 0"),
