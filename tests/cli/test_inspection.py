@@ -107,7 +107,7 @@ def test_every_figure_is_a_picture_and_a_table(path, name):
         ),
         (
             ["figure", "runs/digits", "units", "--split", "train"],
-            "--split is for calibration, classes, confusion, neighbours, saliency: leave it out",
+            "--split is for calibration",
         ),
         (["figure", "runs/digits", "confusion", "--out", "no/such/folder.png"], "cannot be written"),
         (["failures", "runs/digits", "--true", "eleven"], "Unknown class 'eleven'"),
