@@ -31,26 +31,19 @@ def compare(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN RUN …",
-            help="Two or more finished runs on one data set.",
-            autocompletion=complete_run,
-            show_default=False,
+            metavar="RUN RUN …", help="Two or more finished runs on one data set.", autocompletion=complete_run
         ),
     ],
     right: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Show what this run gets right, with --wrong.", show_default=False),
+        str | None, typer.Option(metavar="NAME", help="Show what this run gets right, with --wrong.")
     ] = None,
-    wrong: Annotated[
-        str | None, typer.Option(metavar="NAME", help="… what this one gets wrong.", show_default=False)
-    ] = None,
+    wrong: Annotated[str | None, typer.Option(metavar="NAME", help="… what this one gets wrong.")] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             help="The page (.html), a figure (.png, .svg, .pdf) or the pairs (.csv); of --right, --wrong: its images "
             "or rows.",
-            show_default=False,
         ),
     ] = None,
     json_: Json = False,

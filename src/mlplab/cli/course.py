@@ -32,7 +32,6 @@ Name = Annotated[
         metavar="[EXERCISE]",
         help="An exercise's name; without it, the current one.",
         autocompletion=complete_exercise,
-        show_default=False,
     ),
 ]
 
@@ -54,10 +53,7 @@ def list_exercises(json_: Json = False, quiet: Quiet = False) -> None:
 @app.command()
 def start(
     name: Name = None,
-    folder: Annotated[
-        Path,
-        typer.Option(metavar="DIR", help="Where the file goes; the current folder by default.", show_default=False),
-    ] = Path(),
+    folder: Annotated[Path, typer.Option(metavar="DIR", help="Where the file goes.")] = Path(),
     notebook: Annotated[
         bool, typer.Option("--notebook", help="Write a notebook, with the task and the check in it.")
     ] = False,
@@ -85,10 +81,7 @@ def start(
 def check(
     name: Name = None,
     file: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Your file (or, for the challenge, a run); by default the one saved last.", show_default=False
-        ),
+        Path | None, typer.Argument(help="Your file (or, for the challenge, a run); by default the one saved last.")
     ] = None,
     timeout: Annotated[
         float | None,
@@ -96,7 +89,6 @@ def check(
             metavar="SECONDS",
             min=1,
             help="Stop a file that runs longer; by default after five minutes, the challenge after an hour.",
-            show_default=False,
         ),
     ] = None,
     picture: Annotated[
@@ -168,20 +160,15 @@ def progress(name: Name = None, json_: Json = False, quiet: Quiet = False) -> No
 
 @app.command()
 def stick(
-    folder: Annotated[Path, typer.Argument(help="A folder for it alone, on a stick or a drive.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="A folder for it alone, on a stick or a drive.")],
     system: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="windows, macos, linux or linux-arm; once for each. This one by default.", show_default=False
-        ),
+        list[str] | None, typer.Option(help="windows, macos, linux or linux-arm; once for each. This one by default.")
     ] = None,
     python: Annotated[
-        list[str] | None,
-        typer.Option(metavar="VERSION", help="Such as 3.12; once for each. This one by default.", show_default=False),
+        list[str] | None, typer.Option(metavar="VERSION", help="Such as 3.12; once for each. This one by default.")
     ] = None,
     dataset: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Once for each; fashion-mnist and mnist by default.", show_default=False),
+        list[str] | None, typer.Option(metavar="NAME", help="Once for each; fashion-mnist and mnist by default.")
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mlplab import figures
-from mlplab.cli.options import Json, Quiet, complete_dataset
+from mlplab.cli.options import Dataset, Json, Quiet, complete_dataset
 from mlplab.cli.output import open_console, print_json, say
 from mlplab.cli.terminal_images import can_show_images, print_images
 from mlplab.datasets import CATALOG, Data, Entry, find_entry, load
@@ -22,7 +22,7 @@ app = typer.Typer(help="Data sets: list them, fetch one, look at one.", no_args_
 
 Name = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="A data set's name.", autocompletion=complete_dataset, show_default=False),
+    typer.Argument(metavar="NAME", help="A data set's name.", autocompletion=complete_dataset),
 ]
 
 
@@ -50,21 +50,9 @@ def fetch(name: Name, json_: Json = False, quiet: Quiet = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME",
-            help="A data set's name, or the path of an .npz file.",
-            autocompletion=complete_dataset,
-            show_default=False,
-        ),
-    ],
+    name: Annotated[str, Dataset],
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="The picture file with samples of each class; NAME-samples.png by default.",
-            show_default=False,
-        ),
+        Path | None, typer.Option(help="The picture file with samples of each class; NAME-samples.png by default.")
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,

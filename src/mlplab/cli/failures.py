@@ -28,8 +28,7 @@ def show(
     at_most: Annotated[int, typer.Option("--max", metavar="N", help="Show at most N.")] = 20,
     split: Split = "test",
     out: Annotated[
-        Path | None,
-        typer.Option(help="A picture (.png, .svg, .pdf), or all rows as a table (.csv).", show_default=False),
+        Path | None, typer.Option(help="A picture (.png, .svg, .pdf), or all rows as a table (.csv).")
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,

@@ -43,10 +43,7 @@ def complete_figure(incomplete: str) -> list[tuple[str, str]]:
 
 def show(
     path: RunPath,
-    name: Annotated[
-        str,
-        typer.Argument(metavar="FIGURE", help=", ".join(FIGURES), autocompletion=complete_figure, show_default=False),
-    ],
+    name: Annotated[str, typer.Argument(metavar="FIGURE", help=", ".join(FIGURES), autocompletion=complete_figure)],
     index: Annotated[
         int | None, typer.Option(help="The row that saliency and neighbours explain: its index in the data set.")
     ] = None,
@@ -60,8 +57,7 @@ def show(
         str | None, typer.Option(metavar="width|mass", help="Bins of calibration; of equal width by default.")
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(help="The picture (.png, .svg, .pdf) or the table (.csv); RUN/FIGURE.png by default."),
+        Path | None, typer.Option(help="The picture (.png, .svg, .pdf) or the table (.csv); RUN/FIGURE.png by default.")
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,

@@ -27,17 +27,12 @@ def labels(
     ray: Annotated[
         str | None, typer.Option(metavar="ADDRESS|local", help="Carry out the cross-validation on a Ray cluster.")
     ] = None,
-    accept: Annotated[
-        int,
-        typer.Option(metavar="N", help="Take the suggested label in the first N rows, unseen."),
-    ] = 0,
+    accept: Annotated[int, typer.Option(metavar="N", help="Take the suggested label in the first N rows, unseen.")] = 0,
     out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.csv", help="The table; RUN/label-errors.csv by default.", show_default=False),
+        Path | None, typer.Option(metavar="FILE.csv", help="The table; RUN/label-errors.csv by default.")
     ] = None,
     picture: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.png", help="The worst as images; beside the table by default.", show_default=False),
+        Path | None, typer.Option(metavar="FILE.png", help="The worst as images; beside the table by default.")
     ] = None,
     at_most: Annotated[int, typer.Option("--max", metavar="N", help="Print at most N.")] = 20,
     json_: Json = False,

@@ -14,10 +14,7 @@ from mlplab.experiments import learning_curve as curve
 
 @takes_settings(omit=("labelled",))
 def learning_curve(
-    source: Annotated[
-        str,
-        typer.Argument(metavar="DATASET|RUN", help="A data set, or a run, whose network is taken.", show_default=False),
-    ],
+    source: Annotated[str, typer.Argument(metavar="DATASET|RUN", help="A data set, or a run, whose network is taken.")],
     sizes: Annotated[
         str | None,
         typer.Option(metavar="1000,2000,…", help="Rows to train on; 1/64, 1/32, … and all of them by default."),

@@ -31,16 +31,15 @@ Dataset = typer.Argument(
     metavar="DATASET",
     help="A data set's name (see: mlplab data list), or the path of an .npz file.",
     autocompletion=complete_dataset,
-    show_default=False,
 )
 RunPath = Annotated[
     Path,
-    typer.Argument(metavar="RUN", help="A run directory.", autocompletion=complete_run, show_default=False),
+    typer.Argument(metavar="RUN", help="A run directory.", autocompletion=complete_run),
 ]
 Split = Annotated[str, typer.Option(metavar="test|validation|train", help="The rows to look at.")]
 Curve = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="The curve (.png, .svg, .pdf) or the table (.csv).", show_default=False),
+    typer.Option(metavar="FILE", help="The curve (.png, .svg, .pdf) or the table (.csv)."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors, and the object of --json.")]

@@ -13,8 +13,7 @@ from mlplab.runs import Run
 def report(
     path: RunPath,
     out: Annotated[
-        Path | None,
-        typer.Option(help="The HTML file; report.html in the run directory by default.", show_default=False),
+        Path | None, typer.Option(help="The HTML file; report.html in the run directory by default.")
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     json_: Json = False,

@@ -30,8 +30,7 @@ def tune(
     trials: Annotated[int | None, typer.Option(metavar="N", help="Number of trials; 64 by default.")] = None,
     budget: Annotated[str | None, typer.Option(metavar="10m", help="Time for the trials, instead of --trials.")] = None,
     metric: Annotated[
-        str | None,
-        typer.Option(metavar="accuracy|loss", help="Of the validation rows; accuracy by default."),
+        str | None, typer.Option(metavar="accuracy|loss", help="Of the validation rows; accuracy by default.")
     ] = None,
     population: Annotated[
         int | None, typer.Option(metavar="N", help="Trials trained together and halved; 16 by default.")

@@ -93,7 +93,7 @@ def check(metric: str = "accuracy", trials: int | None = None, budget: float | N
         raise UsageError(
             "Give trials or budget, not both: a budget takes as many trials as fit.", arguments=("trials", "budget")
         )
-    require(budget is None or budget > 0, "budget", budget, "a number of seconds above 0")
+    require(budget is None or budget > 0, "budget", budget, "a time above 0, in seconds")
     least = {"trials": 1, "population": 1, "parallel": 1, "seed": 0, "seeds": 1}
     for name, value in least.items():
         given = trials if name == "trials" else numbers.get(name)
