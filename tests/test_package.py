@@ -36,6 +36,7 @@ def test_opening_a_run_loads_neither_keras_nor_jax(digits_run):
     assert python(code).stdout == "set()\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["import mlplab.engine.fit, mlplab.engine.predict", "import mlplab.cli"])
 def test_names_are_functions_whatever_was_imported_first(first):
     """A submodule with the name of a function would take its place in the package."""

@@ -14,7 +14,7 @@ import mlplab
 @pytest.fixture(scope="module")
 def larger(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "[bold]larger"
-    return mlplab.train("digits", hidden=[32], epochs=12, seed=0, out=folder, verbose=0)
+    return mlplab.train("digits", hidden=[32], epochs=6, seed=0, out=folder, verbose=0)
 
 
 @pytest.fixture
@@ -42,6 +42,7 @@ def test_json_is_the_comparison(run, digits_run, larger):
     assert printed["schema"] == 1
 
 
+@pytest.mark.slow
 def test_files(run, tmp_path):
     page, figure, table = tmp_path / "page.html", tmp_path / "figure.png", tmp_path / "pairs.csv"
     assert f"Written: {page}" in run("--out", page).stderr

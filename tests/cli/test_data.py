@@ -16,7 +16,6 @@ import pytest
 from command_line import mlplab, refused
 from matplotlib.image import imread
 
-from mlplab.cli.options import complete_dataset
 from mlplab.datasets import CATALOG, Data
 
 
@@ -114,12 +113,6 @@ def test_show_takes_files_and_leaves_out_what_they_have_not(tmp_path: Path) -> N
 def test_unknown_names() -> None:
     for verb in ("show", "fetch"):
         assert refused(run(verb, "fashionmnist"), 2, "Did you mean 'fashion-mnist'")
-
-
-def test_completion() -> None:
-    assert complete_dataset("") == list(CATALOG)
-    assert complete_dataset("f") == ["fashion-mnist"]
-    assert complete_dataset("x") == []
 
 
 @pytest.mark.slow

@@ -60,6 +60,7 @@ def test_failures_as_table_picture_and_csv(path, digits_run):
 
 
 def test_failures_of_one_kind(path, digits_run):
+    assert f"mlplab report {path}" in run("failures", path).stderr
     test = digits_run.predictions("test")
     cell = np.flatnonzero((test.label == 8) & (test.probabilities.argmax(1) == 1))
     printed = json.loads(run("failures", path, "--true", "8", "--predicted", "1", "--json").stdout)
@@ -78,11 +79,10 @@ def test_figures_with_options(path, digits_run):
     assert sum(row["n"] for row in bins["rows"]) == digits_run.result["validation"]["n"]
 
 
-def test_failures_end_with_the_next_command(path):
-    assert f"mlplab report {path}" in run("failures", path).stderr
+SLOW = ("graph", "neighbours", "projection", "saliency", "units")
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in FIGURES])
 def test_every_figure_is_a_picture_and_a_table(path, name):
     row = ["--index", 3] if name in ("saliency", "neighbours") else []
     shown = run("figure", path, name, *row, "--json")

@@ -95,6 +95,7 @@ def test_labels_of_the_test_set_are_judged_and_not_corrected(run, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_images_are_drawn(digits_run, tmp_path):
     shutil.copytree(digits_run.path, tmp_path / "run")
     done = call(tmp_path / "run", "--split", "validation", "--picture", tmp_path / "worst.svg")

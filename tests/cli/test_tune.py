@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from command_line import interrupted, mlplab, refused
@@ -10,57 +11,61 @@ from mlplab.cli.tune import seconds
 from mlplab.errors import UsageError
 
 SPACE = """
-hidden = [8]
+hidden = [16]
 learning_rate = {low = 1e-3, high = 1e-1, log = true}
 batch_size = 433
-epochs = 3
+epochs = 9
 """
 
 
+FINISHED = Path(__file__).parents[1] / "compatibility" / "0.1.0" / "study-finished"
+
+
 @pytest.fixture(scope="module")
-def tuned(tmp_path_factory):
+def folder(tmp_path_factory):
+    """A folder with a finished study, a space and two that do not fit."""
     folder = tmp_path_factory.mktemp("cli")
+    shutil.copytree(FINISHED, folder / "study")
     (folder / "space.toml").write_text(SPACE)
-    asked = ["--space", "space.toml", "--trials", 6, "--population", 3, "--seeds", 2, "--out", "study"]
-    return mlplab("tune", "digits", *asked, "--json", cwd=folder), folder
+    (folder / "odd.toml").write_text("hidden = [8]\nlearning_rate = {low = 2, high = 1}\n")
+    (folder / "other.toml").write_text(SPACE.replace("433", "64"))
+    return folder
 
 
-def test_json_is_one_object_and_alone_on_standard_output(tuned):
-    done, folder = tuned
+@pytest.mark.slow
+def test_a_study_is_printed_recorded_and_alone_on_standard_output(folder):
+    options = ["--space", "space.toml", "--trials", 6, "--population", 3, "--seeds", 2, "--out", "new"]
+    done = mlplab("tune", "digits", *options, "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
     assert (printed["schema"], printed["data"], printed["metric"]) == (1, "digits", "accuracy")
     assert printed["trials"] == {"complete": 2, "dropped": 4, "failed": 0, "running": 0}
-    assert printed["study"] == str((folder / "study").resolve())
+    assert printed["study"] == str((folder / "new").resolve())
     assert printed["command"].startswith("mlplab train digits --hidden ")
-    assert printed["winner"]["test"]["accuracy"] > 0.5
+    assert printed["winner"]["seeds"] == 2
     assert printed["best"]["state"] == "complete"
+    for part in (
+        "digits: 1,442 training rows. 6 trials in populations of 3, compared after epoch 1",
+        "trials 0–2 of 6: 1 trained to the end, the best 0.",
+        "trials 3–5 of 6: 1 trained to the end, the best 0.",
+        "2 dropped, best so far 0.",
+        "2 trials trained to the end, 4 dropped on the way, 0 diverged. Best: trial ",
+        "The winner's test accuracy, mean of 2 seeds: 0.",
+        "Study, as a page: new",
+        f"The winner again: {printed['command']}",
+    ):
+        assert part in done.stderr
+    recorded = json.loads((folder / "new" / "study.json").read_text())
+    assert recorded["command"][:3] == ["mlplab", "tune", "digits"]
+    assert recorded["population"] == 3
 
 
-def test_a_person_reads_of_trials_winner_and_the_command_that_trains_it(tuned):
-    stderr = tuned[0].stderr
-    assert "digits: 1,442 training rows. 6 trials in populations of 3, compared after epoch 1" in stderr
-    assert "trials 0–2 of 6: 1 trained to the end, the best 0." in stderr
-    assert "trials 3–5 of 6: 1 trained to the end, the best 0." in stderr
-    assert "2 dropped, best so far 0." in stderr
-    assert "2 trials trained to the end, 4 dropped on the way, 0 diverged. Best: trial " in stderr
-    assert "The winner's test accuracy, mean of 2 seeds: 0." in stderr
-    assert "Study, as a page: study" in stderr
-    assert "The winner again: mlplab train digits --hidden " in stderr
-
-
-def test_the_command_is_recorded(tuned):
-    asked = json.loads((tuned[1] / "study" / "study.json").read_text())
-    assert asked["command"][:3] == ["mlplab", "tune", "digits"]
-    assert asked["population"] == 3
-
-
-def test_a_finished_study_is_shown_again(tuned):
-    done, folder = tuned
+def test_a_finished_study_is_shown_again(folder):
     again = mlplab("tune", "--resume", "study", "--json", "--quiet", cwd=folder)
-    assert again.returncode == 0, again.stderr
-    assert again.stderr == ""
-    assert json.loads(again.stdout) == json.loads(done.stdout)
+    assert (again.returncode, again.stderr) == (0, "")
+    printed = json.loads(again.stdout)
+    assert printed["trials"] == {"complete": 2, "dropped": 4, "failed": 0, "running": 0}
+    assert printed["winner"] == json.loads((folder / "study" / "winner" / "result.json").read_text())
 
 
 @pytest.mark.parametrize(
@@ -86,17 +91,13 @@ def test_a_finished_study_is_shown_again(tuned):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_wrong_use_gets_one_message_and_its_code(arguments, code, message, tuned):
-    folder = tuned[1]
-    (folder / "odd.toml").write_text("hidden = [8]\nlearning_rate = {low = 2, high = 1}\n")
-    (folder / "other.toml").write_text(SPACE.replace("433", "64"))
-    done = mlplab(*arguments, cwd=folder)
-    assert refused(done, code, message)
+def test_wrong_use_gets_one_message_and_its_code(arguments, code, message, folder):
+    assert refused(mlplab(*arguments, cwd=folder), code, message)
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_with_130_and_the_command_that_resumes(tuned, tmp_path):
-    shutil.copy(tuned[1] / "space.toml", tmp_path)
+def test_ctrl_c_ends_with_130_and_the_command_that_resumes(folder, tmp_path):
+    shutil.copy(folder / "space.toml", tmp_path)
     command = ["tune", "digits", "--space", "space.toml", "--trials", "5000", "--out", "study"]
     # The journal appears when the first trials are written.
     code, stderr = interrupted(command, tmp_path / "study" / "study.db-journal", cwd=tmp_path)

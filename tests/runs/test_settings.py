@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mlplab
@@ -67,6 +67,7 @@ def test_without_hidden_the_defaults_are_those_of_a_sensible_network():
         Settings.with_defaults(own_model=True, hidden=[4], dropout=0.1, epochs=3)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 @given(CHOSEN)
 def test_the_arguments_of_settings_give_the_same_settings(chosen):
     assert Settings.with_defaults(**chosen.arguments()) == chosen
