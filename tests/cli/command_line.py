@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import logging
 import os
 import signal
@@ -44,6 +45,10 @@ def refused(done, code, message):
     assert (done.returncode, done.stdout) == (code, "")
     assert "Traceback" not in done.stderr
     return True
+
+
+def result_of(path: Path):
+    return json.loads((path / "result.json").read_text())
 
 
 def interrupted(arguments, ready: Path, cwd=None):

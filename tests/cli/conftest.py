@@ -1,7 +1,5 @@
 """Runs that the tests of the command line share."""
 
-import json
-
 import pytest
 from command_line import mlplab
 
@@ -19,9 +17,3 @@ def trained_seeds(tmp_path_factory):
     out = tmp_path_factory.mktemp("cli") / "run"
     options = ["--hidden", 4, "--epochs", 2, "--seed", 5, "--seeds", 3]
     return mlplab("train", "digits", *options, "--json", "--out", out), out
-
-
-@pytest.fixture
-def result_of():
-    """The result.json of a run directory."""
-    return lambda path: json.loads((path / "result.json").read_text())

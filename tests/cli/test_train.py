@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import MLPLAB, interrupted, mlplab, refused
+from command_line import MLPLAB, interrupted, mlplab, refused, result_of
 
 from mlplab.cli.run_summary import no_better_than_guessing
 
 
-def test_json_is_the_result_of_the_run_and_alone_on_standard_output(trained, result_of):
+def test_json_is_the_result_of_the_run_and_alone_on_standard_output(trained):
     done, out = trained
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
@@ -149,7 +149,7 @@ def test_a_file_of_arrays(tmp_path):
 
 
 @pytest.mark.slow
-def test_with_a_report_it_ends_with_accuracy_report_and_one_next_command(trained, result_of, tmp_path):
+def test_with_a_report_it_ends_with_accuracy_report_and_one_next_command(trained, tmp_path):
     run = shutil.copytree(trained[1], tmp_path / "run")
     done = mlplab("train", "--resume", "run", "--report", cwd=tmp_path)
     accuracy, report, following = done.stderr.splitlines()[-3:]
@@ -159,7 +159,7 @@ def test_with_a_report_it_ends_with_accuracy_report_and_one_next_command(trained
     assert (run / "report.html").read_text().startswith("<!doctype html>")
 
 
-def test_a_report_that_cannot_be_written_does_not_hide_the_result(trained, result_of, tmp_path):
+def test_a_report_that_cannot_be_written_does_not_hide_the_result(trained, tmp_path):
     run = shutil.copytree(trained[1], tmp_path / "run")
     (run / "report.html").mkdir()
     done = mlplab("train", "--resume", run, "--report", "--json")

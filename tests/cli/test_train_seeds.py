@@ -3,10 +3,10 @@
 import json
 import os
 
-from command_line import mlplab
+from command_line import mlplab, result_of
 
 
-def test_json_is_the_result_of_the_population(trained_seeds, result_of):
+def test_json_is_the_result_of_the_population(trained_seeds):
     done, out = trained_seeds
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)

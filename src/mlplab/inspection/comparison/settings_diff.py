@@ -11,13 +11,14 @@ import numpy as np
 from mlplab import files
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import CORRECTED_LABELS
+from mlplab.runs.settings import SETTINGS
 from mlplab.table import Table
 
 _NOT_ASKED = ("settings", "data", "class_names", "versions", "device", "threads", "command", "format", "preprocessing")
 """Fields of a run's configuration that are told otherwise, or say nothing of the recipe."""
 
-_OF_NETWORK = ("activation", "dropout", "batch_norm", "schedule")
-"""Settings that mean nothing where the model is the user's own."""
+_OF_MODEL = [name for name, setting in SETTINGS.items() if setting.of_model]
+"""Settings that a compiled model of the user's own decides."""
 
 
 def described(run: Run) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def recipe(run: Run) -> dict[str, Any]:
     settings = {name: value for name, value in dataclasses.asdict(config.settings).items() if name != "seed"}
     settings["hidden"] = ",".join(map(str, settings["hidden"] or ())) or "none"
     if config.settings.hidden is None:
-        settings |= dict.fromkeys(_OF_NETWORK) | _own(files.read_json(run.path / "model.json"))
+        settings |= dict.fromkeys(_OF_MODEL) | _own(files.read_json(run.path / "model.json"))
     corrected = run.path / CORRECTED_LABELS
     if corrected.exists():
         settings["corrections"] = hashlib.sha256(corrected.read_bytes()).hexdigest()[:8]
