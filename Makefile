@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 PYRIGHT = $(BIN)/pyright --pythonpath $(BIN)/python
 PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help setup demo lab check test lint lint-fast format notebooks bench lock
+.PHONY: help setup demo lab check test lint lint-fast format settings notebooks bench lock
 
 help:
 	@echo "make demo     train the notebook's network on Fashion-MNIST and write its report (sets up $(VENV) first)"
@@ -17,6 +17,7 @@ help:
 	@echo "make test     run the linters and all tests (under twelve minutes on two cores)"
 	@echo "make lint     run the linters only: ruff, pyright, the import contract"
 	@echo "make format   put the code into ruff's form"
+	@echo "make settings     write the types of all settings from src/mlplab/runs/settings.py"
 	@echo "make notebooks    run the notebooks again and keep their outputs"
 	@echo "make bench    compare with Keras, PyTorch, scikit-learn and NumPy (sets up .peers first, 4 GB)"
 	@echo "make setup    set up $(VENV) for development, no more"
@@ -52,6 +53,9 @@ lint-fast: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+settings: setup
+	$(BIN)/python -c "from mlplab.runs.settings_arguments import write_types; write_types()"
 
 notebooks: setup
 	$(BIN)/python notebooks/make.py $(ARGS)

@@ -6,10 +6,20 @@ command wrongly, or fed it bad data, is shown a traceback.
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral
+from typing import Any
 
 
 class MlplabError(Exception):
-    """Anything mlplab refuses or gives up on, with the remedy in its message."""
+    """Anything mlplab refuses or gives up on, with the remedy in its message.
+
+    Attributes:
+        arguments: Python arguments that the message names; the command line shows their flags instead.
+    """
+
+    def __init__(self, message: str = "", *, arguments: Iterable[str] = ()):
+        super().__init__(message)
+        self.arguments = tuple(arguments)
 
 
 class UsageError(MlplabError, ValueError):
@@ -46,6 +56,23 @@ class ClusterError(MlplabError, RuntimeError):
 
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C in a training that can be resumed; the message has the command."""
+
+
+def require(holds: bool, argument: str, value: object, expected: str) -> None:
+    """Raise `UsageError` unless an argument's value is what is expected."""
+    if not holds:
+        raise UsageError(f"{argument} must be {expected}; got {value!r}.", arguments=(argument,))
+
+
+def require_whole(argument: str, value: Any, least: int) -> None:
+    """Raise `UsageError` unless an argument's value is a whole number of at least `least`."""
+    valid = isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+    require(valid, argument, value, f"a whole number of at least {least}")
+
+
+def flag(argument: str) -> str:
+    """The command line's name of a Python argument: `--learning-rate`."""
+    return f"--{argument.replace('_', '-')}"
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:

@@ -25,7 +25,7 @@ def _run_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         raise RunError(
             f"{path} could not be written ({error.strerror or error}). What was there before is unchanged. "
-            "Free some space, or make the folder writable, then continue with --resume."
+            "Free some space, or make the folder writable, then resume."
         ) from error
 
 

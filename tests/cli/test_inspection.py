@@ -2,33 +2,24 @@
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from command_line import mlplab as run
+from command_line import refused
 from PIL import Image
 from rich.console import Console
-from typer.testing import CliRunner
 
-from mlplab.cli import app
 from mlplab.cli.figure import FIGURES, complete_figure
-from mlplab.cli.options import complete_run, print_table, say
-from mlplab.errors import RunError, UsageError
+from mlplab.cli.options import complete_run
+from mlplab.cli.output import print_table, say
 
 
 @pytest.fixture
 def path(digits_run, tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.chdir(tmp_path)
     return shutil.copytree(digits_run.path, tmp_path / "runs" / "digits")
-
-
-def run(*arguments):
-    """Errors come through: it is `cli.main` that prints them."""
-    return CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
 
 
 def test_scores_for_a_person(path, digits_run):
@@ -69,6 +60,7 @@ def test_failures_as_table_picture_and_csv(path, digits_run):
 
 
 def test_failures_of_one_kind(path, digits_run):
+    assert f"mlplab report {path}" in run("failures", path).stderr
     test = digits_run.predictions("test")
     cell = np.flatnonzero((test.label == 8) & (test.probabilities.argmax(1) == 1))
     printed = json.loads(run("failures", path, "--true", "8", "--predicted", "1", "--json").stdout)
@@ -77,7 +69,7 @@ def test_failures_of_one_kind(path, digits_run):
     assert "No failures.\nThere is nothing to draw." in nothing.stderr
 
 
-def test_figures_with_options_of_their_own(path, digits_run):
+def test_figures_with_options(path, digits_run):
     shares = json.loads(run("figure", path, "confusion", "--normalize", "true", "--json").stdout)
     assert shares["file"].endswith("confusion-true.png")
     of_zero = [row["share"] for row in shares["rows"] if row["true"] == "0"]
@@ -87,11 +79,10 @@ def test_figures_with_options_of_their_own(path, digits_run):
     assert sum(row["n"] for row in bins["rows"]) == digits_run.result["validation"]["n"]
 
 
-def test_next_step_is_told(path):
-    assert f"mlplab report {path}" in run("failures", path).stderr
+SLOW = ("graph", "neighbours", "projection", "saliency", "units")
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in FIGURES])
 def test_every_figure_is_a_picture_and_a_table(path, name):
     row = ["--index", 3] if name in ("saliency", "neighbours") else []
     shown = run("figure", path, name, *row, "--json")
@@ -109,52 +100,37 @@ def test_every_figure_is_a_picture_and_a_table(path, name):
     ("arguments", "message"),
     [
         (["figure", "runs/digits", "confusoin"], "Did you mean 'confusion'"),
-        (["figure", "runs/digits", "saliency"], "saliency is of one row: give its --index"),
+        (["figure", "runs/digits", "saliency"], "saliency explains one row: give its --index"),
         (
             ["figure", "runs/digits", "units", "--index", "3"],
             "--index is for neighbours, saliency: leave it out for units",
         ),
-        (["figure", "runs/digits", "units", "--split", "train"], "--split is for .*: leave it out for units"),
+        (
+            ["figure", "runs/digits", "units", "--split", "train"],
+            "--split is for calibration",
+        ),
         (["figure", "runs/digits", "confusion", "--out", "no/such/folder.png"], "cannot be written"),
         (["failures", "runs/digits", "--true", "eleven"], "Unknown class 'eleven'"),
         (["failures", "runs/digits", "--order", "worst"], "Unknown order 'worst'"),
-        (["failures", "runs/digits", "--max", "0"], "At least one must be shown"),
+        (["failures", "runs/digits", "--max", "0"], "--max must be a number of rows, at least 1; got 0"),
         (["scores", "runs/digits", "--split", "tets"], "Did you mean 'test'"),
     ],
 )
 def test_wrong_usage(path, arguments, message):
-    with pytest.raises(UsageError, match=message):
-        run(*arguments)
+    assert refused(run(*arguments), 2, message)
 
 
 @pytest.mark.parametrize("verb", ["scores", "failures", "report", "labels"])
 def test_what_is_no_run(path, verb):
-    with pytest.raises(RunError, match="There is no run at runs/other"):
-        run(verb, "runs/other")
+    assert refused(run(verb, "runs/other"), 1, "There is no run at runs/other")
     (path / "config.json").write_text("{}")
-    with pytest.raises(RunError, match="run format"):
-        run(verb, path)
+    assert refused(run(verb, path), 1, "run format")
 
 
-def test_a_run_without_test_predictions(path):
+@pytest.mark.parametrize("verb", ["scores", "failures"])
+def test_a_run_without_test_predictions(path, verb):
     (path / "predictions-test.npz").unlink()
-    for verb in ("scores", "failures"):
-        with pytest.raises(RunError, match="keeps no predictions for 'test'"):
-            run(verb, path)
-
-
-def test_as_a_process_with_exit_codes(path):
-    def mlplab(*arguments):
-        command = [sys.executable, "-m", "mlplab", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "120"})
-
-    done = mlplab("failures", path, "--true", "eigth")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "Traceback" not in done.stderr
-    assert mlplab("failures", "runs/nothing").returncode == 1
-    done = mlplab("failures", path, "--max", 3)
-    assert done.returncode == 0
-    assert "highest loss first" in done.stderr
+    assert refused(run(verb, path), 1, "keeps no predictions for 'test'")
 
 
 def test_completion_of_runs_and_figures(path):
@@ -164,7 +140,7 @@ def test_completion_of_runs_and_figures(path):
     assert [name for name, _ in complete_figure("co")] == ["confusion"]
 
 
-def test_names_are_shown_as_they_are(capsys):
+def test_names_are_no_markup(capsys):
     console, name = Console(stderr=True, width=100), "[bold]a[/bold] :heart: <b> \\\\"
     say(console, name)
     print_table(console, [name], [{name: name}])

@@ -1,74 +1,71 @@
-"""`mlplab tune` as a person or a script meets it: real processes, exit codes, both streams."""
+"""`mlplab tune`, as a person or a script meets it."""
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
-import time
+from pathlib import Path
 
 import pytest
+from command_line import interrupted, mlplab, refused
 
 from mlplab.cli.tune import seconds
 from mlplab.errors import UsageError
 
-MLPLAB = [sys.executable, "-m", "mlplab"]
 SPACE = """
 hidden = [16]
 learning_rate = {low = 1e-3, high = 1e-1, log = true}
 batch_size = 433
-epochs = 3
+epochs = 9
 """
 
 
-def mlplab(*arguments, cwd=None):
-    return subprocess.run([*MLPLAB, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False)
+FINISHED = Path(__file__).parents[1] / "compatibility" / "0.1.0" / "study-finished"
 
 
 @pytest.fixture(scope="module")
-def tuned(tmp_path_factory):
+def folder(tmp_path_factory):
+    """A folder with a finished study, a space and two that do not fit."""
     folder = tmp_path_factory.mktemp("cli")
+    shutil.copytree(FINISHED, folder / "study")
     (folder / "space.toml").write_text(SPACE)
-    asked = ["--space", "space.toml", "--trials", 6, "--population", 3, "--seeds", 2, "--out", "study"]
-    return mlplab("tune", "digits", *asked, "--json", cwd=folder), folder
+    (folder / "odd.toml").write_text("hidden = [8]\nlearning_rate = {low = 2, high = 1}\n")
+    (folder / "other.toml").write_text(SPACE.replace("433", "64"))
+    return folder
 
 
-def test_json_is_one_object_and_alone_on_standard_output(tuned):
-    done, folder = tuned
+@pytest.mark.slow
+def test_a_study_is_printed_recorded_and_alone_on_standard_output(folder):
+    options = ["--space", "space.toml", "--trials", 6, "--population", 3, "--seeds", 2, "--out", "new"]
+    done = mlplab("tune", "digits", *options, "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
     assert (printed["schema"], printed["data"], printed["metric"]) == (1, "digits", "accuracy")
     assert printed["trials"] == {"complete": 2, "dropped": 4, "failed": 0, "running": 0}
-    assert printed["study"] == str((folder / "study").resolve())
+    assert printed["study"] == str((folder / "new").resolve())
     assert printed["command"].startswith("mlplab train digits --hidden ")
-    assert printed["winner"]["test"]["accuracy"] > 0.5
+    assert printed["winner"]["seeds"] == 2
     assert printed["best"]["state"] == "complete"
+    for part in (
+        "digits: 1,442 training rows. 6 trials in populations of 3, compared after epoch 1",
+        "trials 0–2 of 6: 1 trained to the end, the best 0.",
+        "trials 3–5 of 6: 1 trained to the end, the best 0.",
+        "2 dropped, best so far 0.",
+        "2 trials trained to the end, 4 dropped on the way, 0 diverged. Best: trial ",
+        "The winner's test accuracy, mean of 2 seeds: 0.",
+        "Study, as a page: new",
+        f"The winner again: {printed['command']}",
+    ):
+        assert part in done.stderr
+    recorded = json.loads((folder / "new" / "study.json").read_text())
+    assert recorded["command"][:3] == ["mlplab", "tune", "digits"]
+    assert recorded["population"] == 3
 
 
-def test_a_person_is_told_all_of_it(tuned):
-    told = tuned[0].stderr
-    assert "digits: 1,442 training rows. 6 trials in populations of 3, compared after epoch 1" in told
-    assert "trials 0–2 of 6: 1 trained to the end, the best 0." in told
-    assert "trials 3–5 of 6: 1 trained to the end, the best 0." in told
-    assert "2 dropped, best so far 0." in told
-    assert "2 trials trained to the end, 4 dropped on the way, 0 diverged. Best: trial " in told
-    assert "The winner's test accuracy, mean of 2 seeds: 0." in told
-    assert "Study, as a page: study" in told
-    assert "The winner again: mlplab train digits --hidden " in told
-
-
-def test_the_command_is_recorded(tuned):
-    asked = json.loads((tuned[1] / "study" / "study.json").read_text())
-    assert asked["command"][:3] == ["mlplab", "tune", "digits"]
-    assert asked["population"] == 3
-
-
-def test_a_finished_study_is_shown_again(tuned):
-    done, folder = tuned
+def test_a_finished_study_is_shown_again(folder):
     again = mlplab("tune", "--resume", "study", "--json", "--quiet", cwd=folder)
-    assert again.returncode == 0, again.stderr
-    assert again.stderr == ""
-    assert json.loads(again.stdout) == json.loads(done.stdout)
+    assert (again.returncode, again.stderr) == (0, "")
+    printed = json.loads(again.stdout)
+    assert printed["trials"] == {"complete": 2, "dropped": 4, "failed": 0, "running": 0}
+    assert printed["winner"] == json.loads((folder / "study" / "winner" / "result.json").read_text())
 
 
 @pytest.mark.parametrize(
@@ -81,8 +78,9 @@ def test_a_finished_study_is_shown_again(tuned):
             2,
             "--budget takes a time with its unit, as in 10m, 1h30m or 90s; got 'soon'",
         ),
-        (["tune", "digits", "--budget", "10m", "--trials", "3"], 2, "Give trials or a budget, not both"),
-        (["tune", "digits", "--metric", "f1"], 2, "metric must be accuracy or loss"),
+        (["tune", "digits", "--budget", "10m", "--trials", "3"], 2, "Give --trials or --budget, not both"),
+        (["tune", "digits", "--seeds", "0"], 2, "--seeds must be a whole number of at least 1; got 0"),
+        (["tune", "digits", "--metric", "f1"], 2, "--metric must be accuracy or loss"),
         (["tune", "digits", "--space", "nowhere.toml"], 1, "nowhere.toml cannot be read: No such file"),
         (["tune", "digits", "--space", "odd.toml"], 2, "low end, 2, above its high end, 1"),
         (["tune", "--resume", "study", "--trials", "9"], 2, "leave out --trials"),
@@ -93,29 +91,19 @@ def test_a_finished_study_is_shown_again(tuned):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_wrong_use_gets_one_message_and_its_code(arguments, code, message, tuned):
-    folder = tuned[1]
-    (folder / "odd.toml").write_text("hidden = [8]\nlearning_rate = {low = 2, high = 1}\n")
-    (folder / "other.toml").write_text(SPACE.replace("433", "64"))
-    done = mlplab(*arguments, cwd=folder)
-    assert message in " ".join(done.stderr.split()).replace("│ ", ""), done.stderr
-    assert done.returncode == code
-    assert "Traceback" not in done.stderr
+def test_wrong_use_gets_one_message_and_its_code(arguments, code, message, folder):
+    assert refused(mlplab(*arguments, cwd=folder), code, message)
 
 
-def test_ctrl_c_says_how_to_go_on(tuned, tmp_path):
-    shutil.copy(tuned[1] / "space.toml", tmp_path)
-    asked = ["tune", "digits", "--space", "space.toml", "--trials", "5000", "--out", "study"]
-    process = subprocess.Popen([*MLPLAB, *asked], stderr=subprocess.PIPE, text=True, cwd=tmp_path)
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "study" / "study.db-journal").exists():  # the first trials are being written
-        assert time.monotonic() < deadline, "no study appeared"
-        time.sleep(0.01)  # between two looks
-    process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=30)[1]
-    assert process.returncode == 130
-    assert "mlplab tune --resume study" in " ".join(told.split())
-    assert "Traceback" not in told
+@pytest.mark.slow
+def test_ctrl_c_ends_with_130_and_the_command_that_resumes(folder, tmp_path):
+    shutil.copy(folder / "space.toml", tmp_path)
+    command = ["tune", "digits", "--space", "space.toml", "--trials", "5000", "--out", "study"]
+    # The journal appears when the first trials are written.
+    code, stderr = interrupted(command, tmp_path / "study" / "study.db-journal", cwd=tmp_path)
+    assert code == 130
+    assert "mlplab tune --resume study" in stderr
+    assert "Traceback" not in stderr
 
 
 @pytest.mark.parametrize(

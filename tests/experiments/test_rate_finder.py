@@ -179,7 +179,7 @@ def test_the_table_has_the_suggestion_and_a_figure(digits, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
-        ({"learning_rate": 0.1}, UsageError, "learning_rate is what is looked for"),
+        ({"learning_rate": 0.1}, UsageError, "Leave out learning_rate: find_learning_rate looks for it"),
         ({"hiden": [3]}, UsageError, "Did you mean 'hidden'"),
         ({"rates": [0.1, -1, 2]}, UsageError, "rates must be at least 3 different numbers above 0"),
         ({"rates": [0.1, 0.1, 0.1]}, UsageError, "rates must be at least 3 different numbers"),

@@ -9,8 +9,8 @@ from mlplab.engine import ArraySource, Rows, fit
 from mlplab.errors import UsageError
 from mlplab.experiments.successive_halving import HalvingTask, TrialResult, architecture, run_trials
 from mlplab.runs import Settings
-from mlplab.training.network import build_network
 from mlplab.training import splits
+from mlplab.training.network import build_network
 
 RATES = (1e-3, 3e-2, 1e-2, 1e30, 1e-1, 3e-3)
 RUNGS = (1, 2, 4)

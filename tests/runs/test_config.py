@@ -2,10 +2,10 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlplab.errors import RunError, UsageError
+from mlplab.errors import RunError
 from mlplab.runs import FORMAT, Config, Preprocessing, Settings
 
 SETTINGS = st.builds(
@@ -42,30 +42,11 @@ def config(settings: Settings, preprocessing: Preprocessing) -> Config:
     )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 @given(SETTINGS, PREPROCESSING)
-def test_written_as_json_and_read_back_equal(settings, preprocessing):
-    written = config(settings, preprocessing)
+def test_written_as_json_and_read_back_equal(chosen, preprocessing):
+    written = config(chosen, preprocessing)
     assert Config.from_json(json.loads(json.dumps(written.to_json()))) == written
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"epochs": 0}, "epochs must be a whole number of at least 1; got 0"),
-        ({"dropout": 1.0}, "dropout must be a fraction"),
-        ({"hidden": (20, 0)}, "hidden must be units"),
-        ({"batch_size": 0}, "batch-size"),
-        ({"schedule": "step"}, "none or cosine; got 'step'"),
-        ({"learning_rate": 0.0}, "above 0"),
-        ({"validation": 1.0}, "below 1"),
-        ({"validation": 0, "early_stopping": 3}, "needs a validation split"),
-        ({"labelled": 0}, "number of rows"),
-        ({"seed": -1}, "seed"),
-    ],
-)
-def test_wrong_settings_are_refused_where_they_are_made(wrong, message):
-    with pytest.raises(UsageError, match=message):
-        Settings(**wrong)
 
 
 def test_another_format_is_refused_with_what_to_do():

@@ -190,7 +190,7 @@ def test_a_model_that_cannot_be_a_run_is_refused_before_anything_is_written(mode
         ({"model": users_model, "optimizer": "sgd"}, "give model, or optimizer, not both"),
         ({"hidden": [5], "optimizer": "admw"}, r"Unknown optimizer 'admw'. Did you mean .*'adamw'"),
         ({"hidden": [5], "activation": "rleu"}, r"Unknown activation 'rleu'. Did you mean .*'relu'"),
-        ({"hidden": [5], "validation": 0, "early_stopping": 3}, "needs a validation split"),
+        ({"hidden": [5], "validation": 0, "early_stopping": 3}, "early_stopping=3 needs held-out rows"),
         ({"epochs": 0}, "epochs must be"),
     ],
 )

@@ -1,8 +1,10 @@
-"""The command line, one file a verb. Starting it imports neither Keras nor JAX; `train` does, when it trains."""
+"""The command line: one file for each verb. Starting it imports neither Keras nor JAX; verbs do so when they train."""
 
+import atexit
 import gc
 import io
 import logging
+import re
 import sys
 import warnings
 
@@ -26,7 +28,8 @@ from mlplab.cli import (
     tune,
 )
 from mlplab.cli.lean_keras_import import LeanKeras
-from mlplab.errors import MlplabError, UsageError
+from mlplab.cli.output import say
+from mlplab.errors import MlplabError, UsageError, flag
 
 app = typer.Typer(
     name="mlplab",
@@ -62,35 +65,47 @@ def _options(
     pass
 
 
-class _ToPerson(logging.Handler):
-    """What the library logs, as lines on standard error. Verbs set the level: nothing is said with --quiet."""
-
-    def __init__(self, console: Console):
-        super().__init__()
-        self._console = console
+class _Printed(logging.Handler):
+    """Prints what the library logs; verbs set the level."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(record.getMessage(), markup=False, highlight=False, soft_wrap=True)
+        say(Console(stderr=True), record.getMessage())
 
 
 def main() -> None:
     """Run the command line. Exits with 0: done; 1: a failure that the message explains; 2: wrong usage; 130: Ctrl-C."""
     sys.meta_path.insert(0, LeanKeras())
+    atexit.register(gc.freeze)  # or the interpreter, on its way out, searches all of Keras and JAX for garbage: 0.3 s
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without a ✓ shows a question mark
-    console = Console(stderr=True)
-    logging.getLogger("mlplab").addHandler(_ToPerson(console))
-    # A person is told what mlplab has to say, not what its dependencies say to developers.
-    warnings.filterwarnings("ignore")
-    warnings.filterwarnings("always", module="mlplab")
-    warnings.showwarning = lambda message, *_, **__: console.print(
-        f"Warning: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True
-    )
+    logger, handler = logging.getLogger("mlplab"), _Printed()
+    logger.addHandler(handler)
     try:
-        app(prog_name="mlplab")
+        with warnings.catch_warnings():
+            # A person reads mlplab's warnings, not those that its dependencies have for developers.
+            warnings.filterwarnings("ignore")
+            warnings.filterwarnings("always", module="mlplab")
+            warnings.showwarning = _print_warning
+            app(prog_name="mlplab")
     except MlplabError as error:
-        console.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        say(Console(stderr=True), f"Error: {with_flags(error)}", style="red")
         sys.exit(2 if isinstance(error, UsageError) else 1)
     finally:
-        gc.freeze()  # or the interpreter, on its way out, looks through all of Keras and JAX for garbage: 0.3 s
+        logger.removeHandler(handler)
+
+
+def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
+    say(Console(stderr=True), f"Warning: {message}", style="yellow")
+
+
+def with_flags(error: MlplabError) -> str:
+    """The error's message, with the flags of the command line in place of the Python arguments that it names."""
+    message = str(error)
+    for argument in error.arguments:
+        message = re.sub(rf"\b{argument}\b", _FLAGS.get(argument) or flag(argument), message)
+    return message
+
+
+_FLAGS = {"at_most": "--max"}
+"""Flags that are not the name of their Python argument."""

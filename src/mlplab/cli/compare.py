@@ -1,7 +1,6 @@
 """`mlplab compare`: which of several runs is better, how sure that is, and where they differ."""
 
 import itertools
-import logging
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,8 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from mlplab.cli.options import Json, Quiet, complete_run, print_json, say
+from mlplab.cli.options import Json, Quiet, complete_run
+from mlplab.cli.output import open_console, print_json, say
 from mlplab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from mlplab.table import Table
 
 _ACROSS = 4
-"""Up to so many runs stand side by side, one a column; more, one below the other."""
+"""Up to this number, runs stand side by side, one a column; more than that, one a row."""
 
 _MOST_SETTINGS, _MOST_SCORES, _MOST_CLASSES, _GALLERY = 7, 2, 30, 10
-"""So much is printed of many runs, of many classes, of a gallery."""
+"""The most settings and scores printed of each of many runs; the most classes; the most rows of a gallery."""
 
 _DIFFERENCE = "a − b, points"
 
@@ -31,26 +31,19 @@ def compare(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN RUN …",
-            help="Two or more finished runs on one data set.",
-            autocompletion=complete_run,
-            show_default=False,
+            metavar="RUN RUN …", help="Two or more finished runs on one data set.", autocompletion=complete_run
         ),
     ],
     right: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Show what this run gets right, with --wrong.", show_default=False),
+        str | None, typer.Option(metavar="NAME", help="Show what this run gets right, with --wrong.")
     ] = None,
-    wrong: Annotated[
-        str | None, typer.Option(metavar="NAME", help="… what this one gets wrong.", show_default=False)
-    ] = None,
+    wrong: Annotated[str | None, typer.Option(metavar="NAME", help="… what this one gets wrong.")] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             help="The page (.html), a figure (.png, .svg, .pdf) or the pairs (.csv); of --right, --wrong: its images "
             "or rows.",
-            show_default=False,
         ),
     ] = None,
     json_: Json = False,
@@ -61,23 +54,23 @@ def compare(
     Each pair is tested on the rows that only one of the two gets right (McNemar's exact test), corrected for the
     number of pairs.
     """
-    from mlplab.inspection.comparison import compare as compared
+    from mlplab.inspection.comparison import compare as compare_runs
 
     if (right is None) != (wrong is None):
-        raise UsageError("--right NAME and --wrong NAME go together: what one gets right and the other wrong.")
-    logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
-    comparison = compared(*runs)
+        raise UsageError("--right NAME and --wrong NAME go together: rows that one run gets right and the other wrong.")
+    console = open_console(quiet)
+    comparison = compare_runs(*runs)
     gallery = None
     if right is not None and wrong is not None:
         paths = dict(zip((path.resolve() for path in runs), comparison.names, strict=True))
         one, other = (paths.get(Path(given).resolve(), given) for given in (right, wrong))
         gallery = comparison.gallery(one, other)
     written = None if out is None else _write(comparison, gallery, out)
-    _print(Console(stderr=True, quiet=quiet), comparison, gallery, written, runs)
+    _print(console, comparison, gallery, written, runs)
     if json_:
-        told = comparison.to_json() | ({} if gallery is None else {"gallery": gallery.rows()})
-        del told["schema"]  # print_json has its own
-        print_json(**told | {"out": None if written is None else str(written)})
+        content = comparison.to_json() | ({} if gallery is None else {"gallery": gallery.rows()})
+        del content["schema"]  # print_json adds it
+        print_json(**content, out=None if written is None else str(written))
 
 
 def _write(comparison: "Comparison", gallery: "Table | None", out: Path) -> Path:
@@ -109,7 +102,7 @@ def _settings(comparison: "Comparison") -> list[dict[str, Any]]:
 
 
 def _scores(comparison: "Comparison") -> list[dict[str, Any]]:
-    """The rows of scores, each value with its interval as one text."""
+    """Scores of each run, each value with its interval as one text."""
     from mlplab.inspection.comparison.verdicts import name as in_words
 
     names = [name for name in comparison.scores.columns if name != "run" and not name.endswith(("_low", "_high"))]
@@ -124,7 +117,7 @@ def _scores(comparison: "Comparison") -> list[dict[str, Any]]:
 
 
 def _side_by_side(title: str, rows: list[dict[str, Any]], most: int) -> Grid:
-    """A run a column, where they are few; else a run a row, with the first `most` things only, which have room."""
+    """One column for each run if they are few; else one row each, with the first `most` values, which fit."""
     if len(rows) > _ACROSS:
         cut = [dict(list(row.items())[: most + 1]) for row in rows]
         return _grid(title if len(rows[0]) <= most + 1 else f"{title} (more in --json and --out)", cut)
@@ -143,7 +136,7 @@ def _pairs(comparison: "Comparison") -> Grid:
 
 
 def _classes(comparison: "Comparison") -> Grid | str:
-    """The classes in which two differ significantly."""
+    """Classes in which two runs differ significantly."""
     from mlplab.inspection.comparison.pairs import SIGNIFICANCE
 
     rows = [

@@ -10,7 +10,8 @@ from rich.markdown import Markdown
 from rich.table import Table as RichTable
 
 from mlplab import course
-from mlplab.cli.options import Json, Quiet, print_json, print_table, say
+from mlplab.cli.options import Json, Quiet
+from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.course import offline_folder, sandbox, starting
 from mlplab.course.exercise import Exercise, find
 from mlplab.errors import FetchError, MlplabError, UsageError
@@ -30,7 +31,6 @@ Name = Annotated[
         metavar="[EXERCISE]",
         help="An exercise's name; by default the current one.",
         autocompletion=complete_exercise,
-        show_default=False,
     ),
 ]
 
@@ -38,8 +38,8 @@ Name = Annotated[
 @app.command("list")
 def list_exercises(json_: Json = False, quiet: Quiet = False) -> None:
     """List the exercises and mark those that you have passed."""
+    console = open_console(quiet)
     table = course.exercises()
-    console = Console(stderr=True, quiet=quiet)
     shown = RichTable("", "exercise", "", box=None)
     for row in table:
         shown.add_row({"passed": "✓", "begun": "…"}.get(row["state"], ""), row["exercise"], row["title"])
@@ -61,13 +61,13 @@ def start(
     quiet: Quiet = False,
 ) -> None:
     """Show an exercise's task, and write a file to start with. Existing files are never overwritten."""
+    console = open_console(quiet)
     exercise = _exercise(name)
     path = starting.start(exercise, folder, notebook)
     try:
         starting.fetch_data(exercise)
     except FetchError as error:  # the task can be read without it
         logging.getLogger(__name__).warning("%s", error)
-    console = Console(stderr=True, quiet=quiet)
     console.print(Markdown(exercise.text))
     say(console, f"\nYour file: {path}")
     say(console, f"Open it, and run its cells: jupyter lab {path}" if notebook else "Edit it, save it, then:")
@@ -81,10 +81,7 @@ def start(
 def check(
     name: Name = None,
     file: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Your file (or, for the challenge, a run); by default the one saved last.", show_default=False
-        ),
+        Path | None, typer.Argument(help="Your file (or, for the challenge, a run); by default the one saved last.")
     ] = None,
     timeout: Annotated[
         float | None,
@@ -102,6 +99,7 @@ def check(
     quiet: Quiet = False,
 ) -> None:
     """Run your file and check its result. Exits with 1 if something is wrong."""
+    console = open_console(quiet)
     if name is not None and file is None and name.endswith((".py", ".ipynb")):
         name, file = None, Path(name)
     exercise = (starting.exercise_of(file) if name is None and file is not None else None) or _exercise(name)
@@ -110,7 +108,6 @@ def check(
         raise UsageError(
             f"You have no file for {exercise.name} yet: 'mlplab course start {exercise.name}' writes one to start with."
         )
-    console = Console(stderr=True, quiet=quiet)
     say(console, f"Checking {file} …")
     answer = sandbox.check_file(exercise, file, timeout, quiet)
     first, *others = str(answer).splitlines()
@@ -133,12 +130,14 @@ def check(
 @app.command()
 def hint(name: Name = None) -> None:
     """Show the next hint."""
+    open_console(quiet=False)
     Console().print(Markdown(course.hint(_exercise(name).name)))
 
 
 @app.command()
 def solution(name: Name = None) -> None:
     """Show the solution of an exercise that you have passed."""
+    open_console(quiet=False)
     exercise = _exercise(name) if name else _last_passed()
     course.solution(exercise.name)  # raises before the pass
     typer.echo(exercise.solution, nl=False)  # plain, to copy or to write into a file
@@ -147,8 +146,8 @@ def solution(name: Name = None) -> None:
 @app.command()
 def progress(name: Name = None, json_: Json = False, quiet: Quiet = False) -> None:
     """Show your progress; with the challenge's name, the board of your results."""
+    console = open_console(quiet)
     table = course.progress(name)
-    console = Console(stderr=True, quiet=quiet)
     if len(table):
         print_table(console, table.columns, table.rows())
     say(
@@ -187,8 +186,7 @@ def stick(
     quiet: Quiet = False,
 ) -> None:
     """Fill a folder for a class without a network: packages, data sets, notebooks, an installer."""
-    _log_progress()
-    console = Console(stderr=True, quiet=quiet)
+    console = open_console(quiet)
     content = offline_folder.fill(folder, system or (), python or (), dataset or (), lambda line: say(console, line))
     targets = ", ".join(f"{system} with Python {python}" for system, python in content["targets"])
     say(console, f"{folder} is complete, for {targets}: {content['files']} files, {content['bytes'] / 1e6:,.0f} MB.")
@@ -198,12 +196,7 @@ def stick(
 
 
 def _exercise(name: str | None) -> Exercise:
-    _log_progress()
     return find(name) if name else starting.current()
-
-
-def _log_progress() -> None:
-    logging.getLogger("mlplab").setLevel(logging.INFO)
 
 
 def _last_passed() -> Exercise:

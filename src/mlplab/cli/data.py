@@ -1,6 +1,5 @@
-"""`mlplab data`: what data sets there are, getting one, looking at one."""
+"""`mlplab data`: list data sets, fetch one, look at one."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,87 +8,63 @@ from rich.console import Console
 from rich.table import Table
 
 from mlplab import figures
+from mlplab.cli.options import Dataset, Json, Quiet, complete_dataset
+from mlplab.cli.output import open_console, print_json, say
 from mlplab.cli.terminal_images import can_show_images, print_images
 from mlplab.datasets import CATALOG, Data, Entry, find_entry, load
 from mlplab.datasets.cache import cache_folder
 from mlplab.datasets.fetch import fetch_entry, is_here
 
-_SCHEMA = 1
 _SAMPLES = 10
 
 app = typer.Typer(help="Data sets: list them, fetch one, look at one.", no_args_is_help=True)
 
 
-def complete_dataset(incomplete: str) -> list[str]:
-    """Names of data sets that begin so, for the shell's completion."""
-    return [name for name in CATALOG if name.startswith(incomplete)]
-
-
 Name = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="A data set's name.", autocompletion=complete_dataset, show_default=False),
+    typer.Argument(metavar="NAME", help="A data set's name.", autocompletion=complete_dataset),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors (and what --json asks for).")]
 
 
 @app.command("list")
 def list_datasets(json_: Json = False, quiet: Quiet = False) -> None:
     """List the data sets that have a name."""
-    if not quiet:
-        Console(stderr=True).print(_table())
+    open_console(quiet).print(_table())
     if json_:
-        _print_json({"datasets": [_summary(entry) for entry in CATALOG.values()], "cache": str(cache_folder())})
+        print_json(datasets=[_summary(entry) for entry in CATALOG.values()], cache=str(cache_folder()))
 
 
 @app.command()
 def fetch(name: Name, json_: Json = False, quiet: Quiet = False) -> None:
-    """Get a data set's files, unless they are here, and verify them."""
+    """Get a data set's files, unless they are on this machine, and verify them."""
+    console = open_console(quiet)
     entry = find_entry(name)
     files = fetch_entry(entry, quiet=quiet)
-    if not quiet:
-        console = Console(stderr=True)
-        if entry.bundled:
-            console.print(f"{name} comes with an installed package: there is nothing to fetch.")
-        for file in files.values():
-            console.print(f"{file.path}: verified, from {file.origin}", soft_wrap=True, highlight=False)
+    if entry.bundled:
+        say(console, f"{name} comes with an installed package: there is nothing to fetch.")
+    for file in files.values():
+        say(console, f"{file.path}: verified, from {file.origin}")
     if json_:
-        described = {file: {"path": str(got.path), "source": got.origin} for file, got in files.items()}
-        _print_json({"name": name, "files": described})
+        print_json(name=name, files={name: {"path": str(f.path), "source": f.origin} for name, f in files.items()})
 
 
 @app.command()
 def show(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME",
-            help="A data set's name, or the path of an .npz file.",
-            autocompletion=complete_dataset,
-            show_default=False,
-        ),
-    ],
+    name: Annotated[str, Dataset],
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="The picture file with samples of each class; NAME-samples.png by default.",
-            show_default=False,
-        ),
+        Path | None, typer.Option(help="The picture file with samples of each class; NAME-samples.png by default.")
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Show a data set: sizes, class counts, hashes, sources, and samples of each class as a picture."""
+    console = open_console(quiet)
     data = load(name, quiet=quiet)
     picture = _draw(data, out or Path(f"{data.name}-samples.png")) if data.train.has_images else None
     if not quiet:
-        _print_data(Console(stderr=True), data, picture)
+        _print_data(console, data, picture)
     if json_:
-        _print_json(_described(data) | {"picture": str(picture) if picture else None})
-
-
-def _print_json(result: dict[str, object]) -> None:
-    typer.echo(json.dumps({"schema": _SCHEMA, **result}, indent=2, ensure_ascii=False))
+        print_json(**_described(data), picture=str(picture) if picture else None)
 
 
 def _summary(entry: Entry) -> dict[str, object]:
@@ -152,22 +127,22 @@ def _print_data(console: Console, data: Data, picture: Path | None) -> None:
     parts = (data.train, data.test)
     entry = CATALOG.get(data.name)
     if entry:
-        console.print(entry.title, highlight=False)
+        say(console, entry.title)
     for part in parts:
-        console.print(f"{part!r}, from {part.provenance.source}", soft_wrap=True, highlight=False)
-    console.print(f"Licence: {data.train.provenance.licence or 'not known'}", highlight=False)
+        say(console, f"{part!r}, from {part.provenance.source}")
+    say(console, f"Licence: {data.train.provenance.licence or 'not known'}")
     console.print(_counts(data))
     for part in parts:
         hashes = part.provenance.sha256 or {f"{part.provenance.split} (content)": part.content_hash()}
         for file, digest in hashes.items():
-            console.print(f"SHA-256 {digest}  {file}", soft_wrap=True, highlight=False)
+            say(console, f"SHA-256 {digest}  {file}")
     for source in entry.sources if entry else ():
-        console.print(f"Source: {source}", soft_wrap=True, highlight=False)
+        say(console, f"Source: {source}")
     if picture:
         samples = figures.class_samples(data.train.images, data.train.labels, len(data.class_names), 1)
         if can_show_images(console):
             print_images(console, [images[0] for images in samples if len(images)])
-        console.print(f"Samples of each class: {picture}", soft_wrap=True, highlight=False)
+        say(console, f"Samples of each class: {picture}")
 
 
 def _counts(data: Data) -> Table:

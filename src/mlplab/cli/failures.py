@@ -1,14 +1,13 @@
 """`mlplab failures`: what a run gets wrong."""
 
-import logging
 import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from mlplab.cli.options import Json, Quiet, RunPath, Split, print_json, print_table, say
+from mlplab.cli.options import Json, Quiet, RunPath, Split
+from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.cli.terminal_images import can_show_images, print_images
 from mlplab.inspection import examples, failures
 from mlplab.runs import Run
@@ -19,24 +18,26 @@ def show(
     true: Annotated[str | None, typer.Option(metavar="CLASS", help="Only of this true class: name or number.")] = None,
     predicted: Annotated[str | None, typer.Option(metavar="CLASS", help="Only predicted as this class.")] = None,
     order: Annotated[
-        str, typer.Option(metavar="index|loss|confidence", help="As in the data set, worst first, or surest first.")
+        str,
+        typer.Option(
+            metavar="index|loss|confidence", help="Order of the data set, or highest loss or confidence first."
+        ),
     ] = "loss",
-    least_confidence: Annotated[float, typer.Option(help="Only where the network was at least so sure.")] = 0.0,
-    most_confidence: Annotated[float, typer.Option(help="Only where it was at most so sure.")] = 1.0,
-    at_most: Annotated[int, typer.Option("--max", help="Show at most so many.")] = 20,
+    least_confidence: Annotated[float, typer.Option(help="Least probability of the predicted class.")] = 0.0,
+    most_confidence: Annotated[float, typer.Option(help="Most probability of the predicted class.")] = 1.0,
+    at_most: Annotated[int, typer.Option("--max", metavar="N", help="Show at most N.")] = 20,
     split: Split = "test",
     out: Annotated[
-        Path | None,
-        typer.Option(help="The file: a picture (.png, .svg, .pdf) or all of the table (.csv).", show_default=False),
+        Path | None, typer.Option(help="A picture (.png, .svg, .pdf), or all rows as a table (.csv).")
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Show what a run predicted wrong: a table, and with --out a picture."""
-    logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
+    console = open_console(quiet)
     run = Run(path)
     rows = examples.examples_of(run, split=split)
-    everything = out is not None and out.suffix.lower() == ".csv"
+    all_rows = out is not None and out.suffix.lower() == ".csv"
     table = failures.failures(
         rows,
         true,
@@ -44,10 +45,9 @@ def show(
         order=order,
         least_confidence=least_confidence,
         most_confidence=most_confidence,
-        at_most=None if everything else at_most,
+        at_most=None if all_rows else at_most,
     )
-    written = out and (table.save(out) if everything or table.draw else None)
-    console = Console(stderr=True, quiet=quiet)
+    written = out and (table.save(out) if all_rows or table.draw else None)
     shown = table.rows()[:at_most]
     if len(table):
         print_table(console, table.columns, shown)

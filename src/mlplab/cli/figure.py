@@ -1,14 +1,13 @@
 """`mlplab figure`: one figure of a run as a picture, with its numbers as a table."""
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from mlplab.cli.options import Json, Quiet, RunPath, print_json, print_table, say
+from mlplab.cli.options import Json, Quiet, RunPath
+from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.errors import UsageError, unknown_name
 from mlplab.inspection import calibration, confusion, curves
 from mlplab.inspection.classification import classification_report
@@ -19,7 +18,7 @@ from mlplab.table import SHOWN, Table
 FIGURES: dict[str, tuple[str, Callable[..., Table]]] = {
     "calibration": ("how often it is right, by how sure it is", calibration.show_calibration),
     "classes": ("precision and recall of each class", classification_report),
-    "confusion": ("what is taken for what", confusion.show_confusion),
+    "confusion": ("which classes are taken for which", confusion.show_confusion),
     "curves": ("loss and accuracy by epoch", curves.show_curves),
     "graph": ("the model's layers", model_graph.plot_model),
     "neighbours": ("the training images nearest to one image", attribution.show_neighbours),
@@ -38,18 +37,15 @@ _TAKE = {
 
 
 def complete_figure(incomplete: str) -> list[tuple[str, str]]:
-    """Names of figures that begin so, with what they show, for the shell's completion."""
+    """Names of figures that begin with a text, and what they show, for the shell's completion."""
     return [(name, about) for name, (about, _) in FIGURES.items() if name.startswith(incomplete)]
 
 
 def show(
     path: RunPath,
-    name: Annotated[
-        str,
-        typer.Argument(metavar="FIGURE", help=", ".join(FIGURES), autocompletion=complete_figure, show_default=False),
-    ],
+    name: Annotated[str, typer.Argument(metavar="FIGURE", help=", ".join(FIGURES), autocompletion=complete_figure)],
     index: Annotated[
-        int | None, typer.Option(help="The row that saliency and neighbours are of: its index in the data set.")
+        int | None, typer.Option(help="The row that saliency and neighbours explain: its index in the data set.")
     ] = None,
     split: Annotated[
         str | None, typer.Option(metavar="test|validation|train", help="The rows to look at; test by default.")
@@ -61,14 +57,13 @@ def show(
         str | None, typer.Option(metavar="width|mass", help="Bins of calibration; of equal width by default.")
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(help="The picture (.png, .svg, .pdf) or the table (.csv); RUN/FIGURE.png by default."),
+        Path | None, typer.Option(help="The picture (.png, .svg, .pdf) or the table (.csv); RUN/FIGURE.png by default.")
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Draw one figure of a run, and show its numbers."""
-    logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
+    console = open_console(quiet)
     if name not in FIGURES:
         raise UsageError(unknown_name("figure", name, FIGURES))
     run = Run(path)
@@ -78,11 +73,10 @@ def show(
         if name not in _TAKE[option]:
             raise UsageError(f"--{option} is for {', '.join(_TAKE[option])}: leave it out for {name}.")
     if name in _OF_ONE_ROW and index is None:
-        raise UsageError(f"{name} is of one row: give its --index. 'mlplab failures {path}' lists some.")
+        raise UsageError(f"{name} explains one row: give its --index. 'mlplab failures {path}' lists some.")
     table = FIGURES[name][1](run, **given)
     parts = [name, *(str(value) for value in given.values() if value not in ("test", "width"))]
     written = table.save(out or run.path / f"{'-'.join(parts)}.png")
-    console = Console(stderr=True, quiet=quiet)
     print_table(console, table.columns, table.rows()[:SHOWN])
     if len(table) > SHOWN:
         say(console, f"… {len(table) - SHOWN} more rows: --out {name}.csv has all")

@@ -1,14 +1,13 @@
 """`mlplab labels`: labels of a run's data set that are probably wrong."""
 
-import logging
 import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from mlplab.cli.options import Json, Quiet, RunPath, print_json, print_table, say
+from mlplab.cli.options import Json, Quiet, RunPath
+from mlplab.cli.output import open_console, print_json, print_table, reports_interrupt, say
 from mlplab.errors import UsageError
 from mlplab.experiments import label_errors
 from mlplab.runs import Run
@@ -21,7 +20,7 @@ def labels(
     path: RunPath,
     split: Annotated[
         str,
-        typer.Option(metavar="train|test|validation", help="Whose labels. Those of the training set can be corrected."),
+        typer.Option(metavar="train|test|validation", help="Whose labels to judge; those of train can be corrected."),
     ] = "train",
     folds: Annotated[
         int, typer.Option(help="Of the cross-validation that judges the training set; it is kept in the run.")
@@ -29,45 +28,37 @@ def labels(
     ray: Annotated[
         str | None, typer.Option(metavar="ADDRESS|local", help="Carry out the cross-validation on a Ray cluster.")
     ] = None,
-    accept: Annotated[
-        int, typer.Option(metavar="N", help="Write the suggestion as the label of the first N rows, unseen.")
-    ] = 0,
+    accept: Annotated[int, typer.Option(metavar="N", help="Take the suggested label in the first N rows, unseen.")] = 0,
     out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.csv", help="The table; RUN/label-errors.csv by default.", show_default=False),
+        Path | None, typer.Option(metavar="FILE.csv", help="The table; RUN/label-errors.csv by default.")
     ] = None,
     picture: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.png", help="The worst as images; beside the table by default.", show_default=False),
+        Path | None, typer.Option(metavar="FILE.png", help="The worst as images; beside the table by default.")
     ] = None,
-    at_most: Annotated[int, typer.Option("--max", help="Print at most so many.")] = 20,
+    at_most: Annotated[int, typer.Option("--max", metavar="N", help="Print at most N.")] = 20,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Find labels that are probably wrong, worst first, and write them as a table to correct and train on.
 
     The training set is judged by cross-validation: networks like the run's are trained on parts of it, and each judges
-    what it has not seen.
+    the rows that it has not seen.
     """
-    logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
+    console = open_console(quiet)
     run = Run(path)
     file = out or RunDirectory(path).label_errors(split)
     if file.suffix.lower() != ".csv":  # said now, not after the cross-validation
         raise UsageError(f"The table is a CSV file: name one that ends in .csv; got {file}.")
-    try:
+    with reports_interrupt("Interrupted: nothing of the cross-validation is kept, and the run is unchanged."):
         table = label_errors.find_label_errors(run, split=split, folds=folds, ray=ray, verbose=0 if quiet else "auto")
-    except KeyboardInterrupt:
-        say(Console(stderr=True), "Interrupted: nothing of the cross-validation is kept, and the run is as it was.")
-        raise
     written = label_errors.write_correctable(table, file, accept) is not None
     drawn = table.save(picture or file.with_suffix(".png")) if table.draw or picture else None
-    console = Console(stderr=True, quiet=quiet)
     if shown := table.rows()[:at_most]:
         print_table(console, _COLUMNS, [row | {"quality": f"{row['quality']:.2g}"} for row in shown])
     say(console, table.title)
     if drawn:
         say(console, f"The worst as images: {drawn}")
-    say(console, f"The table: {file}" if written else f"{file} has labels that were corrected: it is left as it is.")
+    say(console, f"The table: {file}" if written else f"{file} has labels that were corrected: it is not overwritten.")
     if split != "test":
         command = shlex.join([*_trained_by(run), "--corrected-labels", str(file)])
         say(console, f"Next, correct its column label, then: {command}")
@@ -86,7 +77,7 @@ def labels(
 
 
 def _trained_by(run: Run) -> list[str]:
-    """The command that trained the run, without the place where it went."""
+    """Return the command that trained the run, without its output directory and corrected labels."""
     command = list(run.config.command or ["mlplab", "train", run.config.data["source"] or "DATASET"])
     for option in ("--out", "--corrected-labels"):
         if option in command:

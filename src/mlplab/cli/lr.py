@@ -1,32 +1,22 @@
 """`mlplab lr`: find a learning rate."""
 
-import logging
-from pathlib import Path
-from typing import Annotated
+import shlex
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from mlplab.cli import network
-from mlplab.cli.options import Json, Quiet, check_file, print_json, print_table, say
+from mlplab.cli.options import Curve, Dataset, Json, Quiet, check_dataset, check_file, numbers
+from mlplab.cli.output import open_console, print_json, print_table, say
+from mlplab.cli.settings_options import takes_settings
 from mlplab.experiments.learning_rate import find_learning_rate
+from mlplab.runs.settings_arguments import training_command
 
 
+@takes_settings(omit=("learning_rate", "early_stopping"))
 def lr(
-    dataset: network.DataSet,
-    hidden: network.Hidden = None,
-    dropout: network.Dropout = None,
-    activation: network.Activation = None,
-    batch_norm: network.BatchNorm = False,
-    optimizer: network.Optimizer = None,
-    schedule: network.Schedule = None,
-    weight_decay: network.WeightDecay = None,
-    epochs: network.Epochs = None,
-    batch_size: network.BatchSize = None,
-    validation: network.Validation = None,
-    labelled: network.Labelled = None,
-    standardize: network.Standardize = False,
-    seed: network.Seed = None,
+    dataset: Annotated[str, Dataset],
+    *,
+    settings: dict[str, Any],
     rates: Annotated[
         str | None,
         typer.Option(metavar="0.001,0.01,…", help="To try; 26 from 0.00001 to 1 by default (SGD: ten times)."),
@@ -34,54 +24,36 @@ def lr(
     steps: Annotated[
         int | None, typer.Option(metavar="N", help="At each rate; by default as many as take some seconds in all.")
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The curve (.png, .svg, .pdf) or the table (.csv).", show_default=False),
-    ] = None,
+    out: Curve = None,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Find a learning rate: some steps of training at each of many rates, from the same weights.
 
-    Tell the network and its training as in mlplab train; nothing is kept. The suggestion depends on the schedule.
+    The network and its training are given as in mlplab train; nothing is kept. The suggestion depends on the schedule.
     """
-    network.check_data_set(dataset)
+    check_dataset(dataset)
     check_file(out)
-    asked = network.given(
-        hidden,
-        dropout=dropout,
-        activation=activation,
-        batch_norm=batch_norm,
-        optimizer=optimizer,
-        schedule=schedule,
-        weight_decay=weight_decay,
-        epochs=epochs,
-        batch_size=batch_size,
-        validation=validation,
-        labelled=labelled,
-        standardize=standardize,
-        seed=seed,
-    )
-    tried = None if rates is None else network.numbers("--rates", rates, float, "numbers with commas, as in 0.001,0.01")
-    logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
-    found = find_learning_rate(dataset, rates=tried, steps=steps, verbose=0 if quiet else "auto", **asked)
-    console = Console(stderr=True, quiet=quiet)
-    shown = [row | {"learning_rate": f"{row['learning_rate']:.2g}"} for row in found.rows()]
-    print_table(console, found.columns, [row | {"diverged": "yes" if row["diverged"] else ""} for row in shown])
-    say(console, found.title)
+    tried = None if rates is None else numbers("--rates", rates, float, "numbers with commas, as in 0.001,0.01")
+    console = open_console(quiet)
+    result = find_learning_rate(dataset, rates=tried, steps=steps, verbose=0 if quiet else "auto", **settings)
+    shown = [row | {"learning_rate": f"{row['learning_rate']:.2g}"} for row in result.rows()]
+    print_table(console, result.columns, [row | {"diverged": "yes" if row["diverged"] else ""} for row in shown])
+    say(console, result.title)
     if out is not None:
-        say(console, f"Written: {found.save(out)}")
-    say(console, f"Suggested learning rate: {found.suggestion:.2g}", style="bold")
-    say(console, found.reason)
-    say(console, f"Next: {network.training_command(dataset, asked | {'learning_rate': found.suggestion})}")
+        say(console, f"Written: {result.save(out)}")
+    say(console, f"Suggested learning rate: {result.suggestion:.2g}", style="bold")
+    say(console, result.reason)
+    next_settings = settings | {"learning_rate": float(f"{result.suggestion:g}")}
+    say(console, f"Next: {shlex.join(training_command(dataset, next_settings))}")
     if json_:
         print_json(
             data=dataset,
-            suggestion=found.suggestion,
-            low=found.low,
-            high=found.high,
-            reason=found.reason,
-            steps=found.steps,
+            suggestion=result.suggestion,
+            low=result.low,
+            high=result.high,
+            reason=result.reason,
+            steps=result.steps,
             file=None if out is None else str(out),
-            rates=found.rows(),
+            rates=result.rows(),
         )

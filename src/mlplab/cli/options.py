@@ -1,87 +1,75 @@
-"""Arguments and options that several verbs share, and how verbs speak."""
+"""Arguments and options that several verbs share, and the checks of their values."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
 
-from mlplab.errors import UsageError
+from mlplab.datasets import CATALOG, find_entry
+from mlplab.datasets.loading import is_path
+from mlplab.errors import UsageError, flag
 from mlplab.runs import is_run
-
-SCHEMA = 1
-"""Version of what `--json` prints, apart from train's, which is the run's result.json."""
 
 
 def complete_run(incomplete: str) -> list[str]:
-    """Paths of run directories that begin so, for the shell's completion."""
+    """Paths of run directories that begin with a text, for the shell's completion."""
     start = Path(incomplete)
     folder = start if incomplete.endswith("/") else start.parent
-    found = []
+    matching = []
     for candidate in folder.glob("*") if folder.is_dir() else ():
         if candidate.is_dir() and not candidate.name.startswith(".") and str(candidate).startswith(incomplete):
-            found.append(str(candidate) if is_run(candidate) else f"{candidate}/")
-    return found
+            matching.append(str(candidate) if is_run(candidate) else f"{candidate}/")
+    return matching
 
 
+def complete_dataset(incomplete: str) -> list[str]:
+    """Names of data sets that begin with a text, for the shell's completion."""
+    return [name for name in CATALOG if name.startswith(incomplete)]
+
+
+Dataset = typer.Argument(
+    metavar="DATASET",
+    help="A data set's name (see: mlplab data list), or the path of an .npz file.",
+    autocompletion=complete_dataset,
+)
 RunPath = Annotated[
     Path,
-    typer.Argument(metavar="RUN", help="A run directory.", autocompletion=complete_run, show_default=False),
+    typer.Argument(metavar="RUN", help="A run directory.", autocompletion=complete_run),
 ]
 Split = Annotated[str, typer.Option(metavar="test|validation|train", help="The rows to look at.")]
+Curve = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The curve (.png, .svg, .pdf) or the table (.csv)."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors (and what --json asks for).")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors, and the object of --json.")]
+
+
+def check_dataset(dataset: str) -> None:
+    """Refuse a misspelt name, or a path that is no .npz file, before Keras is imported, which takes a second."""
+    if not is_path(dataset):
+        find_entry(dataset)
+    elif not dataset.endswith(".npz"):
+        run = " A run is there, and this verb takes data." if (Path(dataset) / "config.json").exists() else ""
+        raise UsageError(f"{dataset} is neither the name of a data set nor an .npz file.{run}")
 
 
 def check_file(out: Path | None) -> None:
-    """Refuse a file of a kind that is not written, before the work whose result would go there."""
+    """Refuse a kind of file that is not written, before the work whose result would go into it."""
     if out is not None and out.suffix.lower() not in (".csv", ".png", ".svg", ".pdf"):
         raise UsageError(f"--out names a .png, .svg or .pdf file for the figure, or a .csv for the table; got {out}.")
 
 
-def say(console: Console, text: object, **style: Any) -> None:
-    """A line for a person, as it is: no markup, no highlighting, no breaks."""
-    console.print(str(text), markup=False, emoji=False, highlight=False, soft_wrap=True, **style)
+def check_resume(what: str, given: Iterable[str]) -> None:
+    """Refuse options that --resume takes from the run or the study."""
+    if flags := " ".join(map(flag, given)):
+        raise UsageError(f"--resume continues a {what} with the settings it started with: leave out {flags}.")
 
 
-def print_table(console: Console, columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> None:
-    """Rows as a table for a person; numbers to the right, each with its interval in one cell."""
-    columns, rows = list(columns), list(rows)
-    table = RichTable(box=None, padding=(0, 1))
-    cells = {name: _INTERVALS.get(name, (f"{name}_low", f"{name}_high")) for name in columns}
-    ends = {end for interval in cells.values() if set(interval) <= set(columns) for end in interval}
-    shown = [name for name in columns if name not in ends]
-    for name in shown:
-        numeric = all(isinstance(row[name], int | float | None) for row in rows)
-        table.add_column(
-            Text(_HEADINGS.get(name, name.replace("_", " "))), justify="right" if numeric else "left", overflow="fold"
-        )
-    for row in rows:
-        table.add_row(*(Text(_cell(name, row, cells[name])) for name in shown))
-    console.print(table)
-
-
-_HEADINGS = {"f1": "F1", "p_value": "p", "log_loss": "log-loss", "ece_width": "ECE, width", "ece_mass": "ECE, mass"}
-
-_INTERVALS = {"value": ("low", "high")}
-"""Columns whose interval has names of its own; in general that of `x` is `x_low` and `x_high`."""
-
-
-def _cell(name: str, row: dict[str, Any], interval: tuple[str, str]) -> str:
-    value = row[name]
-    if value is None:
-        return "–"
-    if name == "p_value" and value < 1e-4:
-        return "< 0.0001"
-    text = f"{value:.4f}" if isinstance(value, float) else str(value)
-    low, high = (row.get(end) for end in interval)
-    return text if low is None or high is None else f"{text} ({low:.3f}–{high:.3f})"
-
-
-def print_json(**content: Any) -> None:
-    """One JSON object on standard output."""
-    typer.echo(json.dumps({"schema": SCHEMA, **content}, indent=2, ensure_ascii=False))
+def numbers(option: str, text: str, kind: type, expected: str) -> list[Any]:
+    """Numbers with commas between. Raises `UsageError` for anything else."""
+    try:
+        return [kind(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise UsageError(f"{option} takes {expected}; got {text!r}.") from error

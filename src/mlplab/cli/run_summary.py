@@ -1,4 +1,4 @@
-"""What a person is told of a finished run: its scores, and one command to go on with."""
+"""What a person reads after training: the scores of the run, and one command to type next."""
 
 import os
 import shlex
@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mlplab.cli.options import say
+from mlplab.cli.output import say
 from mlplab.runs import Run, Settings
 
 _MOST_CLASSES = 40
-"""So many are told one by one; of more, the matrix would fit on no screen."""
+"""The matrix of more classes fits on no screen."""
 
 
 def print_result(console: Console, run: Run, page: Path | None) -> None:
@@ -23,14 +23,9 @@ def print_result(console: Console, run: Run, page: Path | None) -> None:
         console.print(_classes(run))
     if run.members:
         console.print(_members(run))
-    told = _accuracy_of_seeds(run.result) if run.members else _accuracy(run.result)
-    parameters, seconds = run.result["parameters"], run.result["seconds"]["total"]
-    console.print(
-        f"{told}, {parameters:,} parameters{' each' if run.members else ''}, {seconds:.1f} s",
-        style="bold",
-        highlight=False,
-        soft_wrap=True,
-    )
+    accuracy = _accuracy_of_seeds(run.result) if run.members else _accuracy(run.result)
+    parameters = f"{run.result['parameters']:,} parameters{' each' if run.members else ''}"
+    say(console, f"{accuracy}, {parameters}, {run.result['seconds']['total']:.1f} s", style="bold")
     if doubt := no_better_than_guessing(run.result):
         say(console, doubt, style="yellow")
     say(console, f"Run: {os.path.relpath(run.path)}" if page is None else f"Report: {os.path.relpath(page)}")
@@ -38,7 +33,7 @@ def print_result(console: Console, run: Run, page: Path | None) -> None:
 
 
 def no_better_than_guessing(result: Mapping[str, Any]) -> str | None:
-    """A word on a network that learned nothing, by a run's result; None for one that did."""
+    """A warning if the result is that of a network that learned nothing, else None."""
     counts = [sum(row) for row in result["confusion"]]
     guess = max(counts) / sum(counts)
     if guess == 1 or result.get("ensemble", result["test"])["interval"][0] > guess:
@@ -50,11 +45,11 @@ def no_better_than_guessing(result: Mapping[str, Any]) -> str | None:
 
 
 def _next(run: Run, reported: bool) -> str:
-    """One command to go on with."""
+    """One command to type next."""
     path, data = shlex.quote(os.path.relpath(run.path)), run.config.data["source"]
     if not reported:
         return f"Next, what it gets wrong, as a page: mlplab report {path}"
-    if data is not None and run.config.settings.hidden != Settings.filled().hidden:
+    if data is not None and run.config.settings.hidden != Settings.with_defaults().hidden:
         seeds = f" --seeds {run.config.seeds}" if run.config.seeds > 1 else ""
         return f"Next, two hidden layers with dropout and a schedule: mlplab train {shlex.quote(data)}{seeds} --report"
     return f"Next, labels that are probably wrong: mlplab labels {path}"
@@ -76,24 +71,21 @@ def _accuracy_of_seeds(result: Mapping[str, Any]) -> str:
 
 
 def _members(run: Run) -> Table:
-    """A line for each seed."""
+    """A row for each seed."""
     assert run.result is not None
     held_out = run.result["validation"] is not None
     table = Table(title="Each seed alone", title_justify="left", box=None, padding=(0, 1))
     columns = ("seed", "test accuracy", *(("validation",) if held_out else ()), "log-loss", "epochs", "")
     for column in columns:
         table.add_column(column, justify="left" if column == "" else "right")
-    for member, told in zip(run.members, run.result["members"], strict=True):
+    for member, result in zip(run.members, run.result["members"], strict=True):
         scores = ["–"] * (len(columns) - 3)
         if member.result is not None:
             splits = ["test", "validation"] if held_out else ["test"]
-            scores = [f"{told[split]['accuracy']:.4f}" for split in splits] + [f"{told['test']['loss']:.4f}"]
-        table.add_row(str(told["seed"]), *scores, str(len(member.epochs)), escape(_why(told)))
+            scores = [f"{result[split]['accuracy']:.4f}" for split in splits] + [f"{result['test']['loss']:.4f}"]
+        diverged = f"diverged: {result['diverged']}" if "diverged" in result else ""
+        table.add_row(str(result["seed"]), *scores, str(len(member.epochs)), escape(diverged))
     return table
-
-
-def _why(told: Mapping[str, Any]) -> str:
-    return f"diverged: {told['diverged']}" if "diverged" in told else ""
 
 
 def _classes(run: Run) -> Table:
@@ -109,7 +101,6 @@ def _classes(run: Run) -> Table:
     for i, (name, row) in enumerate(zip(names, run.result["confusion"], strict=True)):
         accuracy = run.result["per_class"][name]
         cells = [f"[bold]{n}[/bold]" if i == j else str(n) if n else "·" for j, n in enumerate(row)]
-        table.add_row(
-            escape(f"{i} {name}" if name != str(i) else name), "–" if accuracy is None else f"{accuracy:.3f}", *cells
-        )
+        label = escape(f"{i} {name}" if name != str(i) else name)
+        table.add_row(label, "–" if accuracy is None else f"{accuracy:.3f}", *cells)
     return table

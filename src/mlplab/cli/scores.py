@@ -4,9 +4,9 @@ import logging
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from mlplab.cli.options import Json, Quiet, RunPath, Split, print_json, print_table, say
+from mlplab.cli.options import Json, Quiet, RunPath, Split
+from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.errors import DataError, FetchError
 from mlplab.experiments import baselines
 from mlplab.inspection import calibration, classification, confusion, examples
@@ -15,10 +15,10 @@ from mlplab.runs.dataset_ref import data_of
 from mlplab.table import Table
 
 _MOST_ROWS = {"most_confused": 10, "classes": 50}
-"""Printed of each table; `--json` has all."""
+"""Rows printed of each table; `--json` has all."""
 
 _NOT_PRINTED = ("seconds", "training_rows")
-"""Of simple methods; the title tells their rows, and `--json` all of it."""
+"""Columns of the simple methods that only `--json` has; the title names their rows."""
 
 
 def show(
@@ -31,14 +31,14 @@ def show(
     quiet: Quiet = False,
 ) -> None:
     """Show a run's scores with their intervals: overall, by class, most confused pairs, calibration, simple methods."""
-    logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
+    console = open_console(quiet)
     run = Run(path)
     rows = examples.examples_of(run, split=split, inputs=False)
     tables: dict[str, Table] = {
         "scores": classification.overall(rows),
         "classes": classification.by_class(rows),
         "most_confused": confusion.confused(rows),
-        # A temperature says nothing on the rows that it was fitted to.
+        # A temperature proves nothing on the rows that it was fitted to.
         "calibration": calibration.errors(rows, None if split == "validation" else run),
     }
     if simple and split == "test":
@@ -46,7 +46,6 @@ def show(
             tables["baselines"] = baselines.against(rows, data_of(run, quiet=True), baselines.few_rows(run))
         except (DataError, FetchError) as error:
             logging.getLogger("mlplab").info(f"No comparison with simple methods: {error}")
-    console = Console(stderr=True, quiet=quiet)
     for name, table in tables.items():
         say(console, table.title, style="bold")
         columns = [column for column in table.columns if column not in _NOT_PRINTED]

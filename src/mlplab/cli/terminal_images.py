@@ -1,4 +1,4 @@
-"""Small pictures in a terminal that has colours: two pixels a character, by the upper half block."""
+"""Small pictures in a terminal with colours: two pixels a character, drawn as the upper half block."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def can_show_images(console: Console) -> bool:
 
 
 def print_images(console: Console, images: Sequence[np.ndarray]) -> None:
-    """Prints images side by side, as many in a line as the console is wide; large ones are made smaller.
+    """Print images side by side, as many in a line as the console is wide; large ones are made smaller.
 
     Args:
         console: one for which `can_show_images`.
@@ -35,7 +35,7 @@ def print_images(console: Console, images: Sequence[np.ndarray]) -> None:
 
 
 def _smaller(image: np.ndarray) -> np.ndarray:
-    """Averages squares of pixels until the longer side is at most `_MAX_SIDE`; rows left over are cut off."""
+    """Average squares of pixels until the longer side is at most `_MAX_SIDE`; rows left over are cut off."""
     step = -(-max(image.shape[:2]) // _MAX_SIDE)
     height, width = (max(1, side // step) for side in image.shape[:2])
     cut = image[: height * step, : width * step].astype(np.float32)

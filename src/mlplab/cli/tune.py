@@ -1,6 +1,5 @@
-"""`mlplab tune`: search for the best network, or go on with a search that was interrupted."""
+"""`mlplab tune`: search for the best network, or continue a search that was interrupted."""
 
-import logging
 import os
 import re
 import sys
@@ -11,12 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from mlplab.cli.data import complete_dataset
-from mlplab.cli.options import Json, Quiet, print_json, say
+from mlplab.cli.options import Dataset, Json, Quiet, check_dataset, check_resume
+from mlplab.cli.output import open_console, print_json, reports_interrupt, say
 from mlplab.cli.run_summary import no_better_than_guessing
 from mlplab.cli.train import device_line
-from mlplab.datasets import find_entry
-from mlplab.datasets.loading import is_path
 from mlplab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,23 +23,13 @@ _TIME = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<
 
 
 def tune(
-    dataset: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="DATASET",
-            help="A data set's name (see: mlplab data list), or the path of an .npz file.",
-            autocompletion=complete_dataset,
-            show_default=False,
-        ),
-    ] = None,
+    dataset: Annotated[str | None, Dataset] = None,
     space: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="What to search, in TOML; without it: a good space for images."),
+        typer.Option(metavar="FILE", help="The space to search, in TOML; by default a good space for images."),
     ] = None,
-    trials: Annotated[int | None, typer.Option(metavar="N", help="How many to try; 64 by default.")] = None,
-    budget: Annotated[
-        str | None, typer.Option(metavar="10m", help="Time for the trials: as many as fit, instead of --trials.")
-    ] = None,
+    trials: Annotated[int | None, typer.Option(metavar="N", help="Number of trials; 64 by default.")] = None,
+    budget: Annotated[str | None, typer.Option(metavar="10m", help="Time for the trials, instead of --trials.")] = None,
     metric: Annotated[
         str | None, typer.Option(metavar="accuracy|loss", help="Of the validation rows; accuracy by default.")
     ] = None,
@@ -51,26 +38,26 @@ def tune(
     ] = None,
     parallel: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Populations chosen at once; 1 by default, with --ray as many as run at once."),
+        typer.Option(metavar="N", help="Populations chosen at once; by default 1, with --ray as many as run at once."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Of the split, of what is tried, of each trial; 0 by default.")
+        int | None, typer.Option(help="Seed of the split, of the values tried, of each trial; 0 by default.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(metavar="N", help="The winner is trained with N; 3 by default.")] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Train the winner with N seeds; 3 by default.")] = None,
     out: Annotated[Path | None, typer.Option(help="The study's directory; studies/NAME-DATE-TIME by default.")] = None,
     ray: Annotated[
         str | None, typer.Option(metavar="local|ADDRESS", help="Run the populations on a Ray cluster.")
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="STUDY", help="Go on with an interrupted study: it ends as it would have.")
+        Path | None, typer.Option(metavar="STUDY", help="Continue an interrupted study: it ends with the same trials.")
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Search a space for the network that is best on a validation split, and train that one with several seeds.
 
-    Trials are trained in populations of one compiled program. On the way, the best third of a population goes on.
-    The test set is used once, for the winner.
+    Trials are trained in populations of one compiled program; only the best third of a population trains on after each
+    comparison. The test set is used once, for the winner.
     """
     given: dict[str, Any] = {
         "trials": trials,
@@ -84,33 +71,24 @@ def tune(
     }
     given = {name: value for name, value in given.items() if value is not None}
     if dataset is None and resume is None:
-        raise UsageError(
-            "Give a data set to tune for (mlplab tune fashion-mnist), or --resume STUDY to go on with one."
-        )
-    if resume is not None and given:
-        told = " ".join(f"--{name}" for name in given)
-        raise UsageError(f"--resume goes on with what the study was asked for: leave out {told}.")
-    if dataset is not None and not is_path(dataset):
-        find_entry(dataset)
+        raise UsageError("Give a data set to tune for (mlplab tune fashion-mnist), or a study: --resume STUDY")
+    if resume is not None:
+        check_resume("study", given)
+    if dataset is not None:
+        check_dataset(dataset)
     _check_early(space, given)
 
-    console = Console(stderr=True, quiet=quiet)
-    from mlplab.cli.study_progress import StudyProgressBar
+    console = open_console(quiet)
+    from mlplab.cli.progress_bars import StudyProgressBar
     from mlplab.tuning import tuner
 
     say(console, device_line())
-    logging.getLogger("mlplab").setLevel(logging.WARNING if quiet else logging.INFO)
     arguments: dict[str, Any] = {"space": space, "ray": ray, "quiet": quiet}
-    with StudyProgressBar(console) as watch:
-        try:
-            if resume is not None:
-                study = tuner.resume(resume, data=dataset, progress=watch, **arguments)
-            else:
-                study = tuner.tune(dataset, **given, **arguments, progress=watch, command=["mlplab", *sys.argv[1:]])
-        except KeyboardInterrupt as interrupt:
-            watch.close()
-            say(Console(stderr=True), str(interrupt) or "Interrupted.")
-            raise
+    with reports_interrupt(), StudyProgressBar(console) as bar:
+        if resume is not None:
+            study = tuner.resume(resume, data=dataset, progress=bar, **arguments)
+        else:
+            study = tuner.tune(dataset, **given, **arguments, progress=bar, command=["mlplab", *sys.argv[1:]])
     if json_:
         print_json(**content(study))
     if not quiet:
@@ -118,16 +96,16 @@ def tune(
 
 
 def seconds(text: str) -> float:
-    """Of `10m`, `1h30m` or `90s`. Raises `UsageError` for what is no time."""
-    parts = _TIME.fullmatch(text.strip().lower())
-    found = {} if parts is None else {unit: float(number) for unit, number in parts.groupdict().items() if number}
-    if not found:
+    """The seconds of `10m`, `1h30m` or `90s`. Raises `UsageError` for any other text."""
+    match = _TIME.fullmatch(text.strip().lower())
+    parts = {} if match is None else {unit: float(number) for unit, number in match.groupdict().items() if number}
+    if not parts:
         raise UsageError(f"--budget takes a time with its unit, as in 10m, 1h30m or 90s; got {text!r}.")
-    return sum(number * {"h": 3600, "m": 60, "s": 1}[unit] for unit, number in found.items())
+    return sum(number * {"h": 3600, "m": 60, "s": 1}[unit] for unit, number in parts.items())
 
 
 def content(study: "Study") -> dict[str, Any]:
-    """What --json prints."""
+    """The object of --json."""
     winner = study.winner
     return {
         "study": str(study.path),
@@ -143,7 +121,7 @@ def content(study: "Study") -> dict[str, Any]:
 
 
 def _check_early(space: Path | None, given: dict[str, Any]) -> None:
-    """Refuse what can be refused before Keras is imported, which takes a second."""
+    """Refuse wrong values before Keras is imported, which takes a second."""
     from mlplab.tuning.config import check
     from mlplab.tuning.sampling import import_optuna
     from mlplab.tuning.space import Space

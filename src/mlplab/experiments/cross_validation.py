@@ -7,7 +7,7 @@ import numpy as np
 from mlplab.cluster import workers
 from mlplab.datasets import Data
 from mlplab.engine import Member
-from mlplab.errors import RunError, TrainingError, UsageError
+from mlplab.errors import RunError, TrainingError
 from mlplab.experiments.population import Network, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Config, Run
@@ -122,8 +122,8 @@ def split_folds(labels: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
     Raises:
         UsageError: for fewer folds than 2, or more than there are rows.
     """
-    if not 2 <= folds <= len(labels):
-        raise UsageError(f"folds must be a whole number from 2 to {len(labels):,}, the number of rows; got {folds}.")
+    expected = f"a whole number from 2 to {len(labels):,}, the number of rows"
+    require(2 <= folds <= len(labels), "folds", folds, expected)
     shuffled = np.random.default_rng((seed, 0xF01D)).permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     return [np.sort(by_class[start::folds]) for start in range(folds)]

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.datasets.corrections import read_rows
-from mlplab.errors import DataError, MlplabError, UsageError, unknown_name
+from mlplab.errors import DataError, MlplabError, UsageError, require, unknown_name
 from mlplab.figures import gallery
 from mlplab.inspection.examples import SPLITS, Examples, data_at_hand, examples_of, opened
 from mlplab.progress import bar
@@ -79,7 +79,10 @@ def find_label_errors(
         raise UsageError(unknown_name("split", str(split), SPLITS))
     source.require_finished()
     if split != "train" and ray is not None:
-        raise UsageError(f"ray is for cross-validation, which judges the training set only: leave it out for {split}.")
+        raise UsageError(
+            f"ray is for cross-validation, which judges the training set only: leave it out for {split}.",
+            arguments=("ray",),
+        )
     if split != "train":
         return label_quality(examples_of(source, y, X, split=split, class_names=class_names, data=data), split)
     if y is not None or X is not None or class_names is not None:
@@ -160,8 +163,7 @@ def write_correctable(table: Table, path: str | Path, accept: int = 0) -> Path |
     Raises:
         UsageError: if it cannot be written, or `accept` is below 0.
     """
-    if accept < 0:
-        raise UsageError(f"accept must be a number of rows, at least 0; got {accept}.")
+    require(accept >= 0, "accept", accept, "a number of rows, at least 0")
     if _is_corrected(Path(path)):
         return None
     label = table["given"].copy()

@@ -6,15 +6,17 @@ size_scan.py trains the networks. It needs Keras, so it is imported after all th
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from mlplab.datasets import load
-from mlplab.errors import UsageError, unknown_name
+from mlplab.errors import UsageError
 from mlplab.progress import bar
 from mlplab.runs import Run, Settings
 from mlplab.runs.dataset_ref import data_of
+from mlplab.runs.settings_arguments import takes_settings
+from mlplab.runs.settings_types import SettingsArguments
 from mlplab.scores import mean_accuracy, mean_over_seeds
 from mlplab.table import Table
 
@@ -47,6 +49,7 @@ class LearningCurve(Table):
         return [*super()._more(), self.answer]
 
 
+@takes_settings()
 def learning_curve(
     source: Any,
     *,
@@ -54,7 +57,7 @@ def learning_curve(
     seeds: int = 3,
     data: Any = None,
     verbose: int | str = "auto",
-    **settings: Any,
+    **settings: Unpack[SettingsArguments],
 ) -> LearningCurve:
     """Train a network on parts of the training rows, with several seeds, and estimate what more rows gain.
 
@@ -83,8 +86,9 @@ def learning_curve(
     """
     run = _run(source)
     if run is not None and settings:
-        raise UsageError(f"A run has its own settings: leave out {', '.join(settings)}, or give the data set.")
-    network = run or _filled(settings)
+        names = ", ".join(settings)
+        raise UsageError(f"A run has its own settings: leave out {names}, or give the data set.", arguments=settings)
+    network = run or Settings.with_defaults(**settings)
     loaded = load(source, quiet=verbose == 0) if run is None else data_of(run, data, quiet=verbose == 0)
     from mlplab.experiments.size_scan import train_sizes
 
@@ -111,13 +115,6 @@ def _run(source: Any) -> Run | None:
     if isinstance(source, str | Path) and (Path(source) / "config.json").exists():
         return Run(source).first
     return None
-
-
-def _filled(settings: dict[str, Any]) -> Settings:
-    for name in settings:
-        if name not in Settings.__dataclass_fields__:
-            raise UsageError(unknown_name("setting", name, Settings.__dataclass_fields__))
-    return Settings.filled(**settings)
 
 
 def _columns(scan: "SizeScan") -> dict[str, np.ndarray]:

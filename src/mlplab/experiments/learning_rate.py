@@ -5,14 +5,16 @@ rate_scan.py trains the networks. It needs Keras, so it is imported after all th
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from mlplab.datasets import load
-from mlplab.errors import TrainingError, UsageError, unknown_name
+from mlplab.errors import TrainingError, UsageError
 from mlplab.progress import bar
 from mlplab.runs import Settings
+from mlplab.runs.settings_arguments import takes_settings
+from mlplab.runs.settings_types import SettingsArguments
 from mlplab.table import Table
 
 if TYPE_CHECKING:
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlplab.experiments.rate_scan import RateScan
-
-_SETTINGS = tuple(name for name in Settings.__dataclass_fields__ if name not in ("learning_rate", "early_stopping"))
 
 _VALLEY_LEVEL = 0.03
 """A rate belongs to the valley if its loss is at most this share of the whole descent above the lowest loss."""
@@ -52,6 +52,10 @@ class LearningRates(Table):
         return [*super()._more(), f"Suggested learning rate: {self.suggestion:.2g}. {self.reason}"]
 
 
+@takes_settings(
+    learning_rate="find_learning_rate looks for it; rates=[…] says which to try",
+    early_stopping="every rate is tried for the same number of steps",
+)
 def find_learning_rate(
     data: Any,
     y: Any = None,
@@ -60,7 +64,7 @@ def find_learning_rate(
     rates: Any = None,
     steps: int | None = None,
     verbose: int | str = "auto",
-    **settings: Any,
+    **settings: Unpack[SettingsArguments],
 ) -> LearningRates:
     """Find a learning rate: train a network for some steps at each of many rates, from the same weights.
 
@@ -87,7 +91,7 @@ def find_learning_rate(
         found = mlplab.find_learning_rate("digits", hidden=[16], rates=[0.001, 0.01, 0.1], steps=20)
         print(f"{found.suggestion:.2g}", found.reason)
     """
-    filled = _filled(model is not None, settings)
+    filled = Settings.with_defaults(own_model=model is not None, **settings)
     if y is not None and model is None:
         raise UsageError("Inputs and y need a model of yours: give model=…, or a data set instead of inputs.")
     loaded = load(data, quiet=verbose == 0) if y is None else None
@@ -138,15 +142,6 @@ def find_learning_rate(
         reason=suggestion.reason,
         steps=scan.steps,
     ).show()  # pyright: ignore[reportReturnType] - it returns itself
-
-
-def _filled(own_model: bool, settings: dict[str, Any]) -> Settings:
-    if "learning_rate" in settings:
-        raise UsageError("learning_rate is what is looked for: leave it out, or give rates=[…] to try.")
-    for name in settings:
-        if name not in _SETTINGS:
-            raise UsageError(unknown_name("setting", name, _SETTINGS))
-    return Settings.filled(own_model=own_model, **settings)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.engine import ArraySource, Member, Rows, checks, evaluate, fit, inputs, keras, keras_internals, state
-from mlplab.errors import ModelError, TrainingError, UsageError
+from mlplab.errors import ModelError, TrainingError, require, require_whole
 from mlplab.experiments.population import HELD_OUT, hold_out, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Preprocessing, Settings
@@ -196,8 +196,8 @@ def checked_rates(rates: Any, optimizer: str) -> np.ndarray:
     if rates is None:
         return RATES_OF_SGD if optimizer.lower() == "sgd" else RATES
     rising = np.unique(np.asarray(rates, np.float64))
-    if rising.ndim != 1 or len(rising) < 3 or not (np.isfinite(rising).all() and rising[0] > 0):
-        raise UsageError(f"rates must be at least 3 different numbers above 0, as in [0.001, 0.01, 0.1]; got {rates}.")
+    valid = rising.ndim == 1 and len(rising) >= 3 and bool(np.isfinite(rising).all() and rising[0] > 0)
+    require(valid, "rates", rates, "at least 3 different numbers above 0, as in [0.001, 0.01, 0.1]")
     return rising
 
 
@@ -220,8 +220,8 @@ class TrainingStart:
     @classmethod
     def of(cls, settings: Settings, model: keras.Model, rows: int, steps: int | None) -> "TrainingStart":
         """Plan `steps` steps over `rows` training rows: as many as there are in the training, at most."""
-        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1):
-            raise UsageError(f"steps must be a whole number of at least 1; got {steps!r}.")
+        if steps is not None:
+            require_whole("steps", steps, 1)
         size = min(settings.batch_size, rows)
         epoch = -(-rows // size)
         wanted = steps or min(steps_for(model.count_params(), size), settings.epochs * epoch)

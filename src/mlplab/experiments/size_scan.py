@@ -12,10 +12,11 @@ import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.engine import Member, checks, keras, predict
-from mlplab.errors import TrainingError, UsageError
+from mlplab.errors import TrainingError, UsageError, require, require_whole
 from mlplab.experiments.population import Network, hold_out, train_members
 from mlplab.progress import ProgressListener
 from mlplab.runs import Run, Settings
+from mlplab.runs.settings import is_kind
 from mlplab.training import splits
 from mlplab.training.device_data import DeviceData
 from mlplab.training.network import targets_for
@@ -79,8 +80,7 @@ def train_sizes(
     split = hold_out(data, settings)
     rows, held_out = split["train"], split["validation"]
     sizes = checked_sizes(sizes, len(rows), len(data.class_names))
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-        raise UsageError(f"seeds must be a whole number of at least 1; got {seeds!r}.")
+    require_whole("seeds", seeds, 1)
     if isinstance(source, Run):
         preprocessing = source.config.preprocessing
     else:
@@ -116,8 +116,8 @@ def checked_sizes(sizes: Sequence[int] | None, rows: int, classes: int) -> list[
         halved = (rows // 2**power for power in range(_SMALLEST_PART.bit_length() - 1, -1, -1))
         return sorted({size for size in halved if size >= classes} | {rows})
     rising = sorted(set(sizes))
-    if not rising or not all(isinstance(size, int | np.integer) for size in rising) or rising[0] < classes:
-        raise UsageError(f"sizes must be numbers of rows, at least {classes}, one a class; got {list(sizes)}.")
+    valid = rising and all(is_kind(size, int) for size in rising) and rising[0] >= classes
+    require(bool(valid), "sizes", list(sizes), f"numbers of rows, at least {classes}, one a class")
     if rising[-1] > rows:
         raise UsageError(f"There are {rows:,} rows to train on; a size of {rising[-1]:,} is too many.")
     return [int(size) for size in rising]

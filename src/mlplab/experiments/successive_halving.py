@@ -184,7 +184,9 @@ def _prepare(data: Data, task: HalvingTask) -> list[_Trial]:
             seed=one.seed,
         )
         model = build_network(one, data, len(split["train"]))
-        trials.append(_Trial(one, Member(model, source, validation[one.standardize], epochs=one.epochs, trace_all=True)))
+        trials.append(
+            _Trial(one, Member(model, source, validation[one.standardize], epochs=one.epochs, trace_all=True))
+        )
     return trials
 
 

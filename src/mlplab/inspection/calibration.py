@@ -76,7 +76,8 @@ def calibrate(run: Run) -> dict[str, float]:
             raise
         raise RunError(
             f"{run.path} has no validation split, and a temperature must not be fitted to the test set. "
-            "Train with --validation 0.1."
+            "Train with validation above 0, such as 0.1.",
+            arguments=("validation",),
         ) from error
     found = temperature(held_out.probabilities, held_out.label)
     run.directory.keep(CALIBRATION, found)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlplab.errors import UsageError, unknown_name
+from mlplab.errors import UsageError, require, unknown_name
 from mlplab.inspection.examples import Examples, examples_of
 from mlplab.runs import Run
 from mlplab.scores import SMALLEST_PROBABILITY
@@ -80,8 +80,7 @@ def failures(
     """Rows predicted wrong, see `show_failures`; where `true` and `predicted` are one class, those predicted right."""
     if order not in ORDERS:
         raise UsageError(unknown_name("order", str(order), ORDERS))
-    if at_most is not None and at_most < 1:
-        raise UsageError(f"At least one must be shown; got {at_most}.")
+    require(at_most is None or at_most >= 1, "at_most", at_most, "a number of rows, at least 1")
     if not 0 <= least_confidence <= most_confidence <= 1:
         raise UsageError(
             "Confidences are fractions, the least first, as in 0.5 to 0.9; "

@@ -1,4 +1,4 @@
-"""Builders: each returns an uncompiled `keras.Model`."""
+"""Functions that build an uncompiled `keras.Model`."""
 
 from mlplab.models.mlp import mlp
 

@@ -19,20 +19,24 @@ def mlp(
     batch_norm: bool = False,
     seed: int | None = None,
 ) -> keras.Sequential:
-    """A multi-layer perceptron: hidden layers, each with its activation and dropout, then a softmax over classes.
+    """Build a multi-layer perceptron: hidden layers, each with its activation and dropout, then a softmax.
 
     Args:
-        input_shape: of one row: (h, w), (h, w, c) or (d,).
+        input_shape: shape of one row: (h, w), (h, w, c) or (d,).
         classes: units of the last layer.
         hidden: units of each hidden layer; empty: softmax regression.
-        activation: of the hidden layers, by Keras's name.
-        dropout: fraction of a hidden layer's outputs set to zero in training, in [0, 1).
-        batch_norm: normalise each hidden layer's sums over the batch, before the activation; then the layer has
-            no bias, which the normalisation would take out again.
-        seed: of initial weights and dropout; None: one that `keras.utils.set_random_seed` decides, else random.
+        activation: activation of the hidden layers, by Keras's name.
+        dropout: fraction of a hidden layer's outputs that training sets to 0, in [0, 1).
+        batch_norm: whether each hidden layer normalises its sums over the batch, before the activation. The layer
+            then has no bias, which the normalisation would cancel.
+        seed: seed of the initial weights and dropout. None: `keras.utils.set_random_seed` decides, if it was called.
 
     Returns:
-        The model, not compiled: float inputs (batch, *input_shape) → probabilities (batch, classes).
+        The uncompiled model: float inputs (batch, *input_shape) → probabilities (batch, classes).
+
+    Example:
+        model = mlplab.mlp((8, 8), classes=10, hidden=[16], dropout=0.1, seed=0)
+        print(model.count_params())
     """
     # keras.utils.set_random_seed seeds Python's random, from which Keras draws the seeds that are not given.
     entropy = random.randrange(2**31) if seed is None else seed
@@ -58,8 +62,8 @@ def mlp(
 def _add_dense(model: keras.Sequential, units: int, seed: int, **arguments: Any) -> None:
     """Add a dense layer with Glorot-uniform weights, drawn by NumPy.
 
-    JAX compiles the drawing of random numbers anew for every shape, which takes longer than an epoch of a small
-    network. The layer's configuration names Keras's own initializer, for whoever builds it again.
+    JAX compiles a program for each shape of random numbers, which takes longer than an epoch of a small network. The
+    layer's configuration names Keras's own initializer, so that the layer can be rebuilt from it.
     """
     layer = layers.Dense(units, kernel_initializer=_glorot_uniform(seed), **arguments)
     model.add(layer)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.errors import RunError, UsageError
-from mlplab.runs.settings import Settings, require
+from mlplab.errors import RunError, UsageError, require_whole
+from mlplab.runs.settings import Settings
 
 FORMAT = 1
 """The run format that this version writes and reads."""
@@ -63,7 +63,7 @@ class Config:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        require(isinstance(self.seeds, int) and self.seeds >= 1, "seeds", self.seeds, "a whole number of at least 1")
+        require_whole("seeds", self.seeds, 1)
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -150,7 +150,7 @@ class Run:
                 )
             raise RunError(
                 f"{self.path} keeps no predictions for {split!r}: "
-                + ("finish it with --resume." if self.result is None else "it was trained without that split.")
+                + ("resume it first." if self.result is None else "it was trained without that split.")
             )
         return self.directory.predictions(split)
 

@@ -1,96 +1,202 @@
-"""Settings of a network and its training: what `train` was asked for, defaults filled in."""
+"""The settings of a network and its training, each declared once, as a field of `Settings`.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+The options of the command line, the arguments of `train`, what a study can search and the commands that mlplab prints
+are all made from these fields. To add a setting, add a field and run `make settings`.
+"""
 
-from mlplab.errors import UsageError
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
+from types import UnionType
+from typing import Any, NamedTuple, get_args, get_origin
+
+from mlplab.errors import UsageError, require
+
+
+class Check(NamedTuple):
+    """The values that a setting takes: in words, and whether a value of its kind is one of them."""
+
+    expected: str
+    valid: Callable[[Any], bool] = lambda _: True
+
+
+_FRACTION = Check("a fraction from 0 to below 1", lambda value: 0 <= value < 1)
+_COUNT = Check("a whole number of at least 1", lambda value: value >= 1)
+_UNITS = Check(
+    "a list with the units of each hidden layer, at least 1, such as [50, 50]", lambda units: min(units, default=1) >= 1
+)
+_KINDS = {bool: Check("True or False"), int: Check("a whole number"), float: Check("a number"), str: Check("a name")}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known of one setting.
+
+    Attributes:
+        name, kind, default: of the field; kind is bool (with the default False), int, float, str or tuple (of units).
+        help: what it is, for the command line and for editors.
+        check: which values it takes; None: all of its kind.
+        of_model: whether a compiled model of the user's own decides it.
+        without_hidden: default where neither `hidden` nor a model is given, if that is another one.
+        metavar: how the command line's help shows the value.
+        fixed_in_space: why a study's space takes one value of it; not_in_space: why it takes none.
+    """
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    check: Check | None = None
+    of_model: bool = False
+    without_hidden: Any = None
+    metavar: str | None = None
+    fixed_in_space: str | None = None
+    not_in_space: str | None = None
+
+    def require(self, value: Any) -> None:
+        """Raise `UsageError` for a value that the setting cannot have."""
+        check = self.check or _KINDS[self.kind]
+        if value is not None or self.default is not None:
+            require(is_kind(value, self.kind) and check.valid(value), self.name, value, check.expected)
+
+
+def is_kind(value: Any, kind: type) -> bool:
+    """Whether a value is of a setting's kind: True is no number, and a whole number is a number."""
+    if kind is tuple:
+        return isinstance(value, tuple) and all(is_kind(part, int) for part in value)
+    if isinstance(value, bool) or kind is bool:
+        return isinstance(value, bool) and kind is bool
+    return isinstance(value, {int: Integral, float: Real}.get(kind, kind))
+
+
+def setting(default: Any, help: str, check: Check | None = None, **more: Any) -> Any:
+    """A field of `Settings`; see `Setting` for the arguments."""
+    return field(default=default, metadata={"help": help, "check": check, **more})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What was asked, defaults filled in.
+    """The settings of one network and its training, defaults filled in."""
 
-    Attributes:
-        hidden, activation, dropout, batch_norm: the network, as `models.mlp` takes them; `hidden` is None for a
-            model of the user's own, which then tells all of the network and its optimizer itself.
-        optimizer, learning_rate, schedule: "none", or "cosine": down to 0 over all epochs.
-        weight_decay: the part of the weights that a step takes away, times the learning rate (decoupled, as in AdamW);
-            None: as the optimizer has it by itself.
-        early_stopping: epochs without a better validation accuracy after which training ends; 0: never. The
-            weights kept are those of the best epoch.
-        validation: fraction of the training rows held out, stratified by class; 0: none.
-        labelled: train on this many rows, as many of each class; None: on all.
-        standardize: inputs to mean 0 and standard deviation 1 instead of the data set's usual range.
-        seed: of initial weights, split, shuffling and dropout.
-    """
-
-    hidden: tuple[int, ...] | None = None
-    activation: str = "relu"
-    dropout: float = 0.0
-    batch_norm: bool = False
-    optimizer: str = "adam"
-    learning_rate: float = 0.001
-    schedule: str = "none"
-    weight_decay: float | None = None
-    epochs: int = 10
-    batch_size: int = 32
-    early_stopping: int = 0
-    validation: float = 0.1
-    labelled: int | None = None
-    standardize: bool = False
-    seed: int = 0
+    hidden: tuple[int, ...] | None = setting(
+        None,
+        "Units of each hidden layer. Without it: a sensible network and schedule.",
+        _UNITS,
+        of_model=True,
+        without_hidden=(256, 128),
+        metavar="50,50",
+    )
+    activation: str = setting("relu", "Activation of the hidden layers: relu, gelu, tanh, …", of_model=True)
+    dropout: float = setting(
+        0.0, "Fraction of each hidden layer's outputs that is dropped.", _FRACTION, of_model=True, without_hidden=0.2
+    )
+    batch_norm: bool = setting(False, "Batch normalisation in the hidden layers.", of_model=True)
+    optimizer: str = setting("adam", "Optimizer: adam, adamw, sgd, …", of_model=True)
+    learning_rate: float = setting(
+        0.001, "Learning rate.", Check("a number above 0", lambda rate: rate > 0), of_model=True
+    )
+    schedule: str = setting(
+        "none",
+        "Schedule of the learning rate; cosine falls to 0 over all epochs.",
+        Check("none or cosine", lambda name: name in ("none", "cosine")),
+        of_model=True,
+        without_hidden="cosine",
+        metavar="none|cosine",
+    )
+    weight_decay: float | None = setting(
+        None,
+        "What a step takes from the weights, times the learning rate (as in AdamW); by default the optimizer's own.",
+        _FRACTION,
+        of_model=True,
+    )
+    epochs: int = setting(
+        10,
+        "Passes over the training rows.",
+        _COUNT,
+        without_hidden=30,
+        fixed_in_space="halving compares trials at the same epochs",
+    )
+    batch_size: int = setting(32, "Rows in one step.", _COUNT, without_hidden=128)
+    early_stopping: int = setting(
+        0,
+        "Stop after N epochs without a better validation accuracy and keep the best epoch's weights; 0: never.",
+        Check("a number of epochs, or 0 for never", lambda epochs: epochs >= 0),
+        without_hidden=10,
+        metavar="N",
+        not_in_space="halving ends trials early instead",
+    )
+    validation: float = setting(
+        0.1,
+        "Fraction of the training rows held out, the same of each class; 0: none.",
+        _FRACTION,
+        not_in_space="all trials are compared on the same validation rows",
+    )
+    labelled: int | None = setting(
+        None,
+        "Train on N rows, the same number of each class.",
+        Check("a number of rows, at least 1", lambda rows: rows >= 1),
+        metavar="N",
+        fixed_in_space="all trials train on the same rows",
+    )
+    standardize: bool = setting(False, "Scale inputs to mean 0 and standard deviation 1.")
+    seed: int = setting(
+        0,
+        "Seed of the initial weights, the split, the order of rows and dropout.",
+        Check("a whole number of at least 0", lambda seed: seed >= 0),
+        not_in_space="each trial has its own, made of the study's seed and its number",
+    )
 
     def __post_init__(self) -> None:
-        if self.hidden is not None:
-            object.__setattr__(self, "hidden", tuple(self.hidden))
-        require(all(units >= 1 for units in self.hidden or ()), "hidden", self.hidden, "units of at least 1 a layer")
-        require(0 <= self.dropout < 1, "dropout", self.dropout, "a fraction from 0 to below 1")
-        require(0 <= self.validation < 1, "validation", self.validation, "a fraction from 0 to below 1")
-        require(self.learning_rate > 0, "learning-rate", self.learning_rate, "a number above 0")
-        decay = self.weight_decay
-        require(decay is None or 0 <= decay < 1, "weight-decay", decay, "a fraction from 0 to below 1")
-        require(self.schedule in ("none", "cosine"), "schedule", self.schedule, "none or cosine")
-        require(self.epochs >= 1, "epochs", self.epochs, "a whole number of at least 1")
-        require(self.batch_size >= 1, "batch-size", self.batch_size, "a whole number of at least 1")
-        require(self.early_stopping >= 0, "early-stopping", self.early_stopping, "a number of epochs, or 0 for never")
-        require(self.seed >= 0, "seed", self.seed, "a whole number of at least 0")
-        require(self.labelled is None or self.labelled >= 1, "labelled", self.labelled, "a number of rows")
+        if hasattr(self.hidden, "__iter__") and not isinstance(self.hidden, str):
+            object.__setattr__(self, "hidden", tuple(self.hidden or ()))
+        for name, declared in SETTINGS.items():
+            declared.require(getattr(self, name))
         if self.early_stopping and not self.validation:
             raise UsageError(
-                f"Early stopping after {self.early_stopping} epochs needs a validation split to look at, and "
-                "validation is 0. Give --validation 0.1, or leave early stopping out."
+                f"early_stopping={self.early_stopping} needs held-out rows to watch, and validation=0 holds none out. "
+                "Give validation a fraction above 0, such as 0.1, or leave early_stopping out.",
+                arguments=("early_stopping", "validation"),
             )
 
     @classmethod
-    def filled(cls, hidden: Sequence[int] | None = None, own_model: bool = False, **asked: Any) -> "Settings":
-        """What was asked, on top of defaults.
+    def with_defaults(cls, own_model: bool = False, **given: Any) -> "Settings":
+        """Settings from the arguments that a person gave; None counts as not given.
 
-        With `hidden` (or a model of one's own) that is just what is asked for: no dropout, schedule or early
-        stopping unless given. With neither, a sensible network: two hidden layers, dropout, a cosine schedule,
-        early stopping.
+        With `hidden`, or a model of the user's own, everything else has its plain default. With neither it has the
+        defaults of a sensible network: two hidden layers, dropout, a cosine schedule, early stopping.
 
         Raises:
-            UsageError: for values out of range, and for what contradicts a model of one's own.
+            UsageError: for values out of range, and for settings that a compiled model decides.
         """
-        asked = {name: value for name, value in asked.items() if value is not None}
-        if own_model:
-            told = sorted(_OF_NETWORK & asked.keys()) + (["hidden"] if hidden is not None else [])
-            if told:
-                raise UsageError(
-                    f"A model of your own is compiled already: give model, or {' and '.join(told)}, not both."
-                )
-            return cls(hidden=None, **asked)
-        if hidden is not None:
-            return cls(hidden=tuple(hidden), **asked)
-        stopping = 10 if asked.get("validation") != 0 else 0
-        sensible = {"hidden": (256, 128), "dropout": 0.2, "schedule": "cosine", "epochs": 30, "batch_size": 128}
-        return cls(**{**sensible, "early_stopping": stopping, **asked})
+        given = {name: value for name, value in given.items() if value is not None}
+        if own_model and (decided := [name for name in given if SETTINGS[name].of_model]):
+            raise UsageError(
+                f"A compiled model has its own network and optimizer: give model, or {' and '.join(decided)}, not both."
+            )
+        if not own_model and "hidden" not in given:
+            defaults = {name: s.without_hidden for name, s in SETTINGS.items() if s.without_hidden is not None}
+            if given.get("validation") == 0:
+                del defaults["early_stopping"]
+            given = defaults | given
+        return cls(**given)
+
+    def arguments(self) -> dict[str, Any]:
+        """What `train` has to be given for these settings, apart from the seed."""
+        plain = Settings(hidden=self.hidden)
+        shown = ("hidden", "learning_rate", "epochs", "batch_size")
+        chosen = {name: getattr(self, name) for name in SETTINGS if name != "seed"}
+        chosen["hidden"] = list(self.hidden or ())
+        return {name: value for name, value in chosen.items() if name in shown or value != getattr(plain, name)}
 
 
-_OF_NETWORK = {"activation", "dropout", "batch_norm", "optimizer", "learning_rate", "schedule", "weight_decay"}
+def _declared(name: str, annotation: Any, default: Any, metadata: Mapping[str, Any]) -> Setting:
+    kind = get_args(annotation)[0] if isinstance(annotation, UnionType) else annotation
+    return Setting(name, get_origin(kind) or kind, default, **metadata)
 
 
-def require(holds: bool, name: str, value: object, expected: str) -> None:
-    if not holds:
-        raise UsageError(f"{name} must be {expected}; got {value!r}.")
+SETTINGS = {each.name: _declared(each.name, each.type, each.default, each.metadata) for each in fields(Settings)}
+"""By name, in the order in which they are declared."""
+
+Settings.__doc__ = f"{Settings.__doc__}\n\nAttributes:\n" + "".join(
+    f"    {s.name}: {s.help}\n" for s in SETTINGS.values()
+)

@@ -21,7 +21,7 @@ from mlplab.datasets.corrections import Corrections
 from mlplab.engine import Member, backend, fit_members, keras
 from mlplab.engine.driver import Progress
 from mlplab.engine.population_progress import progress_printer
-from mlplab.errors import Interrupted, TrainingError, UsageError
+from mlplab.errors import Interrupted, TrainingError, UsageError, require_whole
 from mlplab.runs import Run, architecture
 from mlplab.runs.directory import RunDirectory, locked
 from mlplab.training import splits
@@ -59,11 +59,13 @@ class Local:
 
 def check_options(seeds: Any, options: ExecutionOptions) -> None:
     """Raises `UsageError` for an impossible number of seeds, and for options that contradict it."""
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-        raise UsageError(f"seeds must be a whole number of at least 1; got {seeds!r}.")
+    require_whole("seeds", seeds, 1)
     if seeds == 1:
         if options.ray is not None:
-            raise UsageError("ray trains several networks, and this is one: give seeds too, or leave ray out.")
+            raise UsageError(
+                "ray trains several networks, and this is one: give seeds too, or leave ray out.",
+                arguments=("ray", "seeds"),
+            )
         if callable(options.callbacks):
             raise UsageError("callbacks is a function of the seed only where there are several: give a list.")
     elif options.callbacks and not callable(options.callbacks):

@@ -27,7 +27,8 @@ def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
     if len(parts["train"]) == 0 or (settings.validation and len(parts["validation"]) == 0):
         raise UsageError(
             f"validation={settings.validation} of {len(train)} rows leaves {len(parts['train'])} to train on and "
-            f"{len(parts['validation'])} to validate with: choose another fraction."
+            f"{len(parts['validation'])} to validate with: choose another fraction.",
+            arguments=("validation",),
         )
     return parts
 
@@ -39,7 +40,8 @@ def _labelled(remaining: list[np.ndarray], labelled: int, names: tuple[str, ...]
     for name, rows, count in zip(names, remaining, wanted, strict=True):
         if count > len(rows):
             raise UsageError(
-                f"labelled={labelled} takes {count} rows of each class, and {name!r} has {len(rows)} to train on."
+                f"labelled={labelled} takes {count} rows of each class, and {name!r} has {len(rows)} to train on.",
+                arguments=("labelled",),
             )
     return [rows[:count] for rows, count in zip(remaining, wanted, strict=True)]
 

@@ -2,9 +2,9 @@
 
 import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from mlplab.errors import Interrupted, UsageError
 from mlplab.runs import Run, Settings
 from mlplab.runs.dataset_ref import data_of, identity
 from mlplab.runs.directory import create, free_path, locked
+from mlplab.runs.settings_arguments import takes_settings
+from mlplab.runs.settings_types import SettingsArguments
 from mlplab.training import seeds as population
 from mlplab.training import splits
 from mlplab.training.environment import warn_of_differences
@@ -28,25 +30,11 @@ from mlplab.training.session import RunSession
 _log = logging.getLogger("mlplab")
 
 
+@takes_settings()
 def train(
     data: Any,
     *,
     model: keras.Model | None = None,
-    hidden: Sequence[int] | None = None,
-    activation: str | None = None,
-    dropout: float | None = None,
-    batch_norm: bool | None = None,
-    optimizer: str | None = None,
-    learning_rate: float | None = None,
-    schedule: str | None = None,
-    weight_decay: float | None = None,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    early_stopping: int | None = None,
-    validation: float | None = None,
-    labelled: int | None = None,
-    standardize: bool | None = None,
-    seed: int | None = None,
     seeds: int = 1,
     corrected_labels: str | Path | None = None,
     out: str | Path | None = None,
@@ -55,28 +43,30 @@ def train(
     callbacks: population.Callbacks = (),
     progress: Progress | None = None,
     command: list[str] | None = None,
+    **settings: Unpack[SettingsArguments],
 ) -> Run:
     """Train a dense network, or a Keras model of your own, and keep all of it in a run directory.
 
-    With `hidden` (or `model`) you get just what you ask for, with neither a sensible network: see `Settings.filled`.
+    With `hidden` or `model`, everything else has its plain default. With neither, you get a sensible network: two
+    hidden layers, dropout, a cosine schedule and early stopping.
 
     Args:
         data: what `mlplab.load` takes: a name, an NPZ file, `((x_train, y_train), (x_test, y_test))`, or its result.
-        model: a compiled Keras model for the data's inputs, scaled to [0, 1], and classes. Trained in place.
-        hidden, activation, dropout, batch_norm: see `mlplab.mlp`.
-        optimizer: by Keras's name.
-        schedule, weight_decay, early_stopping, validation, labelled, standardize, seed: see `Settings`.
-        seeds: train so many networks at once, the first with `seed`, each other with the next one, for error bars and
-            an ensemble: see `training.seeds`. A model of your own is not trained itself then, but copies of it with
-            new weights, and all of its seeds drawn anew.
-        corrected_labels: a CSV file with the columns index and label: training labels to use instead of the data set's,
-            see `datasets.corrections`. The run keeps those that differ.
+        model: a compiled Keras model for the data's inputs, scaled to [0, 1], and classes. It is trained in place.
+        seeds: number of networks to train at once, for error bars and an ensemble. The first has `seed`, each other
+            the next one. A model of your own stays as it is then: copies with fresh weights are trained.
+        corrected_labels: a CSV file with the columns index and label: training labels to use instead of the data
+            set's, see `datasets.corrections`. The run keeps those that differ.
         out: the directory to make; by default runs/NAME-DATE-TIME.
         ray: with `seeds`, a Ray cluster that trains them: see `cluster.workers`. The networks are the same.
-        verbose, callbacks: as in `mlplab.fit`. Callbacks are not part of the run: going on knows nothing of them. With
-            `seeds`, a function of a seed that gives the callbacks of its network, as each needs its own.
-        progress: with `seeds`, told how the networks stand, instead of `verbose`: see `engine.driver.Progress`.
+        verbose, callbacks: as in `mlplab.fit`. The run does not keep callbacks: `resume` needs them again. With
+            `seeds`, callbacks is a function from a seed to the callbacks of its network.
+        progress: with `seeds`, a function that is called with the state of training, instead of `verbose`: see
+            `engine.driver.Progress`.
         command: the command line to record.
+        settings: the network and its training: hidden, activation, dropout, batch_norm, optimizer, learning_rate,
+            schedule, weight_decay, epochs, batch_size, early_stopping, validation, labelled, standardize, seed;
+            `help(mlplab.runs.Settings)` describes each.
 
     Returns:
         The finished run; with `seeds`, one that has `members`.
@@ -85,27 +75,14 @@ def train(
         UsageError, DataError, ModelError: before anything is written.
         RunError: if `out` exists, or cannot be written.
         ClusterError: if `ray` does not answer.
-        TrainingError, KeyboardInterrupt: the run directory holds the last complete epoch; `resume` goes on.
+        TrainingError, KeyboardInterrupt: the run directory holds the last complete epoch; `resume` continues it.
+
+    Example:
+        run = mlplab.train("digits", hidden=[16], epochs=2, out="runs/first")
+        print(run.result["test"]["accuracy"])
     """
     clock = Clock()
-    settings = Settings.filled(
-        hidden,
-        own_model=model is not None,
-        activation=activation,
-        dropout=dropout,
-        batch_norm=batch_norm,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        weight_decay=weight_decay,
-        epochs=epochs,
-        batch_size=batch_size,
-        early_stopping=early_stopping,
-        validation=validation,
-        labelled=labelled,
-        standardize=standardize,
-        seed=seed,
-    )
+    chosen = Settings.with_defaults(own_model=model is not None, **settings)
     options = population.ExecutionOptions(ray, verbose, callbacks, progress)
     population.check_options(seeds, options)
     path = free_path(out)
@@ -115,20 +92,20 @@ def train(
     if corrections is not None:
         data = corrections.applied_to(data)
     clock.loaded()
-    split = splits.split(data.train, settings)
+    split = splits.split(data.train, chosen)
     corrected = 0 if corrections is None else len(corrections)
     _log_data(data, split, None if corrections is None else corrected)
     if model is not None:
         check_model(model, data)
     stem = Path(data.name).stem
     with workers(ray) as pool:
-        spec = RunSpec(settings, data, data_identity, command, corrected, seeds, pool.threads)
+        spec = RunSpec(chosen, data, data_identity, command, corrected, seeds, pool.threads)
         if seeds > 1:
             jobs = population.create_jobs(spec, model)
             write = functools.partial(population.write_start, spec=spec, jobs=jobs, corrections=corrections)
             return population.train_population(create(path, stem, write), data, clock, options, pool, jobs)
-    model = build_network(settings, data, len(split["train"])) if model is None else model
-    job = TrainingJob(spec.config(settings.seed, split), data, split, model)
+    model = build_network(chosen, data, len(split["train"])) if model is None else model
+    job = TrainingJob(spec.config(chosen.seed, split), data, split, model)
     write = functools.partial(population.write_network_start, job=job, corrections=corrections)
     return _finish(Run(create(path, stem, write)), job, clock, verbose, callbacks)
 
@@ -162,7 +139,7 @@ def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | P
     """
     clock = Clock()
     epochs = _epochs_of(history)
-    settings = Settings.filled(own_model=True, epochs=max(len(epochs), 1), validation=0.0)
+    settings = Settings.with_defaults(own_model=True, epochs=max(len(epochs), 1), validation=0.0)
     path = free_path(out)
     data = load(data)
     clock.loaded()

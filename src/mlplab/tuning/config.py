@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlplab import files
-from mlplab.errors import RunError, UsageError
+from mlplab.errors import RunError, UsageError, require, require_whole
 from mlplab.runs import Settings
 from mlplab.tuning.sampling import DIRECTIONS, seed_of, values_of
 from mlplab.tuning.space import Space
@@ -88,14 +88,14 @@ def rungs(epochs: int) -> tuple[int, ...]:
 
 def check(metric: str = "accuracy", trials: int | None = None, budget: float | None = None, **numbers: Any) -> None:
     """Raise `UsageError` for bad arguments, before anything is loaded. None: not given."""
-    if metric not in DIRECTIONS:
-        raise UsageError(f"metric must be accuracy or loss; got {metric!r}.")
+    require(metric in DIRECTIONS, "metric", metric, "accuracy or loss")
     if trials is not None and budget is not None:
-        raise UsageError("Give trials or a budget, not both: a budget takes as many trials as fit.")
-    if budget is not None and not budget > 0:
-        raise UsageError(f"budget must be a time above 0; got {budget!r} seconds.")
+        raise UsageError(
+            "Give trials or budget, not both: a budget takes as many trials as fit.", arguments=("trials", "budget")
+        )
+    require(budget is None or budget > 0, "budget", budget, "a time above 0, in seconds")
     least = {"trials": 1, "population": 1, "parallel": 1, "seed": 0, "seeds": 1}
     for name, value in least.items():
         given = trials if name == "trials" else numbers.get(name)
-        if given is not None and (not isinstance(given, int) or isinstance(given, bool) or given < value):
-            raise UsageError(f"{name} must be a whole number of at least {value}; got {given!r}.")
+        if given is not None:
+            require_whole(name, given, value)

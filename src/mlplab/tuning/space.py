@@ -1,6 +1,5 @@
 """What a study searches: a range, choices or a fixed value for each parameter, from TOML or a Python dict."""
 
-import dataclasses
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from mlplab.errors import DataError, UsageError, unknown_name
 from mlplab.runs import Settings
+from mlplab.runs.settings import SETTINGS, is_kind
 
 DEFAULT: dict[str, Any] = {
     "width": 512,
@@ -44,15 +44,14 @@ def default(rows: int) -> dict[str, Any]:
     return {**DEFAULT, "batch_size": min(max(batch_size, _SMALLEST_BATCH), DEFAULT["batch_size"])}
 
 
-_WHOLE = {"width", "depth", "batch_size"}
-_NUMBERS = {"dropout", "learning_rate", "weight_decay", *_WHOLE}
-_FIXED_ONLY = {"epochs": "halving compares trials at the same epochs", "labelled": "all trials train on the same rows"}
-_NOT_SEARCHED = {
-    "seed": "each trial has its own, made of the study's seed and its number",
-    "validation": "all trials are compared on the same validation rows",
-    "early_stopping": "halving ends trials early instead",
-}
-_TUNABLE = {"hidden", "width", "depth"} | {field.name for field in dataclasses.fields(Settings)} - set(_NOT_SEARCHED)
+_LAYERS = ("width", "depth")
+"""Whole numbers that a space takes in place of `hidden`: units of each layer, number of layers."""
+_NOT_SEARCHED = {name: setting.not_in_space for name, setting in SETTINGS.items() if setting.not_in_space}
+_FIXED_ONLY = {name: setting.fixed_in_space for name, setting in SETTINGS.items() if setting.fixed_in_space}
+_KINDS = {name: setting.kind for name, setting in SETTINGS.items()} | dict.fromkeys(_LAYERS, int)
+_TUNABLE = _KINDS.keys() - _NOT_SEARCHED.keys()
+_NUMBERS = {name for name in _TUNABLE - _FIXED_ONLY.keys() if _KINDS[name] in (int, float)}
+_WHOLE = {name for name in _NUMBERS if _KINDS[name] is int}
 
 
 @dataclass(frozen=True)
@@ -237,13 +236,6 @@ def _check_choices(name: str, choice: Choice) -> None:
         raise UsageError(f"{name} has the same choice twice: {list(choice.values)}.")
 
 
-_KINDS: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("activation", "optimizer", "schedule"), (str,)),
-    **dict.fromkeys(("batch_norm", "standardize"), (bool,)),
-    **dict.fromkeys(("epochs", "labelled", *_WHOLE), (int,)),
-    **dict.fromkeys(_NUMBERS - _WHOLE, (int, float)),
-    "hidden": (tuple,),
-}
 _WORDS = {str: "a name in quotes", bool: "true or false", int: "a whole number", float: "a number", tuple: "a list"}
 
 
@@ -253,7 +245,7 @@ def _check_values(space: Space) -> None:
     for name in (*space.fixed, *space.varied):
         for value in _ends(space.varied[name]) if name in space.varied else (space.fixed[name],):
             _check_kind(name, value)
-            if name in ("width", "depth") and value < 1:
+            if name in _LAYERS and value < 1:
                 raise UsageError(f"{name} must be a whole number of at least 1; got {value}.")
     for name, parameter in space.varied.items():
         for value in _ends(parameter):
@@ -264,9 +256,8 @@ def _check_values(space: Space) -> None:
 
 
 def _check_kind(name: str, value: Any) -> None:
-    kinds = _KINDS.get(name)
-    if kinds and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
-        raise UsageError(f"{name} takes {_WORDS[kinds[-1]]}; the space has {value!r}.")
+    if not is_kind(value, _KINDS[name]):
+        raise UsageError(f"{name} takes {_WORDS[_KINDS[name]]}; the space has {value!r}.")
 
 
 def _ends(parameter: Range | Choice) -> tuple[Any, ...]:

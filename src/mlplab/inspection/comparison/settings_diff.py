@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from mlplab.runs import Run
+from mlplab.runs.settings import SETTINGS
 from mlplab.table import Table
 
 _NOT_ASKED = ("settings", "data", "class_names", "versions", "device", "threads", "command", "format", "preprocessing")
 """Fields of a run's configuration that are told otherwise, or say nothing of the recipe."""
 
-_OF_NETWORK = ("activation", "dropout", "batch_norm", "schedule")
-"""Settings that mean nothing where the model is the user's own."""
+_OF_MODEL = [name for name, setting in SETTINGS.items() if setting.of_model]
+"""Settings that a compiled model of the user's own decides."""
 
 
 def described(run: Run) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def recipe(run: Run) -> dict[str, Any]:
     settings = {name: value for name, value in dataclasses.asdict(config.settings).items() if name != "seed"}
     settings["hidden"] = ",".join(map(str, settings["hidden"] or ())) or "none"
     if config.settings.hidden is None:
-        settings |= dict.fromkeys(_OF_NETWORK) | _own(run.architecture)
+        settings |= dict.fromkeys(_OF_MODEL) | _own(run.architecture)
     if corrections := run.directory.corrections_sha256():
         settings["corrections"] = corrections[:8]
     others = {f.name: getattr(config, f.name) for f in dataclasses.fields(config) if f.name not in _NOT_ASKED}

@@ -1,0 +1,63 @@
+"""The options of the network and its training, made from the declaration of the settings."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from mlplab.cli.options import numbers
+from mlplab.errors import flag
+from mlplab.runs import Settings
+from mlplab.runs.settings import SETTINGS, Setting
+from mlplab.runs.settings_arguments import as_text
+
+
+def takes_settings(omit: Sequence[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate a verb: in the place of its parameter `settings` stand the options of all settings but `omit`.
+
+    The verb is called with the settings that a person gave, checked before Keras is imported, as one dict.
+    """
+
+    def decorate(verb: Callable[..., None]) -> Callable[..., None]:
+        names = [name for name in SETTINGS if name not in omit]
+        parameters = []
+        for parameter in inspect.signature(verb).parameters.values():
+            parameters += map(_option, names) if parameter.name == "settings" else [parameter]
+
+        def run(**arguments: Any) -> None:
+            values = {name: _value(SETTINGS[name], arguments.pop(name)) for name in names}
+            settings = {name: value for name, value in values.items() if value is not None}
+            Settings.with_defaults(**settings)
+            verb(settings=settings, **arguments)
+
+        run.__name__, run.__doc__ = verb.__name__, verb.__doc__
+        run.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return decorate
+
+
+def _option(name: str) -> inspect.Parameter:
+    declared = SETTINGS[name]
+    kind: Any = {tuple: str}.get(declared.kind, declared.kind)
+    option = typer.Option(flag(name), metavar=declared.metavar, help=_help(declared))
+    annotation = Annotated[bool if kind is bool else kind | None, option]
+    default = False if kind is bool else None
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _help(declared: Setting) -> str:
+    """The help of the option, with its default."""
+    if declared.kind in (bool, tuple) or declared.default is None:
+        return declared.help
+    other = "" if declared.without_hidden is None else f"; without --hidden: {as_text(declared.without_hidden)}"
+    return f"{declared.help.rstrip('.')} (default: {as_text(declared.default)}{other})."
+
+
+def _value(declared: Setting, given: Any) -> Any:
+    """The setting's value of an option's; None: not given."""
+    if declared.kind is tuple and given is not None:
+        return numbers(flag(declared.name), given, int, "whole numbers with commas between, as in 50,50")
+    return None if given is False else given

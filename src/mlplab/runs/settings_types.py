@@ -1,0 +1,24 @@
+"""Settings as keyword arguments. Written by `make settings` from settings.py; do not edit."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+
+class SettingsArguments(TypedDict, total=False):
+    """None: the default."""
+
+    hidden: Sequence[int] | None
+    activation: str | None
+    dropout: float | None
+    batch_norm: bool | None
+    optimizer: str | None
+    learning_rate: float | None
+    schedule: str | None
+    weight_decay: float | None
+    epochs: int | None
+    batch_size: int | None
+    early_stopping: int | None
+    validation: float | None
+    labelled: int | None
+    standardize: bool | None
+    seed: int | None
