@@ -4,7 +4,7 @@ trials.py       a study as plain values, read from its directory
 importance.py   which parameters mattered, and what chance alone gives
 tables.py       its tables, each with its figure
 content.py      what the page says; wording.py: its sentences
-templates/      what it looks like and does, on top of inspection/pages/templates
+templates/      what it looks like and does, on top of pages/templates
 """
 
 import shlex
