@@ -58,9 +58,7 @@ def _verdict(row: dict, comparisons: int, on_average: str = "") -> str:
     after = f" after correction for {comparisons} comparisons" if comparisons > 1 else ""
     between, points = f"between {row['a']} and {row['b']}", _points(row["difference"])
     if row["p_corrected"] is None:
-        return (
-            f"The difference {between} is {points} points; the values do not vary, so there is no test."
-        )
+        return f"The difference {between} is {points} points; the values do not vary, so there is no test."
     p = f"p {_p(row['p_corrected'])}{after}"
     if row["p_corrected"] >= SIGNIFICANCE:
         interval = "" if row["low"] is None else _interval(row["low"], row["high"])
@@ -68,7 +66,8 @@ def _verdict(row: dict, comparisons: int, on_average: str = "") -> str:
     better, worse, low, high = row["a"], row["b"], row["low"], row["high"]
     if row["difference"] < 0:
         better, worse, low, high = worse, better, -high, -low
-    return f"{better} is better than {worse}{on_average} by {_points(abs(row['difference']))} points ({_interval(low, high)}{p})."
+    points = _points(abs(row["difference"]))
+    return f"{better} is better than {worse}{on_average} by {points} points ({_interval(low, high)}{p})."
 
 
 def _scope(first: Sequence[int] | None, second: Sequence[int] | None) -> str:

@@ -1,27 +1,27 @@
-// The page begins here.
+// Starts the page.
 
-/** Do what the address asks for: a selection, an open row. Addresses of sections are the browser's. */
+/** Show what the address names: filters, an open row. The browser handles addresses of sections. */
 function follow() {
   const open = Number(new URLSearchParams(location.hash.slice(1)).get("open") ?? NaN);
-  const asked = stateOf(location.hash);
-  if (asked) {
-    state = asked;
-    showFound();
+  const filters = stateOf(location.hash);
+  if (filters) {
+    state = filters;
+    showMatches();
   }
   const row = rows.index.indexOf(open);
-  if (asked || row >= 0) $("#filters").scrollIntoView({ block: "start" });
-  if (row >= 0) view(row, found.includes(row) ? found : [row]);
+  if (filters || row >= 0) $("#filters").scrollIntoView({ block: "start" });
+  if (row >= 0) view(row, matches.includes(row) ? matches : [row]);
 }
 
 gallery();
 matrix();
 if (data.labels) doubtfulLabels();
 if ($("#map-canvas") && rows.projection) scatter();
-history.replaceState({ asked: state }, "", location.href);
-showFound();
+history.replaceState({ filters: state }, "", location.href);
+showMatches();
 follow();
-addEventListener("popstate", ({ state: kept }) => {
-  if (!kept?.asked) return follow(); // an address that was typed, or of a section
-  state = kept.asked;
-  return showFound();
+addEventListener("popstate", ({ state: entry }) => {
+  if (!entry?.filters) return follow(); // a typed address, or a section's
+  state = entry.filters;
+  return showMatches();
 });
