@@ -1,4 +1,4 @@
-"""Bytes → `Dataset`: named data sets that are fetched and verified, NPZ files, arrays. NumPy only."""
+"""Data sets: by name (fetched and verified), from NPZ files, from arrays. Needs NumPy only."""
 
 from mlplab.datasets.catalog import CATALOG, Entry, find_entry
 from mlplab.datasets.dataset import Data, Dataset, Provenance

@@ -92,12 +92,9 @@ def find_label_errors(
 def label_quality(examples: Examples, split: str = "") -> Table:
     """Judge labels by the probabilities of networks that were not trained on them.
 
-    The quality is cleanlab's self-confidence, the probability of the given label, because it finds most errors. Of
-    1,000 labels of Fashion-MNIST flipped at random (three seeds, the notebook's network), 860 to 887 are among the
-    first 1,500; with cleanlab's normalised margin 674 to 684, with its confidence-weighted entropy 823 to 841. Adjusted
-    by class, either of the first two finds fewer. Of 15 wrong labels in MNIST's test set (512-512 with dropout, three
-    seeds), 12 to 14 are among the first 150; with the margin 13 or 14, with the entropy none. `flagged` follows the
-    same order: 953 to 969 of the flips are among 3,427 to 3,854 flagged rows. See benchmarks/label_errors.py.
+    The quality is cleanlab's self-confidence, the probability of the given label, which finds more wrong labels than
+    cleanlab's normalised margin and confidence-weighted entropy: docs/inspection.md has the numbers,
+    benchmarks/label_errors.py measures them. `flagged` follows the same order.
 
     Args:
         examples: labels with out-of-sample probabilities.

@@ -10,7 +10,7 @@ from string import Template
 import mlplab
 from mlplab.datasets import find_entry
 from mlplab.datasets.cache import cache_folder, store
-from mlplab.datasets.fetch import fetch
+from mlplab.datasets.fetch import fetch_entry
 from mlplab.datasets.payload import Payload
 from mlplab.errors import DataError, FetchError
 
@@ -59,7 +59,7 @@ def put_data(names: Iterable[str], folder: Path, scratch: Path, say: Callable[[s
         if missing:
             say(f"Data set {entry.name}.")
             here.mkdir(parents=True, exist_ok=True)
-            files = fetch(entry.name)
+            files = fetch_entry(entry)
             for payload in missing:
                 store(gzip.compress(files[payload.file].content, 6, mtime=0), _gzipped(payload, here), scratch)
 

@@ -16,35 +16,26 @@ def named(
     sources: Sequence[Any], y: ArrayLike | None, X: ArrayLike | None
 ) -> tuple[dict[str, Any], ArrayLike | None, ArrayLike | None]:
     """Return runs or probabilities by name, then labels and inputs, from the arguments of `compare`."""
+    names: list[str] = []
     if sources and isinstance(sources[0], Mapping):
         mapping, *rest = sources
         if len(rest) > 2 or (rest and y is not None) or (len(rest) == 2 and X is not None):
             raise UsageError("A mapping is followed by labels, then inputs: compare({'a': …, 'b': …}, y_test, X_test).")
         y, X = rest[0] if rest else y, rest[1] if len(rest) == 2 else X
-        by_name = {str(name): _opened(source) for name, source in mapping.items()}
-        if len({isinstance(source, Run) for source in by_name.values()}) > 1:
-            raise UsageError("Give either runs or probabilities. For a run's: run.predictions().probabilities.")
-        _refuse_duplicates([source for source in by_name.values() if isinstance(source, Run)])
-        return by_name, y, X
-    runs = [_opened(source) for source in sources]
-    if not all(isinstance(run, Run) for run in runs):
+        names, sources = list(map(str, mapping)), list(mapping.values())
+    contestants = [opened(source) if isinstance(source, str | Path) else source for source in sources]
+    runs = [source for source in contestants if isinstance(source, Run)]
+    paths = [run.path for run in runs]
+    if duplicates := [path for path in paths if paths.count(path) > 1]:
+        raise UsageError(f"{duplicates[0]} was given twice. Give two different runs.")
+    if not names and len(runs) < len(contestants):
         raise UsageError(
             "Probabilities need names: compare({'a': probabilities, 'b': probabilities}, y_test). "
             f"Got {' and '.join(sorted({type(source).__name__ for source in sources}))}."
         )
-    _refuse_duplicates(runs)
-    return dict(zip(_short_names(runs), runs, strict=True)), y, X
-
-
-def _opened(source: Any) -> Any:
-    return opened(source) if isinstance(source, str | Path) else source
-
-
-def _refuse_duplicates(runs: Sequence[Run]) -> None:
-    paths = [run.path for run in runs]
-    duplicate = next((path for path in paths if paths.count(path) > 1), None)
-    if duplicate is not None:
-        raise UsageError(f"{duplicate} was given twice. Give two different runs.")
+    if 0 < len(runs) < len(contestants):
+        raise UsageError("Give either runs or probabilities. For a run's: run.predictions().probabilities.")
+    return dict(zip(names or _short_names(runs), contestants, strict=True)), y, X
 
 
 def _short_names(runs: Sequence[Run]) -> list[str]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlplab.figures.intervals import Intervals
+from mlplab import figures
+from mlplab.figures.intervals import Intervals, intervals
 from mlplab.inspection import classification
 from mlplab.inspection.examples import Examples
 from mlplab.inspection.paired_tests import bootstrap_interval, holm, mcnemar, welch
@@ -33,7 +34,7 @@ def scores(examples: Mapping[str, Examples]) -> Table:
         rows.append(row)
     count = len(next(iter(examples.values())))
     title = f"Scores on the same {count:,} rows, with 95 % intervals"
-    table = Table.of_rows(rows, title, lambda: _figure(accuracies(table)))
+    table = Table.of_rows(rows, title, lambda: intervals([accuracies(table)]))
     return table
 
 
@@ -41,7 +42,7 @@ def pairs(examples: Mapping[str, Examples]) -> Table:
     """Tabulate every pair: counts of rows right and wrong, the difference of accuracies, McNemar's exact test."""
     rows = [{"a": a, "b": b} | _tested(examples[a], examples[b]) for a, b in itertools.combinations(examples, 2)]
     title = "Accuracy of a minus that of b, 95 % interval, McNemar's exact test (Holm-corrected)"
-    table = Table.of_rows(_corrected(rows), title, lambda: _figure(differences(table)))
+    table = Table.of_rows(_corrected(rows), title, lambda: intervals([differences(table)]))
     return table
 
 
@@ -56,7 +57,7 @@ def classes(examples: Mapping[str, Examples]) -> Table:
         if len(of_class)
     ]
     title = "Accuracy of a minus that of b for the rows of each class"
-    table = Table.of_rows(_corrected(rows), title, lambda: _figure(class_differences(table)))
+    table = Table.of_rows(_corrected(rows), title, lambda: intervals([class_differences(table)]))
     return table
 
 
@@ -80,15 +81,13 @@ def gallery(examples: Mapping[str, Examples], right: str, wrong: str, at_most: i
     images = next(iter(examples.values())).images
 
     def draw() -> "Figure":
-        from mlplab.figures import gallery
-
         captions = [
             f"{row['true']}, not {row['predicted_b']}\n{row['confidence_a']:.2f}, {row['confidence_b']:.2f}\n"
             f"#{row['index']}"
             for row in table.select(slice(SHOWN_IMAGES))
         ]
         assert images is not None
-        return gallery(images[rows[:SHOWN_IMAGES]], captions)
+        return figures.gallery(images[rows[:SHOWN_IMAGES]], captions)
 
     table = Table(_columns(examples, right, wrong, rows), title, None if images is None or not len(rows) else draw)
     return table
@@ -158,12 +157,6 @@ def _differences(table: Table, names: Sequence[str], title: str) -> Intervals:
     return Intervals(
         title, "points, 95 % interval", names, value, low, high, clear=table["p_corrected"] < SIGNIFICANCE, zero=True
     )
-
-
-def _figure(chart: Intervals) -> "Figure":
-    from mlplab.figures.intervals import intervals
-
-    return intervals([chart])
 
 
 def _tested(a: Examples, b: Examples, rows: Any = slice(None)) -> dict[str, Any]:

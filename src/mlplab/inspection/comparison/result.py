@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from mlplab.errors import UsageError, unknown_name
+from mlplab.figures.intervals import intervals
 from mlplab.inspection.comparison import pairs, settings_diff, verdicts
 from mlplab.inspection.comparison.comparable import check_alike, named, of_runs
 from mlplab.inspection.examples import Examples, examples_of
@@ -60,8 +61,6 @@ class Comparison:
     @functools.cached_property
     def figure(self) -> "Figure":
         """Accuracies and differences with their intervals, drawn on first access."""
-        from mlplab.figures.intervals import intervals
-
         return intervals([pairs.accuracies(self.scores), pairs.differences(self.pairs)])
 
     def gallery(self, right: str, wrong: str, at_most: int | None = None) -> Table:
