@@ -1,4 +1,4 @@
-"""A `Dataset` is in normal form, read-only, and nothing else gets in."""
+"""A `Dataset` is in normal form and read-only, or its arrays are refused."""
 
 import dataclasses
 import hashlib
@@ -31,7 +31,7 @@ def made(inputs: object, labels: object = (0, 1, 2), names: tuple[str, ...] = NA
         (np.zeros((3, 7), np.float16), "float32", (3, 7)),
     ],
 )
-def test_inputs_come_to_normal_form(inputs: object, dtype: str, shape: tuple[int, ...]) -> None:
+def test_inputs_are_converted_to_normal_form(inputs: object, dtype: str, shape: tuple[int, ...]) -> None:
     dataset = made(inputs)
     assert dataset.inputs.dtype == dtype
     assert dataset.inputs.shape == shape
@@ -103,7 +103,7 @@ def test_arrays_are_read_only_but_the_callers_stay_writable() -> None:
     assert np.shares_memory(images, dataset.images)
 
 
-def test_images_and_features_are_told_apart() -> None:
+def test_images_and_features_are_distinguished() -> None:
     images, features = made(np.zeros((3, 2, 2), np.uint8)), made(np.zeros((3, 2)))
     assert images.images is images.inputs
     assert features.features is features.inputs
@@ -124,7 +124,7 @@ def test_select_takes_rows_in_order() -> None:
 
 
 @pytest.mark.parametrize("indices", [[3], [0.0], [[0]], [True], "all"])
-def test_select_refuses_what_is_no_row(indices: object) -> None:
+def test_select_refuses_other_indices(indices: object) -> None:
     with pytest.raises(DataError, match="selected by integers below 3"):
         made(np.zeros((3, 2))).select(indices)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="empty"):

@@ -1,4 +1,4 @@
-"""The IDX reader gives back what was written, and refuses everything that is not exactly that."""
+"""The IDX reader returns the arrays that were written, and refuses anything else."""
 
 import gzip
 import struct
@@ -22,14 +22,14 @@ any_array = st.sampled_from(sorted(CODES)).flatmap(
 
 
 def encode(array: np.ndarray) -> bytes:
-    """Written from the format's description, by struct alone."""
+    """Encode by the description of the format, with struct alone."""
     name = array.dtype.name
     header = struct.pack(f">4B{array.ndim}I", 0, 0, CODES[name], array.ndim, *array.shape)
     return header + struct.pack(f">{array.size}{FORMATS[name]}", *array.ravel().tolist())
 
 
 @given(any_array, st.booleans())
-def test_reads_what_was_written(array: np.ndarray, zipped: bool) -> None:
+def test_reads_arrays_back(array: np.ndarray, zipped: bool) -> None:
     content = encode(array)
     got = read_idx(gzip.compress(content) if zipped else content, ndim=array.ndim, dtype=array.dtype)
     assert got.dtype == array.dtype
@@ -40,7 +40,7 @@ def test_reads_what_was_written(array: np.ndarray, zipped: bool) -> None:
 @given(any_array, st.data())
 def test_refuses_any_other_length(array: np.ndarray, data: st.DataObject) -> None:
     content = encode(array)
-    with pytest.raises(DataError, match=r"truncated|no IDX file"):
+    with pytest.raises(DataError, match=r"truncated|not an IDX file"):
         read_idx(content[: data.draw(st.integers(0, len(content) - 1))])
     with pytest.raises(DataError, match="trailing bytes"):
         read_idx(content + data.draw(st.binary(min_size=1, max_size=9)))
@@ -85,7 +85,7 @@ def test_another_element_type_than_expected() -> None:
     "magic", [b"\1\0\x08\1", b"\0\1\x08\1", b"\0\0\x07\1", b"\0\0\x0a\1", b"\0\0\x08\0", b"\x89PNG", b""]
 )
 def test_another_magic_number(magic: bytes) -> None:
-    with pytest.raises(DataError, match="is no IDX file"):
+    with pytest.raises(DataError, match="is not an IDX file"):
         read_idx(magic + bytes(8)) if magic else read_idx(magic)
 
 

@@ -1,4 +1,4 @@
-"""`load` and `load_data`: names, files, arrays, and what is none of these."""
+"""`load` and `load_data`: names, files, arrays, and refused arguments."""
 
 import hashlib
 import io
@@ -34,7 +34,7 @@ def test_named_data_sets_are_what_the_catalog_says(name: str, request: pytest.Fi
         assert payload == split.labels.sha256 == part.provenance.sha256[split.labels.file]
 
 
-def test_load_data_is_as_keras_gives_it(fashion_mnist: Data) -> None:
+def test_load_data_has_the_form_of_keras_datasets(fashion_mnist: Data) -> None:
     (x_train, y_train), (x_test, y_test) = load_data("fashion-mnist")
     for array, expected in (
         (x_train, fashion_mnist.train.images),
@@ -63,12 +63,12 @@ def test_digits_are_scikit_learns_split_by_class(digits: Data) -> None:
 
 
 @pytest.mark.parametrize("function", [load, load_data])
-def test_an_unknown_name_is_answered_with_the_nearest(function) -> None:
+def test_the_message_for_an_unknown_name_has_the_nearest(function) -> None:
     with pytest.raises(UsageError, match=r"Unknown data set 'fashon-mnist'. Did you mean 'fashion-mnist'"):
         function("fashon-mnist")
 
 
-def test_arrays_as_keras_gives_them() -> None:
+def test_arrays_in_the_form_of_keras_datasets() -> None:
     data = load((TRAIN, TEST))
     np.testing.assert_array_equal(data.train.images, TRAIN[0])
     np.testing.assert_array_equal(data.test.labels, TEST[1])
@@ -79,7 +79,7 @@ def test_arrays_as_keras_gives_them() -> None:
     assert load(data) is data
 
 
-def test_scaled_images_stay_as_they_are() -> None:
+def test_scaled_images_stay_unchanged() -> None:
     data = load(((TRAIN[0] / 255.0, TRAIN[1]), (TEST[0] / 255.0, TEST[1])), class_names=("x", "y", "z"))
     np.testing.assert_array_equal(data.train.images, (TRAIN[0] / 255.0).astype(np.float32))
     assert data.class_names == ("x", "y", "z")
@@ -102,7 +102,7 @@ def test_class_names_for_a_named_data_set_are_refused() -> None:
 
 
 @pytest.mark.parametrize("source", [None, 3, np.zeros(4), (TRAIN, TEST, TEST), (TRAIN[0], TEST[0])])
-def test_what_is_no_data_set(source: object) -> None:
+def test_anything_else_is_refused(source: object) -> None:
     with pytest.raises(UsageError, match="Expected a data set's name"):
         load(source)  # type: ignore[arg-type]
 
@@ -141,11 +141,11 @@ OBJECTS = npz_bytes(x_train=np.array([{}], object), y_train=TRAIN[1], x_test=TES
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (GOOD[:-30], "no readable NPZ file"),
-        (GOOD[:200] + b"!" + GOOD[201:], "no readable NPZ file"),
-        (b"", "no readable NPZ file"),
-        (b"hello", "no readable NPZ file"),
-        (OBJECTS, "no readable NPZ file of plain arrays"),
+        (GOOD[:-30], "not a readable NPZ file"),
+        (GOOD[:200] + b"!" + GOOD[201:], "not a readable NPZ file"),
+        (b"", "not a readable NPZ file"),
+        (b"hello", "not a readable NPZ file"),
+        (OBJECTS, "not a readable NPZ file of plain arrays"),
         (
             npz_bytes(x=TRAIN[0], y=TRAIN[1]),
             "must hold the arrays x_train, y_train, x_test, y_test. Got x, y",
@@ -159,10 +159,10 @@ def test_other_files_are_refused(content: bytes, message: str, tmp_path: Path) -
         load(path)
 
 
-def test_a_single_array_is_no_npz(tmp_path: Path) -> None:
+def test_a_single_array_is_not_an_npz(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", TRAIN[0])
     (tmp_path / "a.npy").rename(tmp_path / "a.npz")
-    with pytest.raises(DataError, match="no readable NPZ file"):
+    with pytest.raises(DataError, match="not a readable NPZ file"):
         load(tmp_path / "a.npz")
 
 

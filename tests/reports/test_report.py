@@ -25,7 +25,7 @@ from mlplab.inspection.examples import Examples
 from mlplab.reports import report
 from mlplab.reports.matrix import matrix
 from mlplab.reports.network_section import heat_image, weight_image
-from mlplab.reports.rows import chosen
+from mlplab.reports.rows import select_rows
 
 HOSTILE = ("<script>alert(1)</script>", "</script><b>", "\"quoted\" & 'more'")
 
@@ -271,7 +271,7 @@ def made_up(n: int, classes: int, accuracy: float) -> Examples:
 def test_too_many_rows_keep_all_failures_and_some_others():
     examples = made_up(3000, 4, 0.9)
     failures = np.flatnonzero(~examples.correct)
-    rows = chosen(examples, most_rows=1000)
+    rows = select_rows(examples, most_rows=1000)
     assert np.array_equal(rows.positions[: len(failures)], failures)
     others = rows.positions[len(failures) :]
     assert len(rows.positions) == 1000
@@ -280,14 +280,14 @@ def test_too_many_rows_keep_all_failures_and_some_others():
     assert f"all {len(failures)} failures" in rows.note
     assert rows.images is not None
     assert rows.images.count == 1000
-    few = chosen(examples, most_rows=50)
+    few = select_rows(examples, most_rows=50)
     assert not examples.correct[few.positions].any()
     assert f"50 of {len(failures)} failures" in few.note
-    assert chosen(examples).note == ""
+    assert select_rows(examples).note == ""
 
 
 def test_images_that_do_not_fit_take_rows_with_them():
-    rows = chosen(made_up(3000, 4, 0.9), most_bytes=60_000)
+    rows = select_rows(made_up(3000, 4, 0.9), most_bytes=60_000)
     assert rows.images is not None
     assert rows.images.bytes <= 60_000
     assert len(rows.positions) == rows.images.count < 3000
