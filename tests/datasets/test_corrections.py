@@ -110,7 +110,10 @@ def test_without_changes_the_data_set_is_the_same(data, tmp_path):
         ("index,label\n-1,Trouser\n", "rows 0 to 5; got the index -1"),
         ("index,label\n1.5,Trouser\n", "whole number, a row of the training set; got '1.5'"),
         ("index,label\n,Trouser\n", "whole number, a row of the training set; got ''"),
-        ('index,label\n2,"two\nlines"\n2,0\n', "line 4: row 2 has a second label, 'T-shirt/top'; its first one was 'two.nlines'"),
+        (
+            'index,label\n2,"two\nlines"\n2,0\n',
+            "line 4: row 2 has a second label, 'T-shirt/top'; its first one was 'two.nlines'",
+        ),
         ("index,given\n0,Trouser\n", "no column label: its first line is index, given. Expected a CSV file"),
         ("label\nTrouser\n", "no column index"),
         ("index,label,label\n0,1,2\n", "2 columns label"),
