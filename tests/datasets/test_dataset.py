@@ -1,8 +1,6 @@
 """A `Dataset` is in normal form and read-only, or its arrays are refused."""
 
-import dataclasses
 import hashlib
-import json
 
 import numpy as np
 import pytest
@@ -131,8 +129,9 @@ def test_select_refuses_other_indices(indices: object) -> None:
         made(np.zeros((3, 2))).select(np.zeros(3, bool))
 
 
-def test_class_counts() -> None:
+def test_class_counts_and_repr() -> None:
     assert made(np.zeros((3, 2)), [1, 1, 0]).class_counts() == {"a": 1, "b": 2, "c": 0}
+    assert repr(made(np.zeros((3, 2, 4), np.uint8))) == "Dataset(things train: 3 rows, images 2x4 uint8, 3 classes)"
 
 
 def test_content_hash_is_sha256_over_types_shapes_and_bytes() -> None:
@@ -142,15 +141,6 @@ def test_content_hash_is_sha256_over_types_shapes_and_bytes() -> None:
     assert made(images.astype(int), labels.tolist()).content_hash() == expected
     assert made(images.reshape(3, 4, 1), labels).content_hash() != expected
     assert made(images, [0, 1, 1]).content_hash() != expected
-
-
-def test_repr_is_one_short_line() -> None:
-    assert repr(made(np.zeros((3, 2, 4), np.uint8))) == "Dataset(things train: 3 rows, images 2x4 uint8, 3 classes)"
-
-
-def test_provenance_survives_json() -> None:
-    origin = Provenance("things", "test", {"file": "00ff"}, "a mirror", "MIT")
-    assert Provenance(**json.loads(json.dumps(dataclasses.asdict(origin)))) == origin
 
 
 def test_training_and_test_set_must_be_alike() -> None:

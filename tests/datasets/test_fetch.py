@@ -54,25 +54,18 @@ def test_files_of_a_mirror_are_kept_and_requested_once(get, serve, payloads, zip
     assert origins == dict.fromkeys(payloads, server.url)
 
 
-def test_a_flipped_byte_in_the_cache_is_repaired(get, serve, payloads, zipped, tmp_path, capsys) -> None:
-    server = serve(zipped)
+def test_damaged_files_in_the_cache_are_repaired(get, serve, payloads, zipped, tmp_path, capsys) -> None:
+    server, folder = serve(zipped), tmp_path / "cache" / "tiny"
     get(Mirror(server.url))
-    damaged = tmp_path / "cache" / "tiny" / "train-images"
-    damaged.write_bytes(payloads["train-images"][:-1] + b"\0")
-    server.requests.clear()
-    assert contents(get(Mirror(server.url), quiet=False)) == payloads
-    assert server.requests == ["train-images.gz"]
-    assert damaged.read_bytes() == payloads["train-images"]
-    assert f"{damaged} is damaged: getting it again." in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("damage", [b"", b"half"], ids=["empty", "truncated"])
-def test_a_truncated_cache_file_is_repaired(damage, get, serve, payloads, zipped, tmp_path) -> None:
-    server = serve(zipped)
-    get(Mirror(server.url))
-    (tmp_path / "cache" / "tiny" / "test-labels").write_bytes(damage)
-    (tmp_path / "cache" / "tiny" / "origins.json").write_bytes(damage)
-    assert contents(get(Mirror(server.url))) == payloads
+    flipped = payloads["train-images"][:-1] + b"\0"
+    for file, content in (("train-images", flipped), ("test-labels", b""), ("train-labels", b"half")):
+        (folder / file).write_bytes(content)
+        (folder / "origins.json").write_bytes(b"half")
+        server.requests.clear()
+        assert contents(get(Mirror(server.url), quiet=False)) == payloads
+        assert server.requests == [f"{file}.gz"]
+        assert (folder / file).read_bytes() == payloads[file]
+        assert f"{folder / file} is damaged: getting it again." in capsys.readouterr().err
 
 
 def test_only_content_with_the_right_hash_is_accepted(get, serve, payloads, zipped) -> None:
@@ -106,8 +99,7 @@ def test_after_a_server_that_hangs_up_comes_the_next(get, serve, payloads, zippe
     assert contents(get(Mirror(broken.url), Mirror(serve(zipped).url))) == payloads
 
 
-@pytest.mark.parametrize("sub_folder", ["", "tiny"])
-@pytest.mark.parametrize("form", ["plain", "gzipped"])
+@pytest.mark.parametrize(("sub_folder", "form"), [("", "plain"), ("tiny", "gzipped")])
 def test_the_folder_with_the_users_copies_is_read_in_place(sub_folder, form, get, payloads, zipped, tmp_path) -> None:
     put(tmp_path / "own" / sub_folder, payloads if form == "plain" else zipped)
     got = get()

@@ -2,7 +2,6 @@
 
 from mlplab.datasets.catalog import CATALOG, Entry, find_entry
 from mlplab.datasets.dataset import Data, Dataset, Provenance
-from mlplab.datasets.idx import read_idx
 from mlplab.datasets.loading import load, load_data
 
-__all__ = ["CATALOG", "Data", "Dataset", "Entry", "Provenance", "find_entry", "load", "load_data", "read_idx"]
+__all__ = ["CATALOG", "Data", "Dataset", "Entry", "Provenance", "find_entry", "load", "load_data"]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mlplab.datasets.cache import cache_folder, locked, read_origins, store, store_origins, user_folder
 from mlplab.datasets.catalog import Entry
+from mlplab.datasets.commands import CommandError
 from mlplab.datasets.payload import Payload
 from mlplab.datasets.providers import Provider, ProviderError
 from mlplab.errors import DataError, FetchError
@@ -138,7 +139,7 @@ class _Search:
                     store(content, self.cache / file, scratch)
                     store_origins({file: str(provider)}, self.cache, scratch)
                     self.files[file] = Fetched(self.cache / file, content, str(provider))
-        except ProviderError as error:
+        except (ProviderError, CommandError) as error:
             self._add_reason(provider, str(error))
             self.say(f"  {error}")
         else:

@@ -4,10 +4,7 @@ Two zero bytes, one byte for the element type, one for the number of axes; then 
 uint32; then the elements, big-endian, in C order, and nothing after them.
 """
 
-import gzip
 import math
-import zlib
-from pathlib import Path
 
 import numpy as np
 
@@ -16,23 +13,18 @@ from mlplab.errors import DataError
 Buffer = bytes | bytearray | memoryview
 
 _ELEMENT_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_idx(
-    source: Buffer | str | Path,
-    *,
-    ndim: int | None = None,
-    dtype: np.typing.DTypeLike | None = None,
-    name: str | None = None,
+    content: Buffer, *, ndim: int | None = None, dtype: np.typing.DTypeLike | None = None, name: str = "IDX data"
 ) -> np.ndarray:
-    """Return the array in an IDX file, or in the bytes of one. Both may be gzipped.
+    """Return the array in the bytes of an IDX file.
 
     Args:
-        source: a path, or the content. The array is a view of single-byte elements, writable if the buffer is.
+        content: the bytes. The array is a view of single-byte elements, writable if the buffer is.
         ndim: the expected number of axes (images 3, labels 1); None for any.
         dtype: the expected element type; None for any.
-        name: the name of the data in messages; the path by default.
+        name: the name of the data in messages.
 
     Returns:
         An array of the header's shape, in the byte order of the machine.
@@ -41,9 +33,14 @@ def read_idx(
         DataError: if the header is no IDX header, announces more or fewer bytes than there are, or does not match
             `ndim` and `dtype`.
     """
-    content, name = _content(source, name)
     elements, shape = _header(content, name)
-    _check_expected(elements, shape, ndim, dtype, name)
+    if ndim is not None and len(shape) != ndim:
+        raise DataError(
+            f"{name} should have {ndim} axes, but its header announces {len(shape)} ({_times(shape)}). "
+            "Are images (3 axes) and labels (1 axis) swapped?"
+        )
+    if dtype is not None and elements != np.dtype(dtype).newbyteorder(">"):
+        raise DataError(f"{name} should hold {np.dtype(dtype)} elements, but holds {elements.name}.")
     offset = 4 + 4 * len(shape)
     expected, got = math.prod(shape) * elements.itemsize, len(content) - offset
     if got != expected:
@@ -54,22 +51,6 @@ def read_idx(
         )
     array = np.frombuffer(content, dtype=elements, offset=offset).reshape(shape)
     return array.astype(elements.newbyteorder("="), copy=False)
-
-
-def _content(source: Buffer | str | Path, name: str | None) -> tuple[Buffer, str]:
-    if isinstance(source, str | Path):
-        name = name or str(source)
-        try:
-            source = Path(source).read_bytes()
-        except OSError as error:
-            raise DataError(f"{name} cannot be read: {error.strerror}.") from error
-    name = name or "IDX data"
-    if source[:2] != GZIP_MAGIC:
-        return source, name
-    try:
-        return gzip.decompress(source), name
-    except (EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{name} is a damaged gzip file ({error}). Get the file again.") from error
 
 
 def _header(content: Buffer, name: str) -> tuple[np.dtype, tuple[int, ...]]:
@@ -84,22 +65,6 @@ def _header(content: Buffer, name: str) -> tuple[np.dtype, tuple[int, ...]]:
     if len(lengths) < 4 * magic[3]:
         raise DataError(f"{name} is truncated: it ends within the header. Get the file again.")
     return np.dtype(_ELEMENT_TYPES[magic[2]]), tuple(np.frombuffer(lengths, ">u4").tolist())
-
-
-def _check_expected(
-    elements: np.dtype,
-    shape: tuple[int, ...],
-    ndim: int | None,
-    dtype: np.typing.DTypeLike | None,
-    name: str,
-) -> None:
-    if ndim is not None and len(shape) != ndim:
-        raise DataError(
-            f"{name} should have {ndim} axes, but its header announces {len(shape)} ({_times(shape)}). "
-            "Are images (3 axes) and labels (1 axis) swapped?"
-        )
-    if dtype is not None and elements != np.dtype(dtype).newbyteorder(">"):
-        raise DataError(f"{name} should hold {np.dtype(dtype)} elements, but holds {elements.name}.")
 
 
 def _times(shape: tuple[int, ...]) -> str:

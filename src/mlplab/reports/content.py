@@ -102,7 +102,6 @@ def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
         "scores": scores,
         "accuracy": scores.rows()[0],
         "n": len(examples),
-        "right": int(examples.correct.sum()),
         "what": "images" if examples.images is not None or len(run.config.input_shape) > 1 else "rows",
         "network": wording.network(run.config),
         "settings": wording.settings(run.config, len(run.epochs)),
@@ -187,21 +186,10 @@ def _classes(examples: Examples) -> dict[str, Any]:
 
 
 def _made(run: Run, data: Data | None) -> dict[str, Any]:
-    config, result = run.config, run.result or {}
-    hashes = [
-        (f"{split}: {name}", digest)
-        for split, files_ in config.data["hashes"].items()
-        for name, digest in files_.items()
-    ]
+    hashes = run.config.data["hashes"]
     return {
-        "command": None if config.command is None else shlex.join(config.command),
-        "seconds": result["seconds"],
-        "memory": result["peak_memory_bytes"],
-        "versions": config.versions,
-        "seed": wording.seed(config),
-        "device": config.device,
-        "threads": config.threads,
-        "hashes": hashes,
+        "command": None if run.config.command is None else shlex.join(run.config.command),
+        "seed": wording.seed(run.config),
+        "hashes": [(f"{split}: {name}", digest) for split in hashes for name, digest in hashes[split].items()],
         "licence": None if data is None else data.train.provenance.licence,
-        "path": str(run.path),
     }
