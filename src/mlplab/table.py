@@ -70,9 +70,12 @@ class Table:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Iterate over the rows, each a dict of Python values by column name. NaN becomes None, as in JSON."""
-        lists = {name: _python(column) for name, column in self.columns.items()}
-        for values in zip(*lists.values(), strict=True):
-            yield dict(zip(lists, values, strict=True))
+        lists = [column.tolist() for column in self.columns.values()]
+        for place, column in enumerate(self.columns.values()):
+            if column.dtype.kind == "f":
+                lists[place] = [None if value != value else value for value in lists[place]]
+        for values in zip(*lists, strict=True):
+            yield dict(zip(self.columns, values, strict=True))
 
     @functools.cached_property
     def figure(self) -> "Figure":
@@ -157,11 +160,6 @@ def _column(values: list[Any]) -> np.ndarray:
     column = np.empty(len(values), dtype=object)
     column[:] = values
     return column
-
-
-def _python(column: np.ndarray) -> list[Any]:
-    values = column.tolist()
-    return [None if value != value else value for value in values] if column.dtype.kind == "f" else values
 
 
 def _text(value: Any) -> str:

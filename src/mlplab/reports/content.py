@@ -47,12 +47,12 @@ def content(run: Run, data: Any = None) -> dict[str, Any]:
     rows = select_rows(examples)
     inside = network_section.inside(run.first, data, rows.positions)
     projection = None if inside.internals is None else inside.internals.projection
-    confusion_matrix = matrix(examples)
+    confusion_matrix, confusions = matrix(examples), confused(examples)
     sections: dict[str, Any] = {
         "result": _result(run, examples, data),
         "seeds": _seeds(run),
         "curves": _curves(run),
-        "confusion": _confusion(examples),
+        "confusion": {"pairs": confusions, "summary": wording.confusions(confusions, examples)},
         "images": {
             "note": rows.note,
             "missing": _why_no_images(run, examples, why_not),
@@ -154,11 +154,6 @@ def _curve(table: Table, name: str, kept: int | None, members: Sequence[Mapping[
         figure.axes[0].axvline(kept, color="#888888", linewidth=1, linestyle=":", label="kept")
         figure.axes[0].legend(fontsize="small", frameon=False)
     return svg(figure, f"curve-{name}")
-
-
-def _confusion(examples: Examples) -> dict[str, Any]:
-    pairs = confused(examples)
-    return {"pairs": pairs, "summary": wording.confusions(pairs, examples)}
 
 
 def _calibration(run: Run, examples: Examples) -> dict[str, Any]:

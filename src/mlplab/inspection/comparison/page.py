@@ -21,15 +21,10 @@ MOST_PAIRS = 45
 """Pairs with a gallery and a line in the figures: all pairs of up to ten runs."""
 
 MOST_CLASSES = 30
-"""Lines in the figure of classes. The table has all classes."""
+"""Lines in the figure of classes: those with the smallest p-values. The table has all classes."""
 
 MOST_IMAGES = 4000
 """Images on the page: the rows on which most pairs disagree."""
-
-
-def write(comparison: "Comparison", path: str | Path) -> Path:
-    """Write the page, completely or not at all, and return its full path. Raises `UsageError` if that fails."""
-    return pages.write_page(Path(path), page(comparison))
 
 
 def page(comparison: "Comparison") -> str:
@@ -39,6 +34,7 @@ def page(comparison: "Comparison") -> str:
     sections += [("classes", "Classes"), ("disagreements", "Disagreements")]
     rows, galleries = _galleries(comparison)
     first = next(iter(comparison.examples.values()))
+    shown_classes = np.sort(np.argsort(comparison.classes["p_value"], kind="stable")[:MOST_CLASSES])
     images = None if first.images is None else sprites(first.images[rows])
     return pages.render(
         "comparison.html.j2",
@@ -56,7 +52,7 @@ def page(comparison: "Comparison") -> str:
         scores=_by_name(_with_intervals(comparison.scores)),
         accuracies=_drawn("accuracies", pairs.accuracies(comparison.scores)),
         differences=_drawn("differences", pairs.differences(comparison.pairs.select(slice(MOST_PAIRS)))),
-        class_differences=_drawn("classes", pairs.class_differences(_most_significant(comparison.classes))),
+        class_differences=_drawn("classes", pairs.class_differences(comparison.classes.select(shown_classes))),
         galleries={
             "names": comparison.names,
             "class_names": first.class_names,
@@ -117,8 +113,3 @@ def _with_intervals(scores: Table) -> Table:
             for row in scores
         ]
     )
-
-
-def _most_significant(classes: Table) -> Table:
-    """Return the rows with the smallest p-values, in their order."""
-    return classes.select(np.sort(np.argsort(classes["p_value"], kind="stable")[:MOST_CLASSES]))

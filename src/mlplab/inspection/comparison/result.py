@@ -94,9 +94,10 @@ class Comparison:
         """
         path = Path(path)
         if path.suffix.lower() in (".html", ".htm"):
-            from mlplab.inspection.comparison.page import write
+            from mlplab.inspection.comparison.page import page  # Jinja, only needed for pages
+            from mlplab.pages import write_page
 
-            return write(self, path)
+            return write_page(path, page(self))
         return Table(self.pairs.columns, draw=lambda: self.figure).save(path)
 
     def show(self) -> "Comparison":

@@ -21,16 +21,17 @@ _OF_NETWORK = ("activation", "dropout", "batch_norm", "schedule")
 def describe(run: Run) -> dict[str, Any]:
     """Return settings, data, cost and environment of a run by name. A value is None if the run has no such thing."""
     config, result = run.config, run.result or {}
-    split = {part: len(rows) for part, rows in _split(run).items()}
+    split = _split(run)
+    counts = {part: len(rows) for part, rows in split.items()}
     seconds = result.get("seconds", {})
     return {
         **settings(run),
         "seed": config.settings.seed,
         "parameters": result.get("parameters"),
         "epochs done": len(run.epochs),
-        "training rows": split.get("train"),
-        "validation rows": split.get("validation"),
-        "split": _fingerprint(run),
+        "training rows": counts.get("train"),
+        "validation rows": counts.get("validation"),
+        "split": hashlib.sha256(split["train"].tobytes()).hexdigest()[:8] if "train" in split else None,
         "scaling": _plain(dataclasses.asdict(config.preprocessing)),
         "device": config.device,
         "threads": config.threads,
@@ -114,12 +115,6 @@ def _nameless(part: Any) -> Any:
 def _split(run: Run) -> dict[str, Any]:
     path = run.path / "split.npz"
     return files.read_arrays(path) if path.exists() else {}
-
-
-def _fingerprint(run: Run) -> str | None:
-    """Return a hash of the training rows, which is equal for runs trained on the same rows."""
-    rows = _split(run).get("train")
-    return None if rows is None else hashlib.sha256(rows.tobytes()).hexdigest()[:8]
 
 
 def _plain(value: Any) -> Any:
