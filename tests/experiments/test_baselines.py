@@ -69,6 +69,7 @@ def test_other_labels_are_another_data_set(digits, cache_of_this_test):
     assert len(list(cache_of_this_test.glob("*.npz"))) == 2
 
 
+@pytest.mark.slow
 def test_a_run_of_few_labels_is_compared_with_methods_trained_on_the_same(digits, tmp_path):
     run = mlplab.train("digits", hidden=[8], epochs=1, labelled=60, verbose=0, out=tmp_path / "run")
     rows = np.load(run.path / "split.npz")["train"]

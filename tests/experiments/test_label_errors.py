@@ -80,6 +80,7 @@ def test_the_training_set_is_judged_by_cross_validation_and_kept(table, run, fli
         find_label_errors(run, folds=4)
 
 
+@pytest.mark.slow
 def test_a_second_call_imports_neither_keras_nor_jax(table, run):
     code = (
         "import sys, mlplab\n"

@@ -350,6 +350,7 @@ def test_many_classes_two_classes_and_features():
     assert comparison.pairs["n"].tolist() == [50]
 
 
+@pytest.mark.slow
 def test_it_needs_neither_keras_nor_jax_nor_matplotlib(runs):
     code = (
         "import sys\nfrom mlplab.inspection.comparison import compare\ncompare(*sys.argv[1:]).to_json()\n"
@@ -360,6 +361,7 @@ def test_it_needs_neither_keras_nor_jax_nor_matplotlib(runs):
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_two_files_with_the_same_test_set_can_be_compared(tmp_path):
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 256, (60, 4, 4), dtype=np.uint8), np.arange(60) % 3
