@@ -33,6 +33,15 @@ def test_rows_are_plain_python():
     assert TABLE["x"][0] == 0.25
 
 
+def test_a_table_of_rows_and_parts_of_it():
+    rows = [{"name": "a", "n": 1, "x": 0.5, "mixed": 1}, {"name": None, "n": 2, "x": float("nan"), "mixed": 0.5}]
+    table = Table.of_rows(rows, "Two")
+    assert [column.dtype.kind for column in table.columns.values()] == ["O", "i", "f", "O"]
+    assert json.dumps(table.rows()[0]) == '{"name": "a", "n": 1, "x": 0.5, "mixed": 1}'
+    assert table.select([1], without=["x", "mixed"]).rows() == [{"name": None, "n": 2}]
+    assert list(Table.of_rows([], names=["a", "b"]).columns) == ["a", "b"]
+
+
 def test_as_text_and_html():
     assert repr(TABLE).splitlines() == ["Two rows", "name     x", "   a  0.25", " <b>     –"]
     assert "<td>&lt;b&gt;</td>" in TABLE._repr_html_()
@@ -63,11 +72,11 @@ def test_figures_as_files(tmp_path):
         TABLE.save(tmp_path / "a.what")
     with pytest.raises(UsageError, match="cannot be written"):
         TABLE.save(tmp_path / "no" / "a.png")
-    with pytest.raises(MlplabError, match="nothing to draw"):
+    with pytest.raises(MlplabError, match="has no figure"):
         Table({"n": np.arange(3)}).save(tmp_path / "b.png")
 
 
-def test_columns_of_different_length_are_a_mistake():
+def test_columns_must_have_one_length():
     with pytest.raises(AssertionError, match="one length"):
         Table({"a": np.arange(2), "b": np.arange(3)})
 
@@ -79,7 +88,7 @@ def test_importing_tables_does_not_import_matplotlib():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
-def test_a_file_has_to_say_what_is_written(tmp_path):
+def test_a_file_name_needs_a_suffix(tmp_path):
     with pytest.raises(UsageError, match=r"name a \.csv file"):
         Table({"a": np.arange(3)}).save(tmp_path / "table")
     assert Table({"a": np.arange(3)}).save(tmp_path / "table.CSV").read_bytes() == b"a\r\n0\r\n1\r\n2\r\n"

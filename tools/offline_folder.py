@@ -28,7 +28,7 @@ from packaging.tags import mac_platforms
 
 from mlplab.datasets import find_entry
 from mlplab.datasets.cache import cache_folder, locked, store
-from mlplab.datasets.fetch import fetch
+from mlplab.datasets.fetch import fetch_entry
 from mlplab.errors import DataError, FetchError, MlplabError, UsageError, unknown_name
 
 Targets = list[tuple[str, str]]  # names of systems with Python versions
@@ -262,7 +262,7 @@ def put_data(names: Sequence[str], folder: Path, scratch: Path, say: Callable[[s
                 payload.read(path)
                 continue
             say(f"{entry.name}: {payload.file}.")
-            store(gzip.compress(fetch(entry.name)[payload.file].content, 6, mtime=0), path, scratch)
+            store(gzip.compress(fetch_entry(entry)[payload.file].content, 6, mtime=0), path, scratch)
 
 
 def _copy(paths: Sequence[Path], folder: Path, scratch: Path) -> None:

@@ -1,10 +1,10 @@
-"""What every inspection gives: named columns, and the figure that is drawn from them."""
+"""`Table`, the result of every inspection: named columns, and a figure of them."""
 
 import csv
 import functools
 import html
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN = 30
-"""Rows that a table shows of itself, printed or in a notebook; `rows`, `columns` and files have all."""
+"""Rows of a table that are printed or shown in a notebook. `rows`, `columns` and files have all rows."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Table:
-    """Named columns of one length, and the figure that is drawn from them.
+    """Named columns of one length, and a figure of them.
 
     Attributes:
         columns: arrays of one length, by name.
-        title: what the rows are, in one sentence.
-        draw: makes the figure; None where there is nothing to look at.
+        title: one sentence that describes the rows.
+        draw: draws the figure; None for a table without a figure.
     """
 
     columns: Mapping[str, np.ndarray]
@@ -42,6 +42,26 @@ class Table:
         assert len(set(lengths.values())) <= 1, f"Columns of one length were expected; got {lengths}."
         object.__setattr__(self, "columns", columns)
 
+    @classmethod
+    def of_rows(
+        cls,
+        rows: Sequence[Mapping[str, Any]],
+        title: str = "",
+        draw: "Callable[[], Figure] | None" = None,
+        names: Iterable[str] = (),
+    ) -> "Table":
+        """Make a table of rows, each a mapping of column names to values.
+
+        A column of ints, floats or booleans alone becomes an array of numbers, any other an array of objects.
+
+        Args:
+            rows: mappings with the same keys.
+            title, draw: see `Table`.
+            names: the columns, by default the keys of the first row.
+        """
+        names = list(names) or list(rows[0] if rows else ())
+        return cls({name: _column([row[name] for row in rows]) for name in names}, title, draw)
+
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
 
@@ -49,31 +69,39 @@ class Table:
         return self.columns[name]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """The rows, each as a dict of Python values by column name. NaN is None, as in JSON."""
-        lists = {name: _python(column) for name, column in self.columns.items()}
-        for values in zip(*lists.values(), strict=True):
-            yield dict(zip(lists, values, strict=True))
+        """Iterate over the rows, each a dict of Python values by column name. NaN becomes None, as in JSON."""
+        lists = [column.tolist() for column in self.columns.values()]
+        for place, column in enumerate(self.columns.values()):
+            if column.dtype.kind == "f":
+                lists[place] = [None if value != value else value for value in lists[place]]
+        for values in zip(*lists, strict=True):
+            yield dict(zip(self.columns, values, strict=True))
 
     @functools.cached_property
     def figure(self) -> "Figure":
-        """The figure, drawn when it is first asked for. MlplabError where there is none."""
+        """The figure, drawn on first access. Raises `MlplabError` for a table without a figure."""
         if self.draw is None:
-            raise MlplabError(f"There is no figure of this: {self.title or 'it'} has nothing to draw.")
+            raise MlplabError(f"This table has no figure: {self.title or 'it'} has nothing to draw.")
         return self.draw()
 
     def rows(self) -> list[dict[str, Any]]:
-        """A dict of Python values for each row."""
+        """Return all rows, each a dict of Python values by column name."""
         return list(self)
+
+    def select(self, rows: Any = slice(None), *, without: Sequence[str] = ()) -> "Table":
+        """Return a table of some rows, given by their positions or a slice, and of all columns but `without`."""
+        columns = {name: column[rows] for name, column in self.columns.items() if name not in without}
+        return Table(columns, self.title)
 
     def save(self, path: str | Path) -> Path:
         """Write the table (.csv) or its figure (.png, .svg, .pdf) to a file, and return the path.
 
         Raises:
-            UsageError: if it cannot be written there.
+            UsageError: if the file cannot be written.
         """
         path = Path(path)
         if not path.suffix:
-            raise UsageError(f"{path} does not say what to write: name a .csv file for the table, or a .png file.")
+            raise UsageError(f"{path} has no suffix: name a .csv file for the table, or a .png file for its figure.")
         if path.suffix.lower() != ".csv":
             return save_figure(self.figure, path)
         text = io.StringIO()
@@ -87,9 +115,9 @@ class Table:
         return path
 
     def show(self) -> "Table":
-        """Display the figure, in a notebook; elsewhere nothing happens. Returns the table."""
+        """Display the figure in a notebook, do nothing elsewhere, and return the table."""
         if self.draw is not None and in_notebook():
-            from IPython.display import Image, display  # pyright: ignore[reportMissingImports] - it runs in it
+            from IPython.display import Image, display  # pyright: ignore[reportMissingImports] - a notebook has it
 
             display(Image(png(self.figure)))
         return self
@@ -118,7 +146,7 @@ class Table:
 
 
 def in_notebook() -> bool:
-    """Whether a notebook's kernel runs this, so that what is displayed is seen."""
+    """Return whether this process is the kernel of a notebook."""
     import sys
 
     ipython = sys.modules.get("IPython")
@@ -126,9 +154,12 @@ def in_notebook() -> bool:
     return shell is not None and hasattr(shell, "kernel")
 
 
-def _python(column: np.ndarray) -> list[Any]:
-    values = column.tolist()
-    return [None if value != value else value for value in values] if column.dtype.kind == "f" else values
+def _column(values: list[Any]) -> np.ndarray:
+    if len(kinds := set(map(type, values))) <= 1 and kinds <= {int, float, bool}:
+        return np.array(values)
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
 
 
 def _text(value: Any) -> str:

@@ -74,7 +74,7 @@ def test_show_prints_everything_and_draws_samples(fashion_mnist: Data, tmp_path:
         "Ankle boot",
         "6,000",
         *fashion_mnist.test.provenance.sha256.values(),
-        *map(str, CATALOG["fashion-mnist"].sources),
+        *map(str, CATALOG["fashion-mnist"].providers),
         "MIT, Zalando SE",
         "fashion-mnist-samples.png",
     ):

@@ -1,4 +1,4 @@
-"""A small data set that nobody else has, and real HTTP servers on this machine to fetch it from."""
+"""A small data set of four files, and real HTTP servers on this machine to fetch it from."""
 
 import contextlib
 import gzip
@@ -18,9 +18,9 @@ from mlplab.datasets.payload import Payload
 
 @dataclass
 class Server:
-    """Answers GET for `files`, by name, and counts the requests.
+    """Answers GET for `files`, by name, and records the requests.
 
-    It may announce another length than it sends, and may stop in the middle of a file until released.
+    It can announce a wrong length, or stop in the middle of a file until it is released.
     """
 
     url: str
@@ -75,21 +75,21 @@ def serving(files: dict[str, bytes]) -> Iterator[Server]:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[dict[str, bytes]], Server]]:
-    """Starts a server for each call."""
+    """Start a server with each call."""
     with contextlib.ExitStack() as stack:
         yield lambda files: stack.enter_context(serving(files))
 
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port that takes connections and never answers."""
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port that refuses connections: bound, so that nobody else gets it, but not listening."""
+    """A port that refuses connections: bound, so that no other program gets it, but not listening."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]
@@ -108,13 +108,13 @@ def payloads() -> dict[str, bytes]:
 
 @pytest.fixture(scope="session")
 def zipped(payloads: dict[str, bytes]) -> dict[str, bytes]:
-    """The same as a mirror has them."""
+    """The same files gzipped, as on a mirror."""
     return {f"{file}.gz": gzip.compress(content) for file, content in payloads.items()}
 
 
 @pytest.fixture(scope="session")
 def entry(payloads: dict[str, bytes]) -> Entry:
-    """Their entry, without sources."""
+    """Their entry, without providers."""
     train_images, train_labels, test_images, test_labels = (
         Payload(file, hashlib.sha256(content).hexdigest(), len(content)) for file, content in payloads.items()
     )

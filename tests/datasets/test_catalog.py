@@ -1,4 +1,4 @@
-"""The catalog is complete: every entry can be told to a person and has somewhere to come from."""
+"""Every entry of the catalog is complete."""
 
 import re
 
@@ -14,7 +14,7 @@ def test_entries_are_complete(entry: Entry) -> None:
     assert len(set(entry.class_names)) == len(entry.class_names) > 1
     assert entry.licence
     assert entry.title
-    assert (entry.bundled is None) == (len(entry.payloads) == 4) == bool(entry.sources)
+    assert (entry.bundled is None) == (len(entry.payloads) == 4) == bool(entry.providers)
     for payload in entry.payloads:
         assert re.fullmatch("[0-9a-f]{64}", payload.sha256)
     for split, rows in ((entry.train, entry.train_rows), (entry.test, entry.test_rows)):

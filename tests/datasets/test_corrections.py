@@ -1,4 +1,4 @@
-"""A file of corrected labels changes the training labels that it says, or is refused with what to mend."""
+"""A file of corrected labels changes training labels, or is refused with a message that says how to repair it."""
 
 import csv
 
@@ -36,7 +36,7 @@ NAME = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 
 @settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(NAME, min_size=2, max_size=6, unique=True).map(tuple), st.data())
-def test_what_is_written_is_read_back(tmp_path_factory, names, draw):
+def test_written_corrections_are_read_back(tmp_path_factory, names, draw):
     labels = draw.draw(st.lists(st.integers(0, len(names) - 1), min_size=1, max_size=12))
     wanted = draw.draw(st.lists(st.integers(0, len(names) - 1), min_size=len(labels), max_size=len(labels)))
     differs = np.flatnonzero(np.array(labels) != wanted)
@@ -53,7 +53,7 @@ def test_what_is_written_is_read_back(tmp_path_factory, names, draw):
 
 @settings(deadline=None)
 @given(st.lists(NAME, min_size=2, max_size=6, unique=True).map(tuple), st.sampled_from(",;\t"), st.data())
-def test_a_table_as_others_write_it_is_read(tmp_path_factory, names, separator, draw):
+def test_tables_of_other_programs_are_read(tmp_path_factory, names, separator, draw):
     wanted = draw.draw(st.lists(st.integers(0, len(names) - 1), min_size=1, max_size=9))
     path = tmp_path_factory.getbasetemp() / "others.csv"
     with open(path, "w", newline="", encoding=draw.draw(st.sampled_from(["utf-8", "utf-8-sig"]))) as file:
@@ -64,7 +64,7 @@ def test_a_table_as_others_write_it_is_read(tmp_path_factory, names, separator, 
     np.testing.assert_array_equal(read_corrections(path, data).applied_to(data).train.labels, wanted)
 
 
-def test_names_in_any_case_and_numbers_are_taken(data, tmp_path):
+def test_names_in_any_case_and_numbers_are_accepted(data, tmp_path):
     path = written(tmp_path, 'index,label\n0, trouser \n\n1,4\n2,größe 裤子\n3,6\n4,"two\nlines"\n5,6\n5,6\n')
     corrections = read_corrections(path, data)
     # "6" is the name of a class here, and row 5 has it already.
@@ -93,7 +93,7 @@ def test_other_corrections_are_another_data_set(data, tmp_path):
     assert again.train.labels.tolist() == corrected[2].train.labels.tolist()
 
 
-def test_nothing_changed_is_the_same_data_set(data, tmp_path):
+def test_without_changes_the_data_set_is_the_same(data, tmp_path):
     corrections = read_corrections(written(tmp_path, "index,label\n1,Trouser\n"), data)
     assert len(corrections) == 0
     assert corrections.applied_to(data) is data
@@ -110,7 +110,10 @@ def test_nothing_changed_is_the_same_data_set(data, tmp_path):
         ("index,label\n-1,Trouser\n", "rows 0 to 5; got the index -1"),
         ("index,label\n1.5,Trouser\n", "whole number, a row of the training set; got '1.5'"),
         ("index,label\n,Trouser\n", "whole number, a row of the training set; got ''"),
-        ('index,label\n2,"two\nlines"\n2,0\n', "line 4: row 2 has a second label, 'T-shirt/top'; it had 'two.nlines'"),
+        (
+            'index,label\n2,"two\nlines"\n2,0\n',
+            "line 4: row 2 has a second label, 'T-shirt/top'; its first one was 'two.nlines'",
+        ),
         ("index,given\n0,Trouser\n", "no column label: its first line is index, given. Expected a CSV file"),
         ("label\nTrouser\n", "no column index"),
         ("index,label,label\n0,1,2\n", "2 columns label"),
@@ -119,14 +122,14 @@ def test_nothing_changed_is_the_same_data_set(data, tmp_path):
         ("index,label\n", "no rows below its first line"),
         ("given,index,label\nTrouser,0\n", "line 2: 2 columns, and the first line has 3"),
         ("index,label,split\n0,Trouser,test\n", "test labels are never changed"),
-        ('index,label\n0,"Trouser\n', "no CSV file in UTF-8: unexpected end of data"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "no CSV file in UTF-8"),
-        (b"index,label\n0,\0\n", "no CSV file in UTF-8: it has bytes that no text has"),
-        ("index,label\n0,Größe\n".encode("cp1252"), "no CSV file in UTF-8"),
-        ("index,label\n0," + 200_000 * "x" + "\n", "no CSV file in UTF-8: field larger"),
+        ('index,label\n0,"Trouser\n', "not a CSV file in UTF-8: unexpected end of data"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not a CSV file in UTF-8"),
+        (b"index,label\n0,\0\n", "not a CSV file in UTF-8: it has zero bytes"),
+        ("index,label\n0,Größe\n".encode("cp1252"), "not a CSV file in UTF-8"),
+        ("index,label\n0," + 200_000 * "x" + "\n", "not a CSV file in UTF-8: field larger"),
     ],
 )
-def test_what_is_no_such_file_is_refused_with_what_to_mend(content, message, data, tmp_path):
+def test_other_files_are_refused(content, message, data, tmp_path):
     with pytest.raises(DataError, match=f"labels.csv.*{message}"):
         read_corrections(written(tmp_path, content), data)
 

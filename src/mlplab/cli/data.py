@@ -110,7 +110,7 @@ def _described(data: Data) -> dict[str, object]:
         "licence": data.train.provenance.licence,
         "shape": list(data.train.inputs.shape[1:]),
         "dtype": data.train.inputs.dtype.name,
-        "sources": [str(source) for source in entry.sources] if entry else [],
+        "sources": [str(provider) for provider in entry.providers] if entry else [],
     }
     for part in (data.train, data.test):
         result[part.provenance.split] = {
@@ -136,8 +136,8 @@ def _print_data(console: Console, data: Data, picture: Path | None) -> None:
         hashes = part.provenance.sha256 or {f"{part.provenance.split} (content)": part.content_hash()}
         for file, digest in hashes.items():
             say(console, f"SHA-256 {digest}  {file}")
-    for source in entry.sources if entry else ():
-        say(console, f"Source: {source}")
+    for provider in entry.providers if entry else ():
+        say(console, f"Source: {provider}")
     if picture:
         samples = figures.class_samples(data.train.images, data.train.labels, len(data.class_names), 1)
         if can_show_images(console):

@@ -1,8 +1,7 @@
-"""Bytes → `Dataset`: named data sets that are fetched and verified, NPZ files, arrays. NumPy only."""
+"""Data sets: by name (fetched and verified), from NPZ files, from arrays. Needs NumPy only."""
 
 from mlplab.datasets.catalog import CATALOG, Entry, find_entry
 from mlplab.datasets.dataset import Data, Dataset, Provenance
-from mlplab.datasets.idx import read_idx
 from mlplab.datasets.loading import load, load_data
 
-__all__ = ["CATALOG", "Data", "Dataset", "Entry", "Provenance", "find_entry", "load", "load_data", "read_idx"]
+__all__ = ["CATALOG", "Data", "Dataset", "Entry", "Provenance", "find_entry", "load", "load_data"]

@@ -1,4 +1,4 @@
-"""What arrays a data set may consist of, and their one normal form.
+"""Check the arrays of a data set, and convert them to one normal form.
 
 Inputs are images, uint8 or float32 of shape (n, h, w) or (n, h, w, c), or features, float32 of shape (n, d).
 Labels are int32 of shape (n,), each the position of a class name.
@@ -11,17 +11,17 @@ from mlplab.errors import DataError
 
 
 def normal_inputs(inputs: ArrayLike, what: str) -> np.ndarray:
-    """`inputs` as uint8 or float32, C-contiguous and read-only; a copy only where the type must change.
+    """Return `inputs` as uint8 or float32, C-contiguous and read-only. Copy them only if the type changes.
 
-    Images of whole numbers become uint8 if they fit, all else float32. Nothing is rescaled.
+    Images of whole numbers become uint8, all other inputs float32. Nothing is rescaled.
 
     Args:
         inputs: numbers of shape (n, d), (n, h, w) or (n, h, w, c).
-        what: whose inputs they are, for messages ("fashion-mnist train").
+        what: the name of the data set in messages ("fashion-mnist train").
 
     Raises:
-        DataError: if the shape is another one, if an axis is empty, or if the values are not numbers,
-            not finite, or whole numbers that no 8-bit image has.
+        DataError: if the shape is another one, if an axis is empty, or if the values are not finite numbers, or are
+            whole numbers of images outside 0 to 255.
     """
     array = _as_array(inputs, f"The inputs of {what}")
     _check_shape(array, what)
@@ -35,9 +35,7 @@ def normal_inputs(inputs: ArrayLike, what: str) -> np.ndarray:
 
 
 def normal_labels(labels: ArrayLike, rows: int, classes: int, what: str) -> np.ndarray:
-    """`labels` as read-only int32 of shape (rows,).
-
-    A column of shape (rows, 1), as Keras gives some sets, is flattened.
+    """Return `labels` as read-only int32 of shape (rows,). A column of shape (rows, 1) is flattened.
 
     Raises:
         DataError: if they are not integers, not one for each row, or not in range(classes).
@@ -69,10 +67,9 @@ def normal_labels(labels: ArrayLike, rows: int, classes: int, what: str) -> np.n
 
 def _as_array(values: ArrayLike, what: str) -> np.ndarray:
     try:
-        array = np.asarray(values)
+        return np.asarray(values)
     except ValueError as error:  # rows of different lengths
         raise DataError(f"{what} do not form an array: {error}.") from error
-    return array
 
 
 def _check_shape(array: np.ndarray, what: str) -> None:
@@ -86,7 +83,7 @@ def _check_shape(array: np.ndarray, what: str) -> None:
     if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] > 4:
         raise DataError(
             f"The images of {what} must have their channels last, (n, h, w, c). Got shape {array.shape}, "
-            "which looks as if they came first: pass np.moveaxis(images, 1, -1)."
+            "which looks like channels first: pass np.moveaxis(images, 1, -1)."
         )
 
 
@@ -95,26 +92,26 @@ def _as_bytes(array: np.ndarray, what: str) -> np.ndarray:
     if low < 0 or high > 255:
         raise DataError(
             f"Images of whole numbers must be 8-bit, from 0 to 255. Those of {what} go from {low} to {high}: "
-            'pass images.astype("float32") to have them taken as they are.'
+            'pass images.astype("float32") to keep their values.'
         )
     return array.astype(np.uint8, copy=False)
 
 
 def _as_finite_floats(array: np.ndarray, what: str) -> np.ndarray:
-    with np.errstate(over="ignore"):  # what float32 cannot hold turns into inf, and is reported below
+    with np.errstate(over="ignore"):  # values too large for float32 become inf, and are reported below
         floats = array.astype(np.float32, copy=False)
     if not (np.isfinite(floats.min()) and np.isfinite(floats.max())):  # NaN passes through min and max
         row = np.argwhere(~np.isfinite(floats))[0][0]
         value = array[row][~np.isfinite(floats[row])].flat[0]
         raise DataError(
             f"The inputs of {what} must be finite float32 numbers. Got {value} in row {row}: "
-            "replace or leave out such rows."
+            "replace or remove such rows."
         )
     return floats
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
-    """A read-only view, which leaves the caller's own array writable."""
+    """Return a read-only view. The caller's array stays writable."""
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view

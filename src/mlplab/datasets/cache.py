@@ -1,6 +1,6 @@
-"""The folder that keeps what was fetched: one sub-folder a data set, with its payloads, decompressed.
+"""The cache folder: a sub-folder for each data set, with its decompressed files.
 
-Reading needs no lock, as files only ever appear whole; `locked` is for those who add to it.
+Reading needs no lock, because files only appear when they are complete. Writing needs `locked`.
 """
 
 import json
@@ -18,28 +18,28 @@ _SCRATCH = ".fetch-"
 
 
 def cache_folder() -> Path:
-    """`MLPLAB_CACHE` where it is set, else the user's cache folder, as the system has it."""
-    chosen = os.environ.get("MLPLAB_CACHE")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("mlplab", appauthor=False)
+    """Return the folder that `MLPLAB_CACHE` names, by default the user's cache folder of this system."""
+    value = os.environ.get("MLPLAB_CACHE")
+    return Path(value).expanduser() if value else platformdirs.user_cache_path("mlplab", appauthor=False)
 
 
 def user_folder() -> Path | None:
-    """The folder of the user's own copies, `MLPLAB_DATA`, if set."""
-    chosen = os.environ.get("MLPLAB_DATA")
-    return Path(chosen).expanduser() if chosen else None
+    """Return the folder with the user's copies that `MLPLAB_DATA` names, if it is set."""
+    value = os.environ.get("MLPLAB_DATA")
+    return Path(value).expanduser() if value else None
 
 
 @contextmanager
 def locked(folder: Path, say: Callable[[str], None]) -> Iterator[Path]:
-    """Holds a data set's folder for this process alone, and gives a scratch folder within it.
+    """Lock a data set's folder for this process, and yield a scratch folder within it.
 
-    The scratch folder is on the same file system, so that what is complete can be renamed. It is removed at
-    the end; one that a killed process has left is removed now.
+    The scratch folder is on the same file system, so that complete files can be renamed. It is removed at the end, and
+    so is one that a killed process has left.
 
     Raises:
         OSError: if the folder cannot be made or written.
     """
-    import filelock  # brings asyncio, which loading from the cache does without
+    import filelock  # imports asyncio, which reading the cache does not need
 
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / ".lock")
@@ -58,7 +58,7 @@ def locked(folder: Path, say: Callable[[str], None]) -> Iterator[Path]:
 
 
 def store(content: bytes | bytearray, path: Path, scratch: Path) -> None:
-    """Writes a file that appears whole or not at all, and survives a power cut. OSError if it cannot."""
+    """Write a file, completely or not at all, even in a power cut. Raises `OSError` if that fails."""
     partial = scratch / f"{path.name}.partial"
     with partial.open("wb") as file:
         file.write(content)
@@ -68,15 +68,15 @@ def store(content: bytes | bytearray, path: Path, scratch: Path) -> None:
 
 
 def read_origins(folder: Path) -> dict[str, str]:
-    """Which source each file of a data set's folder once came from; what is not known is left out."""
+    """Return the provider of each file in a data set's folder for which it is recorded."""
     try:
         origins = json.loads((folder / _ORIGINS).read_text())
-    except (OSError, ValueError):  # only a note: the files are known by their hashes
+    except (OSError, ValueError):  # only a note: hashes identify the files
         return {}
     return origins if isinstance(origins, dict) else {}
 
 
 def store_origins(origins: dict[str, str], folder: Path, scratch: Path) -> None:
-    """Adds to what `read_origins` gives. OSError if it cannot."""
+    """Record the providers of files, see `read_origins`. Raises `OSError` if that fails."""
     text = json.dumps(read_origins(folder) | origins, indent=1) + "\n"
     store(text.encode(), folder / _ORIGINS, scratch)

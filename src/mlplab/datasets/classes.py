@@ -1,4 +1,4 @@
-"""Classes by name and by number."""
+"""Names and numbers of classes."""
 
 import functools
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from mlplab.errors import DataError, UsageError, unknown_name
 
 
 def numbered_classes(*labels: ArrayLike) -> tuple[str, ...]:
-    """Names for classes that have none: "0", "1", … up to the largest label.
+    """Return names for classes without names: "0", "1", … up to the largest label.
 
-    Labels that are no integers are left to `Dataset` to refuse.
+    Labels other than integers are ignored here; `Dataset` refuses them.
 
     Raises:
-        DataError: if that makes more names than there are labels to need them.
+        DataError: if the largest label is far larger than the number of labels.
     """
     arrays = [array for array in map(np.asarray, labels) if array.size and array.dtype.kind in "iu"]
     largest = int(max((array.max() for array in arrays), default=0))
@@ -29,10 +29,10 @@ def numbered_classes(*labels: ArrayLike) -> tuple[str, ...]:
 
 
 def class_number(wanted: str | int, class_names: Sequence[str]) -> int:
-    """The number of a class that is given by its name as it stands, its name in any case, or its number, in that order.
+    """Return the number of a class given by its exact name, its name in any case, or its number, in this order.
 
     Raises:
-        UsageError: if there is no such class; the nearest names are told.
+        UsageError: if there is no such class. The message has the nearest names.
     """
     number = wanted
     if isinstance(wanted, str):
@@ -48,6 +48,6 @@ def class_number(wanted: str | int, class_names: Sequence[str]) -> int:
 
 @functools.lru_cache(maxsize=4)
 def _numbers(class_names: tuple[str, ...]) -> dict[str, int]:
-    """The number of each name, as it stands and in small letters; where two collide, as it stands counts."""
+    """Return the number of each name, exact and in lower case. An exact name wins over a lower-case one."""
     lowered = {name.strip().lower(): number for number, name in enumerate(class_names)}
     return lowered | {name: number for number, name in enumerate(class_names)}

@@ -1,4 +1,4 @@
-"""Runs the programs that a machine already has, with a time limit and without leaving any behind."""
+"""Run a program of this machine with a time limit, and end all processes that it starts."""
 
 import os
 import shutil
@@ -9,25 +9,25 @@ from pathlib import Path
 
 
 class CommandError(Exception):
-    """The program is not there, failed, or took too long; the message is one line that says which."""
+    """The program is not installed, failed, or took too long. The message is one line."""
 
 
 def run_command(command: Sequence[str], folder: Path, limit: float) -> None:
-    """Runs `command` within `folder`; its output goes to a file there.
+    """Run `command` in `folder`, and write its output to a file there.
 
     Args:
         command: the program's name and its arguments.
-        folder: an existing folder of its own.
-        limit: in seconds, after which the program and all that it started are killed.
+        folder: an existing folder for this command alone.
+        limit: in seconds, after which the program and all its children are killed.
 
     Raises:
-        CommandError: if it is not installed, exits with anything but 0, or is over its limit.
+        CommandError: if the program is not installed, exits with a code other than 0, or exceeds the limit.
     """
     program = shutil.which(command[0])
     if program is None:
         raise CommandError(f"{command[0]} is not installed")
     log = folder / "output.log"
-    # A file instead of pipes: a grandchild that survives would hold a pipe open, and us with it.
+    # A file instead of pipes: a surviving grandchild would hold a pipe open, and this process would wait for it.
     with log.open("wb") as output:
         process = subprocess.Popen(
             [program, *command[1:]],
@@ -45,11 +45,11 @@ def run_command(command: Sequence[str], folder: Path, limit: float) -> None:
         finally:
             _stop(process)
     if status != 0:
-        raise CommandError(f"{command[0]} exited with {status}: {_complaint(log)}")
+        raise CommandError(f"{command[0]} exited with {status}: {_error_line(log)}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends the program with its children; also when it is Ctrl-C that ended the wait."""
+    """Kill the program and its children, unless it has ended. Ctrl-C may have interrupted the wait."""
     if process.poll() is not None:
         return
     if os.name == "posix":
@@ -59,8 +59,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _complaint(log: Path) -> str:
-    """The last line that names an error (apt's begin with E:), or the last line."""
+def _error_line(log: Path) -> str:
+    """Return the last line with an error (apt's start with E:), or the last line."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower() or line.startswith("E:")]
     return (errors or lines or ["it printed nothing"])[-1].strip()[:200]

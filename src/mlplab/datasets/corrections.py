@@ -1,4 +1,4 @@
-"""Corrected labels: a CSV file with an index and a label a row → a data set trained on with these labels."""
+"""Read a CSV file with corrected labels, and put the labels into a training set."""
 
 import csv
 import dataclasses
@@ -15,15 +15,15 @@ from mlplab.datasets.dataset import Data, Dataset
 from mlplab.errors import DataError, UsageError
 
 CORRECTED = "corrected labels"
-"""Whose hash stands under this name among those of a training set."""
+"""The name of their hash among the hashes of a training set."""
 
 _SEPARATORS = ",;\t"
-"""Spreadsheets of some countries write the second; the header tells which it is."""
+"""Spreadsheets in some countries write semicolons. The most frequent one in the header is used."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a CSV file: the line that it ends in, counted from 1, and its cells by column name."""
+    """A row of a CSV file: the number of its last line, counted from 1, and its cells by column name."""
 
     line: int
     cells: Mapping[str, str]
@@ -31,7 +31,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Corrections:
-    """Labels for some training rows, as a rule those that differ from a data set's own.
+    """New labels for some training rows.
 
     Attributes:
         index: int64 (k,), positions in the training set, ascending, each once.
@@ -45,7 +45,7 @@ class Corrections:
         return len(self.index)
 
     def applied_to(self, data: Data) -> Data:
-        """The data set with these training labels, and hashes that say so."""
+        """Return the data set with these training labels, and with hashes and a source that record the change."""
         if not len(self):
             return data
         train = data.train
@@ -57,14 +57,14 @@ class Corrections:
         return Data(data.name, Dataset(train.inputs, labels, train.class_names, provenance), data.test)
 
     def added_to(self, hashes: Mapping[str, str]) -> dict[str, str]:
-        """The hashes of a training set with these labels, from those of the training set before."""
+        """Return the hashes of a training set after these corrections, given those before."""
         digest = hashlib.sha256(hashes.get(CORRECTED, "").encode())
         digest.update(self.index.astype("<i8").tobytes())
         digest.update(self.label.astype("<i4").tobytes())
         return {**hashes, CORRECTED: digest.hexdigest()}
 
     def write(self, path: Path, class_names: Sequence[str]) -> None:
-        """A file that `read_corrections` reads back: the columns index and label, classes by name."""
+        """Write a file that `read_corrections` reads: the columns index and label, classes by name."""
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(("index", "label"))
@@ -72,16 +72,16 @@ class Corrections:
 
 
 def read_corrections(path: str | Path, data: Data) -> Corrections:
-    """What a CSV file changes about the training labels of a data set, checked.
+    """Return the labels in a CSV file that differ from the training labels of a data set.
 
     Args:
         path: a file with the columns `index`, a row number in the training set, and `label`, a class by name or by
-            number; other columns are passed over. `mlplab labels` writes such a file.
-        data: the data set that they are for.
+            number. Other columns are ignored. `mlplab labels` writes such a file.
+        data: the data set.
 
     Raises:
-        DataError: if it cannot be read, is no such file, contradicts itself, names rows or classes that the data set
-            does not have, or is about the test set, whose labels are never changed.
+        DataError: if the file cannot be read, lacks a column, has two labels for a row, names rows or classes that the
+            data set does not have, or is about the test set, whose labels are never changed.
     """
     corrections = read_all(path, data)
     differs = corrections.label != data.train.labels[corrections.index]
@@ -89,46 +89,46 @@ def read_corrections(path: str | Path, data: Data) -> Corrections:
 
 
 def read_all(path: str | Path, data: Data) -> Corrections:
-    """As `read_corrections`, with the labels too that the data set has already."""
+    """Read a file like `read_corrections`, and return all its labels, changed or not."""
     rows = read_rows(path)
     if any(row.cells.get("split", "").strip().lower() == "test" for row in rows):
         raise DataError(
             f"{path} is about the test set, and test labels are never changed: scores would no longer compare. "
             "Correct training labels, from: mlplab labels RUN --split train"
         )
-    found: dict[int, int] = {}
+    labels: dict[int, int] = {}
     for row in rows:
         where = f"{path}, line {row.line}"
         index = _index(row.cells["index"], len(data.train), where)
         label = _label(row.cells["label"], data.class_names, where)
-        if found.setdefault(index, label) != label:
-            names = [data.class_names[found[index]], data.class_names[label]]
-            raise DataError(f"{where}: row {index} has a second label, {names[1]!r}; it had {names[0]!r} further up.")
-    index = np.array(sorted(found), np.int64)
-    label = np.array([found[row] for row in index.tolist()], np.int32)
+        if labels.setdefault(index, label) != label:
+            names = [data.class_names[labels[index]], data.class_names[label]]
+            raise DataError(f"{where}: row {index} has a second label, {names[1]!r}; its first one was {names[0]!r}.")
+    index = np.array(sorted(labels), np.int64)
+    label = np.array([labels[row] for row in index.tolist()], np.int32)
     return Corrections(index, label)
 
 
 def read_rows(path: str | Path) -> list[Row]:
-    """The rows of a CSV file that has the columns `index` and `label`, as text.
+    """Return the rows of a CSV file with the columns `index` and `label`, as text.
 
     Raises:
-        DataError: if it cannot be read, or is no such file.
+        DataError: if the file cannot be read, or lacks a column.
     """
-    wanted = "Expected a CSV file with the columns index and label, as mlplab labels writes it"
+    expected = "Expected a CSV file with the columns index and label, as written by mlplab labels"
     try:
         header, rows = _parsed(Path(path).read_bytes())
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}. {wanted}.") from error
-    except (ValueError, csv.Error) as error:  # of these, text that is not UTF-8
-        raise DataError(f"{path} is no CSV file in UTF-8: {error}. {wanted}.") from error
+        raise DataError(f"{path} cannot be read: {error.strerror or error}. {expected}.") from error
+    except (ValueError, csv.Error) as error:  # ValueError: it is not UTF-8
+        raise DataError(f"{path} is not a CSV file in UTF-8: {error}. {expected}.") from error
     for name in ("index", "label"):
         if header.count(name) != 1:
             has = ", ".join(header)[:200] or "nothing"
             count = "no column" if name not in header else f"{header.count(name)} columns"
-            raise DataError(f"{path} has {count} {name}: its first line is {has}. {wanted}.")
+            raise DataError(f"{path} has {count} {name}: its first line is {has}. {expected}.")
     if not rows:
-        raise DataError(f"{path} has no rows below its first line. {wanted}.")
+        raise DataError(f"{path} has no rows below its first line. {expected}.")
     for line, cells in rows:
         if len(cells) <= max(header.index("index"), header.index("label")):
             raise DataError(f"{path}, line {line}: {len(cells)} columns, and the first line has {len(header)}.")
@@ -136,10 +136,10 @@ def read_rows(path: str | Path) -> list[Row]:
 
 
 def _parsed(content: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The column names in small letters, and the rows below, each with the line that it ends in; blank ones aside."""
+    """Return the column names in lower case, and all rows that are not blank, each with the number of its last line."""
     text = content.decode("utf-8-sig")
     if "\0" in text:
-        raise ValueError("it has bytes that no text has")
+        raise ValueError("it has zero bytes")
     separator = max(_SEPARATORS, key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
@@ -161,7 +161,7 @@ def _index(text: str, rows: int, where: str) -> int:
 
 def _label(text: str, class_names: Sequence[str], where: str) -> int:
     if not text.strip() and text not in class_names:
-        raise DataError(f"{where}: the label is empty. Write a class's name or number, or take the line out.")
+        raise DataError(f"{where}: the label is empty. Write a class's name or number, or remove the line.")
     try:
         return class_number(text, class_names)
     except UsageError as error:

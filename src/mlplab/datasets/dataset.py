@@ -1,4 +1,4 @@
-"""A labelled data set in memory, and the pair of them that a model is trained and tested on."""
+"""A labelled data set in memory, and the pair of a training and a test set."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -12,15 +12,15 @@ from mlplab.errors import DataError
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the rows come from.
+    """Where the rows of a data set come from.
 
     Attributes:
-        name: the data set's name, or the file's.
+        name: the name of the data set, or of the file.
         split: "train" or "test".
-        sha256: hexadecimal SHA-256 of each file's decompressed payload, by file name; empty for arrays and
-            for what a dependency brings, where `Dataset.content_hash` serves instead.
+        sha256: hexadecimal SHA-256 of each decompressed file, by file name; empty for arrays and for data that a
+            dependency brings, which `Dataset.content_hash` identifies instead.
         source: who delivered the bytes.
-        licence: under what terms, if known.
+        licence: the terms of use, if known.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Provenance:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Inputs with their labels; checked and brought to normal form where it is made, read-only afterwards.
+    """Inputs with their labels, checked and converted to normal form in the constructor, read-only afterwards.
 
     Attributes:
         inputs: images, uint8 or float32 of shape (n, h, w) or (n, h, w, c), or features, float32 (n, d).
@@ -44,7 +44,7 @@ class Dataset:
         provenance: where the rows come from.
 
     Raises:
-        DataError: if the arrays are not that and cannot be turned into it without loss.
+        DataError: if the arrays cannot be converted without loss.
     """
 
     inputs: np.ndarray
@@ -74,12 +74,12 @@ class Dataset:
 
     @property
     def has_images(self) -> bool:
-        """Whether the inputs are images, not features."""
+        """Whether the inputs are images (True) or features (False)."""
         return self.inputs.ndim > 2
 
     @property
     def images(self) -> np.ndarray:
-        """The images, uint8 or float32 of shape (n, h, w) or (n, h, w, c). DataError if there are none."""
+        """The images, uint8 or float32 of shape (n, h, w) or (n, h, w, c). DataError if the inputs are features."""
         if not self.has_images:
             raise DataError(f"{self.provenance} has features, not images: use .features.")
         return self.inputs
@@ -92,10 +92,10 @@ class Dataset:
         return self.inputs
 
     def select(self, indices: ArrayLike) -> "Dataset":
-        """The rows at `indices`, in that order: integers below n, or a boolean mask of shape (n,).
+        """Return the rows at `indices` in this order: integers below n, or a boolean mask of shape (n,).
 
         Raises:
-            DataError: if `indices` are not that, or select nothing.
+            DataError: for other `indices`, and if they select no row.
         """
         rows = np.asarray(indices)
         try:
@@ -105,19 +105,19 @@ class Dataset:
         except IndexError as error:
             raise DataError(
                 f"Rows of {self.provenance} are selected by integers below {len(self)}, or by a mask of "
-                f"shape ({len(self)},). With these it is not possible: {error}."
+                f"shape ({len(self)},). These do not fit: {error}."
             ) from error
         return Dataset(inputs, labels, self.class_names, self.provenance)
 
     def class_counts(self) -> dict[str, int]:
-        """The number of rows of each class, by class name."""
+        """Return the number of rows of each class, by class name."""
         counts = np.bincount(self.labels, minlength=len(self.class_names))
         return dict(zip(self.class_names, counts.tolist(), strict=True))
 
     def content_hash(self) -> str:
-        """Hexadecimal SHA-256 over inputs and labels: their dtypes, shapes and bytes (little-endian).
+        """Return the hexadecimal SHA-256 of inputs and labels: their dtypes, shapes and bytes (little-endian).
 
-        It tells whether two data sets hold the same numbers, whichever way they came.
+        Two data sets with equal hashes have the same content, wherever they come from.
         """
         digest = hashlib.sha256()
         for array in (self.inputs, self.labels):
@@ -129,7 +129,7 @@ class Dataset:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """A training set and a test set of the same kind.
+    """A training set and a test set with the same kind of rows.
 
     Raises:
         DataError: if their inputs differ in shape or dtype, or if they have different classes.

@@ -1,13 +1,10 @@
 """The IDX format of MNIST and its descendants (LeCun, Cortes, Burges: "The MNIST database", last section).
 
-Two zero bytes, one byte for the element type, one for the number of axes; then the length of each axis
-as a big-endian uint32; then the elements, big-endian, in C order. Nothing may follow them.
+Two zero bytes, one byte for the element type, one for the number of axes; then the length of each axis as a big-endian
+uint32; then the elements, big-endian, in C order, and nothing after them.
 """
 
-import gzip
 import math
-import zlib
-from pathlib import Path
 
 import numpy as np
 
@@ -16,35 +13,34 @@ from mlplab.errors import DataError
 Buffer = bytes | bytearray | memoryview
 
 _ELEMENT_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_idx(
-    source: Buffer | str | Path,
-    *,
-    ndim: int | None = None,
-    dtype: np.typing.DTypeLike | None = None,
-    name: str | None = None,
+    content: Buffer, *, ndim: int | None = None, dtype: np.typing.DTypeLike | None = None, name: str = "IDX data"
 ) -> np.ndarray:
-    """The array that an IDX file, or its bytes, holds; either may be gzipped.
+    """Return the array in the bytes of an IDX file.
 
     Args:
-        source: a path, or the content itself. Single-byte elements are viewed in place, not copied, so
-            the array is writable where the buffer is.
-        ndim: the number of axes the caller expects, where it knows (images 3, labels 1).
-        dtype: the element type it expects.
-        name: what messages call the data; the path by default.
+        content: the bytes. The array is a view of single-byte elements, writable if the buffer is.
+        ndim: the expected number of axes (images 3, labels 1); None for any.
+        dtype: the expected element type; None for any.
+        name: the name of the data in messages.
 
     Returns:
-        An array of the header's shape, in the machine's own byte order.
+        An array of the header's shape, in the byte order of the machine.
 
     Raises:
-        DataError: if the header is no IDX header, promises more or fewer bytes than there are, or
-            describes something else than `ndim` and `dtype` ask for.
+        DataError: if the header is no IDX header, announces more or fewer bytes than there are, or does not match
+            `ndim` and `dtype`.
     """
-    content, name = _content(source, name)
     elements, shape = _header(content, name)
-    _check_expected(elements, shape, ndim, dtype, name)
+    if ndim is not None and len(shape) != ndim:
+        raise DataError(
+            f"{name} should have {ndim} axes, but its header announces {len(shape)} ({_times(shape)}). "
+            "Are images (3 axes) and labels (1 axis) swapped?"
+        )
+    if dtype is not None and elements != np.dtype(dtype).newbyteorder(">"):
+        raise DataError(f"{name} should hold {np.dtype(dtype)} elements, but holds {elements.name}.")
     offset = 4 + 4 * len(shape)
     expected, got = math.prod(shape) * elements.itemsize, len(content) - offset
     if got != expected:
@@ -57,50 +53,18 @@ def read_idx(
     return array.astype(elements.newbyteorder("="), copy=False)
 
 
-def _content(source: Buffer | str | Path, name: str | None) -> tuple[Buffer, str]:
-    if isinstance(source, str | Path):
-        name = name or str(source)
-        try:
-            source = Path(source).read_bytes()
-        except OSError as error:
-            raise DataError(f"{name} cannot be read: {error.strerror}.") from error
-    name = name or "IDX data"
-    if source[:2] != _GZIP_MAGIC:
-        return source, name
-    try:
-        return gzip.decompress(source), name
-    except (EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{name} is a damaged gzip file ({error}). Get the file again.") from error
-
-
 def _header(content: Buffer, name: str) -> tuple[np.dtype, tuple[int, ...]]:
-    """Element type and shape."""
+    """Return element type and shape."""
     magic = bytes(content[:4])
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _ELEMENT_TYPES or magic[3] == 0:
         raise DataError(
-            f"{name} is no IDX file: expected two zero bytes, a type code of 08 to 0e and a number of axes, "
+            f"{name} is not an IDX file: expected two zero bytes, a type code of 08 to 0e and a number of axes, "
             f"got {magic.hex(' ') or 'nothing'}."
         )
     lengths = bytes(content[4 : 4 + 4 * magic[3]])
     if len(lengths) < 4 * magic[3]:
         raise DataError(f"{name} is truncated: it ends within the header. Get the file again.")
     return np.dtype(_ELEMENT_TYPES[magic[2]]), tuple(np.frombuffer(lengths, ">u4").tolist())
-
-
-def _check_expected(
-    elements: np.dtype,
-    shape: tuple[int, ...],
-    ndim: int | None,
-    dtype: np.typing.DTypeLike | None,
-    name: str,
-) -> None:
-    if ndim is not None and len(shape) != ndim:
-        raise DataError(
-            f"{name} should have {ndim} axes, but its header announces {len(shape)} ({_times(shape)}). "
-            "Are images (3 axes) and labels (1 axis) swapped?"
-        )
-    if dtype is not None and elements != np.dtype(dtype).newbyteorder(">"):
-        raise DataError(f"{name} should hold {np.dtype(dtype)} elements, but holds {elements.name}.")
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -1,4 +1,4 @@
-"""A name, a file or arrays → `Data`."""
+"""Load a data set, from its name, a file or arrays."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from mlplab.datasets.npz import read_npz
 from mlplab.errors import UsageError
 
 ArrayPairs = tuple[Arrays, Arrays]
-"""((x_train, y_train), (x_test, y_test)), as `keras.datasets` gives them."""
+"""((x_train, y_train), (x_test, y_test)), as returned by `keras.datasets`."""
 
 
 def load(
@@ -25,22 +25,25 @@ def load(
     class_names: tuple[str, ...] | None = None,
     quiet: bool = False,
 ) -> Data:
-    """A training and a test set, with class names and provenance.
+    """Load a training and a test set, with class names and provenance.
 
     Args:
-        source: the name of a data set ("fashion-mnist", "mnist", "digits"); or the path of an `.npz` file
-            with the arrays x_train, y_train, x_test, y_test; or such arrays, ((x_train, y_train),
-            (x_test, y_test)); or `Data`, which is returned as it is. Inputs are images (n, h, w) or
-            (n, h, w, c), or features (n, d): images of whole numbers become uint8, all else float32, and
-            nothing is rescaled. Labels are integers from 0.
-        class_names: for a file or arrays, the classes' names in the order of the labels; by default those
-            of the file, or "0", "1", ….
-        quiet: if True, nothing is said on standard error where a named data set must be fetched.
+        source: the name of a data set ("fashion-mnist", "mnist", "digits"); or the path of an `.npz` file with the
+            arrays x_train, y_train, x_test, y_test; or arrays, ((x_train, y_train), (x_test, y_test)); or `Data`,
+            which is returned unchanged. Inputs are images (n, h, w) or (n, h, w, c), or features (n, d). Images of
+            whole numbers become uint8, all other inputs float32. Nothing is rescaled. Labels are integers from 0.
+        class_names: names of the classes of a file or of arrays, in the order of the labels; by default those in the
+            file, or "0", "1", ….
+        quiet: if True, fetching a named data set prints nothing on standard error.
 
     Raises:
-        UsageError: if `source` is none of these, or an unknown name, or brings its own class names.
-        DataError: if the arrays are no data set.
-        FetchError: if no source has the named data set.
+        UsageError: for any other `source`, an unknown name, or class names for a named data set.
+        DataError: if the arrays are not a data set.
+        FetchError: if the named data set cannot be fetched.
+
+    Example:
+        data = mlplab.load("digits")
+        print(data.train.images.shape, data.class_names)
     """
     if isinstance(source, Data):
         _refuse_class_names(class_names)
@@ -50,29 +53,32 @@ def load(
         return _load_named(find_entry(source), quiet)
     if isinstance(source, str | os.PathLike):
         return _load_npz(Path(source), class_names)
-    return _pack("arrays", *_pairs(source), class_names=class_names)
+    return _load_arrays(source, class_names)
 
 
 def load_data(name: str, *, quiet: bool = False) -> ArrayPairs:
-    """A named data set as `keras.datasets` gives it: ((x_train, y_train), (x_test, y_test)).
+    """Load a named data set in the form of `keras.datasets`: ((x_train, y_train), (x_test, y_test)).
 
-    Images are uint8 (n, h, w), not rescaled, and labels uint8 (n,). The arrays are the caller's own, to write
-    into.
+    Images are uint8 (n, h, w), not rescaled, and labels uint8 (n,). The arrays are writable.
 
     Raises:
         UsageError: if there is no such data set.
-        FetchError: if no source has it.
+        FetchError: if it cannot be fetched.
+
+    Example:
+        (x_train, y_train), (x_test, y_test) = mlplab.load_data("digits")
     """
-    return _arrays(find_entry(name), fetch_entry(find_entry(name), quiet=quiet))
+    entry = find_entry(name)
+    return _arrays(entry, fetch_entry(entry, quiet=quiet))
 
 
 def _refuse_class_names(class_names: object) -> None:
     if class_names is not None:
-        raise UsageError("class_names is for files and arrays. A named data set has its own: leave it out.")
+        raise UsageError("class_names is for files and arrays. A named data set has class names: leave it out.")
 
 
 def is_path(source: str) -> bool:
-    """Whether `load` takes this for a file's path, and not for a name."""
+    """Return whether `load` treats this text as a path (True) or as the name of a data set (False)."""
     return source.endswith(".npz") or os.sep in source or "/" in source
 
 
@@ -92,18 +98,12 @@ def _read_split(split: IdxSplit, files: dict[str, Fetched]) -> Arrays:
 
 def _load_named(entry: Entry, quiet: bool) -> Data:
     files = fetch_entry(entry, quiet=quiet)
-    train, test = _arrays(entry, files)
     parts = []
-    for name, arrays, split in (("train", train, entry.train), ("test", test, entry.test)):
+    for name, arrays, split in zip(("train", "test"), _arrays(entry, files), (entry.train, entry.test), strict=True):
         payloads = (split.images, split.labels) if split else ()
         origins = sorted({files[payload.file].origin for payload in payloads}) or ["scikit-learn"]
-        provenance = Provenance(
-            entry.name,
-            name,
-            {payload.file: payload.sha256 for payload in payloads},
-            ", ".join(origins),
-            entry.licence,
-        )
+        hashes = {payload.file: payload.sha256 for payload in payloads}
+        provenance = Provenance(entry.name, name, hashes, ", ".join(origins), entry.licence)
         parts.append(Dataset(*arrays, entry.class_names, provenance))
     return Data(entry.name, *parts)
 
@@ -111,19 +111,11 @@ def _load_named(entry: Entry, quiet: bool) -> Data:
 def _load_npz(path: Path, class_names: tuple[str, ...] | None) -> Data:
     if path.suffix != ".npz":
         raise UsageError(f"A data set's file must be an .npz. Got {str(path)!r}.")
-    content = read_npz(path)
-    return _pack(
-        path.stem,
-        content.train,
-        content.test,
-        class_names=class_names or content.class_names,
-        sha256={path.name: content.sha256},
-        source=str(path),
-    )
+    train, test, names, sha256 = read_npz(path)
+    return _data(path.stem, train, test, class_names or names, {path.name: sha256}, str(path))
 
 
-def _pairs(source: Any) -> ArrayPairs:
-    """The two pairs, or UsageError."""
+def _load_arrays(source: Any, class_names: tuple[str, ...] | None) -> Data:
     try:
         (x_train, y_train), (x_test, y_test) = source
     except (TypeError, ValueError) as error:
@@ -131,21 +123,15 @@ def _pairs(source: Any) -> ArrayPairs:
             "Expected a data set's name, the path of an .npz file, or ((x_train, y_train), (x_test, y_test))."
             f" Got {type(source).__name__}."
         ) from error
-    return (x_train, y_train), (x_test, y_test)
+    return _data("arrays", (x_train, y_train), (x_test, y_test), class_names, {}, "arrays")
 
 
-def _pack(
-    name: str,
-    train: Arrays,
-    test: Arrays,
-    *,
-    class_names: tuple[str, ...] | None,
-    sha256: dict[str, str] | None = None,
-    source: str = "arrays",
+def _data(
+    name: str, train: Arrays, test: Arrays, class_names: tuple[str, ...] | None, sha256: dict[str, str], source: str
 ) -> Data:
     names = class_names or numbered_classes(train[1], test[1])
     parts = (
-        Dataset(*arrays, names, Provenance(name, split, sha256 or {}, source))
+        Dataset(*arrays, names, Provenance(name, split, sha256, source))
         for split, arrays in (("train", train), ("test", test))
     )
     return Data(name, *parts)

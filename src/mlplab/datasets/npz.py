@@ -1,10 +1,9 @@
-"""NPZ files with a training and a test set, as Keras's own `mnist.npz` is laid out."""
+"""NPZ files with a training and a test set, in the layout of Keras's `mnist.npz`."""
 
 import hashlib
 import io
 import zipfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +16,13 @@ _LAYOUTS = (
 )
 
 
-@dataclass(frozen=True)
-class NpzContent:
-    """What an NPZ file holds: four arrays, as they are, and the file's own SHA-256."""
-
-    train: tuple[np.ndarray, np.ndarray]
-    test: tuple[np.ndarray, np.ndarray]
-    class_names: tuple[str, ...] | None
-    sha256: str
+Pair = tuple[np.ndarray, np.ndarray]
 
 
-def read_npz(path: Path) -> NpzContent:
-    """Reads the arrays x_train, y_train, x_test, y_test, and class_names where there are any.
+def read_npz(path: Path) -> tuple[Pair, Pair, tuple[str, ...] | None, str]:
+    """Return (x_train, y_train), (x_test, y_test), the class names if the file has them, and the file's SHA-256.
 
-    They may also be called train_images, train_labels, test_images, test_labels.
+    The arrays may also be called train_images, train_labels, test_images, test_labels.
 
     Raises:
         DataError: if the file is missing, damaged or has other arrays. Pickled objects are not loaded.
@@ -49,14 +41,14 @@ def read_npz(path: Path) -> NpzContent:
         )
     x_train, y_train, x_test, y_test = (arrays[key] for key in keys)
     names = tuple(map(str, arrays["class_names"])) if "class_names" in arrays else None
-    return NpzContent((x_train, y_train), (x_test, y_test), names, hashlib.sha256(content).hexdigest())
+    return (x_train, y_train), (x_test, y_test), names, hashlib.sha256(content).hexdigest()
 
 
 def _arrays(content: bytes, path: Path) -> dict[str, np.ndarray]:
-    """The arrays of known names. Others are left unread: they may be large, or objects."""
+    """Read the arrays with known names. Others are not read: they may be large, or objects."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             known = {"class_names"}.union(*_LAYOUTS)
             return {key: archive[key] if key in known else np.empty(0) for key in archive.files}
     except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} is no readable NPZ file of plain arrays ({error}).") from error
+        raise DataError(f"{path} is not a readable NPZ file of plain arrays ({error}).") from error

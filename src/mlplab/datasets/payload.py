@@ -1,8 +1,7 @@
-"""A file of a data set: what it is called, and the hash that says whether bytes are that file."""
+"""A file of a data set, with the hash that its content must have."""
 
 import gzip
 import hashlib
-import io
 import os
 import zlib
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ class Payload:
 
     Attributes:
         file: its name, without `.gz`.
-        sha256: hexadecimal SHA-256 of the content; nothing else is accepted as this file.
+        sha256: hexadecimal SHA-256 of the content. No other content is accepted.
         size: in bytes.
     """
 
@@ -28,14 +27,14 @@ class Payload:
     size: int
 
     def found_in(self, folder: Path) -> list[Path]:
-        """Where the file may lie in `folder`, plain or gzipped, as far as there is such a file."""
+        """Return the paths in `folder` at which the file exists, plain or gzipped."""
         return [path for path in (folder / self.file, folder / f"{self.file}.gz") if os.path.isfile(path)]
 
     def read(self, path: Path) -> bytearray:
-        """The content of the file at `path`, which may be gzipped, once its hash has been found right.
+        """Return the verified content of the file at `path`, which may be gzipped.
 
         Raises:
-            DataError: if these are other bytes; the message says which.
+            DataError: if it has another size or hash.
             OSError: if the file cannot be read.
         """
         content = self._decompressed(path)
@@ -48,22 +47,10 @@ class Payload:
         return content
 
     def _decompressed(self, path: Path) -> bytearray:
-        """At most one byte more than there should be, so that a wrong file cannot fill the memory."""
+        """Read at most one byte more than `size`, so that a wrong file cannot fill the memory."""
         with path.open("rb") as file:
-            zipped = file.read(2) == _GZIP_MAGIC
-            file.seek(0)
+            stream = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == _GZIP_MAGIC else file
             try:
-                return _read_at_most(gzip.GzipFile(fileobj=file) if zipped else file, self.size + 1)
+                return bytearray(stream.read(self.size + 1))  # NumPy's views of a bytearray are writable
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise DataError(f"{path} is a damaged gzip file ({error})") from error
-
-
-def _read_at_most(stream: io.BufferedIOBase, limit: int) -> bytearray:
-    """Into a bytearray, which makes NumPy's views of it writable without a copy."""
-    content = bytearray(limit)
-    view, length = memoryview(content), 0
-    while length < limit and (count := stream.readinto(view[length:])):
-        length += count
-    view.release()
-    del content[length:]
-    return content

@@ -7,7 +7,7 @@ import numpy as np
 from mlplab.cluster import workers
 from mlplab.datasets import Data
 from mlplab.engine import Member
-from mlplab.errors import RunError, TrainingError
+from mlplab.errors import RunError, TrainingError, require
 from mlplab.experiments.population import Network, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Config, Run

@@ -1,14 +1,9 @@
-"""Labels that are probably wrong: ranked, to be looked at, corrected, and trained on again.
+"""Rank labels by how likely they are to be wrong, and write them to a file in which people correct them.
 
 The scores are cleanlab's (C. G. Northcutt, L. Jiang, I. L. Chuang: "Confident Learning: Estimating Uncertainty in
-Dataset Labels", Journal of Artificial Intelligence Research 70, 2021), an extra of mlplab's.
+Dataset Labels", Journal of Artificial Intelligence Research 70, 2021), which the extra `labels` installs.
 """
 
-import contextlib
-import os
-import shlex
-import shutil
-import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,10 +23,7 @@ from mlplab.runs.dataset_ref import data_of
 from mlplab.table import Table
 
 SHOWN_IMAGES = 40
-"""Images in the figure."""
-
-REQUIREMENT = "cleanlab>=2.8"
-"""What the extra `labels` installs, as pyproject.toml has it."""
+"""Number of images in the figure."""
 
 
 def find_label_errors(
@@ -48,30 +40,35 @@ def find_label_errors(
 ) -> Table:
     """Rank labels by how likely they are to be wrong, worst first.
 
-    A network that was trained on a wrong label has learnt it, so the training set is judged by cross-validation:
-    as many networks as folds are trained as the run was, each judging the rows that it has not seen. The
-    probabilities are kept in the run, and a second call is quick. The test and validation sets are judged by the run.
+    A network that was trained on a wrong label has learnt it. So the training set is judged by cross-validation: for
+    each fold, a network with the run's settings is trained on the other rows, and predicts the rows of this fold. The
+    probabilities are kept in the run, so that a second call is quick. The run's own network judges the test and
+    validation sets.
 
     Args:
-        source: a finished run; or out-of-sample probabilities (n, classes), as a cross-validation gives them.
-        y: with probabilities, the labels: integers (n,), or one-hot (n, classes).
-        X: with probabilities, the inputs (n, …), if images should be seen.
-        split: of a run: "train", "test" or "validation". Rows held out for validation are part of "train" too.
-        folds: of the cross-validation.
-        class_names: with probabilities; "0", "1", … by default.
-        data: for runs that were begun with arrays: the same arrays.
-        ray: a Ray cluster that carries out the cross-validation: "local", or an address, as `mlplab.tune` takes it.
-        verbose: 0: no progress bar.
+        source: a finished run; or out-of-sample probabilities (n, classes), as from a cross-validation.
+        y: the labels for probabilities: integers (n,), or one-hot (n, classes).
+        X: the inputs (n, …) for probabilities; only needed to show images.
+        split: the split of the run: "train", "test" or "validation". "train" includes the validation rows.
+        folds: the number of folds of the cross-validation.
+        class_names: the class names for probabilities; "0", "1", … by default.
+        data: the arrays that the run was trained on, if it was started with arrays.
+        ray: a Ray cluster for the cross-validation: "local", or an address, see `mlplab.tune`.
+        verbose: 0 for no progress bar.
 
     Returns:
         See `label_quality`.
 
     Raises:
         MlplabError: if cleanlab is not installed.
-        UsageError, DataError, RunError: as `examples_of` raises them; UsageError for a number of folds that cannot be.
+        UsageError, DataError, RunError: see `examples_of`. UsageError also for an impossible number of folds.
         ClusterError: if no cluster answers at the address of `ray`.
+
+    Example:
+        table = mlplab.find_label_errors(run, split="test")
+        print(table["index"][:10])
     """
-    _cleanlab()  # said now, not after the training
+    _cleanlab()  # raises now, not after the training
     if not isinstance(source, Run | str | Path):
         return label_quality(examples_of(source, y, X, class_names=class_names))
     source = opened(source)
@@ -91,36 +88,33 @@ def find_label_errors(
 
 
 def label_quality(examples: Examples, split: str = "") -> Table:
-    """Judge labels by probabilities of networks that were not trained on them.
+    """Judge labels by the probabilities of networks that were not trained on them.
 
-    The quality is cleanlab's self-confidence, the probability of the given label, for it finds most. Of 1,000 labels
-    of Fashion-MNIST flipped at random (three seeds, the notebook's network) it has 860 to 887 among the first 1,500,
-    cleanlab's normalised margin 674 to 684, its confidence-weighted entropy 823 to 841; adjusted by class, either of
-    the first two finds fewer. Of 15 wrong labels in MNIST's test set (512-512 with dropout, three seeds) it has 12 to
-    14 among the first 150, the margin 13 or 14, the entropy none. `flagged` follows the same order, so what is flagged
-    comes first: 953 to 969 of the flips, among 3,427 to 3,854 rows. benchmarks/label_errors.py measures it.
+    The quality is cleanlab's self-confidence, the probability of the given label, which finds more wrong labels than
+    cleanlab's normalised margin and confidence-weighted entropy: docs/inspection.md has the numbers,
+    benchmarks/label_errors.py measures them. `flagged` follows the same order.
 
     Args:
         examples: labels with out-of-sample probabilities.
-        split: where they come from, for the column.
+        split: the split of the examples, for the column `split`.
 
     Returns:
-        A row for each example, worst first: `index`; `label`, the given class's number, and `given`, its name;
+        A row for each example, worst first: `index`; `label` and `given`, number and name of the given class;
         `suggested`, the most probable class; `quality` from 0 to 1; `given_probability`; `suggested_probability`;
-        `flagged`, whether it is among the labels that cleanlab takes for wrong; `split`. The figure shows the first.
+        `flagged`, whether cleanlab considers the label wrong; `split`. The figure shows the first images.
 
     Raises:
         MlplabError: if cleanlab is not installed.
-        DataError: if all labels are of one class: there is no other to confuse it with.
+        DataError: if all labels are of one class.
     """
     cleanlab = _cleanlab()
     present = np.unique(examples.labels)
     if len(present) < 2:
         raise DataError(
-            f"Wrong labels are found by comparing classes, and all {len(examples):,} labels of {examples.name} are "
+            f"Finding wrong labels needs two classes or more: all {len(examples):,} labels of {examples.name} are "
             f"{examples.class_names[present[0]]!r}."
         )
-    # cleanlab takes no probability above 1, as rounding may make them, and counts in the type that it is given.
+    # cleanlab refuses probabilities above 1, which come from rounding, and computes in their dtype.
     probabilities = np.clip(
         examples.probabilities, 0, 1, dtype=np.promote_types(np.float32, examples.probabilities.dtype)
     )
@@ -149,19 +143,19 @@ def label_quality(examples: Examples, split: str = "") -> Table:
 def write_correctable(table: Table, path: str | Path, accept: int = 0) -> Path | None:
     """Write a table of `find_label_errors` as a CSV file whose column `label` is there to be corrected.
 
-    It holds every row, so that it is whole by itself: `label` is the given class until somebody writes another, and
-    training on a file as it was written changes nothing. A file in which labels were corrected is not overwritten.
+    The file has all rows. `label` is the given class until a person writes another, so training on an unchanged file
+    changes nothing. A file with corrected labels is not overwritten.
 
     Args:
-        table: of `find_label_errors`.
+        table: the result of `find_label_errors`.
         path: the file.
-        accept: in so many rows from the top, `label` is the suggested class instead.
+        accept: the number of rows, from the top, for which `label` is the suggested class.
 
     Returns:
-        The path; None if there was a file with corrections, which is left as it is.
+        The path; None if the file exists and has corrections.
 
     Raises:
-        UsageError: if it cannot be written, or `accept` is below 0.
+        UsageError: if the file cannot be written, or `accept` is below 0.
     """
     require(accept >= 0, "accept", accept, "a number of rows, at least 0")
     if _is_corrected(Path(path)):
@@ -173,22 +167,22 @@ def write_correctable(table: Table, path: str | Path, accept: int = 0) -> Path |
 
 
 def _is_corrected(path: Path) -> bool:
-    """Whether there is a file that has, or may have, somebody's work in it."""
+    """Return whether the file exists and has, or may have, corrections."""
     if not path.exists():
         return False
     try:
         return any(row.cells["label"] != row.cells.get("given") for row in read_rows(path))
-    except DataError:  # another file altogether
+    except DataError:  # it is some other file
         return True
 
 
 def _cross_validated(run: Run, data: Any, folds: int, ray: str | None, verbose: int | str) -> Examples:
-    """All training rows with out-of-sample probabilities, kept in the run."""
+    """Return all training rows with out-of-sample probabilities, which are kept in the run."""
     predictions = run.directory.cross_validation(folds)
     if predictions is not None:
         loaded = data_at_hand(run, data)[0]
     else:
-        from mlplab.experiments.cross_validation import cross_validate  # Keras: only where something is trained
+        from mlplab.experiments.cross_validation import cross_validate  # Keras, only needed for training
 
         loaded = data_of(run, data, quiet=verbose == 0)
         with bar(verbose, f"{folds} folds") as progress:
@@ -207,39 +201,23 @@ def _cross_validated(run: Run, data: Any, folds: int, ray: str | None, verbose: 
 
 
 def _gallery(images: np.ndarray, ranked: dict[str, np.ndarray]) -> Callable[[], Any]:
-    def name(text: str) -> str:
+    def short(text: str) -> str:
         return text if len(text) <= 18 else f"{text[:17]}…"
 
-    rows = zip(ranked["index"], ranked["given"], ranked["suggested"], strict=True)
-    titles = [
-        f"{index}: {name(given)}\n→ {name(suggested)}"
-        for (index, given, suggested), _ in zip(rows, images, strict=False)
-    ]
+    rows = zip(images, ranked["index"], ranked["given"], ranked["suggested"], strict=False)
+    titles = [f"{index}: {short(given)}\n→ {short(suggested)}" for _, index, given, suggested in rows]
     return lambda: gallery(images, titles, columns=8)
 
 
 def _cleanlab() -> ModuleType:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of its progress bar, which a notebook may lack the parts for
+            warnings.simplefilter("ignore")  # cleanlab's progress bar warns in some notebooks
             import cleanlab
     except ModuleNotFoundError as error:
         if error.name != "cleanlab":
             raise
         raise MlplabError(
-            "Finding wrong labels needs cleanlab, which is mlplab's extra mlplab[labels] and is not installed. "
-            f'Install it with: {_typed_python()} -m pip install "{REQUIREMENT}"'
+            'Finding wrong labels needs the package cleanlab, which is not installed: pip install "mlplab[labels]"'
         ) from error
     return cleanlab
-
-
-def _typed_python() -> str:
-    """This interpreter as a person would type it here: python, .venv/bin/python, or its whole path."""
-    for name in ("python", "python3"):
-        if shutil.which(name) == sys.executable:
-            return name
-    with contextlib.suppress(ValueError):  # on another drive
-        relative = os.path.relpath(sys.executable)
-        if not relative.startswith(os.pardir):
-            return shlex.quote(relative)
-    return shlex.quote(sys.executable)

@@ -1,8 +1,8 @@
-"""One HTML file from a template: what the pages of inspection are made of.
+"""Everything that all HTML pages share: templates filled in, images packed, one file written.
 
 rendering.py    templates → text → file
-sprites.py      images → a few pictures of many images
-templates/      page.html.j2, page.css, page.js: what all pages share; a template and scripts for each page
+sprites.py      many images → a few JPEG pictures
+templates/      page.html.j2, page.css, page.js, macros.html.j2; the templates of one page lie beside its code
 """
 
 from mlplab.pages.rendering import packed, percent, render, write_page

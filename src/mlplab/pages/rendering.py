@@ -1,7 +1,7 @@
-"""One HTML file from a template: what the pages of inspection share. The templates are in templates/.
+"""Fill in a page's template, and write the page as one HTML file.
 
-A page extends `page.html.j2`, which brings head, style, navigation and the shared script, and says there what may be
-filled in. `macros.html.j2` has tables and figures.
+A page extends `page.html.j2`, which has the head, the style, the navigation, the shared script, and the list of blocks
+that a page fills in. `macros.html.j2` has tables and figures.
 """
 
 import base64
@@ -16,20 +16,20 @@ import numpy as np
 from mlplab import __version__, files
 from mlplab.errors import UsageError
 
-_HERE = Path(__file__).parent / "templates"
+_SHARED = Path(__file__).parent / "templates"
 
 
-def render(
-    template: str, folder: Path = _HERE, filters: Mapping[str, Callable[..., Any]] | None = None, **values: Any
-) -> str:
-    """A page. Everything in `values` is text to be shown, and escaped, unless a template says `|safe` of a figure.
+def render(template: str, folder: Path, filters: Mapping[str, Callable[..., Any]] | None = None, **values: Any) -> str:
+    """Return the HTML of a page.
 
     Args:
-        template: a file in `folder`; what it extends and includes may lie there, or here.
-        filters: for it, beside `number`, `percent` and `cell`.
+        template: a file in `folder`. It may extend and include files of `folder` and of pages/templates.
+        folder: the folder with the templates of this page.
+        filters: further filters for the template, beside `number`, `percent` and `cell`.
+        values: the template's variables. All text in them is escaped, except what the template marks as `|safe`.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([folder, _HERE]),
+        loader=jinja2.FileSystemLoader([folder, _SHARED]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -42,7 +42,7 @@ def render(
 
 
 def write_page(path: Path, text: str) -> Path:
-    """Write a page as a whole or not at all, and return its full path. Raises `UsageError` if that is not possible."""
+    """Write a page, completely or not at all, and return its full path. Raises `UsageError` if that fails."""
     path = path.expanduser()
     if path.is_dir():
         raise UsageError(f"{path} is a folder: name a file in it, as in {path / 'report.html'}.")
@@ -56,28 +56,28 @@ def write_page(path: Path, text: str) -> Path:
 
 
 def packed(array: np.ndarray) -> str:
-    """Numbers as base64 of their little-endian bytes, of which page.js (`unpack`) makes a typed array."""
+    """Encode numbers as base64 of their little-endian bytes. `unpack` in page.js turns this into a typed array."""
     array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     return base64.b64encode(array.tobytes()).decode("ascii")
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A number as people read it: `10,000`, `0.8568`, `–` for none."""
+    """Format a number for people: `10,000`, `0.8568`, `–` for none."""
     if value is None or value != value:
         return "–"
     return f"{value:,}" if isinstance(value, int | np.integer) else f"{value:.{digits}f}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """A fraction in per cent: `85.7 %`, with a space that does not break; `–` for none."""
+    """Format a fraction in per cent: `85.7 %`, with a space that does not break; `–` for none."""
     if value is None or value != value:
         return "–"
-    largest = 100 - 10**-digits if value < 1 else 100  # what is not all is not told as all
+    largest = 100 - 10**-digits if value < 1 else 100  # rounding must not turn nearly all into all
     return f"{min(100 * value, largest):.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def cell(value: object) -> str:
-    """A value in a table."""
+    """Format a value for a cell of a table."""
     if value is None or value != value:
         return "–"
     if isinstance(value, float | np.floating):

@@ -1,33 +1,38 @@
-"""Images → a few pictures with many images side by side, as a page can hold them: JPEG in data URIs."""
+"""Many images → a few JPEG pictures, each with many images side by side, as data URIs for a page."""
 
 import base64
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 BLOCK = 8
-"""JPEG packs squares of 8×8 pixels, of colours twice that. Cells of whole squares keep images out of each other."""
+"""JPEG compresses blocks of 8×8 pixels (16×16 for colours). With cells of whole blocks, neighbours do not mix."""
 
 PER_SHEET = 2500
-"""Images in one picture: a browser unpacks a picture as a whole, so not all are unpacked when a few are looked at."""
+"""Images in one picture. A browser decodes a picture as a whole, so that showing a few images decodes few of them."""
 
 QUALITIES = (75, 60, 45, 30)
+"""JPEG qualities to try, the best first."""
+
+SIDES = (64, 48, 32, 24)
+"""Limits for the longer side of an image, in pixels."""
 
 
 @dataclass(frozen=True)
 class Sprites:
-    """Images of one size in a grid, on one or more sheets; image i is on sheet `i // per_sheet`.
+    """Images of one size in a grid, on one or more sheets. Image i is on sheet `i // per_sheet`.
 
     Attributes:
         sheets: data URIs of JPEG pictures.
-        count: images in all.
-        width, height: of one image, in pixels, as it is kept here.
-        cell_width, cell_height: of the grid's cells, multiples of 8, or of 16 with colours.
+        count: number of images on all sheets.
+        width, height: size of an image on the sheet, in pixels.
+        cell_width, cell_height: size of a cell of the grid, multiples of 8, or of 16 with colours.
         columns: cells in a row.
         per_sheet: images on each sheet but the last.
-        quality: JPEG's, 0 to 100.
+        quality: JPEG quality, 0 to 100.
     """
 
     sheets: tuple[str, ...]
@@ -42,49 +47,46 @@ class Sprites:
 
     @property
     def bytes(self) -> int:
-        """The length of all data URIs."""
+        """The total length of the data URIs."""
         return sum(map(len, self.sheets))
 
-    def layout(self) -> dict[str, int]:
-        """All but the sheets, for the page's script (page.js, `Sprites`)."""
-        names = ("count", "width", "height", "columns", "per_sheet")
-        return {name: getattr(self, name) for name in names} | {
-            "cell_width": self.cell_width,
-            "cell_height": self.cell_height,
+    def for_script(self) -> dict[str, Any]:
+        """Return the values from which the page's script makes its `Sprites` (page.js)."""
+        return {name: value for name, value in vars(self).items() if name != "quality"} | {
             "left": (self.cell_width - self.width) // 2,
             "top": (self.cell_height - self.height) // 2,
         }
 
 
-def sprites(images: np.ndarray, most_bytes: int = 4_000_000, largest: int = 64) -> Sprites | None:
-    """Images as sprites of at most `most_bytes` as data URIs: in lower quality, then smaller, where they must be.
+def sprites(images: np.ndarray, most_bytes: int = 4_000_000) -> Sprites | None:
+    """Pack images into sprites. If they exceed `most_bytes`, lower the quality, then the size.
 
     Args:
-        images: (n, h, w) or (n, h, w, c), as `as_bytes` takes them.
-        most_bytes: for all of them.
-        largest: pixels of the longer side at most.
+        images: (n, h, w) or (n, h, w, c), see `as_bytes`.
+        most_bytes: limit for the data URIs of all images together.
 
     Returns:
-        None if they do not fit in the lowest quality and a longer side of 24 pixels, or if there are none.
+        None if there are no images, or if they exceed the limit at the lowest quality and a longer side of 24 pixels.
     """
     if not len(images):
         return None
     longer = max(images.shape[1:3])
-    sides = sorted({min(longer, side) for side in (largest, 48, 32, 24) if side <= largest}, reverse=True)
+    sides = sorted({min(longer, side) for side in SIDES}, reverse=True)
     few = images[:: max(1, len(images) // 400)]
     for side in sides:
         for quality in QUALITIES:
             expected = _encode(few, side, quality).bytes * len(images) / len(few)
-            if expected <= most_bytes and (made := _encode(images, side, quality)).bytes <= most_bytes:
-                return made
+            if expected <= most_bytes and (packed := _encode(images, side, quality)).bytes <= most_bytes:
+                return packed
     return None
 
 
 def as_bytes(images: np.ndarray) -> np.ndarray:
-    """Images of any numbers as uint8, (n, h, w) of greys or (n, h, w, 3) of colours.
+    """Convert images of any numbers to uint8, (n, h, w) in grey or (n, h, w, 3) in colour.
 
-    8-bit images stay as they are. Others, and those of whom none is half bright (`digits` ends at 16), are stretched,
-    all alike, from their smallest to their largest value. Of channels that are not three, the mean is taken.
+    Bytes that use the upper half of their range stay unchanged. All other images are rescaled together, so that their
+    smallest value becomes 0 and their largest 255 (`digits` has bytes from 0 to 16). Two channels, or more than three,
+    are averaged.
     """
     if images.ndim == 4 and images.shape[-1] == 1:
         images = images[..., 0]
@@ -98,7 +100,7 @@ def as_bytes(images: np.ndarray) -> np.ndarray:
 
 
 def picture(image: np.ndarray) -> str:
-    """One image as the data URI of a PNG file: uint8 (h, w), (h, w, 3), or (h, w, 4) with opacity."""
+    """Encode one image, uint8 (h, w), (h, w, 3), or (h, w, 4) with opacity, as the data URI of a PNG file."""
     return _data_uri(_pillow(image), "PNG", optimize=True)
 
 
@@ -116,7 +118,7 @@ def _encode(images: np.ndarray, side: int, quality: int) -> Sprites:
 
 
 def _sheets(cells: np.ndarray, columns: int) -> Iterator[np.ndarray]:
-    """Cells (n, h, w[, 3]) as pictures of `columns` cells a row; the last picture's empty places are black."""
+    """Lay out cells (n, h, w[, 3]) as pictures with `columns` cells in a row. Empty places are black."""
     for start in range(0, len(cells), PER_SHEET):
         part = cells[start : start + PER_SHEET]
         rows = -(-len(part) // columns)
@@ -128,14 +130,14 @@ def _sheets(cells: np.ndarray, columns: int) -> Iterator[np.ndarray]:
 
 
 def _padded(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Each image in the middle of a cell, its edge repeated outwards."""
+    """Put each image in the middle of a cell, and repeat its edge pixels outwards."""
     down, across = height - pixels.shape[1], width - pixels.shape[2]
     margins = [(0, 0), (down // 2, down - down // 2), (across // 2, across - across // 2)]
     return np.pad(pixels, [*margins, *[(0, 0)] * (pixels.ndim - 3)], mode="edge")
 
 
 def _smaller(pixels: np.ndarray, side: int) -> np.ndarray:
-    """Images whose longer side is more than `side`, made as small as that."""
+    """Scale images down until their longer side is at most `side` pixels."""
     height, width = pixels.shape[1:3]
     if max(height, width) <= side:
         return pixels

@@ -1,9 +1,12 @@
-"""A run as one HTML page: `report`.
+"""Write a run as one HTML page: `report`.
 
-content.py     what the page says, section by section
-rows.py        the test rows, packed, with their images
-matrix.py      the confusion matrix, or the most confused part of it
-wording.py     sentences that depend on numbers
+content.py          the values for each section of the page
+network_section.py  the sections about the inside of the network
+rows.py             the test rows on the page, with their images
+matrix.py           the confusion matrix, or the most confused part of it
+labels.py           training labels that may be wrong
+wording.py          sentences that depend on numbers
+templates/          the page's template, style and scripts
 """
 
 from pathlib import Path
@@ -18,25 +21,31 @@ __all__ = ["report"]
 
 
 def report(run: Run, out: str | Path | None = None, data: Any = None) -> Path:
-    """Write a finished run's report: one HTML file that opens from disk and needs no network.
+    """Write the report of a finished run: one HTML file that opens from disk and needs no network.
 
-    It has scores beside those of simple methods, curves, the confusion matrix with the images of each cell, failures
-    to filter and sort, calibration, scores of each class, what the units look at, and a map of the test rows.
+    The page has scores beside those of simple methods, curves, the confusion matrix with the images of each cell,
+    failures to filter and sort, calibration, scores of each class, the weights of the units, and a map of the test
+    rows.
 
     Args:
-        run: a finished run. What is computed with its model is kept in it, so the next report is made in a moment.
+        run: a finished run. Values that need its model are computed once and kept in the run, so that the next report
+            takes a second or two.
         out: the file; report.html in the run directory by default.
-        data: for runs that were begun with arrays: the same arrays, or the page has no images.
+        data: the arrays that the run was trained on, if it was started with arrays. Without them the page has no
+            images.
 
     Returns:
         The path of the file.
 
     Raises:
-        RunError: if the run is not finished, or keeps no predictions of the test set.
+        RunError: if the run is not finished, or has no predictions of the test set.
         UsageError: if the file cannot be written.
-        DataError: for data that the run did not begin with.
+        DataError: if `data` is not the data that the run was trained on.
+
+    Example:
+        path = mlplab.report(run, "report.html")
     """
     run = opened(run)
     run.require_finished()
     path = run.directory.report if out is None else Path(out)
-    return write_page(path, render("report.html.j2", **content(run, data)))
+    return write_page(path, render("report.html.j2", Path(__file__).parent / "templates", **content(run, data)))

@@ -1,4 +1,4 @@
-"""What a report says, section by section: the values that its template (report.html.j2) is filled with."""
+"""The values for the template of the report (report.html.j2), section by section."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from mlplab.inspection.seeds import seeds
 from mlplab.reports import network_section, wording
 from mlplab.reports.labels import doubtful
 from mlplab.reports.matrix import matrix
-from mlplab.reports.rows import chosen, for_script
+from mlplab.reports.rows import for_script, select_rows
 from mlplab.runs import Run
 from mlplab.table import Table
 
@@ -38,84 +38,74 @@ _SECTIONS = (
 )
 
 
-def content(run: Run, given: Any = None) -> dict[str, Any]:
-    """Everything that the template of the report wants to know."""
-    data, why_not = data_at_hand(run, given)
+def content(run: Run, data: Any = None) -> dict[str, Any]:
+    """Return all values for the template. `data` is for runs started with arrays, see `report`."""
+    data, why_not = data_at_hand(run, data)
     examples = examples_of(run, data=data, inputs=data is not None)
-    rows = chosen(examples)
-    seen = network_section.inside(run.first, data, rows.positions)
-    projection = None if seen.internals is None else seen.internals.projection
-    part = matrix(examples)
-    found: dict[str, Any] = {
+    rows = select_rows(examples)
+    inside = network_section.inside(run.first, data, rows.positions)
+    projection = None if inside.internals is None else inside.internals.projection
+    confusion_matrix, confusions = matrix(examples), confused(examples)
+    sections: dict[str, Any] = {
         "result": _result(run, examples, data),
         "seeds": _seeds(run),
         "curves": _curves(run),
-        "confusion": _confusion(examples),
+        "confusion": {"pairs": confusions, "summary": wording.confusions(confusions, examples)},
         "images": {
             "note": rows.note,
-            "missing": _missing(run, why_not) or _no_images(examples),
+            "missing": _why_no_images(run, examples, why_not),
             "failures": int((~examples.correct).sum()),
         },
         "calibration": _calibration(run, examples),
         "classes": _classes(examples),
-        "units": seen.units,
-        "map": seen.map,
+        "units": inside.units,
+        "map": inside.map,
         "labels": doubtful(run, data),
         "made": _made(run, data),
     }
+    headings = dict(_SECTIONS) | {"images": sections["result"]["what"].capitalize()}
     return {
         "title": f"{run.path.name}: {run.config.data['name']}, mlplab report",
-        "sections": [
-            (id, name if id != "images" else found["result"]["what"].capitalize())
-            for id, name in _SECTIONS
-            if found[id] is not None
-        ],
+        "sections": [(id, name) for id, name in headings.items() if sections[id] is not None],
         "run": run,
-        "examples": examples,
-        "matrix": part,
+        "matrix": confusion_matrix,
         "colours": CLASS_COLOURS,
-        **found,
+        **sections,
         "script": {
             "classes": run.class_names,
             "rows": for_script(examples, rows, projection),
             "matrix": {
-                "classes": part.classes.tolist(),
-                "of_true": part.of_true.tolist(),
-                "of_predicted": part.of_predicted.tolist(),
+                "classes": confusion_matrix.classes.tolist(),
+                "of_true": confusion_matrix.of_true.tolist(),
+                "of_predicted": confusion_matrix.of_predicted.tolist(),
             },
-            "inside": seen.for_script,
-            "labels": found["labels"] and found["labels"]["for_script"],
+            "inside": inside.for_script,
+            "labels": sections["labels"] and sections["labels"]["for_script"],
         },
     }
 
 
-def _missing(run: Run, why_not: str) -> str:
-    """Why there are no images, with the remedy for a run begun with arrays."""
-    if not why_not or run.config.data["source"] is not None:
-        return why_not
-    return f"{why_not} With them: mlplab.report(run, data=((x_train, y_train), (x_test, y_test)))."
-
-
-def _no_images(examples: Examples) -> str:
-    return "" if examples.images is not None else "The inputs are features, so the rows have numbers and no images."
+def _why_no_images(run: Run, examples: Examples, why_no_data: str) -> str:
+    """Return the reason, and what to do about it; "" for a page with images."""
+    if why_no_data and run.config.data["source"] is None:
+        return f"{why_no_data} With them: mlplab.report(run, data=((x_train, y_train), (x_test, y_test)))."
+    if why_no_data or examples.images is not None:
+        return why_no_data
+    return "The inputs are features, so the rows have numbers and no images."
 
 
 def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
     scores = overall(examples)
-    simple = None
-    if data is not None:
-        simple = against(examples, data, few_rows(run))
     return {
         "scores": scores,
         "accuracy": scores.rows()[0],
         "n": len(examples),
-        "right": int(examples.correct.sum()),
         "what": "images" if examples.images is not None or len(run.config.input_shape) > 1 else "rows",
         "network": wording.network(run.config),
         "settings": wording.settings(run.config, len(run.epochs)),
         "who": "the ensemble" if run.members else "this network",
         "finished": run.directory.finished_at,
-        "simple": simple,
+        "simple": None if data is None else against(examples, data, few_rows(run)),
     }
 
 
@@ -125,9 +115,9 @@ def _seeds(run: Run) -> dict[str, Any] | None:
     table, result = seeds(run), run.require_finished()
     return {
         "table": table,
-        "shown": Table({name: column for name, column in table.columns.items() if not name.startswith("accuracy_")}),
+        "shown": table.select(without=["accuracy_low", "accuracy_high"]),
         "drawing": svg(table.figure, "seeds"),
-        "said": wording.seeds(run.config, result),
+        "summary": wording.seeds(run.config, result),
         "diverged": [member for member in result["members"] if "diverged" in member],
         "first": run.first.config.settings.seed,
         "test": result["test"],
@@ -140,18 +130,15 @@ def _curves(run: Run) -> dict[str, Any] | None:
     table = curves(run)
     if run.members:
         names = [name for name in ("loss", "accuracy") if name in table.columns]
-        said = wording.curves_of_seeds(table, [len(member.epochs) for member in run.members])
-        members = of_members(run)
-        return {"table": table, "said": said, "drawings": [(n, _curve(table, n, None, members)) for n in names]}
-    kept = run.kept_epoch
+        summary = wording.curves_of_seeds(table, [len(member.epochs) for member in run.members])
+        drawings = [(name, _curve(table, name, None, of_members(run))) for name in names]
+        return {"table": table, "summary": summary, "drawings": drawings}
+    kept, stopping = run.kept_epoch, run.config.settings.early_stopping
     names = [name for name in ("loss", "accuracy") if name in table.columns] or list(table.columns)[1:3]
     return {
         "table": table,
-        "kept": kept,
-        "said": wording.curves(table, kept),
-        "drawings": [
-            (name, _curve(table, name, kept if run.config.settings.early_stopping else None)) for name in names
-        ],
+        "summary": wording.curves(table, kept),
+        "drawings": [(name, _curve(table, name, kept if stopping else None)) for name in names],
     }
 
 
@@ -166,11 +153,6 @@ def _curve(table: Table, name: str, kept: int | None, members: Sequence[Mapping[
     return svg(figure, f"curve-{name}")
 
 
-def _confusion(examples: Examples) -> dict[str, Any]:
-    pairs = confused(examples)
-    return {"pairs": pairs, "said": wording.confusions(pairs, examples)}
-
-
 def _calibration(run: Run, examples: Examples) -> dict[str, Any]:
     table, ece = reliability(examples), errors(examples, run)
     kept = temperature_of(run)
@@ -178,34 +160,28 @@ def _calibration(run: Run, examples: Examples) -> dict[str, Any]:
         "table": table,
         "drawing": svg(table.figure, "reliability"),
         "errors": ece,
-        "said": wording.calibration(examples, float(ece["ece_width"][0]), kept is not None),
+        "summary": wording.calibration(examples, float(ece["ece_width"][0]), kept is not None),
         "temperature": kept and kept["temperature"],
-        "temperature_said": wording.no_temperature(run) if kept is None else wording.temperature(kept, ece),
+        "temperature_summary": wording.no_temperature(run) if kept is None else wording.temperature(kept, ece),
     }
 
 
 def _classes(examples: Examples) -> dict[str, Any]:
     table = by_class(examples)
-    shown = Table({name: table[name] for name in ("class", "n", "precision", "recall", "f1")})
-    return {"table": table, "shown": shown, "drawing": svg(table.figure, "classes"), "said": wording.classes(table)}
+    limits = [name for name in table.columns if name.endswith(("_low", "_high"))]
+    return {
+        "table": table,
+        "shown": table.select(without=limits),
+        "drawing": svg(table.figure, "classes"),
+        "summary": wording.classes(table),
+    }
 
 
 def _made(run: Run, data: Data | None) -> dict[str, Any]:
-    config, result = run.config, run.require_finished()
-    hashes = [
-        (f"{split}: {name}", digest)
-        for split, files_ in config.data["hashes"].items()
-        for name, digest in files_.items()
-    ]
+    hashes = run.config.data["hashes"]
     return {
-        "command": None if config.command is None else shlex.join(config.command),
-        "seconds": result["seconds"],
-        "memory": result["peak_memory_bytes"],
-        "versions": config.versions,
-        "seed": wording.seed(config),
-        "device": config.device,
-        "threads": config.threads,
-        "hashes": hashes,
+        "command": None if run.config.command is None else shlex.join(run.config.command),
+        "seed": wording.seed(run.config),
+        "hashes": [(f"{split}: {name}", digest) for split in hashes for name, digest in hashes[split].items()],
         "licence": None if data is None else data.train.provenance.licence,
-        "path": str(run.path),
     }

@@ -1,4 +1,4 @@
-"""Training labels worth doubting, where `mlplab labels` has judged them: what is kept in the run, ranked."""
+"""Training labels that may be wrong, from the predictions that `mlplab labels` keeps in the run."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ SHOWN = 48
 
 
 def doubtful(run: Run, data: Data | None) -> dict[str, Any] | None:
-    """The labels of the training set that get the lowest probability, and their images; None where none were judged.
+    """Return the training labels with the lowest probability and their images; None for a run without predictions.
 
     The order is that of `label_errors.label_quality`: the probability of the given label, lowest first.
     """
@@ -31,14 +31,11 @@ def doubtful(run: Run, data: Data | None) -> dict[str, Any] | None:
         "given_probability": judged.given[first],
         "suggested_probability": judged.confidence[first],
     }
-    table = Table(columns)
     images = sprites(data.train.images[judged.index[first]], 300_000) if data and data.train.has_images else None
+    table = Table(columns)
     return {
         "table": table,
         "judged": len(judged),
         "path": str(run.path),
-        "for_script": {
-            "rows": table.rows(),
-            "images": None if images is None else images.layout() | {"sheets": images.sheets},
-        },
+        "for_script": {"rows": table.rows(), "images": images and images.for_script()},
     }

@@ -1,4 +1,4 @@
-"""The confusion matrix as the page shows it: all classes, or of many those that are confused most."""
+"""The confusion matrix on the page: of all classes, or of the most confused ones if there are many."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ MOST_CLASSES = 25
 
 @dataclass(frozen=True)
 class Matrix:
-    """A part of the confusion matrix, or all of it.
+    """The confusion matrix, or a part of it.
 
     Attributes:
         classes: the classes shown, int (k,), ascending.
         counts: int (k, k), rows true, columns predicted.
-        of_true, of_predicted: rows of each of these classes in all, int (k,).
-        total: how many classes there are.
+        of_true, of_predicted: for each class shown, the number of all rows with this label, and with this prediction.
+        total: the number of all classes.
     """
 
     classes: np.ndarray
@@ -33,7 +33,7 @@ class Matrix:
 
 
 def matrix(examples: Examples, most: int = MOST_CLASSES) -> Matrix:
-    """Of more than `most` classes, those that occur in the most frequent confusions."""
+    """Return the matrix. Of more than `most` classes it has those of the most frequent confusions."""
     total = len(examples.class_names)
     counts = scores.confusion(examples.labels, examples.predicted, total)
     classes = np.arange(total) if total <= most else _most_confused(counts, most)
@@ -41,14 +41,8 @@ def matrix(examples: Examples, most: int = MOST_CLASSES) -> Matrix:
 
 
 def _most_confused(counts: np.ndarray, most: int) -> np.ndarray:
-    """Classes of the most frequent confusions, one after the other until there are enough; ascending."""
-    wrong = counts - np.diag(counts.diagonal())
-    order = np.argsort(-wrong, axis=None, kind="stable")
-    classes: dict[int, None] = {}
-    for cell in order:
-        for number in map(int, divmod(int(cell), len(counts))):
-            if len(classes) < most:
-                classes.setdefault(number)
-        if len(classes) == most:
-            break
-    return np.array(sorted(classes))
+    """Return the first `most` classes in the confusions sorted by frequency; ascending."""
+    order = np.argsort(-(counts - np.diag(counts.diagonal())), axis=None, kind="stable")
+    classes = np.stack(np.divmod(order, len(counts)), 1).ravel()
+    first = np.sort(np.unique(classes, return_index=True)[1])[:most]
+    return np.sort(classes[first])

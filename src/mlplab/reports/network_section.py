@@ -1,4 +1,4 @@
-"""What is seen inside the network: its weights, its units, its graph, and the test rows in its last hidden layer."""
+"""The inside of the network: its weights, units and graph, and the test rows in its last hidden layer."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,19 +15,19 @@ from mlplab.reports import wording
 from mlplab.runs import Run
 
 MOST_UNITS = 60
-"""Units whose weights are shown, the most important ones."""
+"""Number of units whose weights are shown, the most important ones first."""
 
 _POSITIVE, _NEGATIVE = (226, 84, 58), (58, 122, 214)
-"""Colours of weights; both are seen on white and on black."""
+"""Colours of weights, visible on white and on black."""
 
 
 @dataclass(frozen=True)
 class Inside:
-    """What the report says of the inside of a network; nothing where it could not be had.
+    """The values for the sections about the inside of a network.
 
     Attributes:
-        internals: see `internals_of`.
-        units, map: values for the template's sections; None: left out.
+        internals: see `internals_of`; None if they are not available.
+        units, map: values for the two sections of the template; None leaves a section out.
         for_script: saliency and nearest training images of the worst failures, by row of the page.
     """
 
@@ -38,41 +38,40 @@ class Inside:
 
 
 def inside(run: Run, data: Data | None, positions: np.ndarray) -> Inside:
-    """Look inside, with the run's model, or with what an earlier look has kept in the run.
+    """Return the internals that the run keeps, or compute them with its model and its data.
 
     Args:
-        run, data: the run and its data set; without data, only what an earlier look has kept is seen.
-        positions: of the page's rows in the test predictions.
+        run, data: the run and its data set. Without data, only internals that the run keeps are shown.
+        positions: the positions of the page's rows in the test predictions.
     """
     try:
-        found = kept_internals(run) if data is None else internals_of(run, data)
+        internals = kept_internals(run) if data is None else internals_of(run, data)
     except MlplabError as error:
         return Inside(units={"error": str(error)})
-    if found is None:
+    if internals is None:
         return Inside()
-    return Inside(found, _units(found, run), _map(found), _worst(found, data, positions))
+    map_ = {"explained": [float(share) for share in internals.explained], "of": internals.projection_of}
+    return Inside(internals, _units(internals, run), map_, _worst(internals, data, positions))
 
 
-def _units(found: Internals, run: Run) -> dict[str, Any]:
-    weights = found.weights[:MOST_UNITS]
+def _units(internals: Internals, run: Run) -> dict[str, Any]:
+    weights, table = internals.weights[:MOST_UNITS], internals.units
     images = [picture(weight_image(unit)) for unit in weights] if weights.ndim > 2 else []
     return {
         "error": "",
         "images": images,
-        "drawing": svg(units.units(found).figure, "units") if not images and len(found.units) else "",
-        "all_units": len(found.weights),
-        "size": _shown(run.config.input_shape),
-        "table": found.units,
-        "said": wording.units(found.units)
-        if len(found.units)
-        else "There are no dense layers whose units could be shown.",
-        "layers": found.layers,
-        "graph": _graph(found),
+        "drawing": svg(units.units(internals).figure, "units") if not images and len(table) else "",
+        "all_units": len(internals.weights),
+        "size": _image_size(run.config.input_shape),
+        "table": table,
+        "summary": wording.units(table) if len(table) else "There are no dense layers whose units could be shown.",
+        "layers": internals.layers,
+        "graph": svg(model_graph.picture(internals.layers, True, True), "graph"),
     }
 
 
-def _shown(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Width and height on the page, in pixels, of images of a shape (h, w, …)."""
+def _image_size(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return width and height on the page, in pixels, of images of shape (h, w, …)."""
     if len(shape) < 2:
         return 0, 0
     scale = 84 / max(shape[:2])
@@ -80,49 +79,36 @@ def _shown(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def weight_image(weights: np.ndarray) -> np.ndarray:
-    """Weights (h, w) or (h, w, c) as a picture, uint8 (h, w, 4): red above 0, blue below, clear at 0."""
+    """Draw weights (h, w) or (h, w, c) as uint8 (h, w, 4): red above 0, blue below 0, transparent at 0."""
     flat = weights if weights.ndim == 2 else weights.sum(-1)
-    # The largest few weights would leave the rest without colour.
+    # Scaled by a quantile: a few very large weights would leave the others without colour.
     strength = np.abs(flat) / max(float(np.quantile(np.abs(flat), 0.99)), 1e-12)
     colours = np.where((flat >= 0)[..., None], _POSITIVE, _NEGATIVE)
     return np.concatenate([colours, 255 * strength.clip(0, 1)[..., None]], -1).round().astype(np.uint8)
 
 
-def _graph(found: Internals) -> str:
-    return svg(model_graph.picture(found.layers, True, True), "graph")
-
-
-def _map(found: Internals) -> dict[str, Any]:
-    return {"explained": [float(share) for share in found.explained], "of": found.projection_of}
-
-
-def _worst(found: Internals, data: Data | None, positions: np.ndarray) -> dict[str, Any]:
-    """Saliency maps and neighbours of the worst failures, those that are on the page."""
+def _worst(internals: Internals, data: Data | None, positions: np.ndarray) -> dict[str, Any]:
+    """Return saliency maps and nearest training rows of the worst failures that are on the page."""
     row_of = {int(position): row for row, position in enumerate(positions)}
-    kept = [place for place, position in enumerate(found.worst) if int(position) in row_of]
-    if not kept:
+    on_page = [place for place, position in enumerate(internals.worst) if int(position) in row_of]
+    if not on_page:
         return {}
-    neighbours = found.neighbour_index[kept]
-    result = {
-        "rows": [row_of[int(found.worst[place])] for place in kept],
-        "neighbours": neighbours.tolist(),
-        "neighbour_labels": found.neighbour_label[kept].tolist(),
-        "neighbour_distances": np.round(found.neighbour_distance[kept], 3).tolist(),
-        "saliency": None,
-        "training_images": None,
-    }
+    neighbours = internals.neighbour_index[on_page]
+    saliency = training_images = None
     if data is not None and data.train.has_images:
-        heat = sprites(np.stack([heat_image(found.saliency[place]) for place in kept]), 400_000)
-        training = sprites(data.train.images[neighbours.reshape(-1)], 600_000)
-        result |= {
-            name: None if made is None else made.layout() | {"sheets": made.sheets}
-            for name, made in (("saliency", heat), ("training_images", training))
-        }
-    return result
+        saliency = sprites(np.stack([heat_image(internals.saliency[place]) for place in on_page]), 400_000)
+        training_images = sprites(data.train.images[neighbours.reshape(-1)], 600_000)
+    return {
+        "rows": [row_of[int(internals.worst[place])] for place in on_page],
+        "neighbours": neighbours.tolist(),
+        "neighbour_labels": internals.neighbour_label[on_page].tolist(),
+        "saliency": saliency and saliency.for_script(),
+        "training_images": training_images and training_images.for_script(),
+    }
 
 
 def heat_image(saliency: np.ndarray) -> np.ndarray:
-    """How much each pixel matters, black to orange to white, uint8 (h, w, 3): the gradient's size, not its sign."""
+    """Draw the absolute gradients of an image as uint8 (h, w, 3), from black over orange to white."""
     size = np.abs(saliency if saliency.ndim == 2 else np.abs(saliency).sum(-1))
     strength = (size / max(float(size.max()), 1e-12)) ** 0.7
     stops = np.array([[0, 0, 0], [120, 28, 60], [240, 110, 40], [255, 220, 120], [255, 255, 240]])

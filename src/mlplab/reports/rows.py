@@ -1,4 +1,4 @@
-"""The test rows as a page holds them: which ones, their numbers packed, their images as sprites."""
+"""Select the test rows for the page, and encode their numbers and images for its script."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,21 +10,21 @@ from mlplab.pages import packed
 from mlplab.pages.sprites import Sprites, sprites
 
 TOP = 5
-"""Classes with the highest probabilities that the page has for each row."""
+"""Number of most probable classes on the page for each row."""
 
 MOST_ROWS = 20_000
 MOST_BYTES = 4_000_000
-"""Of the images. With 20,000 rows, charts and tables, a page then stays below 6 MB."""
+"""Limit for the images. With 20,000 rows, charts and tables, a page then has less than 6 MB."""
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows of a page: failures first, then what was right, each in the order of the data set.
+class ReportRows:
+    """The test rows on a page: first the failures, then the right ones, each in the order of the data set.
 
     Attributes:
-        positions: in the examples, int (k,).
-        images: their sprites, in the same order; None where there are no images.
-        note: what was left out; "" for nothing.
+        positions: of the rows in the examples, int (k,).
+        images: their sprites, in the same order; None without images.
+        note: a sentence about the rows that were left out; "" if there are none.
     """
 
     positions: np.ndarray
@@ -32,21 +32,19 @@ class Rows:
     note: str
 
 
-def chosen(examples: Examples, most_rows: int = MOST_ROWS, most_bytes: int = MOST_BYTES) -> Rows:
-    """As many rows as a page can hold: all failures, and as many of the others as there is room for, at random."""
-    # The order in which rows are kept: failures, then the others, each shuffled, so that any first part is fair.
+def select_rows(examples: Examples, most_rows: int = MOST_ROWS, most_bytes: int = MOST_BYTES) -> ReportRows:
+    """Select as many rows as fit on a page: failures first, then right ones, each drawn at random."""
     shuffled = np.random.default_rng(0).permutation(len(examples))
     order = shuffled[np.argsort(examples.correct[shuffled], kind="stable")][:most_rows]
-    made = None
+    images = None
     if examples.images is not None:
-        while (made := sprites(examples.images[_sorted(examples, order)], most_bytes)) is None:
+        while (images := sprites(examples.images[_sorted(examples, order)], most_bytes)) is None:
             order = order[: len(order) * 2 // 3]
     positions = _sorted(examples, order)
-    return Rows(positions, made, _note(examples, positions))
+    return ReportRows(positions, images, _note(examples, positions))
 
 
 def _sorted(examples: Examples, positions: np.ndarray) -> np.ndarray:
-    """Failures first, then the others, each in the order of the data set."""
     return positions[np.lexsort((examples.index[positions], examples.correct[positions]))]
 
 
@@ -55,20 +53,19 @@ def _note(examples: Examples, positions: np.ndarray) -> str:
         return ""
     failures, kept = int((~examples.correct).sum()), int((~examples.correct[positions]).sum())
     which = f"all {failures:,} failures" if kept == failures else f"{kept:,} of {failures:,} failures, drawn at random,"
-    others = len(positions) - kept
     return (
         f"To keep this page small it has {len(positions):,} of the {len(examples):,} test rows: {which} and "
-        f"{others:,} of the {len(examples) - failures:,} that were right, drawn at random. "
+        f"{len(positions) - kept:,} of the {len(examples) - failures:,} that were right, drawn at random. "
         "Scores, matrix and charts count all rows."
     )
 
 
-def for_script(examples: Examples, rows: Rows, projection: np.ndarray | None) -> dict[str, Any]:
-    """What the page's script needs of the rows (report-rows.js): columns as base64 of little-endian numbers.
+def for_script(examples: Examples, rows: ReportRows, projection: np.ndarray | None) -> dict[str, Any]:
+    """Return the rows for the page's script (report-rows.js): columns of numbers, and images.
 
     Args:
-        examples, rows: all rows, and those of the page.
-        projection: (n, 2) for all rows; it is scaled to uint16 along each axis.
+        examples, rows: all test rows, and those on the page.
+        projection: (n, 2) for all test rows; each axis is scaled to uint16.
     """
     at = rows.positions
     probabilities = examples.probabilities[at]
@@ -88,5 +85,5 @@ def for_script(examples: Examples, rows: Rows, projection: np.ndarray | None) ->
         "count": len(at),
         "top": top.shape[1],
         "columns": {name: packed(column) for name, column in columns.items()},
-        "images": None if rows.images is None else rows.images.layout() | {"sheets": rows.images.sheets},
+        "images": rows.images and rows.images.for_script(),
     }

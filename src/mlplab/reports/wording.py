@@ -1,4 +1,4 @@
-"""Sentences that depend on numbers: what a figure of this run says, in plain words."""
+"""Sentences that depend on the numbers of a run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,35 +11,35 @@ from mlplab.runs import Config, Run
 from mlplab.table import Table
 
 _GAP = 0.03
-"""Of accuracy between training and validation, from which on it is worth a word."""
+"""A larger difference between training and validation accuracy is called overfitting."""
 _ECE_GOOD, _ECE_FAIR = 0.02, 0.05
-_NEAR = 0.03
-"""A temperature so near to 1 changes nothing that anybody sees."""
+_NEAR_ONE = 0.03
+"""A temperature that differs less from 1 is called unnecessary."""
 
 
 def network(config: Config) -> str:
-    """The network in a few words: `28 × 28 inputs → 20 relu → 10 classes`."""
+    """Describe the network in a few words: `28 × 28 inputs → 20 relu → 10 classes`."""
     settings = config.settings
     ends = (
         f"{' × '.join(map(str, config.input_shape))} inputs",
         f"{len(config.class_names):,} class{'es' if len(config.class_names) > 1 else ''}",
     )
     if settings.hidden is None:
-        return f"{ends[0]} → a model of your own → {ends[1]}"
+        return f"{ends[0]} → your own model → {ends[1]}"
     hidden = [f"{units} {settings.activation}" for units in settings.hidden]
     return " → ".join([ends[0], *(hidden or ["no hidden layer"]), ends[1]])
 
 
 def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
-    """What was asked for, as names and values; what is switched off is left out."""
+    """Return names and values of the settings, without those that are off."""
     s = config.settings
-    own = s.hidden is None
-    told: Sequence[tuple[str, object]] = (
+    is_own = s.hidden is None
+    values: Sequence[tuple[str, object]] = (
         ("network", network(config)),
-        ("dropout", 0 if own else s.dropout),
-        ("batch normalisation", "yes" if s.batch_norm and not own else 0),
-        ("optimiser", 0 if own else f"{s.optimizer}, learning rate {s.learning_rate:g}"),
-        ("schedule", 0 if own or s.schedule == "none" else f"{s.schedule} (the learning rate falls to 0)"),
+        ("dropout", 0 if is_own else s.dropout),
+        ("batch normalisation", "yes" if s.batch_norm and not is_own else 0),
+        ("optimiser", 0 if is_own else f"{s.optimizer}, learning rate {s.learning_rate:g}"),
+        ("schedule", 0 if is_own or s.schedule == "none" else f"{s.schedule} (the learning rate falls to 0)"),
         ("epochs", f"at most {s.epochs}" if s.early_stopping else s.epochs if epochs else "not recorded"),
         ("batch size", s.batch_size),
         ("early stopping", f"after {s.early_stopping} epochs without improvement" if s.early_stopping else 0),
@@ -49,95 +49,96 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
         ("inputs", "standardised" if s.standardize else 0),
         ("seed" if config.seeds == 1 else "seeds", seed(config)),
     )
-    return [(name, str(value)) for name, value in told if value != 0]
+    return [(name, str(value)) for name, value in values if value != 0]
 
 
 def seed(config: Config) -> str:
-    """The seed; of a population, the first and the last."""
+    """Return the seed, or the first and the last seed of a population."""
     first = config.settings.seed
     return str(first) if config.seeds == 1 else f"{first} to {first + config.seeds - 1}"
 
 
 def seeds(config: Config, result: Mapping[str, Any]) -> str:
-    """How much the seed matters, and what the ensemble gains. `config`, `result`: of a population."""
+    """Describe how much the seed of a population matters, and how much the ensemble gains."""
     test, ensemble = result["test"], result["ensemble"]["accuracy"]
     if test["sd"] is None:
-        return "All networks but one diverged, so nothing can be said about how much the seed matters."
+        return "All networks but one diverged, so the influence of the seed is not known."
     s = config.settings
-    drawn = ["initial weights", "order of the rows", *(["dropout"] if s.dropout else [])]
-    drawn += ["choice of the validation rows"] if s.validation else []
+    random = ["initial weights", "order of the rows", *(["dropout"] if s.dropout else [])]
+    random += ["choice of the validation rows"] if s.validation else []
     low, high = test["interval"]
     gain = 100 * (ensemble - test["accuracy"])
     alone, together = percent(test["accuracy"], 2), percent(ensemble, 2)
     return (
-        f"{test['seeds']} networks were trained that differ in their seed alone: in {', '.join(drawn[:-1])} and "
-        f"{drawn[-1]}. On average {alone} of the test rows were right, with a standard deviation of "
-        f"{100 * test['sd']:.2f} points from seed to seed. The mean of ever more seeds probably lies between "
-        f"{percent(low, 2)} and {percent(high, 2)}. Together, their probabilities averaged, they get {together}: "
-        f"{abs(gain):.2f} points {'more' if gain >= 0 else 'less'} than one of them on average."
+        f"{test['seeds']} networks were trained that differ only in their seed: in {', '.join(random[:-1])} and "
+        f"{random[-1]}. On average they got {alone} of the test rows right, with a standard deviation of "
+        f"{100 * test['sd']:.2f} points between seeds. The mean over all possible seeds probably lies between "
+        f"{percent(low, 2)} and {percent(high, 2)}. The ensemble, which averages their probabilities, got {together} "
+        f"right: {abs(gain):.2f} points {'more' if gain >= 0 else 'less'} than one network on average."
     )
 
 
 def curves_of_seeds(table: Table, epochs: Sequence[int]) -> str:
-    """What the curves of a population are, and how long its members were trained. `epochs`: of each member."""
+    """Describe the curves of a population. `epochs` has the number of epochs of each member."""
     shortest, longest = min(epochs), max(epochs)
-    how_long = f"{longest}" if shortest == longest else f"{shortest} to {longest}"
-    said = f"A thin line for each network, a strong one for their median; each was trained for {how_long} epochs."
+    count = f"{longest}" if shortest == longest else f"{shortest} to {longest}"
+    text = f"A thin line is one network, a thick line the median of all; each was trained for {count} epochs."
     if "val_accuracy" not in table.columns:
-        return said + ("" if "val_loss" in table.columns else " There is no validation curve: no rows were held out.")
-    last = percent(float(table["val_accuracy"][-1]))
+        return text + _no_validation(table)
     return (
-        f"{said} In the last epoch the median network had {percent(float(table['accuracy'][-1]))} of its training "
-        + (f"rows and {last} of its validation rows right.")
+        f"{text} In the last epoch the median network had {percent(float(table['accuracy'][-1]))} of its training rows "
+        f"and {percent(float(table['val_accuracy'][-1]))} of its validation rows right."
     )
+
+
+def _no_validation(table: Table) -> str:
+    return "" if "val_loss" in table.columns else " There is no validation curve: no rows were held out."
 
 
 def curves(table: Table, kept: int) -> str:
-    """What the curves say: which epoch was kept, and whether training and validation went apart."""
+    """State which epoch was kept, and how far training and validation accuracy differ."""
     last = int(table["epoch"][-1])
-    said = f"The weights of epoch {kept} of {last} were kept"
-    said += ", the best on the validation rows." if kept < last else "."
+    text = f"The weights of epoch {kept} of {last} were kept"
+    text += ", the best on the validation rows." if kept < last else "."
     if not {"accuracy", "val_accuracy"} <= table.columns.keys():
-        return said + ("" if "val_loss" in table.columns else " There is no validation curve: no rows were held out.")
+        return text + _no_validation(table)
     at = int(np.flatnonzero(table["epoch"] == kept)[0])
     train, held_out = float(table["accuracy"][at]), float(table["val_accuracy"][at])
-    said += f" Then {percent(train)} of the training rows and {percent(held_out)} of the validation rows were right"
+    text += f" Then {percent(train)} of the training rows and {percent(held_out)} of the validation rows were right"
     if train - held_out > _GAP:
-        return f"{said}: the network learns its training rows by heart (overfitting). Dropout or more data help."
+        return f"{text}: the network learns its training rows by heart (overfitting). Dropout or more data help."
     late = table["val_accuracy"][-3:]
     if kept == last and late[-1] > late[0]:
-        return f"{said}. Validation was still rising: more epochs may help."
+        return f"{text}. Validation accuracy was still rising: more epochs may help."
     if held_out > train:
-        said += (
-            " (training is measured during the epoch, with dropout if there is any, so it may be the lower of the two)"
-        )
-    return f"{said}: hardly any overfitting."
+        text += " (training accuracy is measured during the epoch, with dropout if there is any, and so may be lower)"
+    return f"{text}: hardly any overfitting."
 
 
-def calibration(examples: Examples, ece: float, can_be_mended: bool) -> str:
-    """Whether the probabilities mean what they say, and what to do."""
-    said, right = float(examples.confidence.mean()), float(examples.correct.mean())
-    begin = f"The network is {percent(said)} sure of its answers on average, and right {percent(right)} of the time"
-    if ece < _ECE_GOOD:
-        return f"{begin}. Its probabilities can be taken at their word."
-    sense = "surer than it should be" if said > right else "less sure than it could be"
-    where = "Use" if ece > _ECE_FAIR else "Where probabilities matter, use"
-    advice = (
-        f"{where} the temperature below" if can_be_mended else "Read its probabilities as a ranking, not as chances"
+def calibration(examples: Examples, ece: float, has_temperature: bool) -> str:
+    """State whether the probabilities are right on average, and what to do if they are not."""
+    confidence, right = float(examples.confidence.mean()), float(examples.correct.mean())
+    text = (
+        f"The network is {percent(confidence)} sure of its answers on average, and right {percent(right)} of the time"
     )
-    return f"{begin}: it is {sense}. {advice}."
+    if ece < _ECE_GOOD:
+        return f"{text}. Its probabilities can be taken literally."
+    sense = "surer than it should be" if confidence > right else "less sure than it could be"
+    use = "Use" if ece > _ECE_FAIR else "Where probabilities matter, use"
+    advice = f"{use} the temperature below" if has_temperature else "Use its probabilities to rank answers, no more"
+    return f"{text}: it is {sense}. {advice}."
 
 
 def no_temperature(run: Run) -> str:
-    """Why a run has none."""
-    begin = "A temperature can make probabilities more honest, but it must not be fitted to the test rows, and "
+    """Explain why a run has no temperature."""
+    text = "A temperature can make probabilities more accurate, but it must not be fitted to the test rows, and "
     if run.members:
-        return f"{begin}there are no rows that none of these networks was trained on."
-    return f"{begin}this run held no rows out for validation. Train with --validation 0.1 to have one."
+        return f"{text}there are no rows that none of these networks was trained on."
+    return f"{text}this run held no rows out for validation. Train with --validation 0.1 to have one."
 
 
 def temperature(kept: dict[str, float], errors: Table) -> str:
-    """What a temperature does to the test rows, which had no part in fitting it.
+    """Describe the effect of the temperature on the test rows, to which it was not fitted.
 
     Args:
         kept: see `calibrate`.
@@ -145,44 +146,42 @@ def temperature(kept: dict[str, float], errors: Table) -> str:
     """
     t = kept["temperature"]
     interval = f"(95 % interval {kept['low']:.2f} to {kept['high']:.2f})"
-    if abs(t - 1) < _NEAR:
-        return f"The best temperature is {t:.2f} {interval}, so near to 1 that there is nothing to mend."
+    if abs(t - 1) < _NEAR_ONE:
+        return f"The best temperature is {t:.2f} {interval}, so near to 1 that nothing needs to be corrected."
     (before, after), losses = errors["ece_width"].tolist(), errors["log_loss"].tolist()
-    sense = "softer, as it is too sure" if t > 1 else "sharper, as it is not sure enough"
-    helps = {
-        (True, True): "On the test rows that helps",
-        (True, False): "On the test rows the log-loss gets better, the calibration error does not",
-        (False, True): "On the test rows the calibration error gets smaller, the log-loss does not",
-        (False, False): "On the test rows that does not help",
+    sense = "less extreme, as the network is too sure" if t > 1 else "more extreme, as the network is not sure enough"
+    effects = {
+        (True, True): "This improves the test rows",
+        (True, False): "On the test rows the log-loss improves, the calibration error does not",
+        (False, True): "On the test rows the calibration error improves, the log-loss does not",
+        (False, False): "This does not improve the test rows",
     }
-    gain = helps[losses[1] < losses[0], after < before]
+    effect = effects[losses[1] < losses[0], after < before]
     return (
-        f"A temperature of {t:.2f} {interval} makes the probabilities {sense}. {gain}: expected calibration error "
+        f"A temperature of {t:.2f} {interval} makes the probabilities {sense}. {effect}: expected calibration error "
         f"{percent(before, 2)} before, {percent(after, 2)} after; log-loss {losses[0]:.4f} before, {losses[1]:.4f} "
-        "after. Which class is predicted stays the same."
+        "after. The predicted classes stay the same."
     )
 
 
 def confusions(pairs: Table, examples: Examples) -> str:
-    """The most frequent confusion in words."""
+    """Describe the most frequent confusions."""
     wrong = int((~examples.correct).sum())
     if not wrong:
-        return f"All {len(examples):,} rows were right: there is nothing to confuse."
+        return f"All {len(examples):,} rows were right: nothing was confused."
     first = next(iter(pairs))
-    three = int(pairs["count"][:3].sum())
-    return (
+    text = (
         f"Most often {first['true']} is taken for {first['predicted']}: {first['count']:,} times, "
         f"{percent(first['share'])} of {first['true']}."
-        + (
-            f" The three most frequent confusions are {percent(three / wrong, 0)} of all {wrong:,} failures."
-            if len(pairs) > 3
-            else ""
-        )
     )
+    if len(pairs) <= 3:
+        return text
+    share = int(pairs["count"][:3].sum()) / wrong
+    return f"{text} The three most frequent confusions are {percent(share, 0)} of all {wrong:,} failures."
 
 
 def classes(table: Table) -> str:
-    """The easiest and the hardest class."""
+    """Name the easiest and the hardest class."""
     f1 = table["f1"]
     if len(table) < 2 or np.isnan(f1).all():
         return ""
@@ -192,20 +191,20 @@ def classes(table: Table) -> str:
 
 
 def units(table: Table) -> str:
-    """How many units do nothing."""
-    states: dict[str, Any] = {state: int((table["state"] == state).sum()) for state in ("dead", "saturated")}
-    if not any(states.values()):
+    """Count the units that contribute nothing."""
+    explanations = {
+        "dead": "the same output for every row",
+        "saturated": "at a limit of its output for almost every row",
+    }
+    counts: dict[str, Any] = {state: int((table["state"] == state).sum()) for state in explanations}
+    if not any(counts.values()):
         return f"All {len(table):,} units are in use: none is dead, none saturated."
-    told = [
-        f"{count:,} {'is' if count == 1 else 'are'} {state} ({_STATES[state]})"
-        for state, count in states.items()
+    parts = [
+        f"{count:,} {'is' if count == 1 else 'are'} {state} ({explanations[state]})"
+        for state, count in counts.items()
         if count
     ]
-    found = f"Of {len(table):,} units {' and '.join(told)}."
-    return f"{found} Such units add little or nothing: the network could do without."
-
-
-_STATES = {
-    "dead": "its answer is the same whatever it is shown",
-    "saturated": "it answers with nearly the most or the least it can to almost everything",
-}
+    return (
+        f"Of {len(table):,} units {' and '.join(parts)}. Such units contribute little or nothing: the network would do "
+        "as well without them."
+    )

@@ -1,4 +1,4 @@
-"""Which of several runs, or predictions for the same rows, is better, how sure that is, and where they differ."""
+"""`compare` and its result: which run is better, how certain that is, and where runs differ."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from mlplab.errors import UsageError, unknown_name
+from mlplab.figures.intervals import intervals
 from mlplab.inspection.comparison import pairs, settings_diff, verdicts
 from mlplab.inspection.comparison.comparable import check_alike, named, of_runs
 from mlplab.inspection.examples import Examples, examples_of
@@ -19,25 +20,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCHEMA = 1
-"""Version of `Comparison.to_json`."""
+"""Version of the format of `Comparison.to_json`."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """Several classifiers on the same rows.
+    """The comparison of several classifiers on the same rows.
 
-    Differences are the accuracy of `a` minus that of `b`, as fractions: 0.012 is 1.2 points.
+    A difference is the accuracy of `a` minus that of `b`, as a fraction: 0.012 is 1.2 points.
 
     Attributes:
-        examples: the rows with each one's predictions, by name.
-        settings: Table of run, and a column for each thing in which the runs differ.
+        examples: the rows with the predictions of each classifier, by name.
+        settings: Table of run, and a column for each setting, cost or other value that differs between the runs.
         scores: Table of run, accuracy, accuracy_low, accuracy_high, and so on for each score.
         pairs: Table of a, b, n, both_right, only_a, only_b, both_wrong, difference, low, high, p_value, p_corrected.
-        classes: the same for the rows of each class, with class; p_corrected is over all rows of the table.
+        classes: the same for the rows of each class, with class. p_corrected is corrected for all rows of the table.
         disagreements: Table of a, b, right, index, true, predicted_a, predicted_b, confidence_a, confidence_b: the rows
             that one of a pair gets right and the other wrong.
-        groups: Table of recipe, runs, accuracy (mean over seeds), sd, accuracies; no rows for plain arrays.
-        group_pairs: Table of a, b, difference, low, high, p_value, p_corrected of recipes with several seeds each.
+        groups: Table of recipe (the settings in which a group of runs differs from the other groups), runs, accuracy
+            (mean over seeds), sd, accuracies. It has no rows for arrays.
+        group_pairs: Table of a, b, difference, low, high, p_value, p_corrected of groups with several seeds each.
         verdicts: a few sentences for each pair, and for each pair of groups.
     """
 
@@ -53,59 +55,58 @@ class Comparison:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of what is compared."""
+        """The names of the runs or predictions."""
         return tuple(self.examples)
 
     @functools.cached_property
     def figure(self) -> "Figure":
-        """Accuracies and differences with their intervals, drawn when first asked for."""
-        from mlplab.figures.intervals import intervals
-
+        """Accuracies and differences with their intervals, drawn on first access."""
         return intervals([pairs.accuracies(self.scores), pairs.differences(self.pairs)])
 
     def gallery(self, right: str, wrong: str, at_most: int | None = None) -> Table:
-        """What `right` gets right and `wrong` gets wrong, and its images as a figure.
+        """List the rows that `right` gets right and `wrong` gets wrong. The figure shows their images.
 
         Args:
             right, wrong: two of `names`.
-            at_most: so many rows.
+            at_most: limit for the number of rows.
 
         Returns:
-            Table as `disagreements`, with `right` as a; rows first where the two differ most in the true class's
-            probability.
+            A table like `disagreements`, with `right` as a. Rows come first where the two probabilities of the true
+            class differ most.
 
         Raises:
-            UsageError: for an unknown name (the nearest are told), or the same one twice.
+            UsageError: for an unknown name, the same name twice, or a limit below 1.
         """
         for name in (right, wrong):
             if name not in self.examples:
                 raise UsageError(unknown_name("run", name, self.names))
         if right == wrong:
-            raise UsageError(f"Two different runs are needed for a gallery; got {right!r} twice.")
+            raise UsageError(f"A gallery needs two different runs; got {right!r} twice.")
         if at_most is not None and at_most < 1:
-            raise UsageError(f"At least one must be shown; got {at_most}.")
+            raise UsageError(f"at_most must be at least 1; got {at_most}.")
         return pairs.gallery(self.examples, right, wrong, at_most)
 
     def save(self, path: str | Path) -> Path:
         """Write the page (.html), the table of pairs (.csv) or the figure (.png, .svg, .pdf), and return the path.
 
         Raises:
-            UsageError: if it cannot be written there.
+            UsageError: if the file cannot be written.
         """
         path = Path(path)
         if path.suffix.lower() in (".html", ".htm"):
-            from mlplab.inspection.comparison.page import write
+            from mlplab.inspection.comparison.page import page  # Jinja, only needed for pages
+            from mlplab.pages import write_page
 
-            return write(self, path)
+            return write_page(path, page(self))
         return Table(self.pairs.columns, draw=lambda: self.figure).save(path)
 
     def show(self) -> "Comparison":
-        """Display the figure, in a notebook; elsewhere nothing happens. Returns the comparison."""
+        """Display the figure in a notebook, do nothing elsewhere, and return the comparison."""
         Table({}, draw=lambda: self.figure).show()
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as plain values: tables are lists of rows."""
+        """Return the whole comparison as plain values. A table becomes a list of rows."""
         tables = ("settings", "scores", "pairs", "classes", "groups", "group_pairs", "disagreements")
         return {
             "schema": SCHEMA,
@@ -116,21 +117,16 @@ class Comparison:
         }
 
     def __repr__(self) -> str:
-        shown = [self.settings, self.scores, self.pairs, *([self.group_pairs] if len(self.group_pairs) else [])]
-        return "\n\n".join([*map(repr, shown), "\n".join(self.verdicts)])
+        tables = [self.settings, self.scores, self.pairs, *([self.group_pairs] if len(self.group_pairs) else [])]
+        return "\n\n".join([*map(repr, tables), "\n".join(self.verdicts)])
 
     def _repr_html_(self) -> str:
         import html
 
-        said = "".join(f"<p>{html.escape(verdict)}</p>" for verdict in self.verdicts)
-        shown = (
-            self.settings,
-            self.scores,
-            self.pairs,
-            self.classes,
-            *([self.groups] if len(self.group_pairs) else []),
-        )
-        return said + "".join(table._repr_html_() for table in shown)
+        verdicts = "".join(f"<p>{html.escape(verdict)}</p>" for verdict in self.verdicts)
+        tables = [self.settings, self.scores, self.pairs, self.classes]
+        tables += [self.groups] if len(self.group_pairs) else []
+        return verdicts + "".join(table._repr_html_() for table in tables)
 
 
 def compare(
@@ -140,55 +136,56 @@ def compare(
     class_names: Sequence[str] | None = None,
     data: Any = None,
 ) -> Comparison:
-    """Compare runs, or predictions for the same rows: is one really better, and where?
+    """Compare runs, or predictions for the same rows: is one really better, and on which rows?
 
-    Each pair is tested with McNemar's exact test on the rows that only one of them gets right; p-values are corrected
-    for the number of pairs (Holm), and the difference of the accuracies has a bootstrap interval. The test set alone
-    is looked at. Runs that share everything but their seed are also compared as groups, with Welch's t test.
+    Each pair is tested with McNemar's exact test on the rows that only one of the two gets right. p-values are
+    corrected for the number of pairs (Holm), and the difference of accuracies has a bootstrap interval. Only the test
+    set is used. Runs with equal settings but different seeds are also compared as groups, with Welch's t test.
 
     Args:
         sources: runs, or their directories; or one mapping of names to runs or to probabilities (n, classes), then
             labels and inputs: `compare({"a": p_a, "b": p_b}, y_test, X_test)`.
-        y: with probabilities, labels: integers (n,), or one-hot.
-        X: with probabilities, inputs (n, …), if images should be seen.
-        class_names: with probabilities; "0", "1", … by default.
-        data: for runs that were begun with arrays: the same arrays, if images should be seen.
+        y: the labels for probabilities: integers (n,), or one-hot.
+        X: the inputs (n, …) for probabilities; only needed to show images.
+        class_names: the class names for probabilities; "0", "1", … by default.
+        data: the arrays that the runs were trained on, if they were started with arrays; only needed to show images.
 
     Raises:
         UsageError: for fewer than two, the same run twice, or arguments that contradict each other.
-        DataError: for different test sets or classes, and for arrays that do not belong together.
-        RunError: for what is no finished run with test predictions.
+        DataError: for different test sets or classes, and for arrays that do not fit together.
+        RunError: for a run that is missing, unfinished, or without test predictions.
+
+    Example:
+        larger = mlplab.train("digits", hidden=[64], epochs=3, verbose=0)
+        comparison = mlplab.compare(run, larger)
+        print(comparison.verdicts[0])
     """
     contestants, y, X = named(sources, y, X)
     if len(contestants) < 2:
         raise UsageError(f"A comparison needs two or more; got {len(contestants)}. Give the directories of two runs.")
-    if all(isinstance(source, Run) for source in contestants.values()):
+    runs = [source for source in contestants.values() if isinstance(source, Run)]
+    if runs:
         if y is not None or X is not None or class_names is not None:
             raise UsageError("Runs have their own labels, inputs and class names: leave out y, X and class_names.")
-        runs: list[Run] = list(contestants.values())
-        examples = of_runs(dict(zip(contestants, runs, strict=True)), data)
+        examples = of_runs(contestants, data)
     else:
-        runs = []
         examples = {name: examples_of(source, y, X, class_names=class_names) for name, source in contestants.items()}
         check_alike(examples)
-    asked = [settings_diff.recipe(run) for run in runs]
-    told = settings_diff.differences(
-        list(contestants), [settings_diff.described(run) for run in runs] or [{}] * len(contestants)
-    )
-    groups = settings_diff.groups_of(asked)
-    tested = pairs.pairs(examples)
-    grouped = pairs.groups(
-        groups, settings_diff.labels_of([asked[group[0]] for group in groups]), list(examples.values())
-    )
-    group_tests = pairs.group_pairs(grouped)
+    descriptions = [settings_diff.describe(run) for run in runs] or [{}] * len(contestants)
+    settings = [settings_diff.settings(run) for run in runs]
+    groups = settings_diff.group(settings)
+    labels = settings_diff.labels([settings[group[0]] for group in groups])
+    pair_table = pairs.pairs(examples)
+    group_table = pairs.groups(groups, labels, list(examples.values()))
+    group_pairs = pairs.group_pairs(group_table)
     return Comparison(
         examples=examples,
-        settings=told,
+        settings=settings_diff.differences(list(contestants), descriptions),
         scores=pairs.scores(examples),
-        pairs=tested,
+        pairs=pair_table,
         classes=pairs.classes(examples),
         disagreements=pairs.disagreements(examples),
-        groups=grouped,
-        group_pairs=group_tests,
-        verdicts=(*verdicts.verdicts(tested, list(examples), groups), *verdicts.group_verdicts(group_tests)),
+        groups=group_table,
+        group_pairs=group_pairs,
+        verdicts=(*verdicts.verdicts(pair_table, list(examples), groups), *verdicts.group_verdicts(group_pairs)),
     )

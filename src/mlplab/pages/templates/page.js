@@ -1,39 +1,39 @@
-// What all pages share: the theme's button, where one is on the page, sortable tables, packed numbers, sprites.
+// Code for all pages: the button for the theme, the navigation, sortable tables, packed numbers, sprites.
 
 const $ = (selector, within = document) => within.querySelector(selector);
 const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
 
-/** An element with attributes and children; strings become text, never HTML. */
+/** Create an element with attributes and children. Strings become text, never HTML. */
 function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
+  const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (name === "onclick") made.addEventListener("click", value);
-    else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : value);
+    if (name === "onclick") node.addEventListener("click", value);
+    else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined));
-  return made;
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
 }
 
-/** Text to the clipboard. */
+/** Copy text to the clipboard. */
 async function toClipboard(text) {
   try {
     await navigator.clipboard.writeText(text);
-  } catch { // a page from disk may not be allowed to: the old way
-    const pressed = document.activeElement;
+  } catch { // browsers may forbid this to a page opened from disk
+    const focused = document.activeElement;
     const area = element("textarea", { class: "unseen" });
     area.value = text;
     document.body.append(area);
     area.select();
     document.execCommand("copy");
     area.remove();
-    pressed?.focus();
+    focused?.focus();
   }
 }
 
-/** The object in <script type="application/json" id="…">. */
+/** Parse the object in <script type="application/json" id="…">. */
 const json = (id) => JSON.parse($(`#${id}`).textContent);
 
-/** Base64 of little-endian numbers (pages.packed) → a typed array of the given kind, as in unpack(text, Float32Array). */
+/** Decode base64 of little-endian numbers (`packed` in rendering.py) to a typed array, as in unpack(text, Float32Array). */
 function unpack(text, Kind) {
   const characters = atob(text);
   const bytes = new Uint8Array(characters.length);
@@ -41,20 +41,20 @@ function unpack(text, Kind) {
   return new Kind(bytes.buffer);
 }
 
-/** A fraction as people read it. */
+/** Format a fraction in per cent. */
 const percent = (fraction, digits = 1) => `${(100 * fraction).toFixed(digits)}\u00a0%`;
 const whole = (count) => count.toLocaleString("en");
 
-/** A probability in few digits, which does not say 100 % of what is only nearly so. */
+/** Format a probability in few digits, without rounding to 0 % or 100 %. */
 function chance(p) {
   if (p > 0.995 && p < 1) return ">\u00a099\u00a0%";
   if (p < 0.005 && p > 0) return "<\u00a01\u00a0%";
   return percent(p, 0);
 }
 
-/** Images of one size on a few sheets (sprites.py). A sheet is unpacked when an image of it is first drawn. */
+/** Images of one size on a few sheets (sprites.py). A sheet is decoded when one of its images is first drawn. */
 class Sprites {
-  constructor(layout, sheets) {
+  constructor({ sheets, ...layout }) {
     Object.assign(this, layout);
     this.sources = sheets;
     this.sheets = [];
@@ -70,20 +70,20 @@ class Sprites {
     return this.sheets[number];
   }
 
-  /** Draw image `position` on a canvas, which takes its size in pixels; CSS says how large it is on the page. */
+  /** Draw image `position` on a canvas and give the canvas its size in pixels. CSS sets the size on the page. */
   async draw(canvas, position) {
     canvas.width = this.width;
     canvas.height = this.height;
     canvas.dataset.position = position;
     const sheet = await this.sheet(Math.floor(position / this.per_sheet));
-    if (canvas.dataset.position !== String(position)) return; // another image was asked for meanwhile
+    if (canvas.dataset.position !== String(position)) return; // the canvas shows another image now
     const place = position % this.per_sheet;
     const x = (place % this.columns) * this.cell_width + this.left;
     const y = Math.floor(place / this.columns) * this.cell_height + this.top;
     canvas.getContext("2d").drawImage(sheet, x, y, this.width, this.height, 0, 0, this.width, this.height);
   }
 
-  /** A canvas with image `position`, `shown` CSS pixels on its longer side. */
+  /** Create a canvas with image `position`, `shown` CSS pixels on its longer side. */
   canvas(position, shown, label) {
     const scale = shown / Math.max(this.width, this.height);
     const canvas = element("canvas", { class: "sprite", ...(label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" }) });
@@ -104,7 +104,7 @@ function themeButton() {
   $("#theme").addEventListener("click", () => {
     const order = Object.keys(names);
     root.dataset.theme = order[(order.indexOf(root.dataset.theme) + 1) % order.length];
-    try { localStorage.setItem("mlplab-theme", root.dataset.theme); } catch { /* no storage: for this visit only */ }
+    try { localStorage.setItem("mlplab-theme", root.dataset.theme); } catch { /* no storage: the choice lasts for this visit */ }
     show();
     document.dispatchEvent(new Event("themechange"));
   });
@@ -115,8 +115,8 @@ function themeButton() {
   }
 }
 
-/** Marks the section that one reads in the navigation. */
-function whereOnPage() {
+/** Mark the visible section in the navigation. */
+function markSection() {
   const links = new Map($$(".bar nav a").map((link) => [link.hash.slice(1), link]));
   const watch = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((one) => one.isIntersecting)) {
@@ -128,7 +128,7 @@ function whereOnPage() {
   links.forEach((_, id) => { const section = document.getElementById(id); if (section) watch.observe(section); });
 }
 
-/** Headings of a table.sortable become buttons; numbers sort by data-value, the rest as text. */
+/** Turn the headings of each table.sortable into buttons. Numbers sort by data-value, other cells as text. */
 function sortableTables() {
   for (const table of $$("table.sortable")) {
     const headings = $$("thead th", table);
@@ -152,5 +152,5 @@ function sortRows(body, column, direction) {
 }
 
 themeButton();
-whereOnPage();
+markSection();
 sortableTables();

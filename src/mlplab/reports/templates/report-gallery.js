@@ -1,4 +1,4 @@
-// The list of rows: what is asked for (the state), which rows that is, and a page of them at a time.
+// The list of rows: the filters (the state), the rows that match, and a page of them at a time.
 
 const PAGE = innerWidth < 640 ? 24 : 48;
 const START = { show: "failures", true: "", predicted: "", sort: "index", from: "", to: "", find: "" };
@@ -9,9 +9,9 @@ const ORDERS = {
   unsurest: (a, b) => confidence(a) - confidence(b),
 };
 let state = { ...START };
-let found = [];
+let matches = [];
 
-/** The rows that a state asks for, in its order; rows that are alike stay in the order of the data set. */
+/** Return the rows that match a state, in its order. Rows that compare equal stay in the order of the data set. */
 function select({ show, true: trueClass, predicted: predictedClass, sort, from, to, find }) {
   const trueNumber = classNames.indexOf(trueClass);
   const predictedNumber = classNames.indexOf(predictedClass);
@@ -27,48 +27,47 @@ function select({ show, true: trueClass, predicted: predictedClass, sort, from, 
   ).sort(ORDERS[sort]);
 }
 
-/** Change what is shown. `push`: as a place that the browser's Back returns to. */
-function ask(changes, push = false) {
+/** Change the filters. `push` adds an entry to the browser's history, for its Back button. */
+function filter(changes, push = false) {
   state = { ...state, ...changes };
   remember(addressOf(state), push);
-  showFound();
+  showMatches();
 }
 
-/** The address, and with it what was asked for, which Back returns to. */
+/** Set the address, and keep the state in the browser's history. */
 function remember(address, push = false) {
-  history[push ? "pushState" : "replaceState"]({ asked: state }, "", `#${address}`);
+  history[push ? "pushState" : "replaceState"]({ filters: state }, "", `#${address}`);
 }
 
-/** The state as the part of an address after #: only what differs from the start, or "images". */
-function addressOf(of) {
-  const told = Object.entries(of).filter(([name, value]) => value !== START[name]);
-  return told.length ? new URLSearchParams(told).toString() : "images";
+/** Return a state as the part of an address after #: the filters that differ from the start, or "images". */
+function addressOf(filters) {
+  const changed = Object.entries(filters).filter(([name, value]) => value !== START[name]);
+  return changed.length ? new URLSearchParams(changed).toString() : "images";
 }
 
-/** The state that an address tells, or null where it tells of something else (a section). */
+/** Return the state of an address, or null for an address without filters (a section's). */
 function stateOf(hash) {
-  const told = new URLSearchParams(hash.slice(1));
-  const known = [...told].filter(([name, value]) => name in START && value !== "");
+  const known = [...new URLSearchParams(hash.slice(1))].filter(([name, value]) => name in START && value !== "");
   if (!known.length) return null;
-  const asked = { ...START, ...Object.fromEntries(known) };
-  if (!(asked.sort in ORDERS)) asked.sort = START.sort;
-  if (!["failures", "right", "all"].includes(asked.show)) asked.show = START.show;
-  return asked;
+  const filters = { ...START, ...Object.fromEntries(known) };
+  if (!(filters.sort in ORDERS)) filters.sort = START.sort;
+  if (!["failures", "right", "all"].includes(filters.show)) filters.show = START.show;
+  return filters;
 }
 
-function showFound() {
-  found = select(state);
+function showMatches() {
+  matches = select(state);
   showState();
-  $("#found").textContent = foundInWords();
+  $("#found").textContent = describeMatches();
   $("#gallery").replaceChildren();
-  $("#copy").hidden = !found.length;
+  $("#copy").hidden = !matches.length;
   showMore();
-  document.dispatchEvent(new Event("foundchange"));
+  document.dispatchEvent(new Event("matcheschange"));
 }
 
-function foundInWords() {
+function describeMatches() {
   const kind = { failures: ["failure", "failures"], right: [`right ${what(1)}`, `right ${what(2)}`], all: [what(1), what(2)] }[state.show];
-  if (found.length) return `${whole(found.length)} ${kind[found.length === 1 ? 0 : 1]}${ofClasses()}`;
+  if (matches.length) return `${whole(matches.length)} ${kind[matches.length === 1 ? 0 : 1]}${ofClasses()}`;
   const narrowed = ["true", "predicted", "from", "to", "find"].some((name) => state[name] !== "");
   if (!narrowed && state.show === "failures") return `No failures: all ${what(2)} were predicted right.`;
   return `Nothing matches: there are no ${kind[1]}${ofClasses()}${state.from || state.to || state.find ? " with this confidence and index" : ""}.`;
@@ -90,15 +89,15 @@ function showState() {
 function showMore() {
   const gallery = $("#gallery");
   const start = gallery.children.length;
-  gallery.append(...found.slice(start, start + PAGE).map((row, place) => shot(row, start + place === 0)));
-  const left = found.length - gallery.children.length;
+  gallery.append(...matches.slice(start, start + PAGE).map((row, place) => shot(row, start + place === 0)));
+  const left = matches.length - gallery.children.length;
   $("#more").hidden = left <= 0;
   $("#more").textContent = `Show ${whole(Math.min(PAGE, left))} more of ${whole(left)}`;
 }
 
 function shot(row, first) {
   const right = isRight(row);
-  const button = element("button", { type: "button", class: "shot", "data-row": row, "data-index": rows.index[row], tabindex: first ? 0 : -1, onclick: () => view(row, found) },
+  const button = element("button", { type: "button", class: "shot", "data-row": row, "data-index": rows.index[row], tabindex: first ? 0 : -1, onclick: () => view(row, matches) },
     rows.images ? rows.images.canvas(row, 84) : null,
     element("span", {}, element("span", { class: right ? "says" : "says wrong" }, `${classNames[predicted(row)]} `, element("span", { class: "number" }, chance(confidence(row)))), element("br"),
       right ? null : element("span", { class: "true" }, `is ${classNames[rows.label[row]]} `, element("span", { class: "number" }, chance(rows.given[row])))),
@@ -107,7 +106,7 @@ function shot(row, first) {
   return element("li", {}, button);
 }
 
-/** Arrow keys move among the buttons of a grid; one of them is in the tab order. */
+/** Move the focus with the arrow keys in a grid of buttons. One button is in the tab order. */
 function moveWithin(buttons, current, key, across) {
   const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across, Home: -current, End: buttons.length - 1 - current }[key];
   const next = buttons[current + by];
@@ -121,9 +120,9 @@ function moveWithin(buttons, current, key, across) {
 function gallery() {
   const form = $("#filters");
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("input", () => ask(Object.fromEntries(["true", "predicted", "sort", "from", "to", "find"].map((name) => [name, form.elements[name].value]))));
-  form.addEventListener("reset", (event) => { event.preventDefault(); ask({ ...START }); });
-  $$("[data-show]").forEach((button) => button.addEventListener("click", () => ask({ show: button.dataset.show })));
+  form.addEventListener("input", () => filter(Object.fromEntries(["true", "predicted", "sort", "from", "to", "find"].map((name) => [name, form.elements[name].value]))));
+  form.addEventListener("reset", (event) => { event.preventDefault(); filter({ ...START }); });
+  $$("[data-show]").forEach((button) => button.addEventListener("click", () => filter({ show: button.dataset.show })));
   $("#more").addEventListener("click", () => {
     const first = $("#gallery").children.length;
     showMore();
@@ -139,6 +138,6 @@ function gallery() {
 }
 
 async function copyIndices() {
-  await toClipboard(found.map((row) => rows.index[row]).join(", "));
-  $("#found").textContent = `${foundInWords()}. Their indices were copied.`;
+  await toClipboard(matches.map((row) => rows.index[row]).join(", "));
+  $("#found").textContent = `${describeMatches()}. Their indices were copied.`;
 }

@@ -1,4 +1,4 @@
-// The confusion matrix: a button a cell, which shows the images of that cell.
+// The confusion matrix. Each cell is a button that shows its images.
 
 function matrix() {
   const { classes, of_true, of_predicted } = data.matrix;
@@ -35,22 +35,22 @@ function matrix() {
     const edge = { ArrowLeft: current % across === 0, ArrowRight: current % across === across - 1 }[event.key];
     if (!edge && moveWithin(buttons, current, event.key, across)) event.preventDefault();
   });
-  document.addEventListener("foundchange", () => buttons.forEach((button) => {
-    const here = state.true === classNames[classes[button.dataset.row]] && state.predicted === classNames[classes[button.dataset.column]];
-    here ? button.setAttribute("aria-current", "true") : button.removeAttribute("aria-current");
+  document.addEventListener("matcheschange", () => buttons.forEach((button) => {
+    const isShown = state.true === classNames[classes[button.dataset.row]] && state.predicted === classNames[classes[button.dataset.column]];
+    isShown ? button.setAttribute("aria-current", "true") : button.removeAttribute("aria-current");
   }));
   $$(".pair").forEach((button) => button.addEventListener("click", () => showCell(button.dataset.true, button.dataset.predicted)));
   labelAll("count");
   if (buttons.length) buttons[0].tabIndex = 0;
 }
 
-/** The images of one cell, and to where they are. */
+/** Show the images of one cell, and scroll to them. */
 function showCell(trueClass, predictedClass) {
-  ask({ ...START, sort: state.sort, show: trueClass === predictedClass ? "right" : "failures", true: trueClass, predicted: predictedClass }, true);
-  toGallery();
+  filter({ ...START, sort: state.sort, show: trueClass === predictedClass ? "right" : "failures", true: trueClass, predicted: predictedClass }, true);
+  scrollToGallery();
 }
 
-function toGallery() {
+function scrollToGallery() {
   $("#filters").scrollIntoView({ block: "start" });
   ($("#gallery button") ?? $("#found")).focus({ preventScroll: true });
 }

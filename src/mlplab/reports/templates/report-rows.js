@@ -1,14 +1,14 @@
-// The test rows: columns of numbers, and the images that belong to them.
+// The test rows: columns of numbers, and their images.
 
 const data = json("report-data");
 const classNames = data.classes;
-/** "image" or "row", one or several. */
+/** "image" or "row", as singular or plural. */
 const what = (count) => (count === 1 ? data.what.slice(0, -1) : data.what);
 
 function readRows({ count, top, columns, images }) {
   const kinds = { index: Uint32Array, label: Uint16Array, given: Float32Array, top_class: Uint16Array, top_probability: Float32Array, projection: Uint16Array };
   const read = Object.fromEntries(Object.entries(columns).map(([name, text]) => [name, unpack(text, kinds[name])]));
-  return { count, top, ...read, images: images && new Sprites(images, images.sheets) };
+  return { count, top, ...read, images: images && new Sprites(images) };
 }
 
 const rows = readRows(data.rows);
@@ -22,10 +22,10 @@ const described = (row) =>
   `Number ${rows.index[row]}: predicted ${classNames[predicted(row)]}, ${chance(confidence(row))}; ` +
   `true class ${classNames[rows.label[row]]}` + (isRight(row) ? "" : `, ${chance(rows.given[row])}`);
 
-// Of the worst failures: where they are among saliency maps and neighbours.
+// Saliency maps and nearest training rows of the worst failures. `place` maps a row to its place among them.
 const inside = data.inside.rows ? {
   ...data.inside,
   place: new Map(data.inside.rows.map((row, place) => [row, place])),
-  saliency: data.inside.saliency && new Sprites(data.inside.saliency, data.inside.saliency.sheets),
-  training: data.inside.training_images && new Sprites(data.inside.training_images, data.inside.training_images.sheets),
+  saliency: data.inside.saliency && new Sprites(data.inside.saliency),
+  training: data.inside.training_images && new Sprites(data.inside.training_images),
 } : { place: new Map() };

@@ -1,17 +1,17 @@
-// One row, enlarged: its image, what the network thinks, what it looked at, and what it takes to be alike.
+// The viewer of one row: its image, the most probable classes, the saliency map, and the nearest training rows.
 
 const viewer = $("#viewer");
-let viewed = { list: [], at: 0, from: null };
+let viewed = { list: [], at: 0, focused: null };
 
-/** Open the viewer on a row; the arrow keys go through `list`. Focus returns to where it was. */
+/** Open the viewer on a row. The arrow keys step through `list`. Closing it returns the focus. */
 function view(row, list) {
-  viewed = { list, at: Math.max(0, list.indexOf(row)), from: document.activeElement };
+  viewed = { list, at: Math.max(0, list.indexOf(row)), focused: document.activeElement };
   showViewed();
   viewer.showModal();
 }
 
-/** The address tells which row is open, for a link to it. */
-function tellAddress(row) {
+/** Put the open row into the address, so that people can link to it. */
+function updateAddress(row) {
   const address = addressOf(state).replace(/^images$/, "");
   const open = row === null ? "" : `${address && "&"}open=${rows.index[row]}`;
   remember(address + open || "images");
@@ -24,7 +24,7 @@ function step(by) {
 
 function showViewed() {
   const row = viewed.list[viewed.at];
-  tellAddress(row);
+  updateAddress(row);
   $("#viewer-title").textContent = `Test ${what(1)} number ${rows.index[row]}`;
   const several = viewed.list.length > 1;
   $("#viewer-previous").disabled = $("#viewer-next").disabled = !several;
@@ -40,21 +40,21 @@ function pictures(row) {
   const worst = inside.place.get(row);
   const both = worst !== undefined && inside.saliency;
   const size = Math.min(280, innerWidth * (both ? 0.47 : 0.75));
-  const made = element("div", { class: "pictures" },
-    element("figure", {}, rows.images.canvas(row, size, described(row)), element("figcaption", {}, "as the data set has it")));
+  const figures = element("div", { class: "pictures" },
+    element("figure", {}, rows.images.canvas(row, size, described(row)), element("figcaption", {}, "from the data set")));
   if (both) {
-    made.append(element("figure", {},
+    figures.append(element("figure", {},
       inside.saliency.canvas(worst, Math.min(150, innerWidth * 0.33), "Saliency: bright where pixels matter most for the answer"),
-      element("figcaption", {}, "what it looked at: the brighter a pixel, the more the answer depends on it")));
+      element("figcaption", {}, "what the network looked at: the answer depends most on the brightest pixels")));
   }
-  return made;
+  return figures;
 }
 
 function verdict(row) {
   const strong = (label) => element("b", {}, classNames[label]);
-  if (isRight(row)) return element("p", { class: "verdict" }, "Right: ", strong(predicted(row)), `, said with ${chance(confidence(row))}.`);
+  if (isRight(row)) return element("p", { class: "verdict" }, "Right: ", strong(predicted(row)), `, with ${chance(confidence(row))} confidence.`);
   return element("p", { class: "verdict" }, "The network says ", element("b", { class: "wrong" }, classNames[predicted(row)]), ` (${chance(confidence(row))}). The label is `,
-    strong(rows.label[row]), `, which it gives ${chance(rows.given[row])}.`);
+    strong(rows.label[row]), `, to which it gives ${chance(rows.given[row])}.`);
 }
 
 function bars(row) {
@@ -64,13 +64,13 @@ function bars(row) {
     element("span", {}, classNames[number], number === label ? element("span", { class: "unseen" }, " (true class)") : null),
     element("span", { class: "meter", "aria-hidden": "true" }, widthOf(p)),
     element("span", { class: "number" }, p > 0 && p < 0.0005 ? "< 0.1\u00a0%" : percent(p, 1))));
-  let seen = false;
+  let listed = false;
   for (let k = 0; k < rows.top; k++) {
     const number = rows.top_class[row * rows.top + k];
-    seen ||= number === label;
+    listed ||= number === label;
     add(number, rows.top_probability[row * rows.top + k]);
   }
-  if (!seen) add(label, rows.given[row]);
+  if (!listed) add(label, rows.given[row]);
   return list;
 }
 
@@ -89,7 +89,7 @@ function neighbours(row) {
       inside.training ? inside.training.canvas(position, 64, `Training image ${index}, ${label}`) : null,
       element("figcaption", {}, element("b", {}, label), element("br"), `number ${index}`)));
   });
-  return element("div", { class: "near" }, element("h3", {}, "The training examples that it finds most alike"), element("ul", {}, ...items));
+  return element("div", { class: "near" }, element("h3", {}, "The training examples most similar to the network"), element("ul", {}, ...items));
 }
 
 $("#viewer-previous").addEventListener("click", () => step(-1));
@@ -103,6 +103,6 @@ viewer.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 viewer.addEventListener("close", () => {
-  tellAddress(null);
-  viewed.from?.focus?.();
+  updateAddress(null);
+  viewed.focused?.focus?.();
 });

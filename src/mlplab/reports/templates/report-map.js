@@ -1,4 +1,4 @@
-// The rows in the last hidden layer, as points on a canvas.
+// The map: the test rows in the last hidden layer, as points on a canvas.
 
 function scatter() {
   const canvas = $("#map-canvas");
@@ -42,7 +42,7 @@ function scatter() {
   }
 
   function drawRings(pen, radius) {
-    // Where thousands lie upon each other, rings must not hide the colours.
+    // Thousands of rings on top of each other would hide the colours.
     pen.globalAlpha = Math.min(0.75, Math.max(0.2, size.width / (2 * failures.length)));
     pen.strokeStyle = getComputedStyle(canvas).color;
     pen.lineWidth = 0.7;
@@ -54,7 +54,7 @@ function scatter() {
     pen.stroke();
   }
 
-  /** The classes' names amid their points: colours alone would not tell them apart for everybody. */
+  /** Write the names of the classes among their points, for people who cannot distinguish the colours. */
   function drawNames(pen) {
     const style = getComputedStyle(canvas);
     pen.font = `600 12px ${style.fontFamily}`;
@@ -63,10 +63,10 @@ function scatter() {
     pen.fillStyle = style.color;
     const middle = (numbers) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
     const names = shown.flatMap((label) => {
-      const its = everyRow.filter((row) => rows.label[row] === label && isVisible(row));
-      if (!its.length) return [];
+      const points = everyRow.filter((row) => rows.label[row] === label && isVisible(row));
+      if (!points.length) return [];
       const wide = pen.measureText(classNames[label]).width / 2 + 4;
-      return [{ text: classNames[label], wide, left: Math.min(Math.max(middle(its.map(x)), wide), size.width - wide), top: middle(its.map(y)) }];
+      return [{ text: classNames[label], wide, left: Math.min(Math.max(middle(points.map(x)), wide), size.width - wide), top: middle(points.map(y)) }];
     }).sort((a, b) => a.top - b.top);
     names.forEach((name, place) => {
       const above = () => names.slice(0, place).find((other) => Math.abs(other.left - name.left) < other.wide + name.wide && Math.abs(other.top - name.top) < 14);
@@ -143,19 +143,19 @@ function scatter() {
   legend(shown, hidden, draw);
 }
 
-/** Ten colours as the charts have them; of more classes, colours around the circle. */
+/** Return the colour of a class: one of the charts' ten colours, or of more classes a colour around the circle. */
 function colourOf(label) {
   return classNames.length <= data.colours.length ? data.colours[label] : `hsl(${(label * 137.5) % 360} 60% 55%)`;
 }
 
 function legend(shown, hidden, draw) {
-  const most = 40; // with a thousand classes a list of all would be longer than the page
+  const most = 40; // a list of a thousand classes would be longer than the page
   for (const label of shown.slice(0, most)) {
     const dot = element("i");
     dot.style.background = colourOf(label);
     const button = element("button", { type: "button", "aria-pressed": "true" }, dot, classNames[label]);
     button.addEventListener("click", (event) => {
-      // With Alt, or pressed twice, only this class stays: the usual way of legends.
+      // Alt or a double click shows this class alone.
       if (event.altKey || event.detail === 2) shown.forEach((other) => (other === label ? hidden.delete(other) : hidden.add(other)));
       else if (!hidden.delete(label)) hidden.add(label);
       $$("#legend button").forEach((other, place) => other.setAttribute("aria-pressed", !hidden.has(shown[place])));
