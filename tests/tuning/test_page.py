@@ -144,7 +144,7 @@ def test_every_table_has_its_figure_as_a_picture(searched, tmp_path):
 def test_each_trial_is_in_each_figure_once(searched):
     of, trials = tables.drawn(searched), tables.finished(searched)
     scales = [tables.scale(one, trials) for one in searched.parameters]
-    for figure in (charts.history(of), charts.parallel(of, scales), charts.slice_of(of, scales[0])):
+    for figure in (charts.history(of), charts.parallel(of, scales), charts.slice_plot(of, scales[0])):
         text = svg(figure, "f")
         assert [text.count(f'id="f-trial-{trial.number}"') for trial in trials] == [1] * len(trials)
 

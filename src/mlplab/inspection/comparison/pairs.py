@@ -146,7 +146,14 @@ def class_differences(table: Table) -> Intervals:
 def _differences(table: Table, names: Sequence[str], title: str) -> Intervals:
     value, low, high = (100 * table[name] for name in ("difference", "low", "high"))
     return Intervals(
-        title, "points, 95 % interval", names, value, low, high, clear=table["p_corrected"] < SIGNIFICANCE, zero=True
+        title,
+        "points, 95 % interval",
+        names,
+        value,
+        low,
+        high,
+        coloured=table["p_corrected"] < SIGNIFICANCE,
+        zero_line=True,
     )
 
 

@@ -124,7 +124,7 @@ def _together(searched: Searched) -> dict[str, Any]:
 def _slices(searched: Searched) -> list[tuple[str, str]]:
     of, trials = tables.drawn(searched), tables.finished(searched)
     return [
-        (one.title, svg(charts.slice_of(of, tables.scale(one, trials)), f"slice{place}"))
+        (one.title, svg(charts.slice_plot(of, tables.scale(one, trials)), f"slice{place}"))
         for place, one in enumerate(searched.parameters)
     ]
 
