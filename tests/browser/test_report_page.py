@@ -112,7 +112,11 @@ def test_filters_and_orders(visit, fashion):
     page.fill("[name=from]", "70")
     rows = np.flatnonzero(wrong & (fashion.true == "Coat") & (fashion.confidence >= 0.7))
     assert shown(page) == rows.tolist()
-    for order, key in (("loss", fashion.given), ("surest", -fashion.confidence), ("unsurest", fashion.confidence)):
+    for order, key in (
+        ("loss", fashion.true_probability),
+        ("surest", -fashion.confidence),
+        ("unsurest", fashion.confidence),
+    ):
         page.select_option("[name=sort]", order)
         assert shown(page) == rows[np.argsort(key[rows], kind="stable")].tolist(), order
     page.click("#filters [type=reset]")
@@ -180,7 +184,7 @@ def test_the_viewer_by_keyboard(visit, fashion):
     page = visit(fashion.path).page
     page.select_option("[name=sort]", "loss")
     wrong = np.flatnonzero(fashion.true != fashion.said)
-    worst = wrong[np.argsort(fashion.given[wrong], kind="stable")]
+    worst = wrong[np.argsort(fashion.true_probability[wrong], kind="stable")]
     page.locator("#gallery button").first.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")

@@ -118,7 +118,7 @@ def test_every_figure_is_a_picture_and_a_table(path, name):
         (["figure", "runs/digits", "confusion", "--out", "no/such/folder.png"], "cannot be written"),
         (["failures", "runs/digits", "--true", "eleven"], "Unknown class 'eleven'"),
         (["failures", "runs/digits", "--order", "worst"], "Unknown order 'worst'"),
-        (["failures", "runs/digits", "--max", "0"], "At least one must be shown"),
+        (["failures", "runs/digits", "--max", "0"], "must be at least 1; got 0"),
         (["scores", "runs/digits", "--split", "tets"], "Did you mean 'test'"),
     ],
 )

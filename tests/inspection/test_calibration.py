@@ -15,11 +15,11 @@ import mlplab
 from mlplab.errors import RunError, UsageError
 from mlplab.inspection.calibration import (
     calibrate,
-    errors,
+    calibration_errors,
     expected_calibration_error,
     reliability,
     temperature,
-    tempered,
+    at_temperature,
 )
 from mlplab.inspection.examples import examples_of
 
@@ -110,7 +110,7 @@ def test_the_temperature_is_found_again():
     found = temperature(sure, labels)
     assert found["temperature"] == pytest.approx(2.5, rel=0.04)
     assert found["after"] < found["before"]
-    np.testing.assert_allclose(tempered(sure, 2.5), true, atol=1e-6)
+    np.testing.assert_allclose(at_temperature(sure, 2.5), true, atol=1e-6)
 
 
 def test_it_is_fitted_to_the_validation_split_and_kept(fashion_run, tmp_path):
@@ -147,7 +147,7 @@ def test_what_is_damaged_or_older_is_made_anew(fashion_run, tmp_path, content):
 def test_errors_with_and_without_temperature(fashion_run, tmp_path):
     run = mlplab.Run(shutil.copytree(fashion_run.path, tmp_path / "run"))
     examples = examples_of(run, inputs=False)
-    rows = errors(examples, run).rows()
+    rows = calibration_errors(examples, run).rows()
     assert [row["probabilities"].split()[0] for row in rows] == ["as", "at"]
     assert rows[0]["ece_width"] == expected_calibration_error(examples)[0]
     assert rows[0]["log_loss"] == pytest.approx(run.result["test"]["loss"])
@@ -158,7 +158,7 @@ def test_what_is_wrong_is_told(unbalanced_run, tmp_path):
     run = mlplab.train((arrays, arrays), hidden=[2], epochs=1, validation=0, out=tmp_path / "run", verbose=0)
     with pytest.raises(RunError, match="has no validation split"):
         mlplab.calibrate(run)
-    assert len(errors(examples_of(run, inputs=False), run)) == 1
+    assert len(calibration_errors(examples_of(run, inputs=False), run)) == 1
     with pytest.raises(UsageError, match="Unknown kind of bins 'size'"):
         mlplab.show_calibration(unbalanced_run, equal="size")
     with pytest.raises(UsageError, match="bins must be a number of at least 1"):
@@ -176,4 +176,4 @@ def test_a_run_that_cannot_be_written_to_is_calibrated_all_the_same(fashion_run,
     (folder / f".calibration.json.{os.getpid()}.new").mkdir()  # in the way of the file that is written first
     assert mlplab.calibrate(mlplab.Run(folder))["temperature"] > 0
     assert not (folder / "calibration.json").exists()
-    assert "will be made anew next time" in caplog.text
+    assert "will be computed again next time" in caplog.text

@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 from sklearn import metrics
 
 import mlplab
-from mlplab.inspection.classification import by_class, overall
+from mlplab.inspection.classification import classification_report, score
 from mlplab.inspection.examples import examples_of
 
 
@@ -31,7 +31,7 @@ def test_scores_are_scikit_learns(examples):
         if k < len(classes):
             score = metrics.top_k_accuracy_score(labels, examples.probabilities, k=k, labels=classes)
             expected[f"top-{k} accuracy"] = score
-    assert values(overall(examples), "value") == pytest.approx(expected, abs=2e-6)
+    assert values(score(examples), "value") == pytest.approx(expected, abs=2e-6)
 
 
 def test_scores_of_classes_are_scikit_learns(examples):
@@ -39,13 +39,13 @@ def test_scores_of_classes_are_scikit_learns(examples):
     expected = metrics.precision_recall_fscore_support(
         examples.labels, examples.predicted, labels=classes, zero_division=np.nan
     )
-    table = by_class(examples)
+    table = classification_report(examples)
     for name, values in zip(("precision", "recall", "f1", "n"), expected, strict=True):
         np.testing.assert_allclose(table[name], values, err_msg=name)
 
 
 def test_intervals_of_proportions_are_wilsons(examples):
-    row = next(row for row in by_class(examples) if row["n"])
+    row = next(row for row in classification_report(examples) if row["n"])
     label = examples.class_names.index(row["class"])
     hits = int((examples.correct & (examples.labels == label)).sum())
     expected = binomtest(hits, row["n"]).proportion_ci(0.95, method="wilson")
@@ -62,25 +62,25 @@ def test_intervals_of_f1_are_those_of_resampled_rows(examples):
         pair = examples.labels[rows], examples.predicted[rows]
         draws.append(metrics.f1_score(*pair, labels=classes, average=None, zero_division=np.nan))
     low, high = np.nanpercentile(draws, (2.5, 97.5), axis=0)
-    table = by_class(examples)
+    table = classification_report(examples)
     width = high - low
     assert (np.abs(table["f1_low"] - low) < 0.25 * width + 1e-9).all()
     assert (np.abs(table["f1_high"] - high) < 0.25 * width + 1e-9).all()
 
 
 def test_every_interval_holds_its_value(examples):
-    for row in overall(examples):
+    for row in score(examples):
         assert row["low"] <= row["value"] <= row["high"], row
 
 
 def test_classes_without_rows_or_predictions_are_told_apart():
     probabilities = np.array([[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.4, 0.6, 0.0]])
-    table = by_class(examples_of(probabilities, [0, 0, 0]))
+    table = classification_report(examples_of(probabilities, [0, 0, 0]))
     assert table["n"].tolist() == [3, 0, 0]
     assert np.isnan(table["recall"]).tolist() == [False, True, True]
     assert np.isnan(table["precision"]).tolist() == [False, False, True]
     assert table.rows()[2]["f1"] is None
-    assert values(overall(examples_of(probabilities, [0, 0, 0])), "value")["macro F1"] == pytest.approx(0.4)
+    assert values(score(examples_of(probabilities, [0, 0, 0])), "value")["macro F1"] == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("classes", [1, 2, 1000])
@@ -88,9 +88,9 @@ def test_any_number_of_classes(classes):
     rng = np.random.default_rng(0)
     labels = rng.integers(classes, size=300)
     examples = examples_of(rng.dirichlet(np.ones(classes), 300), labels, class_names=tuple(map(str, range(classes))))
-    table = by_class(examples)
+    table = classification_report(examples)
     assert len(table) == classes
-    assert len(overall(examples)) >= 6
+    assert len(score(examples)) >= 6
     assert table.figure is not None
 
 

@@ -7,7 +7,7 @@ from sklearn.metrics import confusion_matrix
 
 import mlplab
 from mlplab.errors import UsageError
-from mlplab.inspection.confusion import confused, confusion
+from mlplab.inspection.confusion import confusion, most_confused
 from mlplab.inspection.examples import examples_of
 
 
@@ -28,7 +28,7 @@ def test_it_is_scikit_learns(examples, normalize):
 
 
 def test_the_most_confused_come_first(examples):
-    table = confused(examples)
+    table = most_confused(examples)
     rows = table.rows()
     assert [row["count"] for row in rows] == sorted(table["count"], reverse=True)
     assert table["count"].sum() == (~examples.correct).sum()
@@ -37,11 +37,11 @@ def test_the_most_confused_come_first(examples):
         assert row["count"] == ((examples.labels == true) & (examples.predicted == predicted)).sum()
         assert row["share"] == pytest.approx(row["count"] / (examples.labels == true).sum())
         assert row["share_low"] < row["share"] < row["share_high"]
-    assert (confused(examples, min_count=3)["count"] >= 3).all()
+    assert (most_confused(examples, min_count=3)["count"] >= 3).all()
 
 
 def test_nothing_confused():
-    table = confused(examples_of(np.eye(3), [0, 1, 2]))
+    table = most_confused(examples_of(np.eye(3), [0, 1, 2]))
     assert len(table) == 0
     assert repr(table).startswith("Most confused classes")
 

@@ -14,7 +14,7 @@ from small_networks import forward, layers, run_of, small_data
 import mlplab
 from mlplab import files, keras
 from mlplab.errors import DataError, RunError
-from mlplab.inspection.network.geometry import nearest, principal_components
+from mlplab.inspection.network.geometry import nearest_rows, principal_components
 from mlplab.inspection.network.internals import VERSION, internals_of, kept_internals
 from mlplab.runs import Run
 
@@ -128,8 +128,8 @@ def test_files_of_another_version_and_damaged_ones_are_made_anew(run, internals,
     path.write_bytes(b"PK no archive")
     with caplog.at_level(logging.INFO, "mlplab"):
         anew = internals_of(copy)
-    assert "made anew" in caplog.text
-    assert "Looking into the network of copy …" in caplog.text
+    assert "computed again" in caplog.text
+    assert "Analysing the network of copy …" in caplog.text
     np.testing.assert_array_equal(anew.neighbour_index, internals.neighbour_index)
     assert kept_internals(copy) is not None
 
@@ -140,7 +140,7 @@ def test_it_is_returned_where_it_cannot_be_kept(run, internals, tmp_path, caplog
     (copy.path / "internals.npz").mkdir()  # nothing can be written in its place
     with caplog.at_level(logging.INFO, "mlplab"):
         found = internals_of(copy)
-    assert "will be made anew next time" in caplog.text
+    assert "will be computed again next time" in caplog.text
     np.testing.assert_array_equal(found.worst, internals.worst)
 
 
@@ -337,13 +337,13 @@ def test_nearest_rows_block_by_block():
     )
     distance = np.take_along_axis(np.linalg.norm(queries[:, None].astype(float) - rows, axis=2), index, 1)
     for block in (1, 10, 103):
-        found, far = nearest(queries, (rows[i : i + block] for i in range(0, 103, block)), 7)
+        found, far = nearest_rows(queries, (rows[i : i + block] for i in range(0, 103, block)), 7)
         np.testing.assert_allclose(far, distance, rtol=1e-5, atol=1e-5)
         np.testing.assert_array_equal(found[2:], index[2:])
         assert found[0, :2].tolist() == [3, 60]
         assert far[0, 1] == 0
-    left_out, far = nearest(rows[[3, 40]], (rows[i : i + 10] for i in range(0, 103, 10)), 3, np.array([3, 40]))
+    left_out, far = nearest_rows(rows[[3, 40]], (rows[i : i + 10] for i in range(0, 103, 10)), 3, np.array([3, 40]))
     assert left_out[0, 0] == 60
     assert 40 not in left_out
-    few, _ = nearest(rows[[3, 40]], iter([rows[:4]]), 9, np.array([3, -1]))
+    few, _ = nearest_rows(rows[[3, 40]], iter([rows[:4]]), 9, np.array([3, -1]))
     assert few.shape == (2, 3)

@@ -184,7 +184,7 @@ def test_arrays_have_images_when_they_are_given_again(tmp_path):
     run, data = small_run(tmp_path)
     without = Page(report(run))
     assert without.data["rows"]["images"] is None
-    assert "begun with arrays" in without.text
+    assert "trained on arrays" in without.text
     assert "data=((x_train, y_train), (x_test, y_test))" in without.text
     assert "held no rows out for validation" in without.text
     given = Page(report(run, data=data))

@@ -16,9 +16,9 @@ from mlplab import files, scores
 from mlplab.datasets import Data, Dataset, load
 from mlplab.datasets.cache import cache_folder
 from mlplab.errors import RunError
+from mlplab.inspection.caching import optional_write
 from mlplab.inspection.classification import mean_interval
 from mlplab.inspection.examples import Examples, examples_of
-from mlplab.inspection.keeping import for_next_time
 from mlplab.inspection.paired_tests import bootstrap_interval, mcnemar
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of, identity
@@ -116,7 +116,7 @@ def baselines_of(data: Data, rows: np.ndarray | None = None) -> list[Baseline]:
         return kept
     _log.info(f"Simple methods on {data.name}, to compare with: a few seconds, once for a data set …")
     found = _fitted(_subsample(train), data.test)
-    with for_next_time(path):
+    with optional_write(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_arrays(path, **{name: np.array([getattr(b, name) for b in found]) for name in _FIELDS})
     return found

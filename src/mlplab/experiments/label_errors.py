@@ -22,8 +22,8 @@ from mlplab import files
 from mlplab.datasets.corrections import read_rows
 from mlplab.errors import DataError, MlplabError, RunError, UsageError, unknown_name
 from mlplab.figures import gallery
-from mlplab.inspection.examples import SPLITS, Examples, data_at_hand, examples_of, opened
-from mlplab.inspection.keeping import for_next_time
+from mlplab.inspection.caching import optional_write
+from mlplab.inspection.examples import SPLITS, Examples, available_data, examples_of, open_run
 from mlplab.progress_bar import bar
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
@@ -78,7 +78,7 @@ def find_label_errors(
     _cleanlab()  # said now, not after the training
     if not isinstance(source, Run | str | Path):
         return label_quality(examples_of(source, y, X, class_names=class_names))
-    source = opened(source)
+    source = open_run(source)
     if split not in SPLITS:
         raise UsageError(unknown_name("split", str(split), SPLITS))
     if source.result is None:
@@ -137,7 +137,7 @@ def label_quality(examples: Examples, split: str = "") -> Table:
         "given": examples.names(examples.labels),
         "suggested": examples.names(examples.predicted),
         "quality": quality,
-        "given_probability": examples.given,
+        "given_probability": examples.true_probability,
         "suggested_probability": examples.confidence,
         "flagged": flagged & ~examples.correct,
         "split": np.full(len(examples), split, dtype=object),
@@ -189,7 +189,7 @@ def _cross_validated(run: Run, data: Any, folds: int, ray: str | None, verbose: 
     """All training rows with out-of-sample probabilities, kept in the run."""
     kept, how = run.path / KEPT, run.path / _HOW
     if kept.exists() and how.exists() and files.read_json(how).get("folds") == folds:
-        loaded, arrays = data_at_hand(run, data)[0], files.read_arrays(kept)
+        loaded, arrays = available_data(run, data)[0], files.read_arrays(kept)
     else:
         from mlplab.experiments.cross_validation import cross_validate  # Keras: only where something is trained
 
@@ -198,7 +198,7 @@ def _cross_validated(run: Run, data: Any, folds: int, ray: str | None, verbose: 
             probabilities = cross_validate(run.first, loaded, folds=folds, ray=ray, progress=progress)
         labels = loaded.train.labels
         arrays = {"index": np.arange(len(labels)), "label": labels, "probabilities": probabilities}
-        with for_next_time(kept):
+        with optional_write(kept):
             how.unlink(missing_ok=True)
             files.write_arrays(kept, **arrays)
             files.write_json(how, {"folds": folds, "accuracy": float((probabilities.argmax(1) == labels).mean())})

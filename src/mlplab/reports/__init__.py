@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlplab.errors import RunError
-from mlplab.inspection.examples import opened
+from mlplab.inspection.examples import open_run
 from mlplab.pages import render, write_page
 from mlplab.reports.content import content
 from mlplab.runs import Run
@@ -37,7 +37,7 @@ def report(run: Run, out: str | Path | None = None, data: Any = None) -> Path:
         UsageError: if the file cannot be written.
         DataError: for data that the run did not begin with.
     """
-    run = opened(run)
+    run = open_run(run)
     if run.result is None:
         raise RunError(f"{run.path} is not finished: go on with mlplab train --resume {run.path}")
     path = run.path / "report.html" if out is None else Path(out)

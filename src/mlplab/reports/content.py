@@ -12,11 +12,11 @@ from mlplab.datasets import Data
 from mlplab.experiments.baselines import against, few_rows
 from mlplab.figures import svg
 from mlplab.figures.canvas import CLASS_COLOURS
-from mlplab.inspection.calibration import errors, reliability, temperature_of
-from mlplab.inspection.classification import by_class, overall
-from mlplab.inspection.confusion import confused
-from mlplab.inspection.curves import curves, of_members
-from mlplab.inspection.examples import Examples, data_at_hand, examples_of
+from mlplab.inspection.calibration import calibration_errors, reliability, temperature_of
+from mlplab.inspection.classification import classification_report, score
+from mlplab.inspection.confusion import most_confused
+from mlplab.inspection.curves import curves, member_columns
+from mlplab.inspection.examples import Examples, available_data, examples_of
 from mlplab.inspection.seeds import seeds
 from mlplab.reports import network_section, wording
 from mlplab.reports.labels import doubtful
@@ -42,7 +42,7 @@ _SECTIONS = (
 
 def content(run: Run, given: Any = None) -> dict[str, Any]:
     """Everything that the template of the report wants to know."""
-    data, why_not = data_at_hand(run, given)
+    data, why_not = available_data(run, given)
     examples = examples_of(run, data=data, inputs=data is not None)
     rows = chosen(examples)
     seen = network_section.inside(run.first, data, rows.positions)
@@ -103,7 +103,7 @@ def _no_images(examples: Examples) -> str:
 
 
 def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
-    scores = overall(examples)
+    scores = score(examples)
     simple = None
     if data is not None:
         simple = against(examples, data, few_rows(run))
@@ -143,7 +143,7 @@ def _curves(run: Run) -> dict[str, Any] | None:
     if run.members:
         names = [name for name in ("loss", "accuracy") if name in table.columns]
         said = wording.curves_of_seeds(table, [len(member.epochs) for member in run.members])
-        members = of_members(run)
+        members = member_columns(run)
         return {"table": table, "said": said, "drawings": [(n, _curve(table, n, None, members)) for n in names]}
     stopping = files.read_json(run.path / "checkpoint.json").get("stopping") or {}
     kept = int(stopping["best_epoch"]) + 1 if stopping else int(table["epoch"][-1])
@@ -168,12 +168,12 @@ def _curve(table: Table, name: str, kept: int | None, members: Sequence[Mapping[
 
 
 def _confusion(examples: Examples) -> dict[str, Any]:
-    pairs = confused(examples)
+    pairs = most_confused(examples)
     return {"pairs": pairs, "said": wording.confusions(pairs, examples)}
 
 
 def _calibration(run: Run, examples: Examples) -> dict[str, Any]:
-    table, ece = reliability(examples), errors(examples, run)
+    table, ece = reliability(examples), calibration_errors(examples, run)
     kept = temperature_of(run)
     return {
         "table": table,
@@ -186,7 +186,7 @@ def _calibration(run: Run, examples: Examples) -> dict[str, Any]:
 
 
 def _classes(examples: Examples) -> dict[str, Any]:
-    table = by_class(examples)
+    table = classification_report(examples)
     shown = Table({name: table[name] for name in ("class", "n", "precision", "recall", "f1")})
     return {"table": table, "shown": shown, "drawing": svg(table.figure, "classes"), "said": wording.classes(table)}
 

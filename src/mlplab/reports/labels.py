@@ -24,13 +24,13 @@ def doubtful(run: Run, data: Data | None) -> dict[str, Any] | None:
         return None
     kept = files.read_arrays(run.path / KEPT)
     judged = Examples("", kept["index"], kept["label"], kept["probabilities"], run.class_names)
-    order = np.argsort(judged.given, kind="stable")
+    order = np.argsort(judged.true_probability, kind="stable")
     first = order[~judged.correct[order]][:SHOWN]
     columns = {
         "index": judged.index[first],
         "given": judged.names(judged.labels[first]),
         "suggested": judged.names(judged.predicted[first]),
-        "given_probability": judged.given[first],
+        "given_probability": judged.true_probability[first],
         "suggested_probability": judged.confidence[first],
     }
     table = Table(columns)

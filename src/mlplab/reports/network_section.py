@@ -89,7 +89,7 @@ def weight_image(weights: np.ndarray) -> np.ndarray:
 
 
 def _graph(found: Internals) -> str:
-    return svg(model_graph.picture(found.layers, True, True), "graph")
+    return svg(model_graph.graph_figure(found.layers, True, True), "graph")
 
 
 def _map(found: Internals) -> dict[str, Any]:

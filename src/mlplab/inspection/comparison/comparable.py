@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.errors import DataError, RunError, UsageError
-from mlplab.inspection.examples import Examples, data_at_hand, examples_of, opened
+from mlplab.inspection.examples import Examples, available_data, examples_of, open_run
 from mlplab.runs import Run
 
 
@@ -37,7 +37,7 @@ def named(
 
 
 def _opened(source: Any) -> Any:
-    return opened(source) if isinstance(source, str | Path) else source
+    return open_run(source) if isinstance(source, str | Path) else source
 
 
 def _check_once(runs: Sequence[Run]) -> None:
@@ -91,7 +91,7 @@ def _content(run: Run) -> str | None:
     began = run.config.data
     if began["source"] is None or not began["source"].endswith(".npz"):
         return began["hashes"]["test"].get("content")
-    data, _ = data_at_hand(run)
+    data, _ = available_data(run)
     return None if data is None else data.test.content_hash()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlplab.figures.intervals import Intervals
-from mlplab.inspection import classification
+from mlplab.inspection.classification import score
 from mlplab.inspection.examples import Examples
 from mlplab.inspection.paired_tests import bootstrap_interval, holm, mcnemar, welch
 from mlplab.table import Table
@@ -26,7 +26,7 @@ def scores(examples: Mapping[str, Examples]) -> Table:
     """The scores of `classification.overall` side by side: run, and for each score its value, `_low` and `_high`."""
     columns: dict[str, list[Any]] = {"run": list(examples)}
     for one in examples.values():
-        for row in classification.overall(one):
+        for row in score(one):
             name = row["metric"].lower().replace("-", "_").replace(" ", "_")
             for end, value in (("", "value"), ("_low", "low"), ("_high", "high")):
                 columns.setdefault(name + end, []).append(row[value])
@@ -120,7 +120,7 @@ def only_right(right: Examples, wrong: Examples) -> np.ndarray:
     """Positions of the rows that one gets right and the other wrong, int (k,); first where the probabilities that they
     give the true class are farthest apart."""
     rows = np.flatnonzero(right.correct & ~wrong.correct)
-    return rows[np.argsort(wrong.given[rows] - right.given[rows], kind="stable")]
+    return rows[np.argsort(wrong.true_probability[rows] - right.true_probability[rows], kind="stable")]
 
 
 def accuracies(table: Table) -> Intervals:
