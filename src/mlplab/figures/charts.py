@@ -81,10 +81,8 @@ def reliability(columns: Mapping[str, np.ndarray]) -> "Figure":
     axes = new_axes(figure, grid[0])
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect")
     below, above = (np.abs(columns["accuracy"] - columns[f"accuracy_{side}"]) for side in ("low", "high"))
-    axes.errorbar(
-        columns["confidence"], columns["accuracy"], yerr=(below, above), fmt="o-", color=BLUE, markersize=4,
-        linewidth=1.2, elinewidth=1, label="this network",
-    )  # fmt: skip
+    style = {"color": BLUE, "markersize": 4, "linewidth": 1.2, "elinewidth": 1, "label": "this network"}
+    axes.errorbar(columns["confidence"], columns["accuracy"], yerr=(below, above), fmt="o-", **style)
     axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="fraction right")
     axes.legend(fontsize="small", frameon=False, loc="lower right")
     histogram = new_axes(figure, grid[1])

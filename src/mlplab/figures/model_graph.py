@@ -52,7 +52,11 @@ def model_graph(boxes: Sequence[Box], parents: Sequence[Sequence[int]]) -> "Figu
         parents: positions of the boxes that each one's inputs come from, all smaller than its own.
     """
     layout = layered(parents)
-    width = max(1.6, *(_LETTER * _letters(box) + 0.3 for box in boxes))
+    # Letters of the longer line; those of the upper line are larger and bold.
+    letters = [
+        max(1.3 * len(box.title) + 1.1 * len(box.shape), len(box.name) + len(box.parameters)) + 2 for box in boxes
+    ]
+    width = max(1.6, _LETTER * max(letters) + 0.3)
     x, y = (layout.x - layout.x.min()) * width, layout.layer * _STEP
     bends = [points * (width, _STEP) - (layout.x.min() * width, 0) for points in layout.edges]
     left = min([x.min() - width / 2, *(points[:, 0].min() for points in bends)]) - _MARGIN
@@ -70,11 +74,6 @@ def model_graph(boxes: Sequence[Box], parents: Sequence[Sequence[int]]) -> "Figu
     for box, middle_x, middle_y in zip(boxes, x, y, strict=True):
         _draw(axes, box, middle_x, middle_y, width)
     return figure
-
-
-def _letters(box: Box) -> float:
-    """Return the letters of the longer line; those of the upper line are larger and bold."""
-    return max(1.3 * len(box.title) + 1.1 * len(box.shape), len(box.name) + len(box.parameters)) + 2
 
 
 def _draw(axes: "Axes", box: Box, x: float, y: float, width: float) -> None:

@@ -27,17 +27,14 @@ def learning_rates(
     rates, diverged = columns["learning_rate"], columns["diverged"]
     lowest = np.nanmin(np.where(diverged, np.nan, np.fmin(columns["loss"], columns["val_loss"])))
     top = untrained + 0.08 * (untrained - lowest)
-    for name, label, colour, line in (("loss", "training", BLUE, "-"), ("val_loss", "validation", ORANGE, "--")):
-        axes.plot(
-            rates, np.where(diverged, np.nan, columns[name]), line, marker="o", markersize=3, color=colour, label=label
-        )
+    for name, label, colour, line in (("loss", "training", BLUE, "o-"), ("val_loss", "validation", ORANGE, "o--")):
+        axes.plot(rates, np.where(diverged, np.nan, columns[name]), line, markersize=3, color=colour, label=label)
     axes.axhline(untrained, color=GREY, linewidth=1, linestyle=":", label="untrained")
     axes.axvspan(*valley, color=GREY, alpha=0.15, linewidth=0, label="valley")
     axes.axvline(suggestion, color=RED, linewidth=1.2, label=f"suggested: {suggestion:.2g}")
     if diverged.any():
-        axes.plot(
-            rates[diverged], np.full(diverged.sum(), top), "x", color=RED, markersize=5, label="diverged", clip_on=False
-        )
+        tops = np.full(diverged.sum(), top)
+        axes.plot(rates[diverged], tops, "x", color=RED, markersize=5, label="diverged", clip_on=False)
     axes.set(xscale="log", ylim=(lowest - 0.06 * (untrained - lowest), top), xlabel="learning rate", ylabel="loss")
     axes.set_title(label_text(title, 80), fontsize="small")
     figure.legend(fontsize="small", frameon=False, loc="outside right upper")
@@ -54,10 +51,8 @@ def sizes(columns: Mapping[str, np.ndarray], val_accuracy: np.ndarray, title: st
     figure = new_figure(4.6, 3.2)
     axes = new_axes(figure)
     rows = columns["rows"]
-    axes.fill_between(
-        rows, columns["val_accuracy_low"], columns["val_accuracy_high"], color=ORANGE, alpha=0.2, linewidth=0,
-        label="its 95 % interval",
-    )  # fmt: skip
+    low, high = columns["val_accuracy_low"], columns["val_accuracy_high"]
+    axes.fill_between(rows, low, high, color=ORANGE, alpha=0.2, linewidth=0, label="its 95 % interval")
     seeds = val_accuracy.shape[1]
     axes.plot(np.repeat(rows, seeds), val_accuracy.reshape(-1), ".", color=GREY, markersize=4, label="each seed")
     axes.plot(rows, columns["accuracy"], "-", marker="o", markersize=3, color=BLUE, label="training")

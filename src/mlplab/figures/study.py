@@ -268,8 +268,6 @@ def _with_legend(figure: "Figure", trials: TrialPoints) -> "Figure":
     marks = {"best": _BEST} if trials.best is not None else {}
     marks |= {name: mark for name, mark in _MARKS.items() if (trials.outcome == name).any()}
     handles = [Line2D([], [], linestyle="none", label=name, **mark) for name, mark in marks.items()]
-    figure.legend(
-        handles=handles, fontsize="small", frameon=False, loc="outside upper center", ncols=4, handletextpad=0.1,
-        columnspacing=1.0,
-    )  # fmt: skip
+    place: dict[str, Any] = {"loc": "outside upper center", "ncols": 4, "handletextpad": 0.1, "columnspacing": 1.0}
+    figure.legend(handles=handles, fontsize="small", frameon=False, **place)
     return figure

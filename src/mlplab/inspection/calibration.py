@@ -104,8 +104,7 @@ def _read(path: Path) -> dict[str, float]:
 
 def reliability(examples: Examples, bins: int = BINS, equal: str = "width") -> Table:
     """Build the table of `show_calibration`."""
-    edges = _edges(examples.confidence, bins, equal)
-    numbers = _bin_numbers(examples.confidence, edges)
+    edges, numbers = _bins(examples.confidence, bins, equal)
     n = np.bincount(numbers, minlength=bins)
     used = n > 0
     correct = np.bincount(numbers, examples.correct, bins)[used].astype(int)
@@ -136,7 +135,7 @@ def expected_calibration_error(
     Returns:
         value, low, high; fractions from 0 to 1.
     """
-    numbers = _bin_numbers(examples.confidence, _edges(examples.confidence, bins, equal))
+    _, numbers = _bins(examples.confidence, bins, equal)
     gaps = examples.correct - examples.confidence.astype(np.float64)
     n = len(examples)
     sums = np.bincount(numbers, gaps, bins)
@@ -214,19 +213,13 @@ def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     return exponentials / exponentials.sum(1, keepdims=True)
 
 
-def _edges(confidence: np.ndarray, bins: int, equal: str) -> np.ndarray:
-    """Return the limits of the bins, (bins + 1,), from 0 to 1."""
+def _bins(confidence: np.ndarray, bins: int, equal: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the limits of the bins, (bins + 1,), and the bin [low, high) of each confidence, the last one closed."""
     if equal not in BINNINGS:
         raise UsageError(unknown_name("kind of bins", equal, BINNINGS))
     if bins < 1:
         raise UsageError(f"bins must be a number of at least 1; got {bins}.")
-    if equal == "width":
-        return np.linspace(0, 1, bins + 1)
-    edges = np.quantile(confidence, np.linspace(0, 1, bins + 1))
-    edges[0], edges[-1] = 0, 1
-    return edges
-
-
-def _bin_numbers(confidence: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Return the bin [low, high) of each confidence, int (n,); the last bin includes its upper end."""
-    return (np.searchsorted(edges, confidence, side="right") - 1).clip(0, len(edges) - 2)
+    edges = np.linspace(0, 1, bins + 1)
+    if equal == "mass":
+        edges[1:-1] = np.quantile(confidence, edges[1:-1])
+    return edges, (np.searchsorted(edges, confidence, side="right") - 1).clip(0, bins - 1)

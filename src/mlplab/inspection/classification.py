@@ -95,8 +95,11 @@ def classification_report(
     for name, values, totals in (("precision", precision, predicted), ("recall", recall, true)):
         low, high = wilson_intervals(correct, totals)
         columns |= {name: values, f"{name}_low": low, f"{name}_high": high}
-    low, high = _percentiles(_resampled(examples)[2])
-    columns |= {"f1": f1, "f1_low": low, "f1_high": high}
+    draws = _resampled(examples)[2]
+    percentiles = np.full((2, len(f1)), np.nan)
+    defined = ~np.isnan(draws).all(0)
+    percentiles[:, defined] = np.nanpercentile(draws[:, defined], (2.5, 97.5), axis=0)
+    columns |= {"f1": f1, "f1_low": percentiles[0], "f1_high": percentiles[1]}
     title = f"Precision, recall and F1 of each class, with 95 % intervals ({examples.name})"
     return Table(columns, title, functools.partial(charts.class_intervals, columns))
 
@@ -135,14 +138,6 @@ def _resampled(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     draws = np.random.default_rng(0).multinomial(len(examples), counts / len(examples), RESAMPLES).astype(np.float32)
     true, predicted = (np.eye(classes, dtype=np.float32)[axis] for axis in np.divmod(cells, classes))
     return _ratios((draws @ (true * predicted), draws @ predicted, draws @ true))
-
-
-def _percentiles(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the 2.5th and 97.5th percentile of each column without its NaN; NaN for a column of NaN alone."""
-    percentiles = np.full((2, draws.shape[1]), np.nan)
-    defined = ~np.isnan(draws).all(0)
-    percentiles[:, defined] = np.nanpercentile(draws[:, defined], (2.5, 97.5), axis=0)
-    return percentiles[0], percentiles[1]
 
 
 def mean_interval(values: np.ndarray) -> tuple[float, float, float]:

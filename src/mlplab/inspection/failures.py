@@ -58,26 +58,18 @@ def show_failures(
         worst = table.rows()[0]["index"]
     """
     examples = examples_of(predictions, y_test, X_test, split=split, class_names=class_names, data=data)
-    return failures(
-        examples,
-        trueclass,
-        predictedclass,
-        order=order,
-        least_confidence=least_confidence,
-        most_confidence=most_confidence,
-        at_most=maxtoshow,
-    ).show()
+    table = failures(examples, trueclass, predictedclass, maxtoshow, order, least_confidence, most_confidence)
+    return table.show()
 
 
 def failures(
     examples: Examples,
     true: str | int | None = None,
     predicted: str | int | None = None,
-    *,
+    at_most: int | None = None,
     order: str = "index",
     least_confidence: float = 0.0,
     most_confidence: float = 1.0,
-    at_most: int | None = None,
 ) -> Table:
     """Build the table of `show_failures`."""
     if order not in ORDERS:

@@ -62,11 +62,6 @@ class Forward:
             yield [np.asarray(values, np.float32)[: len(block)] for values in self._compiled(self._weights, padded)]
 
 
-def flat(outputs: np.ndarray) -> np.ndarray:
-    """Reshape (n, …) to (n, d)."""
-    return outputs.reshape(len(outputs), -1)
-
-
 def saliency(model: "keras.Model", inputs: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Compute gradients of log p(class) with respect to the model's inputs.
 

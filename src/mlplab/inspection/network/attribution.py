@@ -160,8 +160,8 @@ def _nearest(run: Run, row: _Row, n: int) -> tuple[np.ndarray, np.ndarray, str]:
     """Return positions and distances (m,) of the nearest training rows, and the space they are measured in."""
     net = graph.read(run.model)
     forward = activity.Forward(net, [net.last_hidden()[0]], run.config.preprocessing)
-    query = activity.flat(next(forward(row.input[None]))[0])
-    train = (activity.flat(block[0]) for block in forward(row.data.train.inputs))
+    query = next(forward(row.input[None]))[0].reshape(1, -1)
+    train = (hidden.reshape(len(hidden), -1) for (hidden,) in forward(row.data.train.inputs))
     itself = np.array([-1 if row.split == "test" else row.index])
     index, distance = geometry.nearest_rows(query, train, n, itself)
     return index[0], distance[0], net.hidden_name()

@@ -135,7 +135,7 @@ def _compute(run: Run, data: Data) -> Internals:
     statistics = [activity.UnitStatistics(name) for _, name in outputs]
     blocks = []
     for hidden_outputs, *unit_outputs in forward(data.test.inputs):
-        blocks.append(activity.flat(hidden_outputs))
+        blocks.append(hidden_outputs.reshape(len(hidden_outputs), -1))
         for layer, values in zip(statistics, unit_outputs, strict=True):
             layer.add(values)
     rows = np.concatenate(blocks)
@@ -190,7 +190,7 @@ def _failure_fields(run: Run, data: Data, rows: np.ndarray, forward: activity.Fo
     true_probability = test.probabilities[failures, test.label[failures]]
     worst = failures[np.argsort(true_probability, kind="stable")[:WORST]]
     inputs = run.config.preprocessing(data.test.inputs[worst])
-    train = (activity.flat(block[0]) for block in forward(data.train.inputs))
+    train = (hidden.reshape(len(hidden), -1) for hidden, *_ in forward(data.train.inputs))
     index, distance = geometry.nearest_rows(rows[worst], train, NEIGHBOURS)
     return {
         "worst": worst,

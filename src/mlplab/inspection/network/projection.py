@@ -45,13 +45,12 @@ def projection(run: Run, internals: Internals) -> Table:
         for order, share in zip(("First", "Second"), internals.explained, strict=True)
     ]
     title = f"Test rows of {run.path.name}: {internals.projection_of}"
-    draw = functools.partial(
-        networks.projection, internals.projection, test.label, correct, run.class_names, axes, title
-    )
+    points = internals.projection
+    draw = functools.partial(networks.projection, points, test.label, correct, run.class_names, axes, title)
     columns = {
         "index": test.index,
-        "x": internals.projection[:, 0],
-        "y": internals.projection[:, 1],
+        "x": points[:, 0],
+        "y": points[:, 1],
         "true": names[test.label],
         "predicted": names[predicted],
         "correct": correct,

@@ -61,7 +61,7 @@ def _figure(internals: Internals) -> Any:
     title = (f"{n} units" if n == total else f"{n} of {total} units") + ", with their importance"
     if not drawable:
         return networks.unit_bars(table["importance"][:n], titles, states, title)
-    signs = ("Bright", "dark") if weights.ndim == 4 and weights.shape[-1] == 3 else ("Red", "blue")
-    title = f"{table['layer'][0]}: {title}. {signs[0]} weighs for a unit, {signs[1]} against it"
+    colours = "Bright weighs for a unit, dark" if weights.shape[3:] == (3,) else "Red weighs for a unit, blue"
+    title = f"{table['layer'][0]}: {title}. {colours} against it"
     draw = networks.weight_rows if weights.ndim == 2 else networks.weight_images
     return draw(weights[:n], titles, states, title)
