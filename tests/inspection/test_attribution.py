@@ -3,30 +3,13 @@
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
-from small_networks import forward, layers, run_of, small_data
+from small_networks import differences, forward, layers, run_of, small_data
 
 from mlplab import keras
 from mlplab.errors import DataError, UsageError
 from mlplab.inspection.network.attribution import show_neighbours, show_saliency
 from mlplab.inspection.network.internals import internals_of
 from mlplab.runs import Run
-
-
-@pytest.fixture(scope="module")
-def features(tmp_path_factory):
-    """Standardised features, and a run on them."""
-    data = small_data((5,), 3)
-    model = keras.Sequential([keras.Input((5,)), layers.Dense(7, "tanh"), layers.Dense(3, "softmax")])
-    return data, run_of(model, data, tmp_path_factory.mktemp("runs") / "features", standardize=True)
-
-
-def differences(run: Run, row: np.ndarray) -> np.ndarray:
-    """Central differences of log p of the predicted class in NumPy, float64, in the shape of the row."""
-    x = np.asarray(run.config.preprocessing(row[None]), np.float64)
-    predicted = forward(run.model, x)[-1][0].argmax()
-    steps = 1e-6 * np.eye(row.size).reshape(row.size, *row.shape)
-    up, down = (np.log(forward(run.model, x + sign * steps)[-1][:, predicted]) for sign in (1, -1))
-    return ((up - down) / 2e-6).reshape(row.shape)
 
 
 def test_saliency_equals_finite_differences(drawn_run, digits):
@@ -55,15 +38,6 @@ def test_saliency_kept_in_the_run_is_the_same(drawn_run, digits):
     )
     low, high = signed.images[0].get_clim()
     assert high == -low == np.abs(gradient).max()
-
-
-def test_saliency_of_features(features):
-    data, run = features
-    table = show_saliency(run, 3, data=data)
-    assert list(table.columns) == ["feature", "gradient"]
-    np.testing.assert_allclose(table["gradient"], differences(run, data[1][0][3]), rtol=2e-3, atol=1e-5)
-    bars = [bar.get_width() for bar in table.figure.axes[0].patches]
-    np.testing.assert_allclose(bars, sorted(table["gradient"], key=lambda g: -abs(g)))
 
 
 def neighbours(run: Run, train: np.ndarray, row: np.ndarray, n: int):
@@ -96,36 +70,35 @@ def test_a_row_is_not_its_own_neighbour(drawn_run, digits):
     np.testing.assert_allclose(table["distance"], distance[1:], rtol=1e-4)
 
 
-def test_neighbours_of_features_are_drawn_as_lines(features):
-    data, run = features
-    table = show_neighbours(run, 3, data=data)
-    expected, _ = neighbours(run, data[0][0], data[1][0][3], 5)
-    np.testing.assert_array_equal(table["index"], expected)
-    (axes,) = table.figure.axes
+def test_features_are_drawn_as_bars_and_lines(tmp_path):
+    data = small_data((5,), 3)
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(7, "tanh"), layers.Dense(3, "softmax")])
+    run = run_of(model, data, tmp_path / "features", standardize=True)
+    with pytest.raises(DataError, match="arrays"):
+        show_saliency(run, 0)
+    row = data[1][0][3]
+    saliency = show_saliency(run, 3, data=data)
+    assert list(saliency.columns) == ["feature", "gradient"]
+    np.testing.assert_allclose(saliency["gradient"], differences(run, row), rtol=2e-3, atol=1e-5)
+    bars = [bar.get_width() for bar in saliency.figure.axes[0].patches]
+    np.testing.assert_allclose(bars, sorted(saliency["gradient"], key=lambda g: -abs(g)))
+
+    nearest = show_neighbours(run, 3, data=data)
+    np.testing.assert_array_equal(nearest["index"], neighbours(run, data[0][0], row, 5)[0])
+    (axes,) = nearest.figure.axes
     assert len(axes.lines) == 6
-    np.testing.assert_allclose(axes.lines[0].get_ydata(), run.config.preprocessing(data[1][0][3]), rtol=1e-5)
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), run.config.preprocessing(row), rtol=1e-5)
 
 
-def test_wrong_arguments_are_refused(drawn_run, features, digits):
-    run = drawn_run
-    held_out = int(np.load(run.path / "split.npz")["validation"][0])
-    with pytest.raises(
-        UsageError,
-        match=rf"no row {len(digits.test)} in the test set of digits; its rows are 0 to {len(digits.test) - 1}",
+def test_wrong_arguments_are_refused(drawn_run, digits):
+    held_out, n = int(np.load(drawn_run.path / "split.npz")["validation"][0]), len(digits.test)
+    for arguments, message in (
+        ((n,), f"no row {n} in the test set of digits; its rows are 0 to {n - 1}"),
+        ((-1,), "no row -1"),
+        ((1.5,), r"no row 1\.5"),
+        ((held_out, "train"), rf"no row {held_out} in the train set of digits; its rows are 1,\d\d\d of the 1,\d\d\d:"),
+        ((0, "tests"), "'test'"),
+        ((0, "test", 0), "n must be"),
     ):
-        show_saliency(run, len(digits.test))
-    with pytest.raises(UsageError, match="no row -1"):
-        show_neighbours(run, -1)
-    with pytest.raises(
-        UsageError, match=rf"no row {held_out} in the train set of digits; its rows are 1,\d\d\d of the 1,\d\d\d:"
-    ):
-        show_saliency(run, held_out, "train")
-    with pytest.raises(UsageError, match=r"no row 1\.5"):
-        show_saliency(run, 1.5)
-    with pytest.raises(UsageError, match="'test'"):
-        show_saliency(run, 0, "tests")
-    with pytest.raises(UsageError, match="n must be"):
-        show_neighbours(run, 0, n=0)
-    _, features = features
-    with pytest.raises(DataError, match="begun with arrays"):
-        show_neighbours(features, 0)
+        with pytest.raises(UsageError, match=message):
+            show_neighbours(drawn_run, *arguments)

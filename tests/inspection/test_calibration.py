@@ -11,6 +11,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import chi2
 from sklearn.metrics import log_loss
+from torchmetrics_reference import drawn
 
 import mlplab
 from mlplab.errors import RunError, UsageError
@@ -25,14 +26,6 @@ from mlplab.inspection.calibration import (
 from mlplab.inspection.examples import examples_of
 
 TORCHMETRICS = json.loads((Path(__file__).parent / "torchmetrics.json").read_text())
-
-
-def drawn(seed, n, classes, sharpness):
-    """Probabilities, and labels that agree with them in half of the rows only."""
-    rng = np.random.default_rng(seed)
-    probabilities = rng.dirichlet(np.full(classes, sharpness), n).astype(np.float32)
-    labels = np.where(rng.random(n) < 0.5, probabilities.argmax(1), rng.integers(classes, size=n))
-    return probabilities, labels
 
 
 @pytest.mark.parametrize("case", TORCHMETRICS["cases"], ids=lambda case: f"{case['classes']} classes")
@@ -74,12 +67,6 @@ def test_the_interval_is_that_of_resampled_rows():
     assert (low, high) == pytest.approx(tuple(expected), rel=0.1)
 
 
-def test_bins_of_equal_mass_have_equal_numbers_of_rows(examples):
-    counts = reliability(examples, 10, "mass")["n"]
-    assert counts.sum() == len(examples)
-    assert (np.abs(counts - len(examples) / 10) <= 0.02 * len(examples) + 2).all()
-
-
 def test_the_table_describes_the_rows_of_each_bin(examples):
     table = reliability(examples)
     assert table["n"].sum() == len(examples)
@@ -89,16 +76,6 @@ def test_the_table_describes_the_rows_of_each_bin(examples):
     assert row["accuracy"] == pytest.approx(examples.correct[inside].mean())
     assert row["confidence"] == pytest.approx(examples.confidence[inside].mean(), rel=1e-5)
     assert row["accuracy_low"] < row["accuracy"] <= row["accuracy_high"]
-
-
-def test_true_probabilities_have_little_error_and_temperature_1():
-    rng = np.random.default_rng(3)
-    probabilities = rng.dirichlet(np.ones(4), 20_000)
-    labels = (rng.random((20_000, 1)) > probabilities.cumsum(1)).sum(1).clip(max=3)
-    value, low, _ = expected_calibration_error(examples_of(probabilities, labels))
-    assert value < 0.015
-    assert low < 0.015
-    assert temperature(probabilities, labels)["temperature"] == pytest.approx(1, abs=0.03)
 
 
 def test_logits_2_5_times_too_large_have_temperature_2_5():

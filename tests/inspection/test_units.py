@@ -14,27 +14,17 @@ from mlplab.inspection.network.internals import internals_of
 from mlplab.inspection.network.units import show_units, units
 from mlplab.table import Table
 
-SHAPE = (4, 4)
-
 
 @pytest.fixture(scope="module")
 def data():
-    return small_data(SHAPE, 3)
+    return small_data((4, 4), 3)
 
 
 @pytest.fixture(scope="module")
 def relu_run(data, tmp_path_factory):
     """Unit 1 is never above 0, unit 3 is always 1, unit 4 is unit 0 with ten times its outgoing weights."""
-    model = keras.Sequential(
-        [
-            keras.Input(SHAPE),
-            layers.Flatten(),
-            layers.Dense(5, "relu", name="first"),
-            layers.Dropout(0.2),
-            layers.Dense(4, "relu", name="second"),
-            layers.Dense(3, "softmax"),
-        ]
-    )
+    hidden = [layers.Dense(5, "relu", name="first"), layers.Dropout(0.2), layers.Dense(4, "relu", name="second")]
+    model = keras.Sequential([keras.Input((4, 4)), layers.Flatten(), *hidden, layers.Dense(3, "softmax")])
     run = run_of(model, data, tmp_path_factory.mktemp("runs") / "relu")
     first, bias, second, *rest = run.model.get_weights()
     bias[[0, 2]] = 1

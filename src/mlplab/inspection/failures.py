@@ -58,8 +58,7 @@ def show_failures(
         worst = table.rows()[0]["index"]
     """
     examples = examples_of(predictions, y_test, X_test, split=split, class_names=class_names, data=data)
-    table = failures(examples, trueclass, predictedclass, maxtoshow, order, least_confidence, most_confidence)
-    return table.show()
+    return failures(examples, trueclass, predictedclass, maxtoshow, order, least_confidence, most_confidence).show()
 
 
 def failures(

@@ -23,7 +23,7 @@ def show_seeds(source: Any) -> Table:
         log_loss, validation (accuracy on the validation split) and epochs; NaN for a member that diverged.
 
     Example:
-        population = mlplab.train("digits", hidden=[8], epochs=1, seeds=2, verbose=0)
+        population = mlplab.train("digits", hidden=[16], epochs=1, seeds=2, verbose=0)
         table = mlplab.show_seeds(population)
     """
     return seeds(open_run(source)).show()
