@@ -1,4 +1,4 @@
-"""Networks of many kinds, small runs of them, and an independent forward pass in NumPy, float64."""
+"""Small runs of drawn networks, and an independent forward pass in NumPy, float64."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ layers = keras.layers
 
 
 def small_data(shape: tuple[int, ...], classes: int, seed: int = 0) -> tuple[Any, Any]:
-    """Rows around one point for each class, uint8 images or float features: 300 to train on and 120 to test on."""
+    """Draw rows around one point for each class, uint8 images or float features: 300 training and 120 test rows."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(classes, *shape))
 
@@ -32,10 +32,12 @@ def small_data(shape: tuple[int, ...], classes: int, seed: int = 0) -> tuple[Any
     return part(300), part(120)
 
 
-def run_of(model: keras.Model, data: Any, out: Path, logits: bool = False, standardize: bool = False) -> Run:
-    """A finished run of a model that was not trained but drawn, the same each time: that takes no compilation.
+def run_of(
+    model: keras.Model, data: Any, out: Path, logits: bool = False, standardize: bool = False, validation: int = 100
+) -> Run:
+    """Write a finished run of a model with drawn weights, which needs no compiled training step.
 
-    A third of the training rows are held out for validation, and the test rows are predicted.
+    Some training rows are held out for validation, and the test rows are predicted.
     """
     rng = np.random.default_rng(1)
     drawn = [w if w.ndim < 2 else rng.normal(size=w.shape) / np.sqrt(w[..., 0].size) for w in model.get_weights()]
@@ -43,7 +45,7 @@ def run_of(model: keras.Model, data: Any, out: Path, logits: bool = False, stand
     model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=logits))
     loaded = mlplab.load(data)
     order = rng.permutation(len(loaded.train))
-    split = {"train": np.sort(order[100:]), "validation": np.sort(order[:100])}
+    split = {"train": np.sort(order[validation:]), "validation": np.sort(order[:validation])}
     config = Config(
         settings=Settings(standardize=standardize),
         data=identity(loaded),
@@ -68,7 +70,7 @@ def run_of(model: keras.Model, data: Any, out: Path, logits: bool = False, stand
 
 
 def forward(model: keras.Model, x: np.ndarray) -> list[np.ndarray]:
-    """The output of each layer of a Sequential dense network, x (n, …) preprocessed."""
+    """Compute the output of each layer of a Sequential dense network for preprocessed x (n, …)."""
     outputs, x = [], np.asarray(x, np.float64)
     for layer in model.layers:
         weights = [np.asarray(w, np.float64) for w in layer.get_weights()]
@@ -88,6 +90,16 @@ def forward(model: keras.Model, x: np.ndarray) -> list[np.ndarray]:
             assert kind == "Dropout", kind
         outputs.append(x)
     return outputs
+
+
+def differences(run: Run, row: np.ndarray, logits: bool = False) -> np.ndarray:
+    """Central differences of log p of the predicted class in NumPy, float64, in the shape of the row."""
+    x = np.asarray(run.config.preprocessing(row[None]), np.float64)
+    steps = 1e-6 * np.eye(row.size).reshape(row.size, *row.shape)
+    predicted = forward(run.model, x)[-1][0].argmax()
+    outputs = (forward(run.model, x + sign * steps)[-1] for sign in (1, -1))
+    up, down = ((np.log(_activated(out, "softmax")) if logits else np.log(out))[:, predicted] for out in outputs)
+    return ((up - down) / 2e-6).reshape(row.shape)
 
 
 def _activated(x: np.ndarray, name: str) -> np.ndarray:

@@ -1,55 +1,29 @@
-"""Gradients and neighbours of single rows."""
+"""Gradients and nearest rows of single rows."""
 
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
-from small_networks import forward, layers, run_of, small_data
+from small_networks import differences, forward, layers, run_of, small_data
 
-import mlplab
-from mlplab import files, keras
+from mlplab import keras
 from mlplab.errors import DataError, UsageError
-from mlplab.figures import png
 from mlplab.inspection.network.attribution import show_neighbours, show_saliency
 from mlplab.inspection.network.internals import internals_of
 from mlplab.runs import Run
 
 
-@pytest.fixture(scope="module")
-def run(digits, tmp_path_factory) -> Run:
-    """A tanh network: smooth, so that differences tell its gradients."""
-    model = mlplab.mlp((8, 8), 10, [12], activation="tanh", seed=0)
-    return run_of(model, digits, tmp_path_factory.mktemp("runs") / "digits")
-
-
-@pytest.fixture(scope="module")
-def wine(tmp_path_factory):
-    """Features without images, standardised, and the run."""
-    data = small_data((5,), 3)
-    model = keras.Sequential([keras.Input((5,)), layers.Dense(7, "tanh"), layers.Dense(3, "softmax")])
-    return data, run_of(model, data, tmp_path_factory.mktemp("runs") / "features", standardize=True)
-
-
-def differences(run: Run, row: np.ndarray) -> np.ndarray:
-    """Central differences of log p of the predicted class, NumPy, float64, of the shape of the row."""
-    x = np.asarray(run.config.preprocessing(row[None]), np.float64)
-    predicted = forward(run.model, x)[-1][0].argmax()
-    steps = 1e-6 * np.eye(row.size).reshape(row.size, *row.shape)
-    up, down = (np.log(forward(run.model, x + sign * steps)[-1][:, predicted]) for sign in (1, -1))
-    return ((up - down) / 2e-6).reshape(row.shape)
-
-
-@pytest.mark.parametrize("split", ["test", "validation", "train"])
-def test_saliency_equals_finite_differences(run, digits, split):
-    part = digits.test if split == "test" else digits.train
-    index = 7 if split == "test" else int(files.read_arrays(run.path / "split.npz")[split][7])
-    table = show_saliency(run, index, split)
+def test_saliency_equals_finite_differences(drawn_run, digits):
+    run = drawn_run
+    index = int(np.load(run.path / "split.npz")["train"][7])
+    table = show_saliency(run, index, "train")
     assert list(table.columns) == ["row", "column", "gradient"]
     assert len(table) == 64
-    expected = differences(run, part.inputs[index])
+    expected = differences(run, digits.train.inputs[index])
     np.testing.assert_allclose(table["gradient"], expected[table["row"], table["column"]], rtol=2e-3, atol=1e-5)
 
 
-def test_saliency_of_what_is_kept_is_the_same(run, digits):
+def test_saliency_kept_in_the_run_is_the_same(drawn_run, digits):
+    run = drawn_run
     before = show_saliency(run, (worst := int(internals_of(run).worst[0])))
     np.testing.assert_allclose(
         before["gradient"].reshape(8, 8), differences(run, digits.test.inputs[worst]), rtol=2e-3, atol=1e-5
@@ -66,36 +40,16 @@ def test_saliency_of_what_is_kept_is_the_same(run, digits):
     assert high == -low == np.abs(gradient).max()
 
 
-def test_saliency_of_features(wine):
-    data, run = wine
-    table = show_saliency(run, 3, data=data)
-    assert list(table.columns) == ["feature", "gradient"]
-    np.testing.assert_allclose(table["gradient"], differences(run, data[1][0][3]), rtol=2e-3, atol=1e-5)
-    bars = [bar.get_width() for bar in table.figure.axes[0].patches]
-    np.testing.assert_allclose(bars, sorted(table["gradient"], key=lambda g: -abs(g)))
-
-
-def test_saliency_of_channels(tmp_path):
-    data = small_data((4, 3, 2), 2)
-    model = keras.Sequential([keras.Input((4, 3, 2)), layers.Flatten(), layers.Dense(2, "softmax")])
-    run = run_of(model, data, tmp_path / "run")
-    table = show_saliency(run, 0, data=data)
-    expected = differences(run, data[1][0][0])
-    np.testing.assert_allclose(
-        table["gradient"], expected[table["row"], table["column"], table["channel"]], rtol=2e-3, atol=1e-5
-    )
-    assert png(table.figure)[:4] == b"\x89PNG"
-
-
 def neighbours(run: Run, train: np.ndarray, row: np.ndarray, n: int):
     hidden = [forward(run.model, run.config.preprocessing(rows))[-2] for rows in (train, row[None])]
     distance, index = NearestNeighbors(n_neighbors=n, algorithm="brute").fit(hidden[0]).kneighbors(hidden[1])
     return index[0], distance[0]
 
 
-def test_neighbours_are_scikit_learns(run, digits):
-    worst = int(internals_of(run).worst[2])
-    for index, n in ((worst, 3), (worst, 8), (5, 5)):  # kept, more than are kept, none kept
+def test_neighbours_are_scikit_learns(drawn_run, digits):
+    run = drawn_run
+    worst, other = int(internals_of(run).worst[2]), int(np.setdiff1d(np.arange(99), internals_of(run).worst)[0])
+    for index, n in ((worst, 3), (worst, 8), (other, 5)):  # kept, more than are kept, none kept
         table = show_neighbours(run, index, n=n)
         assert list(table.columns) == ["index", "label", "class", "distance"]
         expected, distance = neighbours(run, digits.train.inputs, digits.test.inputs[index], n)
@@ -106,45 +60,45 @@ def test_neighbours_are_scikit_learns(run, digits):
         assert len(table.figure.axes) == n + 1
 
 
-@pytest.mark.parametrize("split", ["train", "validation"])
-def test_a_row_is_no_neighbour_of_itself(run, digits, split):
-    index = int(files.read_arrays(run.path / "split.npz")[split][11])
-    table = show_neighbours(run, index, split, n=4)
+def test_a_row_is_not_its_own_neighbour(drawn_run, digits):
+    run = drawn_run
+    index = int(np.load(run.path / "split.npz")["validation"][11])
+    table = show_neighbours(run, index, "validation", n=4)
     expected, distance = neighbours(run, digits.train.inputs, digits.train.inputs[index], 5)
     assert expected[0] == index
     np.testing.assert_array_equal(table["index"], expected[1:])
     np.testing.assert_allclose(table["distance"], distance[1:], rtol=1e-4)
 
 
-def test_neighbours_of_features_are_drawn_as_lines(wine):
-    data, run = wine
-    table = show_neighbours(run, 3, data=data)
-    expected, _ = neighbours(run, data[0][0], data[1][0][3], 5)
-    np.testing.assert_array_equal(table["index"], expected)
-    (axes,) = table.figure.axes
+def test_features_are_drawn_as_bars_and_lines(tmp_path):
+    data = small_data((5,), 3)
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(7, "tanh"), layers.Dense(3, "softmax")])
+    run = run_of(model, data, tmp_path / "features", standardize=True)
+    with pytest.raises(DataError, match="arrays"):
+        show_saliency(run, 0)
+    row = data[1][0][3]
+    saliency = show_saliency(run, 3, data=data)
+    assert list(saliency.columns) == ["feature", "gradient"]
+    np.testing.assert_allclose(saliency["gradient"], differences(run, row), rtol=2e-3, atol=1e-5)
+    bars = [bar.get_width() for bar in saliency.figure.axes[0].patches]
+    np.testing.assert_allclose(bars, sorted(saliency["gradient"], key=lambda g: -abs(g)))
+
+    nearest = show_neighbours(run, 3, data=data)
+    np.testing.assert_array_equal(nearest["index"], neighbours(run, data[0][0], row, 5)[0])
+    (axes,) = nearest.figure.axes
     assert len(axes.lines) == 6
-    np.testing.assert_allclose(axes.lines[-1].get_ydata(), run.config.preprocessing(data[1][0][3]), rtol=1e-5)
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), run.config.preprocessing(row), rtol=1e-5)
 
 
-def test_bad_input_is_told(run, wine, digits):
-    held_out = int(files.read_arrays(run.path / "split.npz")["validation"][0])
-    with pytest.raises(
-        UsageError,
-        match=rf"no row {len(digits.test)} in the test set of digits; its rows are 0 to {len(digits.test) - 1}",
+def test_wrong_arguments_are_refused(drawn_run, digits):
+    held_out, n = int(np.load(drawn_run.path / "split.npz")["validation"][0]), len(digits.test)
+    for arguments, message in (
+        ((n,), f"no row {n} in the test set of digits; its rows are 0 to {n - 1}"),
+        ((-1,), "no row -1"),
+        ((1.5,), r"no row 1\.5"),
+        ((held_out, "train"), rf"no row {held_out} in the train set of digits; its rows are 1,\d\d\d of the 1,\d\d\d:"),
+        ((0, "tests"), "'test'"),
+        ((0, "test", 0), "n must be"),
     ):
-        show_saliency(run, len(digits.test))
-    with pytest.raises(UsageError, match="no row -1"):
-        show_neighbours(run, -1)
-    with pytest.raises(
-        UsageError, match=rf"no row {held_out} in the train set of digits; its rows are 1,\d\d\d of the 1,\d\d\d:"
-    ):
-        show_saliency(run, held_out, "train")
-    with pytest.raises(UsageError, match=r"no row 1\.5"):
-        show_saliency(run, 1.5)
-    with pytest.raises(UsageError, match="'test'"):
-        show_saliency(run, 0, "tests")
-    with pytest.raises(UsageError, match="n must be"):
-        show_neighbours(run, 0, n=0)
-    _, features = wine
-    with pytest.raises(DataError, match="begun with arrays"):
-        show_neighbours(features, 0)
+        with pytest.raises(UsageError, match=message):
+            show_neighbours(drawn_run, *arguments)

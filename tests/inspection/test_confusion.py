@@ -7,12 +7,12 @@ from sklearn.metrics import confusion_matrix
 
 import mlplab
 from mlplab.errors import UsageError
-from mlplab.inspection.confusion import confused, confusion
+from mlplab.inspection.confusion import confusion, most_confused
 from mlplab.inspection.examples import examples_of
 
 
 @pytest.mark.parametrize("normalize", [None, "true", "pred"])
-def test_it_is_scikit_learns(examples, normalize):
+def test_the_matrix_is_scikit_learns(examples, normalize):
     table = confusion(examples, normalize)
     classes = len(examples.class_names)
     counts = confusion_matrix(examples.labels, examples.predicted, labels=range(classes))
@@ -28,7 +28,7 @@ def test_it_is_scikit_learns(examples, normalize):
 
 
 def test_the_most_confused_come_first(examples):
-    table = confused(examples)
+    table = most_confused(examples)
     rows = table.rows()
     assert [row["count"] for row in rows] == sorted(table["count"], reverse=True)
     assert table["count"].sum() == (~examples.correct).sum()
@@ -37,23 +37,25 @@ def test_the_most_confused_come_first(examples):
         assert row["count"] == ((examples.labels == true) & (examples.predicted == predicted)).sum()
         assert row["share"] == pytest.approx(row["count"] / (examples.labels == true).sum())
         assert row["share_low"] < row["share"] < row["share_high"]
-    assert (confused(examples, min_count=3)["count"] >= 3).all()
+    assert (most_confused(examples, min_count=3)["count"] >= 3).all()
 
 
-def test_nothing_confused():
-    table = confused(examples_of(np.eye(3), [0, 1, 2]))
+def test_without_confused_rows_the_table_is_empty():
+    table = most_confused(examples_of(np.eye(3), [0, 1, 2]))
     assert len(table) == 0
     assert repr(table).startswith("Most confused classes")
 
 
-def test_an_unknown_normalization_is_refused(digits_run):
+def test_an_unknown_normalization_is_refused():
     with pytest.raises(UsageError, match=r"Unknown normalization 'rows'.*Known: pred, true"):
-        mlplab.show_confusion(digits_run, normalize="rows")
+        mlplab.show_confusion(np.eye(2), [0, 1], normalize="rows")
 
 
-@pytest.mark.parametrize("classes", [1, 2, 40, 1000])
+@pytest.mark.parametrize("classes", [1, 40])
 def test_figures_of_any_number_of_classes(classes, tmp_path):
+    """Cells have numbers up to 25 classes, and colours alone beyond."""
     rng = np.random.default_rng(0)
     labels = rng.integers(classes, size=200)
     table = confusion(examples_of(rng.dirichlet(np.ones(classes), 200), labels))
     assert table.save(tmp_path / "matrix.png").stat().st_size > 1000
+    assert len(table.figure.axes[0].texts) == (1 if classes == 1 else 0)

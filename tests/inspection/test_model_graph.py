@@ -1,12 +1,12 @@
-"""A model's graph: the table and the picture, for models of many kinds."""
+"""A model's graph: its table and its figure, for models of many kinds."""
 
 import itertools
+import shutil
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_networks import run_of
 
 import mlplab
 from mlplab import keras
@@ -21,7 +21,7 @@ layers = keras.layers
 
 @pytest.fixture(scope="module")
 def branched() -> keras.Model:
-    """Two inputs, a shared layer, a model inside, a merge, a skip, an operation, two outputs."""
+    """Two inputs, a shared layer, a nested model, a merge, a skip connection, an operation, two outputs."""
     a, b = keras.Input((8,), name="a"), keras.Input((8,), name="b")
     inside = keras.Sequential([keras.Input((8,)), layers.Dense(6, "tanh", name="i1"), layers.Dense(4, name="i2")])
     shared = layers.Dense(3, "relu", name="shared")
@@ -42,27 +42,17 @@ def test_a_sequential_model():
     assert [row["parents"] for row in rows] == ["", *(row["name"] for row in rows[:-1])]
 
 
-def test_branches_shared_layers_and_models_inside(branched):
+def test_branches_shared_layers_and_nested_models(branched):
     table = plot_model(branched)
     parents = {row["name"]: row["parents"] for row in table}
     add = next(row["name"] for row in table if row["kind"] == "Add")
-    assert parents == {
-        "a": "",
-        "b": "",
-        "i1": "a",
-        "i2": "i1",
-        "shared": "a",
-        "shared:2": "b",
-        "merge": "i2, shared, shared:2, a",
-        add: "merge",
-        "score": add,
-        "out": "merge",
-    }
+    upper = {"a": "", "b": "", "i1": "a", "i2": "i1", "shared": "a", "shared:2": "b"}
+    assert parents == {**upper, "merge": "i2, shared, shared:2, a", add: "merge", "score": add, "out": "merge"}
     assert table["parameters"].sum() == branched.count_params()
     assert {row["name"]: row["shape"] for row in table}["merge"] == str(4 + 3 + 3 + 8)
 
 
-def test_the_picture_says_what_the_table_has(branched):
+def test_the_figure_has_the_texts_of_the_table(branched):
     table = plot_model(branched)
     (axes,) = table.figure.axes
     texts = [text.get_text() for text in axes.texts]
@@ -75,17 +65,11 @@ def test_the_picture_says_what_the_table_has(branched):
     assert "27 parameters" in few
 
 
-def test_words_stay_in_their_boxes():
+def test_texts_stay_in_their_boxes():
     """Measured as drawn: the left and the right text of each line neither meet nor leave the box."""
-    model = keras.Sequential(
-        [
-            keras.Input((28, 28, 3)),
-            layers.Conv2D(4, 3, activation="leaky_relu", name="a_convolution_with_a_long_name"),
-            layers.GlobalAveragePooling2D(),
-            layers.BatchNormalization(),
-            layers.Dense(1000, name="WWWWWW"),
-        ]
-    )
+    convolution = layers.Conv2D(4, 3, activation="leaky_relu", name="a_convolution_with_a_long_name")
+    more = [layers.GlobalAveragePooling2D(), layers.BatchNormalization(), layers.Dense(1000, name="WWWWWW")]
+    model = keras.Sequential([keras.Input((28, 28, 3)), convolution, *more])
     figure = plot_model(model).figure
     figure.canvas.draw()
     (axes,) = figure.axes
@@ -97,25 +81,16 @@ def test_words_stay_in_their_boxes():
         assert not one.overlaps(other)
 
 
-@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
-def test_it_is_written_to_a_file(suffix, tmp_path):
-    path = tmp_path / f"model.{suffix}"
-    plot_model(mlplab.mlp((4,), 2, [3]), path)
-    start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[suffix]
-    assert path.read_bytes().startswith(start)
-
-
-def test_of_a_run(digits, tmp_path):
-    run = run_of(mlplab.mlp((8, 8), 10, [6]), digits, tmp_path / "run")
-    rows = plot_model(run).rows()
-    assert [row["kind"] for row in rows] == ["InputLayer", "Flatten", "Dense", "Dense"]
-    assert [row["parameters"] for row in rows] == [0, 0, 64 * 6 + 6, 6 * 10 + 10]
-    internals_of(run)
-    (run.path / "model.json").unlink()  # what is kept is enough
+def test_the_graph_of_a_run_needs_only_kept_internals(drawn_run, tmp_path):
+    rows = plot_model(drawn_run.model).rows()
+    assert [row["parameters"] for row in rows] == [0, 0, 64 * 24 + 24, 0, 24 * 12 + 12, 0, 12 * 10 + 10]
+    internals_of(drawn_run)
+    run = mlplab.Run(shutil.copytree(drawn_run.path, tmp_path / "run"))
+    (run.path / "model.json").unlink()
     assert plot_model(run).rows() == rows
 
 
-def test_models_without_a_graph_are_told(tmp_path):
+def test_models_without_a_graph_and_unwritable_files_are_refused(tmp_path):
     with pytest.raises(ModelError, match=r"not built yet.*keras\.Input"):
         plot_model(keras.Sequential([layers.Dense(2)]))
 
@@ -125,8 +100,11 @@ def test_models_without_a_graph_are_told(tmp_path):
 
     with pytest.raises(ModelError, match=r"Coded\.call is code"):
         plot_model(Coded())
+    model = mlplab.mlp((4,), 2, [3])
+    plot_model(model, tmp_path / "model.svg")
+    assert (tmp_path / "model.svg").read_bytes().startswith(b"<?xml")
     with pytest.raises(UsageError, match="cannot be written"):
-        plot_model(mlplab.mlp((4,), 2, [3]), tmp_path / "nowhere" / "model.png")
+        plot_model(model, tmp_path / "nowhere" / "model.png")
 
 
 @st.composite
@@ -151,24 +129,18 @@ def test_boxes_never_overlap_and_edges_go_down_around_them(parents):
             assert (np.abs(layout.x[layout.layer == level] - x) > 0.5).all()
 
 
-def test_a_chain_is_a_straight_line_and_a_diamond_is_symmetric():
+def test_small_layouts():
     np.testing.assert_allclose(np.ptp(layered([[], [0], [1], [2]]).x), 0)
     diamond = layered([[], [0], [0], [1, 2]])
     assert diamond.layer.tolist() == [0, 1, 1, 2]
     np.testing.assert_allclose(diamond.x[[0, 3]], diamond.x[1:3].mean())
+    chain_beside_boxes = layered([[], [0], [0], [0], [1], [4]]).x
+    np.testing.assert_allclose(chain_beside_boxes[[4, 5]], chain_beside_boxes[1], atol=1e-3)
+    late_input = layered([[], [0], [1], [], [2, 3]])
+    assert late_input.layer.tolist() == [0, 1, 2, 2, 3]
 
 
-def test_a_box_with_one_neighbour_stands_right_below_it():
-    """Also where boxes beside push its parent aside."""
-    x = layered([[], [0], [0], [0], [1], [4]]).x
-    np.testing.assert_allclose(x[[4, 5]], x[1], atol=1e-3)
-
-
-def test_a_late_input_stands_right_above_what_needs_it():
-    assert layered([[], [0], [1], [], [2, 3]]).layer.tolist() == [0, 1, 2, 2, 3]
-
-
-def test_deep_networks_fit_on_a_picture():
+def test_deep_networks_fit_into_a_figure():
     boxes = [Box("Dense", "Dense", "8", f"dense_{i}", "72 parameters") for i in range(300)]
     figure = model_graph(boxes, [[], *([i] for i in range(299))])
     assert max(figure.get_size_inches() * figure.dpi) <= 30_000.5

@@ -1,4 +1,6 @@
-"""Which units matter and which are of no use, on weights that were written by hand."""
+"""Importance and states of units, on weights written by hand."""
+
+import dataclasses
 
 import numpy as np
 import pytest
@@ -6,31 +8,23 @@ from small_networks import forward, layers, run_of, small_data
 
 from mlplab import keras
 from mlplab.figures import png
+from mlplab.inspection.network import graph
 from mlplab.inspection.network.activity import UnitStatistics
 from mlplab.inspection.network.internals import internals_of
-from mlplab.inspection.network.units import show_units
-
-SHAPE = (4, 4)
+from mlplab.inspection.network.units import show_units, units
+from mlplab.table import Table
 
 
 @pytest.fixture(scope="module")
 def data():
-    return small_data(SHAPE, 3)
+    return small_data((4, 4), 3)
 
 
 @pytest.fixture(scope="module")
 def relu_run(data, tmp_path_factory):
-    """Unit 0 is alive; 1 never above 0; 3 always 1; 4 as 0, with outgoing weights ten times as large."""
-    model = keras.Sequential(
-        [
-            keras.Input(SHAPE),
-            layers.Flatten(),
-            layers.Dense(5, "relu", name="first"),
-            layers.Dropout(0.2),
-            layers.Dense(4, "relu", name="second"),
-            layers.Dense(3, "softmax"),
-        ]
-    )
+    """Unit 1 is never above 0, unit 3 is always 1, unit 4 is unit 0 with ten times its outgoing weights."""
+    hidden = [layers.Dense(5, "relu", name="first"), layers.Dropout(0.2), layers.Dense(4, "relu", name="second")]
+    model = keras.Sequential([keras.Input((4, 4)), layers.Flatten(), *hidden, layers.Dense(3, "softmax")])
     run = run_of(model, data, tmp_path_factory.mktemp("runs") / "relu")
     first, bias, second, *rest = run.model.get_weights()
     bias[[0, 2]] = 1
@@ -66,17 +60,17 @@ def test_statistics_are_numpys(relu_run, relu_units, data):
         assert row["importance"] == pytest.approx(unit.std() * np.linalg.norm(kernel[row["unit"]]), rel=1e-3, abs=1e-5)
 
 
-def test_dead_units_are_those_that_never_change(relu_units):
+def test_units_that_never_change_are_dead(relu_units):
     first = {row["unit"]: row for row in relu_units if row["layer"] == "first"}
     assert {unit for unit, row in first.items() if row["state"] == "dead"} >= {1, 3}
     assert first[0]["state"] == first[4]["state"] == ""
     assert first[1]["importance"] == first[3]["importance"] == 0
     assert first[4]["importance"] == pytest.approx(10 * first[0]["importance"], rel=1e-6)
-    assert {row["unit"] for row in list(relu_units)[3:5]} == {1, 3}, "what is dead comes last"
+    assert {row["unit"] for row in list(relu_units)[3:5]} == {1, 3}, "dead units come last"
     assert "dead" in relu_units.title
 
 
-def test_the_figure_shows_the_weights_and_marks_what_is_of_no_use(relu_run, relu_units, data):
+def test_the_figure_shows_the_weights_and_marks_dead_units(relu_run, relu_units, data):
     figure = relu_units.figure
     assert len(figure.axes) == 5
     assert [axes.get_title().split("\n")[0] for axes in figure.axes] == [
@@ -113,57 +107,46 @@ def test_saturated_units(activation, limits):
     assert unbounded.columns()["state"].tolist() == [""] * 5
 
 
-def test_a_saturated_network_is_told(data, tmp_path):
-    """Features, a sigmoid that is a layer of its own, after a normalisation: state is that of what comes out."""
+def test_a_separate_activation_layer_decides_on_saturation():
     model = keras.Sequential(
-        [
-            keras.Input((6,)),
-            layers.Dense(4, name="units"),
-            layers.BatchNormalization(),
-            layers.Activation("sigmoid"),
-            layers.Dense(3, "softmax"),
-        ]
+        [keras.Input((6,)), layers.Dense(4), layers.BatchNormalization(), layers.Activation("sigmoid"), layers.Dense(3)]
     )
-    data = small_data((6,), 3)
-    run = run_of(model, data, tmp_path / "run")
-    weights = run.model.get_weights()
-    weights[2], weights[3] = np.float32([1, 0.1, 0.1, 1]), np.float32([0, 4, -4, 0])  # gamma, beta
-    run.model.set_weights(weights)
-    table = show_units(run, data)
-    states = {row["unit"]: row["state"] for row in table}
-    assert states == {0: "", 1: "saturated", 2: "saturated", 3: ""}
+    network = graph.read(model)
+    tensor, name = network.unit_outputs(network.hidden_dense()[0])
+    assert tensor is network.calls[3].outputs[0]
+    assert name == "sigmoid"
+
+
+def internals_with(internals, weights, states):
+    """Internals of other weights: a unit for each state, in order."""
+    n = len(states)
+    columns = {name: np.linspace(1, 0, n) for name in ("mean", "sd", "active", "importance")}
+    columns |= {"layer": np.full(n, "first"), "unit": np.arange(n), "state": np.array(states)}
+    return dataclasses.replace(internals, weights=weights, units=Table(columns))
+
+
+def test_units_on_features_are_rows_and_useless_units_are_named(relu_run, data):
+    weights = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
+    table = units(internals_with(internals_of(relu_run, data), weights, ["", "", "saturated", "dead"]))
     (axes, _) = table.figure.axes
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert [label.split(",")[0] for label in labels] == [f"unit {unit}" for unit in table["unit"]]
-    assert sum("saturated" in label for label in labels) == 2
+    assert labels == ["unit 0, 1.00", "unit 1, 0.667", "unit 2, saturated", "unit 3, dead"]
+    assert table.title.endswith("4, 1 dead, 1 saturated")
 
 
-def test_at_most_forty_are_pictured_and_colours_stay(tmp_path):
-    data = small_data((3, 3, 3), 2)
-    model = keras.Sequential(
-        [keras.Input((3, 3, 3)), layers.Flatten(), layers.Dense(50, "relu"), layers.Dense(2, "softmax")]
-    )
-    table = show_units(run_of(model, data, tmp_path / "run"), data)
+def test_at_most_forty_units_are_drawn_and_three_channels_in_colour(relu_run, data):
+    weights = np.random.default_rng(0).normal(size=(50, 3, 3, 3)).astype(np.float32)
+    table = units(internals_with(internals_of(relu_run, data), weights, [""] * 50))
     assert len(table) == 50
     assert len(table.figure.axes) == 40
     assert "40 of 50 units" in table.figure.get_suptitle()
-    shown = table.figure.axes[0].images[0].get_array()
-    assert shown.shape == (3, 3, 3)
-    assert shown.min() >= 0
-    assert shown.max() <= 1
+    image = table.figure.axes[0].images[0].get_array()
+    assert image.shape == (3, 3, 3)
+    assert image.min() >= 0
+    assert image.max() <= 1
 
 
-def test_where_weights_make_no_pictures_there_are_bars(tmp_path):
-    data = small_data((6, 6, 1), 2)
-    model = keras.Sequential(
-        [
-            keras.Input((6, 6, 1)),
-            layers.Conv2D(2, 3),
-            layers.Flatten(),
-            layers.Dense(4, "relu"),
-            layers.Dense(2, "softmax"),
-        ]
-    )
-    table = show_units(run_of(model, data, tmp_path / "run"), data)
+def test_units_behind_a_convolution_are_bars(relu_run, data):
+    table = units(internals_with(internals_of(relu_run, data), np.zeros((0, 6, 6, 1), np.float32), ["", "", "dead"]))
     (axes,) = table.figure.axes
     np.testing.assert_allclose([bar.get_width() for bar in axes.patches], table["importance"])

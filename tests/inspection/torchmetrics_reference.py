@@ -1,16 +1,13 @@
 """Writes torchmetrics.json: calibration errors that torchmetrics computes on probabilities drawn by a seed.
 
-torchmetrics needs PyTorch, which is too large for the tests' environment; so its figures are kept. To make them anew,
-in an environment with NumPy, PyTorch and torchmetrics: python tests/inspection/torchmetrics_reference.py
+torchmetrics needs PyTorch, which is too large for the tests' environment, so its numbers are kept. To compute them
+again, in an environment with NumPy, PyTorch and torchmetrics: python tests/inspection/torchmetrics_reference.py
 """
 
 import json
 from pathlib import Path
 
 import numpy as np
-import torch
-import torchmetrics
-from torchmetrics.functional.classification import multiclass_calibration_error
 
 CASES = [
     {"seed": 1, "n": 5000, "classes": 10, "sharpness": 0.3, "bins": 15},
@@ -21,7 +18,7 @@ CASES = [
 
 
 def drawn(seed, n, classes, sharpness):
-    """As in test_calibration.py."""
+    """Probabilities, and labels that agree with them in half of the rows only."""
     rng = np.random.default_rng(seed)
     probabilities = rng.dirichlet(np.full(classes, sharpness), n).astype(np.float32)
     labels = np.where(rng.random(n) < 0.5, probabilities.argmax(1), rng.integers(classes, size=n))
@@ -29,10 +26,14 @@ def drawn(seed, n, classes, sharpness):
 
 
 def main():
+    import torch
+    import torchmetrics
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
     cases = []
     for case in CASES:
         probabilities, labels = drawn(case["seed"], case["n"], case["classes"], case["sharpness"])
-        assert probabilities.max() < 1  # torchmetrics has a bin of its own for a probability of just 1
+        assert probabilities.max() < 1  # torchmetrics has a separate bin for a probability of exactly 1
         error = multiclass_calibration_error(
             torch.from_numpy(probabilities), torch.from_numpy(labels), case["classes"], n_bins=case["bins"], norm="l1"
         )

@@ -148,7 +148,7 @@ def test_every_table_has_its_figure_as_a_picture(study, tmp_path):
 def test_each_trial_is_in_each_figure_once(study):
     of, trials = tables.drawn(study), tables.finished(study)
     scales = tables.scales(study)
-    for figure in (charts.history(of), charts.parallel(of, scales), charts.slice_of(of, scales[0])):
+    for figure in (charts.history(of), charts.parallel(of, scales), charts.slice_plot(of, scales[0])):
         text = svg(figure, "f")
         assert [text.count(f'id="f-trial-{trial.number}"') for trial in trials] == [1] * len(trials)
 

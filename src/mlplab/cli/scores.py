@@ -35,11 +35,11 @@ def show(
     run = Run(path)
     rows = examples.examples_of(run, split=split, inputs=False)
     tables: dict[str, Table] = {
-        "scores": classification.overall(rows),
-        "classes": classification.by_class(rows),
-        "most_confused": confusion.confused(rows),
-        # A temperature proves nothing on the rows that it was fitted to.
-        "calibration": calibration.errors(rows, None if split == "validation" else run),
+        "scores": classification.score(rows),
+        "classes": classification.classification_report(rows),
+        "most_confused": confusion.most_confused(rows),
+        # A temperature says nothing on the rows that it was fitted to.
+        "calibration": calibration.calibration_errors(rows, None if split == "validation" else run),
     }
     if simple and split == "test":
         try:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from mlplab.datasets.corrections import read_rows
 from mlplab.errors import DataError, MlplabError, UsageError, require, unknown_name
 from mlplab.figures import gallery
-from mlplab.inspection.examples import SPLITS, Examples, data_at_hand, examples_of, opened
+from mlplab.inspection.examples import SPLITS, Examples, available_data, examples_of, open_run
 from mlplab.progress import bar
 from mlplab.runs import Predictions, Run
 from mlplab.runs.dataset_ref import data_of
@@ -71,7 +71,7 @@ def find_label_errors(
     _cleanlab()  # raises now, not after the training
     if not isinstance(source, Run | str | Path):
         return label_quality(examples_of(source, y, X, class_names=class_names))
-    source = opened(source)
+    source = open_run(source)
     if split not in SPLITS:
         raise UsageError(unknown_name("split", str(split), SPLITS))
     source.require_finished()
@@ -129,7 +129,7 @@ def label_quality(examples: Examples, split: str = "") -> Table:
         "given": examples.names(examples.labels),
         "suggested": examples.names(examples.predicted),
         "quality": quality,
-        "given_probability": examples.given,
+        "given_probability": examples.true_probability,
         "suggested_probability": examples.confidence,
         "flagged": flagged & ~examples.correct,
         "split": np.full(len(examples), split, dtype=object),
@@ -180,7 +180,7 @@ def _cross_validated(run: Run, data: Any, folds: int, ray: str | None, verbose: 
     """Return all training rows with out-of-sample probabilities, which are kept in the run."""
     predictions = run.directory.cross_validation(folds)
     if predictions is not None:
-        loaded = data_at_hand(run, data)[0]
+        loaded = available_data(run, data)[0]
     else:
         from mlplab.experiments.cross_validation import cross_validate  # Keras, only needed for training
 

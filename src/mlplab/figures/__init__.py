@@ -1,8 +1,12 @@
-"""Arrays → matplotlib figures, without pyplot and its global state. The only place that imports matplotlib.
+"""Draw matplotlib figures from arrays. The only package that imports matplotlib, and never pyplot's global state.
 
-canvas.py      a figure to draw on; as a file, as a part of a page
-images.py      figures made of images
-charts.py      confusion matrix, curves, calibration, scatter
+canvas.py       an empty figure; a figure as a file or as part of a page
+images.py       grids of images
+charts.py       confusion matrix, training curves, reliability diagram, scores of classes
+intervals.py    values with their intervals
+networks.py     weights, gradients, neighbours, projection; model_graph.py, layout.py: a model's layers
+scans.py        learning rates, training set sizes
+study.py        the trials of a search
 """
 
 from mlplab.figures.canvas import png, save_figure, svg

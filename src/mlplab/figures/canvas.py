@@ -1,14 +1,13 @@
-"""A figure to draw on, and what becomes of it: a file, or a part of a page. Without pyplot and its global state."""
+"""Create an empty figure, and write a finished one to a file or into a page."""
 
-import contextlib
 import io
-import os
 import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlplab.errors import UsageError
+from mlplab import files
+from mlplab.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,84 +16,87 @@ if TYPE_CHECKING:
 CLASS_COLOURS = (
     "#4c78a8", "#f58518", "#54a24b", "#e45756", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"
 )  # fmt: skip
-"""One for each class, again from the first after the tenth; they can be told apart on white and on black."""
+"""Colours of the first ten classes, distinguishable on white and on black; the eleventh class repeats the first."""
 
 BLUE, ORANGE, RED, GREY = CLASS_COLOURS[0], CLASS_COLOURS[1], CLASS_COLOURS[3], "#888888"
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure, in inches, whose parts find their places by themselves."""
-    from matplotlib.figure import Figure  # half a second, which those who draw nothing should not pay
+    """Return an empty figure, sizes in inches, with automatic layout."""
+    from matplotlib.figure import Figure  # takes half a second, so it is imported only for drawing
 
     return Figure(figsize=(width, height), dpi=150, layout="constrained")
 
 
 def new_axes(figure: "Figure", *place: Any) -> "Axes":
-    """Axes for a chart: no box around it, a faint grid. `place`: as `Figure.add_subplot` takes it."""
+    """Return axes without a box, with a faint grid. `place`: the arguments of `Figure.add_subplot`."""
     axes = figure.add_subplot(*place)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize="small")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set_fontsize("small")
     return axes
 
 
-def plain(text: object, longest: int = 24) -> str:
-    """A name as it should be drawn: `$` is no formula, and what is too long is cut."""
+def integer_ticks(axes: "Axes") -> None:
+    """Mark whole numbers only on the x axis: epochs, trials."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+
+
+def label_text(text: object, longest: int = 24) -> str:
+    """Return a text that matplotlib draws literally: `$` escaped, cut to `longest` letters."""
     cut = str(text) if len(str(text)) <= longest else f"{str(text)[: longest - 1]}…"
     return cut.replace("$", r"\$")
 
 
 def save_figure(figure: "Figure", path: Path) -> Path:
-    """Writes the figure, in the format of the path's suffix, and returns the path.
+    """Write the figure in the format of the path's suffix, and return the path.
 
     Raises:
         UsageError: if the format is unknown or the file cannot be written.
     """
-    drawn = io.BytesIO()
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    content = io.BytesIO()
     try:
-        figure.savefig(drawn, format=path.suffix.lower().removeprefix(".") or "none")
-        beside.write_bytes(drawn.getvalue())
-        os.replace(beside, path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
+        figure.savefig(content, format=path.suffix.lower().removeprefix(".") or "none")
+        files.write_bytes(path, content.getvalue())
+    except RunError as error:
+        raise UsageError(f"{path} cannot be written: {getattr(error.__cause__, 'strerror', error)}.") from error
     except ValueError as error:
         raise UsageError(f"{path}: {error}. Name a .png file.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
     return path
 
 
 def png(figure: "Figure") -> bytes:
-    """The figure as the bytes of a PNG file."""
+    """Return the figure as the bytes of a PNG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
 def svg(figure: "Figure", name: str) -> str:
-    """The figure as an SVG element for a page: no background, text as text, and the page's own colours and font.
+    """Return the figure as an SVG element that takes the page's colours and font, without background.
 
-    Black is the colour of the text around it, white that of the ground (`--surface`), and the colours of lines are
-    `--blue`, `--orange` and `--red` where the page's style has them. It is never wider than looks well
-    (1.55 CSS pixels a point), and smaller where there is less room.
+    Black becomes the page's text colour, white its ground (`--surface`), and the line colours `--blue`, `--orange`
+    and `--red` where the page's style defines them. Text stays text. The width is at most 1.55 CSS pixels a point.
 
     Args:
-        name: makes the element's inner ids differ from those of other figures on the page.
+        name: prefix of the element's inner ids, so that they differ from those of other figures on the page.
     """
     import matplotlib
 
     buffer = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with warnings.catch_warnings(), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the page's fonts draw the text, not matplotlib's
-        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+        figure.savefig(buffer, format="svg", transparent=True, metadata=no_metadata)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.DOTALL)
-    # Only tags are touched: a class may be called "#000000".
+    # Change tags only: a class may be called "#000000".
     text = re.sub(r"<[^>]*>", lambda tag: _for_page(tag[0], name), re.sub(r">\s+<", "><", text))
     width, height = figure.get_size_inches() * 72
     return re.sub(
@@ -117,7 +119,7 @@ _PAGE_COLOURS = {
 
 
 def _for_page(tag: str, name: str) -> str:
-    """A tag of an SVG file, with the page's ids and colours; without fonts, and digits that nobody sees."""
+    """Return a tag of an SVG file with prefixed ids, the page's colours, no fonts, and numbers of two decimals."""
     tag = re.sub(r'\b(id="|xlink:href="#|url\(#)', rf"\g<1>{name}-", tag).replace("xlink:href", "href")
     for colour, variable in _PAGE_COLOURS.items():
         tag = re.sub(rf"{colour}\b", variable, tag, flags=re.IGNORECASE)
@@ -125,8 +127,3 @@ def _for_page(tag: str, name: str) -> str:
     tag = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", tag)
     tag = re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), tag)
     return re.sub(r"\s+", " ", tag)
-
-
-def colour_of(label: int) -> str:
-    """The colour of a class, as #rrggbb."""
-    return CLASS_COLOURS[label % len(CLASS_COLOURS)]

@@ -1,38 +1,37 @@
-"""Figures made of images."""
+"""Draw images in grids."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlplab.figures.canvas import new_figure, plain
+from mlplab.figures.canvas import label_text, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def class_samples(images: np.ndarray, labels: np.ndarray, classes: int, columns: int) -> list[np.ndarray]:
-    """The first images of each class.
+    """Return the first `columns` images of each class.
 
     Args:
         images: (n, h, w) or (n, h, w, c).
         labels: integers (n,).
-        classes: how many there are.
-        columns: at most this many images of each.
+        classes: number of classes.
+        columns: most images of a class.
 
     Returns:
-        One array (at most `columns`, h, w[, c]) for each class; empty where a class has no images.
+        An array (at most `columns`, h, w[, c]) for each class, empty for a class without images.
     """
     return [images[np.flatnonzero(labels == label)[:columns]] for label in range(classes)]
 
 
 def sample_grid(samples: Sequence[np.ndarray], class_names: Sequence[str], title: str) -> "Figure":
-    """A row of images for each class, its name to the left.
+    """Draw a row of images for each class, its name to the left.
 
     Args:
-        samples: one array (k, h, w) or (k, h, w, c) for each class, as `class_samples` gives them.
-        class_names: one for each.
-        title: above the picture.
+        samples: an array (k, h, w) or (k, h, w, c) for each class, from `class_samples`.
+        class_names: one for each class.
     """
     columns = max(len(row) for row in samples)
     shape = samples[0].shape[1:]
@@ -40,7 +39,7 @@ def sample_grid(samples: Sequence[np.ndarray], class_names: Sequence[str], title
     figure = new_figure(1.8 + 0.6 * columns, 0.6 + 0.6 * len(samples))
     axes = figure.add_subplot()
     axes.imshow(mosaic.squeeze(), cmap="gray", interpolation="nearest")
-    axes.set_yticks((np.arange(len(samples)) + 0.5) * (shape[0] + 1), list(map(plain, class_names)))
+    axes.set_yticks((np.arange(len(samples)) + 0.5) * (shape[0] + 1), list(map(label_text, class_names)))
     axes.set_xticks([])
     axes.tick_params(left=False)
     axes.spines[:].set_visible(False)
@@ -49,10 +48,10 @@ def sample_grid(samples: Sequence[np.ndarray], class_names: Sequence[str], title
 
 
 def gallery(images: np.ndarray, titles: Sequence[str], columns: int = 10) -> "Figure":
-    """Images in rows, each under its title; each stretched from its own darkest to its own brightest value.
+    """Draw images in rows, each under its title, each scaled from its darkest to its brightest value.
 
     Args:
-        images: (n, h, w) or (n, h, w, c) with 1 or 3 channels; of others the mean over channels is shown.
+        images: (n, h, w) or (n, h, w, c); unless c is 1 or 3, the mean over channels is drawn.
         titles: one for each image, of one or more lines.
         columns: images in a row.
     """
@@ -63,13 +62,13 @@ def gallery(images: np.ndarray, titles: Sequence[str], columns: int = 10) -> "Fi
     for place, (image, title) in enumerate(zip(displayable(images), titles, strict=True), 1):
         axes = figure.add_subplot(rows, columns, place)
         axes.imshow(image, cmap="gray", interpolation="nearest")
-        axes.set_title(plain(title, 80), fontsize=6.5, pad=2)
+        axes.set_title(label_text(title, 80), fontsize=6.5, pad=2)
         axes.axis("off")
     return figure
 
 
 def displayable(images: np.ndarray) -> np.ndarray:
-    """Images of any numbers as float32 from 0 to 1, each stretched by itself: (n, h, w), or (n, h, w, 3) of colours."""
+    """Scale each image to float32 from 0 to 1. Returns (n, h, w), or (n, h, w, 3) of colour images."""
     images = images.astype(np.float32)
     if images.ndim == 4 and images.shape[-1] != 3:
         images = images.mean(-1)
@@ -79,10 +78,9 @@ def displayable(images: np.ndarray) -> np.ndarray:
 
 
 def _mosaic(samples: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """The images side by side, a pixel between them, values from 0 to 1: (rows (h+1), columns (w+1)[, c])."""
+    """Join images with a pixel between them, values from 0 to 1: (rows (h+1), columns (w+1)[, c])."""
     height, width, *channels = samples[0].shape[1:]
-    drawn = [row for row in samples if len(row)]
-    low, high = min(row.min() for row in drawn), max(row.max() for row in drawn)
+    low, high = (end([end(row) for row in samples if len(row)]) for end in (np.min, np.max))
     mosaic = np.ones((len(samples), columns, height + 1, width + 1, *channels), np.float32)
     for row, images in enumerate(samples):
         scaled = (images - np.float32(low)) / max(np.float32(high) - np.float32(low), np.float32(1e-9))

@@ -1,4 +1,4 @@
-"""Values with their intervals, one below the other: of accuracies, of differences."""
+"""Draw values with their intervals, one below the other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlplab.figures.canvas import BLUE, GREY, RED, new_axes, new_figure, plain
+from mlplab.figures.canvas import BLUE, GREY, RED, label_text, new_axes, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Intervals:
-    """What one chart shows.
+    """The values of one chart.
 
     Attributes:
         title: above the chart.
-        unit: below its axis.
-        names: one for each line.
+        unit: label of the value axis.
+        names: one for each value.
         values, lows, highs: float (n,); NaN is left out.
-        clear: bool (n,), which are drawn in colour, the others in grey; None: all.
-        zero: whether a line marks 0, where two are the same.
+        coloured: bool (n,), values drawn in colour, the others in grey; None: all.
+        zero_line: whether a line marks 0.
     """
 
     title: str
@@ -32,12 +32,12 @@ class Intervals:
     values: np.ndarray
     lows: np.ndarray
     highs: np.ndarray
-    clear: np.ndarray | None = None
-    zero: bool = False
+    coloured: np.ndarray | None = None
+    zero_line: bool = False
 
 
 def intervals(charts: Sequence[Intervals], width: float = 6.4) -> "Figure":
-    """A point and a bar a line ("forest plot"), charts one below the other; `width` in inches."""
+    """Draw forest plots, a point and a bar for each value, one plot below the other; `width` in inches."""
     heights = [0.75 + 0.27 * len(chart.names) for chart in charts]
     figure = new_figure(width, sum(heights))
     grid = figure.add_gridspec(len(charts), 1, height_ratios=heights)
@@ -48,23 +48,22 @@ def intervals(charts: Sequence[Intervals], width: float = 6.4) -> "Figure":
 
 def _draw(axes: "Axes", chart: Intervals, longest_name: int) -> None:
     lines = np.arange(len(chart.names))
-    clear = np.ones(len(lines), bool) if chart.clear is None else chart.clear
-    for colour, rows in ((BLUE, clear), (GREY, ~clear)):
-        # A value has a point, also where it has no interval.
+    coloured = np.ones(len(lines), bool) if chart.coloured is None else chart.coloured
+    for colour, rows in ((BLUE, coloured), (GREY, ~coloured)):
+        # A value without an interval is still a point.
         low, high = (np.where(np.isnan(end), chart.values, end)[rows] for end in (chart.lows, chart.highs))
         axes.hlines(lines[rows], low, high, colors=colour, linewidth=2)
         axes.plot(chart.values[rows], lines[rows], "o", color=colour, markersize=5)
-    if chart.zero:
+    if chart.zero_line:
         axes.axvline(0, color=GREY, linewidth=1, linestyle=":")
-    axes.set_yticks(lines, [plain(name, longest_name) for name in chart.names])
-    axes.set_ylim(len(lines) - 0.4, -0.6)
+    axes.set_yticks(lines, [label_text(name, longest_name) for name in chart.names])
+    axes.set(ylim=(len(lines) - 0.4, -0.6), xlabel=chart.unit)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(chart.unit, fontsize="small")
-    axes.set_title(plain(chart.title, 90), fontsize="medium", loc="left")
+    axes.set_title(label_text(chart.title, 90), fontsize="medium", loc="left")
 
 
 def usual_ranges(measured: Sequence[tuple[str, float, float, float, Sequence[float]]]) -> "Figure":
-    """Where values lie in their usual ranges, a line each: (name, value, low, high, the values of several seeds)."""
+    """Draw values within their usual ranges, a line for each (name, value, low, high, values of several seeds)."""
     figure = new_figure(6.4, 0.95 * len(measured))
     for place, (name, value, low, high, seeds) in enumerate(measured):
         axes = new_axes(figure, len(measured), 1, place + 1)
@@ -75,30 +74,29 @@ def usual_ranges(measured: Sequence[tuple[str, float, float, float, Sequence[flo
         axes.set_yticks([])
         axes.set_ylim(-1, 1)
         axes.spines["left"].set_visible(False)
-        axes.set_title(plain(name, 45), fontsize="small", loc="left")
+        axes.set_title(label_text(name, 45), fontsize="small", loc="left")
         axes.legend(fontsize="x-small", frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 0.95))
     return figure
 
 
 def seeds(values: np.ndarray, mean: tuple[float, float, float], ensemble: tuple[float, float, float]) -> "Figure":
-    """What several seeds reach: a point for each, below them their mean, and the ensemble, with their intervals.
+    """Draw a point for each seed, below them their mean and the ensemble with their intervals.
 
     Args:
-        values: float (n,), a value a seed.
+        values: float (n,), a value for each seed.
         mean, ensemble: value, low and high; NaN: no interval.
     """
     figure = new_figure(4.6, 2.5)
     axes = new_axes(figure)
     order = np.argsort(values)
-    spread = np.empty(len(values))
-    spread[order] = (np.arange(len(values)) % 3 - 1) * 0.16  # so that neighbours do not hide each other
-    axes.plot(values, spread, "o", color=GREY, markersize=5, alpha=0.8)
+    height = np.empty(len(values))
+    height[order] = (np.arange(len(values)) % 3 - 1) * 0.16  # so that neighbours do not hide each other
+    axes.plot(values, height, "o", color=GREY, markersize=5, alpha=0.8)
     for line, (value, low, high), colour in ((1, mean, BLUE), (2, ensemble, RED)):
         axes.hlines(line, low, high, colors=colour, linewidth=2)
         axes.plot([value], [line], "o", color=colour, markersize=6)
     axes.axvline(mean[0], color=GREY, linewidth=1, linestyle=":")
     axes.set_yticks(range(3), ["one network each", "their mean", "the ensemble"])
-    axes.set_ylim(2.5, -0.5)
+    axes.set(ylim=(2.5, -0.5), xlabel="test accuracy, with 95 % intervals")
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("test accuracy, with 95 % intervals", fontsize="small")
     return figure

@@ -1,7 +1,7 @@
-"""Places for the boxes of a directed graph, in layers from top to bottom. NumPy only.
+"""Place the boxes of a directed graph in layers from top to bottom. NumPy only.
 
 The four steps of Sugiyama, Tagawa and Toda (1981), "Methods for visual understanding of hierarchical system
-structures": layers, an order within each that has few crossings, places, edges around the boxes in between.
+structures": assign layers, order each layer for few crossings, place the boxes, lead edges around boxes.
 """
 
 import itertools
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 _SWEEPS, _SETTLE = 8, 300
-"""Passes over the layers: for their order; for the places in them, at most."""
+"""Passes over the layers that order the boxes, and the most passes that place them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Where boxes are, and along which points edges go, in box widths and layers.
+    """Positions of boxes and edges, in box widths and layers.
 
     Attributes:
-        x, layer: of each box, its middle; layer 0 is the topmost.
-        edges: for each edge its points, (k, 2) of x and layer, from parent to child.
+        x, layer: middle of each box, and its layer; 0 is the topmost.
+        edges: points (k, 2) of x and layer along each edge, from parent to child.
     """
 
     x: np.ndarray
@@ -29,10 +29,10 @@ class Layout:
 
 
 def layered(parents: Sequence[Sequence[int]], gap: float = 0.15) -> Layout:
-    """Places for boxes of width 1.
+    """Lay out boxes of width 1.
 
     Args:
-        parents: for each box the positions of its parents, all before its own.
+        parents: positions of the parents of each box, all smaller than its own.
         gap: between boxes of a layer, in box widths.
     """
     layer = _layers(parents)
@@ -48,19 +48,19 @@ def layered(parents: Sequence[Sequence[int]], gap: float = 0.15) -> Layout:
 
 
 def _layers(parents: Sequence[Sequence[int]]) -> np.ndarray:
-    """The longest way from the top; what has no parents goes right above the first that needs it."""
+    """Return each box's longest distance from the top; a box without parents comes right above its first child."""
     layer = np.zeros(len(parents), int)
     for box, above in enumerate(parents):
         layer[box] = max((layer[parent] + 1 for parent in above), default=0)
     for box, above in enumerate(parents):
-        below = [layer[child] for child, its in enumerate(parents) if box in its]
+        below = [layer[child] for child, upper in enumerate(parents) if box in upper]
         if not above and below:
             layer[box] = min(below) - 1
     return layer
 
 
 def _with_bends(parents: Sequence[Sequence[int]], layer: np.ndarray) -> tuple[list[list[int]], list[list[int]]]:
-    """The boxes of each layer, and each edge as a chain of nodes: a bend for each layer that it passes."""
+    """Return the nodes of each layer, and each edge as a chain of nodes: a bend for each layer in between."""
     layers: list[list[int]] = [[] for _ in range(layer.max() + 1)]
     for box, level in enumerate(layer):
         layers[level].append(box)
@@ -76,7 +76,7 @@ def _with_bends(parents: Sequence[Sequence[int]], layer: np.ndarray) -> tuple[li
 
 
 def _neighbours(chains: list[list[int]], nodes: int) -> tuple[list[list[int]], list[list[int]]]:
-    """For each node those above and those below."""
+    """Return the upper and the lower neighbours of each node."""
     above: list[list[int]] = [[] for _ in range(nodes)]
     below: list[list[int]] = [[] for _ in range(nodes)]
     for chain in chains:
@@ -87,26 +87,25 @@ def _neighbours(chains: list[list[int]], nodes: int) -> tuple[list[list[int]], l
 
 
 def _order(layers: list[list[int]], neighbours: tuple[list[list[int]], list[list[int]]]) -> None:
-    """Sorts each layer by the mean place of its neighbours, downwards and upwards in turn."""
+    """Sort each layer by the mean place of its neighbours, downwards and upwards in turn."""
     above, below = neighbours
     for sweep in range(_SWEEPS):
         down = sweep % 2 == 0
         for level in range(1, len(layers)) if down else range(len(layers) - 2, -1, -1):
             beside = layers[level - 1] if down else layers[level + 1]
             place = {node: i for i, node in enumerate(beside)}
-            own = {node: i for i, node in enumerate(layers[level])}
-            near = above if down else below
-
-            def middle(node: int, near=near, place=place, own=own) -> float:
-                return float(np.mean([place[other] for other in near[node]])) if near[node] else own[node]
-
-            layers[level].sort(key=middle)
+            adjacent = above if down else below
+            middles = {
+                node: float(np.mean([place[other] for other in adjacent[node]])) if adjacent[node] else i
+                for i, node in enumerate(layers[level])
+            }
+            layers[level].sort(key=middles.__getitem__)
 
 
 def _places(
     layers: list[list[int]], neighbours: tuple[list[list[int]], list[list[int]]], boxes: int, gap: float
 ) -> np.ndarray:
-    """x of each node: least squared widths of all edges, layer by layer, as far as a layer has room."""
+    """Return x of each node: least squares of the edges' widths, layer by layer, without overlaps."""
     x = np.zeros(sum(map(len, layers)))
     widths = np.where(np.arange(len(x)) < boxes, 1.0, 0.2)
     for nodes in layers:
@@ -115,23 +114,23 @@ def _places(
     for sweep in range(_SETTLE):
         before = x.copy()
         for nodes in layers if sweep % 2 == 0 else reversed(layers):
-            near = [[*above[node], *below[node]] or [node] for node in nodes]
-            wanted = np.array([x[others].mean() for others in near])
-            x[nodes] = _apart(wanted, np.array(list(map(len, near)), float), widths[nodes], gap)
+            adjacent = [[*above[node], *below[node]] or [node] for node in nodes]
+            targets = np.array([x[others].mean() for others in adjacent])
+            x[nodes] = _without_overlap(targets, np.array(list(map(len, adjacent)), float), widths[nodes], gap)
         if np.abs(x - before).max() < 1e-4:
             break
     return x - x.min()
 
 
-def _apart(wanted: np.ndarray, weights: np.ndarray, widths: np.ndarray, gap: float) -> np.ndarray:
-    """The places nearest to those wanted (weighted least squares) that keep the order and do not overlap.
+def _without_overlap(targets: np.ndarray, weights: np.ndarray, widths: np.ndarray, gap: float) -> np.ndarray:
+    """Return the places nearest to `targets` (weighted least squares) that keep the order and do not overlap.
 
-    With the least distances subtracted, that is a regression by a sequence that does not fall, which pooling
-    adjacent violators gives (Barlow et al., 1972, "Statistical inference under order restrictions", section 1.2).
+    With the least distances subtracted, this is isotonic regression, solved by pooling adjacent violators
+    (Barlow et al., 1972, "Statistical inference under order restrictions", section 1.2).
     """
     least = np.concatenate([[0.0], np.cumsum((widths[1:] + widths[:-1]) / 2 + gap)])
     pools: list[list[float]] = []  # mean, weight, nodes
-    for value, weight in zip(wanted - least, weights, strict=True):
+    for value, weight in zip(targets - least, weights, strict=True):
         pools.append([value, weight, 1])
         while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
             (a, u, m), (b, v, n) = pools[-2:]

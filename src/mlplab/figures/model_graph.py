@@ -1,4 +1,4 @@
-"""A model's graph: a box for each layer, arrows from top to bottom. Neither Graphviz nor another system package."""
+"""Draw a model's graph: a box for each layer, arrows from top to bottom. Needs no system package."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlplab.figures.canvas import CLASS_COLOURS, GREY, new_figure, plain
+from mlplab.figures.canvas import CLASS_COLOURS, GREY, label_text, new_figure
 from mlplab.figures.layout import layered
 
 if TYPE_CHECKING:
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _HEIGHT, _STEP, _MARGIN = 0.5, 0.86, 0.2
-"""Inches: of a box, from layer to layer, around the picture."""
+"""Inches: height of a box, distance of two layers, margin of the figure."""
 
 _LETTER = 0.068
-"""Inches that a letter takes in a box, about."""
+"""Approximate width of a letter, in inches."""
 
 _MOST_PIXELS = 30_000
 
@@ -35,7 +35,7 @@ _OTHER = "#8c8c8c"
 
 @dataclass(frozen=True)
 class Box:
-    """What stands in a box: bold to the left and right above, smaller below."""
+    """The texts of a box: title and shape in the upper line, name and parameters in the lower."""
 
     kind: str
     title: str
@@ -45,16 +45,18 @@ class Box:
 
 
 def model_graph(boxes: Sequence[Box], parents: Sequence[Sequence[int]]) -> "Figure":
-    """The boxes of a graph and the arrows between them, from top to bottom.
+    """Draw boxes and the arrows between them.
 
     Args:
-        boxes: a box for each layer.
-        parents: for each the positions of those that its inputs come from, all before its own.
+        boxes: one for each layer.
+        parents: positions of the boxes that each one's inputs come from, all smaller than its own.
     """
-    from matplotlib.axes import Axes
-
     layout = layered(parents)
-    width = max(1.6, *(_LETTER * _letters(box) + 0.3 for box in boxes))
+    # Letters of the longer line; those of the upper line are larger and bold.
+    letters = [
+        max(1.3 * len(box.title) + 1.1 * len(box.shape), len(box.name) + len(box.parameters)) + 2 for box in boxes
+    ]
+    width = max(1.6, _LETTER * max(letters) + 0.3)
     x, y = (layout.x - layout.x.min()) * width, layout.layer * _STEP
     bends = [points * (width, _STEP) - (layout.x.min() * width, 0) for points in layout.edges]
     left = min([x.min() - width / 2, *(points[:, 0].min() for points in bends)]) - _MARGIN
@@ -62,9 +64,9 @@ def model_graph(boxes: Sequence[Box], parents: Sequence[Sequence[int]]) -> "Figu
     top, bottom = -_HEIGHT / 2 - _MARGIN, y.max() + _HEIGHT / 2 + _MARGIN
     figure = new_figure(right - left, bottom - top)
     figure.set_dpi(min(150, _MOST_PIXELS / max(right - left, bottom - top)))
-    # The whole figure, in inches: a layout engine would shrink the boxes, and not their letters.
+    # Axes in inches that fill the figure: a layout engine would shrink the boxes and not their letters.
     figure.set_layout_engine("none")
-    axes: Axes = figure.add_axes((0, 0, 1, 1))
+    axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.axis("off")
     for points in bends:
@@ -74,45 +76,36 @@ def model_graph(boxes: Sequence[Box], parents: Sequence[Sequence[int]]) -> "Figu
     return figure
 
 
-def _letters(box: Box) -> float:
-    """Letters of the longer line; the first is larger and bold."""
-    return max(1.3 * len(box.title) + 1.1 * len(box.shape), len(box.name) + len(box.parameters)) + 2
-
-
 def _draw(axes: "Axes", box: Box, x: float, y: float, width: float) -> None:
     from matplotlib.patches import FancyBboxPatch
 
-    colour = _colour(box.kind)
+    colour = _COLOURS.get(box.kind) or next((colour for part, colour in _FAMILIES if part in box.kind), _OTHER)
     corner = (x - width / 2, y - _HEIGHT / 2)
     shape = "round,pad=0,rounding_size=0.07"
     axes.add_patch(
         FancyBboxPatch(corner, width, _HEIGHT, shape, facecolor=f"{colour}26", edgecolor=colour, linewidth=1)
     )
     lines = [(box.title, box.shape, 8.5, "bold"), (box.name, box.parameters, 7, "normal")]
-    shown = [line for line in lines if line[0] or line[1]]
-    for (left, right, size, weight), up in zip(shown, ((-0.1, 0.12) if len(shown) == 2 else (0.0,)), strict=True):
+    lines = [line for line in lines if line[0] or line[1]]
+    for (left, right, size, weight), up in zip(lines, ((-0.1, 0.12) if len(lines) == 2 else (0.0,)), strict=True):
         style = {"fontsize": size, "va": "center_baseline"}
-        axes.text(x - width / 2 + 0.1, y + up, plain(left, 60), ha="left", fontweight=weight, **style)
-        axes.text(x + width / 2 - 0.1, y + up, plain(right, 40), ha="right", **style)
-
-
-def _colour(kind: str) -> str:
-    return _COLOURS.get(kind) or next((colour for part, colour in _FAMILIES if part in kind), _OTHER)
+        axes.text(x - width / 2 + 0.1, y + up, label_text(left, 60), ha="left", fontweight=weight, **style)
+        axes.text(x + width / 2 - 0.1, y + up, label_text(right, 40), ha="right", **style)
 
 
 def _arrow(axes: "Axes", points: np.ndarray) -> None:
-    """A curve through the points that ends in an arrow head above the last box."""
+    """Draw a curve through the points that ends in an arrow head above the last box."""
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
     points = points.copy()
     points[0, 1] += _HEIGHT / 2
     points[-1, 1] -= _HEIGHT / 2 + 0.02
-    # Directions: down at both ends, and at a bend from the point before to the point after (Catmull-Rom).
+    # Tangents: downwards at both ends; at a bend, from the previous to the next point (Catmull-Rom).
     down = np.array([[0.0, 1.5 * (_STEP - _HEIGHT)]])
-    directions = np.concatenate([down, (points[2:] - points[:-2]) / 2, down])
+    tangents = np.concatenate([down, (points[2:] - points[:-2]) / 2, down])
     vertices, codes = [points[0]], [Path.MOVETO]
-    for start, end, leaving, arriving in zip(points, points[1:], directions, directions[1:], strict=False):
+    for start, end, leaving, arriving in zip(points, points[1:], tangents, tangents[1:], strict=False):
         vertices += [start + leaving / 3, end - arriving / 3, end]
         codes += [Path.CURVE4] * 3
     path = Path(np.array(vertices), codes)

@@ -1,4 +1,4 @@
-"""Figures of what a network has learnt: weights, gradients, neighbours, the last hidden layer."""
+"""Draw what a network has learnt: weights, gradients, neighbours, the last hidden layer."""
 
 import textwrap
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlplab.figures.canvas import BLUE, CLASS_COLOURS, GREY, RED, new_axes, new_figure, plain
+from mlplab.figures.canvas import BLUE, CLASS_COLOURS, GREY, RED, label_text, new_axes, new_figure
 from mlplab.figures.images import displayable
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIGNED = "RdBu_r"
-"""Colours of signed numbers: blue below 0, white at 0, red above."""
+"""Colour map of signed numbers: blue below 0, white at 0, red above."""
 
 _MARKERS = "o^sDvP"
 _MOST_NAMED = 20
@@ -22,14 +22,12 @@ _STATE_COLOURS = {"": "black", "dead": RED, "saturated": "#b35c00"}
 
 
 def weight_images(weights: np.ndarray, titles: Sequence[str], states: Sequence[str], title: str) -> "Figure":
-    """The weights of units as images, each in its own symmetric colours; dead and saturated units marked.
+    """Draw the weights of units as images, each in its own symmetric colour range; mark dead and saturated units.
 
     Args:
-        weights: (k, h, w) or (k, h, w, c): of 3 channels the image has colours, grey for 0; of others their mean
-            is shown.
+        weights: (k, h, w) or (k, h, w, c). Three channels are drawn in colour, grey for 0; otherwise their mean is.
         titles: one for each unit.
-        states: "", "dead" or "saturated" for each.
-        title: above the picture.
+        states: "", "dead" or "saturated" for each unit.
     """
     columns = min(10, len(weights))
     rows = -(-len(weights) // columns)
@@ -37,27 +35,27 @@ def weight_images(weights: np.ndarray, titles: Sequence[str], states: Sequence[s
     figure.suptitle(_wrapped(title, figure), fontsize="medium")
     for place, (unit, name, state) in enumerate(zip(weights, titles, states, strict=True), 1):
         axes = figure.add_subplot(rows, columns, place)
-        _show_signed(axes, unit)
-        axes.set_title(plain(name, 60), fontsize=7, pad=3, color=_STATE_COLOURS[state])
-        if state:
-            _frame(axes, _STATE_COLOURS[state])
+        if unit.ndim == 3 and unit.shape[-1] == 3:
+            axes.imshow(0.5 + unit / (2 * max(float(np.abs(unit).max()), 1e-12)), interpolation="nearest")
+        else:
+            _show_signed(axes, unit.mean(-1) if unit.ndim == 3 else unit)
+        axes.set_title(label_text(name, 60), fontsize=7, pad=3, color=_STATE_COLOURS[state])
+        _frame(axes, _STATE_COLOURS[state] if state else "none")
     return figure
 
 
 def weight_rows(weights: np.ndarray, titles: Sequence[str], states: Sequence[str], title: str) -> "Figure":
-    """The weights of units on features: a row for each unit, in symmetric colours of its own.
+    """Draw the weights of units on features: a row for each unit, in its own symmetric colour range.
 
     Args:
         weights: (k, d).
-        titles, states, title: as in `weight_images`.
+        titles, states: as in `weight_images`.
     """
     largest = np.maximum(np.abs(weights).max(1, keepdims=True), 1e-12)
     figure = new_figure(float(np.clip(2.5 + 0.2 * weights.shape[1], 5, 12)), 1.1 + 0.22 * len(weights))
     axes = figure.add_subplot()
     image = axes.imshow(weights / largest, cmap=SIGNED, vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
-    axes.set_yticks(range(len(weights)), [plain(_one_line(name), 40) for name in titles], fontsize=7)
-    for label, state in zip(axes.get_yticklabels(), states, strict=True):
-        label.set_color(_STATE_COLOURS[state])
+    _name_rows(axes, titles, states)
     axes.set_xlabel("Feature")
     axes.tick_params(axis="x", labelsize="small")
     axes.locator_params(axis="x", integer=True)
@@ -68,74 +66,70 @@ def weight_rows(weights: np.ndarray, titles: Sequence[str], states: Sequence[str
 
 
 def unit_bars(importance: np.ndarray, titles: Sequence[str], states: Sequence[str], title: str) -> "Figure":
-    """The importance of units as bars, for networks whose weights make no pictures; dead and saturated ones named."""
-    figure = new_figure(5.5, 1.0 + 0.22 * len(importance))
+    """Draw the importance of units as bars, for weights that cannot be drawn as images."""
+    return _bars(importance, titles, states, BLUE, "Importance", title)
+
+
+def saliency_bars(values: np.ndarray, gradient: np.ndarray, title: str) -> "Figure":
+    """Draw the features with the largest gradients, at most 40, as bars. values, gradient: (d,)."""
+    order = np.argsort(-np.abs(gradient), kind="stable")[:40]
+    names = [f"feature {i} = {values[i]:.3g}" for i in order]
+    colours = np.where(gradient[order] < 0, BLUE, RED).tolist()
+    return _bars(gradient[order], names, [""] * len(order), colours, "Gradient of the log-probability", title)
+
+
+def _bars(
+    values: np.ndarray, names: Sequence[str], states: Sequence[str], colours: Any, unit: str, title: str
+) -> "Figure":
+    figure = new_figure(5.5, 1.05 + 0.22 * len(values))
     axes = new_axes(figure)
     axes.grid(axis="y", visible=False)
-    axes.barh(range(len(importance)), importance, color=BLUE)
-    axes.set_yticks(range(len(importance)), [plain(_one_line(name), 40) for name in titles], fontsize=7)
-    for label, state in zip(axes.get_yticklabels(), states, strict=True):
-        label.set_color(_STATE_COLOURS[state])
+    axes.barh(range(len(values)), values, color=colours)
+    axes.axvline(0, color=GREY, linewidth=0.8)
+    _name_rows(axes, names, states)
     axes.invert_yaxis()
-    axes.set_xlabel("Importance")
+    axes.set_xlabel(unit)
     axes.set_title(_wrapped(title, figure), fontsize="medium")
     return figure
 
 
+def _name_rows(axes: "Axes", names: Sequence[str], states: Sequence[str]) -> None:
+    axes.set_yticks(range(len(names)), [label_text(_one_line(name), 40) for name in names], fontsize=7)
+    for label, state in zip(axes.get_yticklabels(), states, strict=True):
+        label.set_color(_STATE_COLOURS[state])
+
+
 def saliency_maps(image: np.ndarray, gradient: np.ndarray, title: str) -> "Figure":
-    """An image, the gradient there with its sign, and its size.
+    """Draw an image, the signed gradient at each pixel, and the gradient's size.
 
     Args:
         image: (h, w) or (h, w, c).
-        gradient: of the same shape. Of several channels, the mean with its sign and the largest size are shown.
-        title: above the picture.
+        gradient: of the same shape. Of several channels, the signed mean and the largest size are drawn.
     """
     channels = gradient.reshape(*gradient.shape[:2], -1)
     figure = new_figure(7.2, 2.75)
     figure.suptitle(_wrapped(title, figure), fontsize="medium")
     first, second, third = (figure.add_subplot(1, 3, place) for place in (1, 2, 3))
     first.imshow(displayable(image[None])[0], cmap="gray", interpolation="nearest")
-    limit = max(float(np.abs(channels.mean(-1)).max()), 1e-12)
-    signed = second.imshow(channels.mean(-1), cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
+    signed = _show_signed(second, channels.mean(-1))
     size = third.imshow(np.abs(channels).max(-1), cmap="magma", vmin=0, interpolation="nearest")
-    for axes, name in ((first, "Image"), (second, "Gradient: red, brighter is surer"), (third, "Size of the gradient")):
+    names = ("Image", "Gradient: red, brighter is surer", "Size of the gradient")
+    for axes, name, drawn in zip((first, second, third), names, (None, signed, size), strict=True):
         axes.set_title(name, fontsize="small")
-        axes.set_xticks([])
-        axes.set_yticks([])
-    for shown, axes in ((signed, second), (size, third)):
-        bar = figure.colorbar(shown, ax=axes, fraction=0.046, pad=0.03)
-        bar.ax.tick_params(labelsize=6)
-    return figure
-
-
-def saliency_bars(values: np.ndarray, gradient: np.ndarray, title: str) -> "Figure":
-    """The features with the largest gradients, at most 40, as bars with their values.
-
-    Args:
-        values, gradient: (d,).
-        title: above the picture.
-    """
-    order = np.argsort(-np.abs(gradient), kind="stable")[:40]
-    figure = new_figure(5.5, 1.1 + 0.22 * len(order))
-    axes = new_axes(figure)
-    axes.grid(axis="y", visible=False)
-    axes.barh(range(len(order)), gradient[order], color=np.where(gradient[order] < 0, BLUE, RED).tolist())
-    axes.axvline(0, color=GREY, linewidth=0.8)
-    axes.set_yticks(range(len(order)), [f"feature {i} = {values[i]:.3g}" for i in order], fontsize=7)
-    axes.invert_yaxis()
-    axes.set_xlabel("Gradient of the log-probability")
-    axes.set_title(_wrapped(title, figure), fontsize="medium")
+        axes.set(xticks=[], yticks=[])
+        if drawn is not None:
+            bar = figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.03)
+            bar.ax.tick_params(labelsize=6)
     return figure
 
 
 def neighbour_row(inputs: np.ndarray, titles: Sequence[str], agrees: Sequence[bool], title: str) -> "Figure":
-    """An image and its neighbours, each under its title; a frame tells whose label is the image's own.
+    """Draw a row and its neighbours: a blue frame for a neighbour of the same label, a red one for another label.
 
     Args:
-        inputs: (1 + n, h, w) or (1 + n, h, w, c), the image first; or (1 + n, d), drawn as lines.
-        titles: one for each.
+        inputs: the row first: (1 + n, h, w) or (1 + n, h, w, c) as images, (1 + n, d) as lines.
+        titles: one for each input.
         agrees: for each neighbour, whether it has the same label.
-        title: above the picture.
     """
     colours = ["black", *(BLUE if same else RED for same in agrees)]
     if inputs.ndim == 2:
@@ -144,11 +138,11 @@ def neighbour_row(inputs: np.ndarray, titles: Sequence[str], agrees: Sequence[bo
     columns = -(-len(inputs) // rows)
     lines = max(name.count("\n") + 1 for name in titles)
     figure = new_figure(max(4.0, 1.3 * columns), 0.4 + (1.15 + 0.15 * lines) * rows)
-    figure.suptitle(textwrap.fill(plain(title, 160), int(16 * figure.get_figwidth())), fontsize="small")
+    figure.suptitle(textwrap.fill(label_text(title, 160), int(16 * figure.get_figwidth())), fontsize="small")
     for place, (image, name, colour) in enumerate(zip(displayable(inputs), titles, colours, strict=True), 1):
         axes = figure.add_subplot(rows, columns, place)
         axes.imshow(image, cmap="gray", interpolation="nearest")
-        axes.set_title(plain(name, 80), fontsize=7, pad=4)
+        axes.set_title(label_text(name, 80), fontsize=7, pad=4)
         _frame(axes, colour)
     return figure
 
@@ -156,16 +150,13 @@ def neighbour_row(inputs: np.ndarray, titles: Sequence[str], agrees: Sequence[bo
 def _neighbour_lines(inputs: np.ndarray, titles: Sequence[str], colours: Sequence[str], title: str) -> "Figure":
     figure = new_figure(7.5, 3.2)
     axes = new_axes(figure)
-    for row, name, colour in list(zip(inputs, titles, colours, strict=True))[::-1]:
-        own = colour == "black"
-        axes.plot(
-            row, color=colour, linewidth=2 if own else 1, alpha=1 if own else 0.6, label=plain(_one_line(name), 60)
-        )
-    axes.set_xlabel("Feature")
-    axes.set_ylabel("Value, as the network takes it")
-    axes.legend(
-        *(part[::-1] for part in axes.get_legend_handles_labels()), fontsize=7, loc="upper left", bbox_to_anchor=(1, 1)
-    )
+    lines = []
+    for place, (row, name, colour) in enumerate(zip(inputs, titles, colours, strict=True)):
+        width, alpha = (1, 0.6) if place else (2, 1)
+        text = label_text(_one_line(name), 60)
+        lines += axes.plot(row, color=colour, linewidth=width, alpha=alpha, label=text, zorder=3 - place / len(inputs))
+    axes.set(xlabel="Feature", ylabel="Value, as the network takes it")
+    axes.legend(handles=lines, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     axes.set_title(_wrapped(title, figure), fontsize="medium")
     return figure
 
@@ -178,44 +169,35 @@ def projection(
     axis_names: Sequence[str],
     title: str,
 ) -> "Figure":
-    """Rows as points in the plane, coloured by class; failures have a dark ring.
+    """Draw rows as points in the plane, coloured by class; wrongly predicted rows have a dark ring.
 
     Args:
         points: (n, 2).
         labels: int (n,).
         correct: bool (n,).
-        class_names: of all classes; where there are more than 20, they are not told apart by name.
+        class_names: of all classes; the legend leaves them out if there are more than 20.
         axis_names: of the two axes.
-        title: above the picture.
     """
     figure = new_figure(7.8, 5.6)
     axes = new_axes(figure)
-    named = len(class_names) <= _MOST_NAMED
     size = float(np.clip(40_000 / len(points), 4, 25))
-    looks = _class_looks(len(class_names))
+    styles = _class_styles(len(class_names))
+    ring = {"edgecolors": "black", "linewidths": 0.35, "zorder": 3}
     for label in np.unique(labels):
-        rows = labels == label
-        axes.scatter(*points[rows & correct].T, s=size, alpha=0.5, linewidths=0, rasterized=True, **looks[label])
-        axes.scatter(
-            *points[rows & ~correct].T,
-            s=1.3 * size,
-            edgecolors="black",
-            linewidths=0.35,
-            rasterized=True,
-            zorder=3,
-            **looks[label],
-        )
-    handles = [_handle(plain(name), **looks[label]) for label, name in enumerate(class_names)] if named else []
+        rows, style = labels == label, {"rasterized": True, **styles[label]}
+        axes.scatter(*points[rows & correct].T, s=size, alpha=0.5, linewidths=0, **style)
+        axes.scatter(*points[rows & ~correct].T, s=1.3 * size, **ring, **style)
+    named = class_names if len(class_names) <= _MOST_NAMED else []
+    handles = [_handle(label_text(name), **styles[label]) for label, name in enumerate(named)]
     handles.append(_handle("wrongly predicted", c="none", edge="black"))
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", frameon=False)
-    axes.set_xlabel(axis_names[0])
-    axes.set_ylabel(axis_names[1])
+    axes.set(xlabel=axis_names[0], ylabel=axis_names[1])
     axes.set_title(_wrapped(title, figure), fontsize="medium")
     return figure
 
 
-def _class_looks(classes: int) -> list[dict[str, Any]]:
-    """Colour and marker of each class: ten colours, again with another marker; from a colour wheel where many."""
+def _class_styles(classes: int) -> list[dict[str, Any]]:
+    """Colour and marker of each class: ten colours, then the same with another marker; a colour wheel above 20."""
     if classes > _MOST_NAMED:
         import matplotlib
 
@@ -231,22 +213,14 @@ def _handle(name: str, c: Any, marker: str = "o", edge: str = "none") -> Any:
     return Line2D([], [], linestyle="", marker=marker, color=c, markeredgecolor=edge, markersize=6, label=name)
 
 
-def _show_signed(axes: "Axes", values: np.ndarray) -> None:
-    largest = max(float(np.abs(values).max()), 1e-12)
-    if values.ndim == 3 and values.shape[-1] == 3:
-        axes.imshow(0.5 + values / (2 * largest), interpolation="nearest")
-    else:
-        values = values.mean(-1) if values.ndim == 3 else values
-        largest = max(float(np.abs(values).max()), 1e-12)
-        axes.imshow(values, cmap=SIGNED, vmin=-largest, vmax=largest, interpolation="nearest")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
+def _show_signed(axes: "Axes", values: np.ndarray) -> Any:
+    """Draw values (h, w) in a symmetric colour range."""
+    limit = max(float(np.abs(values).max()), 1e-12)
+    return axes.imshow(values, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
 
 
 def _frame(axes: "Axes", colour: str) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     axes.spines[:].set(visible=True, color=colour, linewidth=1.5)
 
 
@@ -255,5 +229,5 @@ def _one_line(text: str) -> str:
 
 
 def _wrapped(title: str, figure: "Figure") -> str:
-    """A title of as many lines as the figure's width asks for."""
-    return textwrap.fill(plain(title, 160), max(20, int(12 * figure.get_figwidth())))
+    """Break a title into lines that fit the figure's width."""
+    return textwrap.fill(label_text(title, 160), max(20, int(12 * figure.get_figwidth())))

@@ -1,35 +1,34 @@
-"""How far the probabilities can be trusted: reliability, its error, and the temperature that mends it."""
+"""Calibration of the probabilities: reliability diagram, expected calibration error, and temperature scaling."""
 
 import dataclasses
+import functools
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.errors import RunError, UsageError, unknown_name
+from mlplab.figures import charts
 from mlplab.inspection.classification import mean_interval
-from mlplab.inspection.examples import Examples, examples_of, opened
+from mlplab.inspection.examples import Examples, Source, examples_of, open_run
 from mlplab.runs import Run
 from mlplab.runs.directory import CALIBRATION
-from mlplab.scores import SMALLEST_PROBABILITY, wilson_interval
+from mlplab.scores import wilson_intervals
 from mlplab.table import Table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _log = logging.getLogger("mlplab")
 
 BINS = 15
 BINNINGS = ("width", "mass")
-HALF_QUANTILE = 1.920729
+_HALF_QUANTILE = 1.920729
 """Half the 95 % quantile of χ² with one degree of freedom."""
 _RESAMPLES = 2000
 
 
 def show_calibration(
-    source: Run | ArrayLike,
+    source: Source,
     y: ArrayLike | None = None,
     *,
     bins: int = BINS,
@@ -38,39 +37,45 @@ def show_calibration(
     class_names: Sequence[str] | None = None,
     data: Any = None,
 ) -> Table:
-    """The reliability diagram: how often the predicted class is right, by how probable the network said it is.
+    """Show the reliability diagram: accuracy by confidence, the probability of the predicted class.
 
     Args:
         source, y, split, class_names, data: see `examples_of`.
-        bins: how many parts the confidences are divided into.
-        equal: "width": parts of the interval from 0 to 1; "mass": parts of as many rows each.
+        bins: number of bins.
+        equal: "width" for bins of equal width from 0 to 1; "mass" for bins with equal numbers of rows.
 
     Returns:
         Table of bin_low, bin_high, n, confidence, accuracy, accuracy_low, accuracy_high (Wilson, 95 %); bins without
-        rows are left out.
+        rows are left out. The figure is the diagram.
+
+    Example:
+        table = mlplab.show_calibration(run, bins=10)
     """
     examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False)
     return reliability(examples, bins, equal).show()
 
 
 def calibrate(run: Run) -> dict[str, float]:
-    """The temperature that fits the run's validation split best, found once and kept in the run (calibration.json).
+    """Fit a temperature to the run's validation split, and keep it in the run (calibration.json).
 
-    Probabilities become softmax(log(p) / temperature): their order stays, and so does the accuracy. Guo et al. 2017,
-    "On calibration of modern neural networks", section 4.2. The test set has no part in it.
+    Probabilities become softmax(log(p) / temperature), which changes neither their order nor the accuracy. Guo et al.
+    2017, "On calibration of modern neural networks", section 4.2. The test set is not used.
 
     Returns:
-        `temperature`, above 1 for a network that is too sure, with its 95 % interval from `low` to `high`, and the mean
+        `temperature`, above 1 for an overconfident network, its 95 % interval from `low` to `high`, and the mean
         log-loss of the validation rows `before` and `after`.
 
     Raises:
         RunError: if the run has no validation split.
+
+    Example:
+        temperature = mlplab.calibrate(run)["temperature"]
     """
-    run = opened(run)
+    run = open_run(run)
     if kept := _kept(run):
         return kept
     try:
-        held_out = run.predictions("validation")
+        validation = run.predictions("validation")
     except RunError as error:
         if run.members:
             raise
@@ -79,13 +84,13 @@ def calibrate(run: Run) -> dict[str, float]:
             "Train with validation above 0, such as 0.1.",
             arguments=("validation",),
         ) from error
-    found = temperature(held_out.probabilities, held_out.label)
-    run.directory.keep(CALIBRATION, found)
-    return found
+    fitted = temperature(validation.probabilities, validation.label)
+    run.directory.keep(CALIBRATION, fitted)
+    return fitted
 
 
 def _kept(run: Run) -> dict[str, float] | None:
-    """The calibration that is kept in the run; None where there is none, or one of another version."""
+    """Read the calibration kept in a run; None if there is none of this version."""
     kept = run.directory.kept(CALIBRATION)
     try:
         return kept and {name: float(kept[name]) for name in ("temperature", "low", "high", "before", "after")}
@@ -95,140 +100,122 @@ def _kept(run: Run) -> dict[str, float] | None:
 
 
 def reliability(examples: Examples, bins: int = BINS, equal: str = "width") -> Table:
-    """See `show_calibration`."""
-    edges = _edges(examples.confidence, bins, equal)
-    place = _bins(examples.confidence, edges)
-    n = np.bincount(place, minlength=bins)
+    """Build the table of `show_calibration`."""
+    edges, numbers = _bins(examples.confidence, bins, equal)
+    n = np.bincount(numbers, minlength=bins)
     used = n > 0
-    right = np.bincount(place, examples.correct, bins).astype(int)
-    intervals = np.array([wilson_interval(int(k), int(m)) for k, m in zip(right[used], n[used], strict=True)])
+    correct = np.bincount(numbers, examples.correct, bins)[used].astype(int)
+    low, high = wilson_intervals(correct, n[used])
     columns = {
         "bin_low": edges[:-1][used],
         "bin_high": edges[1:][used],
         "n": n[used],
-        "confidence": np.bincount(place, examples.confidence, bins)[used] / n[used],
-        "accuracy": right[used] / n[used],
-        "accuracy_low": intervals[:, 0],
-        "accuracy_high": intervals[:, 1],
+        "confidence": np.bincount(numbers, examples.confidence, bins)[used] / n[used],
+        "accuracy": correct / n[used],
+        "accuracy_low": low,
+        "accuracy_high": high,
     }
-
-    def draw() -> "Figure":
-        from mlplab.figures import charts
-
-        return charts.reliability(columns)
-
-    return Table(columns, f"Accuracy by confidence ({examples.name})", draw)
+    title = f"Accuracy by confidence ({examples.name})"
+    return Table(columns, title, functools.partial(charts.reliability, columns))
 
 
 def expected_calibration_error(
     examples: Examples, bins: int = BINS, equal: str = "width"
 ) -> tuple[float, float, float]:
-    """The expected calibration error of the predicted classes' probabilities, with a 95 % interval.
+    """Compute the expected calibration error of the confidences, with a 95 % interval.
 
-    The mean over rows of |accuracy − confidence| of their bin: Naeini et al. 2015, Guo et al. 2017 eq. 3, with bins
-    [low, high) as torchmetrics has them, the last one closed. The interval is that of a bootstrap over rows
-    (percentiles), in which the sum of a bin's differences is taken as normal. As resampling adds noise of its own to
-    every bin, it lies somewhat high for networks that are calibrated well.
+    The error is the mean over rows of |accuracy − confidence| of their bin: Naeini et al. 2015, Guo et al. 2017 eq. 3,
+    with bins [low, high) as in torchmetrics, the last one closed. The interval is the percentile interval of a
+    bootstrap over rows, with the sum of a bin's differences taken as normal. Resampling adds noise to every bin, so
+    the interval lies somewhat high for well calibrated networks.
 
     Returns:
         value, low, high; fractions from 0 to 1.
     """
-    place = _bins(examples.confidence, _edges(examples.confidence, bins, equal))
+    _, numbers = _bins(examples.confidence, bins, equal)
     gaps = examples.correct - examples.confidence.astype(np.float64)
     n = len(examples)
-    sums = np.bincount(place, gaps, bins)
-    spread = np.sqrt((np.bincount(place, gaps**2, bins) - sums**2 / n).clip(0))
+    sums = np.bincount(numbers, gaps, bins)
+    spread = np.sqrt((np.bincount(numbers, gaps**2, bins) - sums**2 / n).clip(0))
     draws = np.abs(np.random.default_rng(0).normal(sums, spread, (_RESAMPLES, bins))).sum(1) / n
     value = float(np.abs(sums).sum() / n)
     low, high = np.percentile(draws, (2.5, 97.5))
     return value, float(min(low, value)), float(max(high, value))
 
 
-def errors(examples: Examples, run: Run | None = None) -> Table:
-    """Expected calibration errors, as the network comes and, where a temperature can be had, with it.
+def calibration_errors(examples: Examples, run: Run | None = None) -> Table:
+    """Compute expected calibration errors of the predicted probabilities, and of the same at the run's temperature.
 
     Args:
-        examples: the rows to look at.
-        run: if given and it has a validation split, its temperature is applied, see `calibrate`.
+        examples: the rows.
+        run: adds a row at this run's temperature, see `calibrate`, if it has a validation split.
 
     Returns:
-        Table of probabilities ("as predicted" or "at temperature 1.2"), ece_width and ece_mass, each with `_low` and
-        `_high`, and log_loss with the same (95 %).
+        Table of probabilities ("as predicted" or "at temperature 1.2"), ece_width, ece_mass and log_loss, each with
+        `_low` and `_high` (95 %).
     """
-    found = {"as predicted": examples}
+    variants = {"as predicted": examples}
     scaling = run and temperature_of(run)
     if scaling:
-        mended = tempered(examples.probabilities, scaling["temperature"])
-        found[f"at temperature {scaling['temperature']:.2f}"] = dataclasses.replace(examples, probabilities=mended)
-    columns: dict[str, list] = {"probabilities": list(found)}
-    for equal in BINNINGS:
-        triples = [expected_calibration_error(each, equal=equal) for each in found.values()]
-        for end, values in zip(("", "_low", "_high"), zip(*triples, strict=True), strict=True):
-            columns[f"ece_{equal}{end}"] = list(values)
-    losses = [
-        mean_interval(-np.log(each.given.astype(np.float64).clip(SMALLEST_PROBABILITY))) for each in found.values()
-    ]
-    for end, values in zip(("", "_low", "_high"), zip(*losses, strict=True), strict=True):
-        columns[f"log_loss{end}"] = list(values)
+        scaled = at_temperature(examples.probabilities, scaling["temperature"])
+        variants[f"at temperature {scaling['temperature']:.2f}"] = dataclasses.replace(examples, probabilities=scaled)
+    columns = {"probabilities": np.array(list(variants))}
+    for name, measure in {
+        "ece_width": functools.partial(expected_calibration_error, equal="width"),
+        "ece_mass": functools.partial(expected_calibration_error, equal="mass"),
+        "log_loss": lambda variant: mean_interval(variant.losses),
+    }.items():
+        values = np.array([measure(variant) for variant in variants.values()])
+        columns |= {name: values[:, 0], f"{name}_low": values[:, 1], f"{name}_high": values[:, 2]}
     title = f"Expected calibration error, {BINS} bins of equal width or equal mass ({examples.name})"
-    return Table({name: np.array(values) for name, values in columns.items()}, title)
+    return Table(columns, title)
 
 
 def temperature_of(run: Run) -> dict[str, float] | None:
-    """The run's temperature, see `calibrate`; None for a run without a validation split."""
+    """Return the result of `calibrate`, or None for a run without a validation split."""
     return _kept(run) or (calibrate(run) if run.directory.has_predictions("validation") else None)
 
 
 def temperature(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """The temperature with the least log-loss on these rows, between 0.05 and 20, see `calibrate`.
+    """Find the temperature between 0.05 and 20 with the least log-loss on these rows, see `calibrate`.
 
-    Its interval is that of the profile likelihood: temperatures whose log-likelihood is within 1.92, half the 95 %
-    quantile of χ² with one degree of freedom, of the best (Wilks 1938).
+    The interval is the profile likelihood's: temperatures whose log-likelihood is within 1.92, half the 95 % quantile
+    of χ² with one degree of freedom, of the best (Wilks 1938).
     """
     from scipy.optimize import brentq, minimize_scalar
 
-    logits = np.log(probabilities.astype(np.float64).clip(np.finfo(np.float32).tiny))
-
     def log_loss(log_temperature: float) -> float:
-        return float(-np.log(_softmax(logits / np.exp(log_temperature))[np.arange(len(labels)), labels]).mean())
+        scaled = at_temperature(probabilities, np.exp(log_temperature))
+        return float(-np.log(scaled[np.arange(len(labels)), labels]).mean())
 
     bounds = np.log(0.05), np.log(20)
-    found: Any = minimize_scalar(log_loss, bounds=bounds, method="bounded")
+    minimum: Any = minimize_scalar(log_loss, bounds=bounds, method="bounded")
     before = log_loss(0.0)
-    # Where one is as good as another, as with a single class, 1 leaves things as they are.
-    best, after = (found.x, float(found.fun)) if found.fun < before else (0.0, before)
+    # If all temperatures are equally good, as with a single class, 1 changes nothing.
+    best, after = (minimum.x, float(minimum.fun)) if minimum.fun < before else (0.0, before)
 
     def beyond(log_temperature: float) -> float:
-        return len(labels) * (log_loss(log_temperature) - after) - HALF_QUANTILE
+        return len(labels) * (log_loss(log_temperature) - after) - _HALF_QUANTILE
 
     ends: list[Any] = [brentq(beyond, best, bound) if beyond(bound) > 0 else bound for bound in bounds]
     t, low, high = np.exp([best, *ends]).tolist()
     return {"temperature": t, "low": low, "high": high, "before": before, "after": after}
 
 
-def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities (n, classes) as they are at a temperature, see `calibrate`; float64."""
-    return _softmax(np.log(probabilities.astype(np.float64).clip(np.finfo(np.float32).tiny)) / temperature)
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
+def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Scale probabilities (n, classes) to a temperature, see `calibrate`; float64."""
+    logits = np.log(probabilities.astype(np.float64).clip(np.finfo(np.float32).tiny)) / temperature
     exponentials = np.exp(logits - logits.max(1, keepdims=True))
     return exponentials / exponentials.sum(1, keepdims=True)
 
 
-def _edges(confidence: np.ndarray, bins: int, equal: str) -> np.ndarray:
-    """The bins' limits, (bins + 1,), from 0 to 1."""
+def _bins(confidence: np.ndarray, bins: int, equal: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the limits of the bins, (bins + 1,), and the bin [low, high) of each confidence, the last one closed."""
     if equal not in BINNINGS:
         raise UsageError(unknown_name("kind of bins", equal, BINNINGS))
     if bins < 1:
         raise UsageError(f"bins must be a number of at least 1; got {bins}.")
-    if equal == "width":
-        return np.linspace(0, 1, bins + 1)
-    edges = np.quantile(confidence, np.linspace(0, 1, bins + 1))
-    edges[0], edges[-1] = 0, 1
-    return edges
-
-
-def _bins(confidence: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """The bin [low, high) of each confidence, the last with its high end; int (n,)."""
-    return (np.searchsorted(edges, confidence, side="right") - 1).clip(0, len(edges) - 2)
+    edges = np.linspace(0, 1, bins + 1)
+    if equal == "mass":
+        edges[1:-1] = np.quantile(confidence, edges[1:-1])
+    return edges, (np.searchsorted(edges, confidence, side="right") - 1).clip(0, bins - 1)

@@ -1,25 +1,23 @@
-"""What is confused with what, and how often."""
+"""The confusion matrix, and the pairs of classes confused most often."""
 
+import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab import scores
 from mlplab.errors import UsageError, unknown_name
-from mlplab.inspection.examples import Examples, examples_of
-from mlplab.runs import Run
+from mlplab.figures import charts
+from mlplab.inspection.examples import Examples, Source, examples_of
 from mlplab.table import Table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 NORMALIZATIONS = ("true", "pred")
 
 
 def show_confusion(
-    source: Run | ArrayLike,
+    source: Source,
     y: ArrayLike | None = None,
     *,
     normalize: str | None = None,
@@ -27,22 +25,27 @@ def show_confusion(
     class_names: Sequence[str] | None = None,
     data: Any = None,
 ) -> Table:
-    """The confusion matrix as a picture, rows true, columns predicted.
+    """Show the confusion matrix, rows true, columns predicted.
 
     Args:
         source, y, split, class_names, data: see `examples_of`.
-        normalize: None for counts; "true" for the fraction of each row, "pred" of each column (scikit-learn's words).
+        normalize: None for counts; "true" for fractions of each true class, "pred" of each predicted class, as in
+            scikit-learn.
 
     Returns:
-        Table of true, predicted, count, share; a row for each cell, `share` as `normalize` asks, else of all rows, with
-        `share_low` and `share_high` (95 %).
+        Table of true, predicted, count, share, share_low, share_high (95 %), a row for each cell; `share` is the
+        fraction chosen by `normalize`, or of all rows. The figure draws the matrix.
+
+    Example:
+        table = mlplab.show_confusion(run, normalize="true")
+        figure = table.figure
     """
     examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False)
     return confusion(examples, normalize).show()
 
 
 def most_confused(
-    source: Run | ArrayLike,
+    source: Source,
     y: ArrayLike | None = None,
     *,
     min_count: int = 1,
@@ -50,65 +53,54 @@ def most_confused(
     class_names: Sequence[str] | None = None,
     data: Any = None,
 ) -> Table:
-    """Pairs of true and predicted class that were confused, most frequent first.
+    """List the pairs of true and predicted class that were confused, most frequent first.
 
     Args:
         source, y, split, class_names, data: see `examples_of`.
-        min_count: only pairs confused at least so often.
+        min_count: the least count of a pair.
 
     Returns:
-        Table of true, predicted, count, and share (of the true class's rows, with `share_low` and `share_high`, 95 %).
+        Table of true, predicted, count, share, share_low, share_high; `share` is the fraction of the true class's rows.
+
+    Example:
+        rows = mlplab.most_confused(run).rows()
     """
-    return confused(examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False), min_count)
-
-
-def confusion(examples: Examples, normalize: str | None = None) -> Table:
-    """A row for each cell of the confusion matrix: true, predicted, count, share."""
-    if normalize is not None and normalize not in NORMALIZATIONS:
-        raise UsageError(unknown_name("normalization", str(normalize), NORMALIZATIONS))
-    names = examples.class_names
-    matrix = scores.confusion(examples.labels, examples.predicted, len(names))
-    totals = matrix.sum() if normalize is None else matrix.sum(1 if normalize == "true" else 0, keepdims=True)
-    shares = np.divide(
-        matrix, totals, out=np.full(matrix.shape, np.nan), where=np.broadcast_to(totals, matrix.shape) > 0
-    )
-    true, predicted = np.indices(matrix.shape).reshape(2, -1)
-    pairs = zip(matrix.reshape(-1).tolist(), np.broadcast_to(totals, matrix.shape).reshape(-1).tolist(), strict=True)
-    intervals = np.array([scores.wilson_interval(k, n) if n else (np.nan, np.nan) for k, n in pairs])
-
-    def draw() -> "Figure":
-        from mlplab.figures import charts
-
-        return charts.confusion_matrix(matrix, None if normalize is None else shares, names)
-
-    columns = {
-        "true": examples.names(true),
-        "predicted": examples.names(predicted),
-        "count": matrix.reshape(-1),
-        "share": shares.reshape(-1),
-        "share_low": intervals[:, 0],
-        "share_high": intervals[:, 1],
-    }
-    return Table(columns, f"Confusion matrix ({examples.name})", draw)
-
-
-def confused(examples: Examples, min_count: int = 1) -> Table:
-    """Pairs of classes that were confused at least `min_count` times, most frequent first."""
+    examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False)
     matrix = scores.confusion(examples.labels, examples.predicted, len(examples.class_names))
     totals = matrix.sum(1)
     np.fill_diagonal(matrix, 0)
     true, predicted = np.nonzero(matrix >= max(min_count, 1))
     order = np.argsort(-matrix[true, predicted], kind="stable")
     true, predicted = true[order], predicted[order]
-    counts = matrix[true, predicted]
-    pairs = zip(counts.tolist(), totals[true].tolist(), strict=True)
-    intervals = np.array([scores.wilson_interval(k, n) for k, n in pairs]).reshape(-1, 2)
-    columns = {
+    columns = _columns(examples, true, predicted, matrix[true, predicted], totals[true])
+    return Table(columns, f"Most confused classes ({examples.name})")
+
+
+def confusion(examples: Examples, normalize: str | None = None) -> Table:
+    """Build the table of `show_confusion`."""
+    if normalize is not None and normalize not in NORMALIZATIONS:
+        raise UsageError(unknown_name("normalization", str(normalize), NORMALIZATIONS))
+    names = examples.class_names
+    matrix = scores.confusion(examples.labels, examples.predicted, len(names))
+    axis = {None: None, "true": 1, "pred": 0}[normalize]
+    totals = np.broadcast_to(matrix.sum(axis, keepdims=True), matrix.shape)
+    true, predicted = np.indices(matrix.shape).reshape(2, -1)
+    columns = _columns(examples, true, predicted, matrix.reshape(-1), totals.reshape(-1))
+    shares = None if normalize is None else columns["share"].reshape(matrix.shape)
+    draw = functools.partial(charts.confusion_matrix, matrix, shares, names)
+    return Table(columns, f"Confusion matrix ({examples.name})", draw)
+
+
+def _columns(
+    examples: Examples, true: np.ndarray, predicted: np.ndarray, counts: np.ndarray, totals: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the columns of pairs of classes: names, count, and share of `totals` with its interval."""
+    low, high = scores.wilson_intervals(counts, totals)
+    return {
         "true": examples.names(true),
         "predicted": examples.names(predicted),
         "count": counts,
-        "share": counts / totals[true],
-        "share_low": intervals[:, 0],
-        "share_high": intervals[:, 1],
+        "share": np.divide(counts, totals, out=np.full(len(counts), np.nan), where=totals > 0),
+        "share_low": low,
+        "share_high": high,
     }
-    return Table(columns, f"Most confused classes ({examples.name})")

@@ -1,14 +1,15 @@
-"""Labelled rows with their predictions: what all of inspection looks at, of a run or of plain arrays."""
+"""Labelled rows with their predictions, from a run or from plain arrays: the input of every inspection."""
 
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlplab import scores
 from mlplab.datasets import Data
 from mlplab.datasets.classes import class_number
 from mlplab.errors import DataError, FetchError, UsageError, unknown_name
@@ -24,12 +25,12 @@ class Examples:
     """Labelled rows with their predictions.
 
     Attributes:
-        name: where they come from, for titles.
+        name: data set, split and run, for titles.
         index: int (n,), positions in the data set.
-        labels: int (n,), the classes given.
+        labels: int (n,), true classes.
         probabilities: float (n, classes), predicted.
         class_names: one for each class.
-        inputs: raw, (n, h, w), (n, h, w, c) or (n, d); None where there are none at hand.
+        inputs: raw inputs (n, h, w), (n, h, w, c) or (n, d); None if they are not available.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Examples:
 
     @functools.cached_property
     def predicted(self) -> np.ndarray:
-        """The class with the highest probability, int (n,); the first of several."""
+        """The class with the highest probability, int (n,); the first in a tie."""
         return self.probabilities.argmax(1)
 
     @functools.cached_property
@@ -53,31 +54,40 @@ class Examples:
         return self.probabilities.max(1)
 
     @functools.cached_property
-    def given(self) -> np.ndarray:
+    def true_probability(self) -> np.ndarray:
         """The probability of the true class, (n,)."""
         return self.probabilities[np.arange(len(self)), self.labels]
 
     @functools.cached_property
+    def losses(self) -> np.ndarray:
+        """The log-loss of each row, float64 (n,)."""
+        return scores.log_losses(self.labels, self.probabilities)
+
+    @functools.cached_property
     def correct(self) -> np.ndarray:
-        """Whether the prediction is the label, bool (n,)."""
+        """Whether the predicted class is the label, bool (n,)."""
         return self.predicted == self.labels
 
     @property
     def images(self) -> np.ndarray | None:
-        """The inputs, if they are images."""
+        """The inputs if they are images, else None."""
         return self.inputs if self.inputs is not None and self.inputs.ndim > 2 else None
 
     def names(self, classes: np.ndarray) -> np.ndarray:
-        """The names of classes given by number."""
+        """Return the names of class numbers."""
         return np.array(self.class_names, dtype=object)[classes]
 
-    def class_number(self, wanted: str | int) -> int:
-        """A class by name or by number. Raises `UsageError` with the nearest names where there is none."""
-        return class_number(wanted, self.class_names)
+    def class_number(self, label: str | int) -> int:
+        """Return the number of a class given by name or number. Raises `UsageError` with the nearest names."""
+        return class_number(label, self.class_names)
 
 
-def opened(source: Any) -> Run:
-    """A run, or the one in a directory. Raises `UsageError` for anything else."""
+Source: TypeAlias = Run | Examples | ArrayLike
+"""A run or its directory, probabilities, or rows that `examples_of` returned."""
+
+
+def open_run(source: Any) -> Run:
+    """Return a run, or open its directory. Raises `UsageError` for anything else."""
     if isinstance(source, str | Path):
         return Run(source)
     if not isinstance(source, Run):
@@ -86,7 +96,7 @@ def opened(source: Any) -> Run:
 
 
 def examples_of(
-    source: Run | ArrayLike,
+    source: Source,
     y: ArrayLike | None = None,
     X: ArrayLike | None = None,
     *,
@@ -95,32 +105,35 @@ def examples_of(
     data: Any = None,
     inputs: bool = True,
 ) -> Examples:
-    """The rows to look at, checked.
+    """Check and collect labelled rows with their predictions.
 
     Args:
-        source: a run, or its directory; or probabilities (n, classes), or of the second of two classes (n,) or (n, 1).
-        y: with probabilities, the labels: integers (n,), or one-hot (n, classes).
-        X: with probabilities, the inputs (n, …), if images should be seen.
-        split: of a run: "test", "validation" or "train" (predicted when first asked for, then kept in the run).
-        class_names: with probabilities; "0", "1", … by default.
-        data: for runs that were begun with arrays: the same arrays.
-        inputs: whether the run's inputs are wanted. Where they are not at hand, they are left out.
+        source: a run or its directory; or probabilities (n, classes), or (n,) or (n, 1) of the second of two classes;
+            or rows that this function returned.
+        y: labels of the probabilities: integers (n,), or one-hot (n, classes).
+        X: inputs (n, …) of the probabilities, for functions that draw images.
+        split: rows of the run: "test", "validation" or "train" (predicted once, then kept in the run).
+        class_names: names for the columns of the probabilities; "0", "1", … by default.
+        data: the arrays that the run was trained on, if it was trained on arrays.
+        inputs: whether to load the run's inputs; None takes their place if the data set is not available.
 
     Raises:
         UsageError: for arguments that contradict each other.
-        DataError: for arrays that do not belong together.
-        RunError: for a run without such predictions.
+        DataError: for arrays that do not fit together.
+        RunError: for a run without these predictions.
     """
+    if isinstance(source, Examples):
+        return source
     if isinstance(source, Run | str | Path):
         if y is not None or X is not None or class_names is not None:
             raise UsageError("A run has its own labels, inputs and class names: leave out y, X and class_names.")
-        return _of_run(opened(source), split, data, inputs)
+        return _from_run(open_run(source), split, data, inputs)
     if y is None:
         raise UsageError(
             "Give a run, or probabilities (n, classes) and labels: (predictions, y_test), and X_test to see images. "
             f"Got {type(source).__name__} alone."
         )
-    return _of_arrays(_array(source), _array(y), None if X is None else _array(X), class_names)
+    return _from_arrays(_array(source), _array(y), None if X is None else _array(X), class_names)
 
 
 def _array(values: ArrayLike) -> np.ndarray:
@@ -130,49 +143,49 @@ def _array(values: ArrayLike) -> np.ndarray:
         raise DataError(f"Expected an array, or lists of one length: {error}") from error
 
 
-def _of_run(run: Run, split: str, data: Any, inputs: bool) -> Examples:
+def _from_run(run: Run, split: str, data: Any, inputs: bool) -> Examples:
     if split not in SPLITS:
         raise UsageError(unknown_name("split", str(split), SPLITS))
     if split == "train" and not run.members and not run.directory.has_predictions("train"):
         data = data_of(run, data, quiet=True)
-        kept = _train_predictions(run, data)
+        predictions = _train_predictions(run, data)
     else:
-        kept = run.predictions(split)
+        predictions = run.predictions(split)
     rows = None
-    if inputs and (loaded := data_at_hand(run, data)[0]) is not None:
+    if inputs and (loaded := available_data(run, data)[0]) is not None:
         part = loaded.test if split == "test" else loaded.train
-        rows = part.inputs if len(kept.index) == len(part) else part.inputs[kept.index]
+        rows = part.inputs if len(predictions.index) == len(part) else part.inputs[predictions.index]
     name = f"{run.config.data['name']}, {split} set, {run.path.name}"
-    return Examples(name, kept.index, kept.label, kept.probabilities, run.class_names, rows)
+    return Examples(name, predictions.index, predictions.label, predictions.probabilities, run.class_names, rows)
 
 
-def data_at_hand(run: Run, data: Any = None) -> tuple[Data | None, str]:
-    """The run's data set; or None, and why it is not at hand: predictions and labels are in the run all the same.
+def available_data(run: Run, data: Any = None) -> tuple[Data | None, str]:
+    """Return the run's data set, or None and the reason. Predictions and labels are in the run in either case.
 
     Raises:
-        DataError: if `data` is given, and is not what the run began with.
+        DataError: if `data` is given and differs from the run's data set.
     """
     if data is None and run.config.data["source"] is None:
-        return None, "This run was begun with arrays, so there are no images here."
+        return None, "This run was trained on arrays, so there are no images here."
     try:
         return data_of(run, data, quiet=True), ""
     except (FetchError, DataError) as error:
         if data is not None:
             raise
-        return None, f"The data set is not at hand, so there are no images here. {error}"
+        return None, f"The data set is not available, so there are no images here. {error}"
 
 
 def _train_predictions(run: Run, data: Data) -> Predictions:
-    """Predict the rows that the run was trained on, and keep that in the run: predictions-train.npz."""
+    """Predict the rows that the run was trained on, and keep the predictions in predictions-train.npz."""
     run.require_finished()
     index = run.split["train"]
     part = data.train if len(index) == len(data.train) else data.train.select(index)
-    found = Predictions(index, part.labels, run.predict(part.inputs))
-    run.directory.keep_predictions("train", found)
-    return found
+    predictions = Predictions(index, part.labels, run.predict(part.inputs))
+    run.directory.keep_predictions("train", predictions)
+    return predictions
 
 
-def _of_arrays(
+def _from_arrays(
     probabilities: np.ndarray, labels: np.ndarray, inputs: np.ndarray | None, class_names: Sequence[str] | None
 ) -> Examples:
     if probabilities.dtype.kind != "f" or not 1 <= probabilities.ndim <= 2 or not len(probabilities):
@@ -180,21 +193,21 @@ def _of_arrays(
             "Predictions must be probabilities, floats of shape (n, classes), as model.predict gives them. "
             f"Got {probabilities.dtype} of shape {probabilities.shape}."
         )
-    single = class_names is not None and len(class_names) == 1
-    if probabilities.ndim == 1 or (probabilities.shape[1] == 1 and not single):  # one sigmoid unit
-        second = probabilities.reshape(-1)
-        probabilities = np.stack([1 - second, second], 1)
+    one_class = class_names is not None and len(class_names) == 1
+    if probabilities.ndim == 1 or (probabilities.shape[1] == 1 and not one_class):  # one sigmoid unit
+        second_class = probabilities.reshape(-1)
+        probabilities = np.stack([1 - second_class, second_class], 1)
     if not np.isfinite(probabilities).all() or probabilities.min() < 0 or probabilities.max() > 1 + 1e-4:
         raise DataError(
-            "Probabilities must lie between 0 and 1. A model that ends without softmax gives logits: "
-            "put them through keras.ops.softmax first."
+            "Probabilities must lie between 0 and 1. A model without a final softmax returns logits: "
+            "apply keras.ops.softmax first."
         )
     n, classes = probabilities.shape
     if labels.ndim == 2 and labels.shape[1] == classes and classes > 1:  # one-hot
         labels = labels.argmax(1)
     labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    whole = labels.dtype.kind in "uib" or (labels.dtype.kind == "f" and np.array_equal(labels, np.floor(labels)))
-    if labels.shape != (n,) or not whole:
+    integers = labels.dtype.kind in "uib" or (labels.dtype.kind == "f" and np.array_equal(labels, np.floor(labels)))
+    if labels.shape != (n,) or not integers:
         raise DataError(
             f"Expected {n} labels, class numbers (n,) or one-hot (n, {classes}); got {labels.dtype} of shape "
             f"{labels.shape}."

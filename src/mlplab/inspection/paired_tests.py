@@ -1,8 +1,8 @@
-"""Whether one classifier is better than another: tests and intervals for predictions on the same rows.
+"""Tests and intervals for the difference of two classifiers on the same rows.
 
-Only the rows that one gets right and the other wrong tell the two apart, so everything here takes counts of these.
-It is NumPy and a few lines, as importing scipy.stats takes a third of the time that a comparison may take; the tests
-hold it against scipy.stats.
+Only rows that exactly one of the two predicts right count, so the functions take the numbers of such rows. They are
+written in NumPy because importing scipy.stats takes a third of the time that a comparison may take; the tests check
+them against scipy.stats.
 """
 
 import functools
@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 COVERAGE = 0.95
-"""Of all intervals."""
+"""Coverage of all intervals."""
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
-    """McNemar's exact test of two classifiers on the same rows: the two-sided p-value.
+    """Compute the two-sided p-value of McNemar's exact test of two classifiers on the same rows.
 
-    If both are equally good, each of the `only_a + only_b` rows that just one of them gets right is a fair coin's
-    toss, and p is the binomial probability of a split at least as uneven; 1 where there are no such rows.
+    If both are equally good, each of the `only_a + only_b` rows that exactly one of them predicts right is the toss of
+    a fair coin, and p is the binomial probability of a split at least as uneven; 1 if there are no such rows.
     McNemar (1947), "Note on the sampling error of the difference between correlated proportions or percentages",
     Psychometrika 12; exact, not his chi-squared approximation.
     """
     n, fewer = only_a + only_b, min(only_a, only_b)
-    if 2 * fewer >= n - 1:  # both tails together are everything
+    if 2 * fewer >= n - 1:  # both tails together have probability 1
         return 1.0
     k = np.arange(fewer, 0, -1, dtype=np.float64)
     # P(X = k - 1) / P(X = k) = k / (n - k + 1): the tail as a sum of ratios to its largest term
@@ -34,13 +34,13 @@ def mcnemar(only_a: int, only_b: int) -> float:
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
-    """p-values corrected for being several, so that the chance of any false alarm among them stays below the level.
+    """Correct p-values for multiple tests, so that the level bounds the probability of any false rejection.
 
-    Holm (1979), "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6: the smallest of m
-    counts m times, the next m - 1 times, and so on, none less than the one before, at most 1.
+    Holm (1979), "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6: the smallest of m is
+    multiplied by m, the next by m - 1, and so on, none less than its predecessor, at most 1.
 
     Args:
-        p_values: (m,). NaN, a test that was not possible, stays NaN and does not count.
+        p_values: (m,). NaN, an impossible test, stays NaN and does not count.
     """
     p = np.asarray(p_values, np.float64)
     corrected = np.full(p.shape, np.nan)
@@ -53,33 +53,32 @@ def holm(p_values: ArrayLike) -> np.ndarray:
 
 @functools.lru_cache(maxsize=4096)
 def bootstrap_interval(only_a: int, only_b: int, n: int) -> tuple[float, float]:
-    """The percentile bootstrap interval (95 %) of the difference of two accuracies on the same n rows, a's minus b's.
+    """Compute the percentile bootstrap interval (95 %) of the difference of two accuracies on the same n rows, a - b.
 
-    Drawing n rows with replacement matters only through how many of them are of each kind: a right and b wrong, the
-    reverse, or neither. So a resampled difference is a sum of n independent steps of +1, -1 and 0 with the
-    frequencies found, and its distribution, the limit of infinitely many resamples ("ideal bootstrap"), is got at
-    once from the n-th power of the characteristic function of one step, with no random numbers.
-    Efron and Tibshirani (1993), "An Introduction to the Bootstrap", ch. 6 and 13.
+    A resampled difference depends only on the numbers of rows of each kind: a right and b wrong, the reverse, or
+    neither. So it is a sum of n independent steps of +1, -1 and 0 with the observed frequencies. Its distribution, the
+    limit of infinitely many resamples ("ideal bootstrap"), follows from the n-th power of the characteristic function
+    of one step, without random numbers. Efron and Tibshirani (1993), "An Introduction to the Bootstrap", ch. 6 and 13.
 
     Returns:
-        Both ends; NaN where no row tells the two apart: resampling such rows says nothing of how they might differ.
+        Both ends; NaN if the two classifiers are right on the same rows, as resampling them shows no difference.
     """
     if only_a + only_b == 0:
         return math.nan, math.nan
     up, down, centre = only_a / n, only_b / n, only_a - only_b
     sd = math.sqrt(n * (up + down - (up - down) ** 2))
-    # Sums farther off than this have no probability that a float64 could tell from 0.
+    # The probability of sums farther away is 0 in float64.
     size = min(2 * n + 1, 1 << math.ceil(math.log2(24 * sd + 64)))
-    turn = np.exp(2j * np.pi * np.arange(size) / size)
-    power = (1 - up - down + up * turn + down * turn.conj()) ** n
+    unit = np.exp(2j * np.pi * np.arange(size) / size)
+    power = (1 - up - down + up * unit + down * unit.conj()) ** n
     sums = np.arange(centre - size // 2, centre - size // 2 + size)
-    cumulated = (np.fft.fft(power).real / size)[sums % size].cumsum()
-    low, high = np.searchsorted(cumulated, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    cumulative = (np.fft.fft(power).real / size)[sums % size].cumsum()
+    low, high = np.searchsorted(cumulative, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
     return float(sums[low] / n), float(sums[high] / n)
 
 
 def welch(a: ArrayLike, b: ArrayLike) -> tuple[float, float, float, float]:
-    """Welch's t test of two means with unequal variances.
+    """Apply Welch's t test to two means with unequal variances.
 
     Welch (1947), "The generalization of 'Student's' problem when several different population variances are
     involved", Biometrika 34.
@@ -88,10 +87,10 @@ def welch(a: ArrayLike, b: ArrayLike) -> tuple[float, float, float, float]:
         a, b: at least two values each.
 
     Returns:
-        The difference of the means, both ends of its 95 % interval, the two-sided p-value; the last three NaN where
-        no value differs from its mean.
+        The difference of the means, both ends of its 95 % interval, and the two-sided p-value; the last three are NaN
+        if no value differs from its mean.
     """
-    from scipy.special import stdtr, stdtrit  # a third of a second: only for those who have several seeds
+    from scipy.special import stdtr, stdtrit  # takes a third of a second, so it is imported only for several seeds
 
     first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
     difference = float(first.mean() - second.mean())

@@ -12,7 +12,7 @@ templates/          the page's template, style and scripts
 from pathlib import Path
 from typing import Any
 
-from mlplab.inspection.examples import opened
+from mlplab.inspection.examples import open_run
 from mlplab.pages import render, write_page
 from mlplab.reports.content import content
 from mlplab.runs import Run
@@ -45,7 +45,7 @@ def report(run: Run, out: str | Path | None = None, data: Any = None) -> Path:
     Example:
         path = mlplab.report(run, "report.html")
     """
-    run = opened(run)
+    run = open_run(run)
     run.require_finished()
     path = run.directory.report if out is None else Path(out)
     return write_page(path, render("report.html.j2", Path(__file__).parent / "templates", **content(run, data)))

@@ -10,11 +10,10 @@ from mlplab.datasets import Data
 from mlplab.experiments.baselines import against, few_rows
 from mlplab.figures import svg
 from mlplab.figures.canvas import CLASS_COLOURS
-from mlplab.inspection.calibration import errors, reliability, temperature_of
-from mlplab.inspection.classification import by_class, overall
-from mlplab.inspection.confusion import confused
-from mlplab.inspection.curves import curves, of_members
-from mlplab.inspection.examples import Examples, data_at_hand, examples_of
+from mlplab.inspection.calibration import calibration_errors, reliability, temperature_of
+from mlplab.inspection.classification import classification_report, score
+from mlplab.inspection.curves import curves, member_columns
+from mlplab.inspection.examples import Examples, available_data, examples_of
 from mlplab.inspection.seeds import seeds
 from mlplab.reports import network_section, wording
 from mlplab.reports.labels import doubtful
@@ -40,12 +39,12 @@ _SECTIONS = (
 
 def content(run: Run, data: Any = None) -> dict[str, Any]:
     """Return all values for the template. `data` is for runs started with arrays, see `report`."""
-    data, why_not = data_at_hand(run, data)
+    data, why_not = available_data(run, data)
     examples = examples_of(run, data=data, inputs=data is not None)
     rows = select_rows(examples)
     inside = network_section.inside(run.first, data, rows.positions)
     projection = None if inside.internals is None else inside.internals.projection
-    confusion_matrix, confusions = matrix(examples), confused(examples)
+    confusion_matrix, confusions = matrix(examples), most_confused(examples)
     sections: dict[str, Any] = {
         "result": _result(run, examples, data),
         "seeds": _seeds(run),
@@ -95,7 +94,7 @@ def _why_no_images(run: Run, examples: Examples, why_no_data: str) -> str:
 
 
 def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
-    scores = overall(examples)
+    scores = score(examples)
     return {
         "scores": scores,
         "accuracy": scores.rows()[0],
@@ -131,7 +130,7 @@ def _curves(run: Run) -> dict[str, Any] | None:
     if run.members:
         names = [name for name in ("loss", "accuracy") if name in table.columns]
         summary = wording.curves_of_seeds(table, [len(member.epochs) for member in run.members])
-        drawings = [(name, _curve(table, name, None, of_members(run))) for name in names]
+        drawings = [(name, _curve(table, name, None, member_columns(run))) for name in names]
         return {"table": table, "summary": summary, "drawings": drawings}
     kept, stopping = run.kept_epoch, run.config.settings.early_stopping
     names = [name for name in ("loss", "accuracy") if name in table.columns] or list(table.columns)[1:3]
@@ -154,7 +153,7 @@ def _curve(table: Table, name: str, kept: int | None, members: Sequence[Mapping[
 
 
 def _calibration(run: Run, examples: Examples) -> dict[str, Any]:
-    table, ece = reliability(examples), errors(examples, run)
+    table, ece = reliability(examples), calibration_errors(examples, run)
     kept = temperature_of(run)
     return {
         "table": table,
@@ -167,7 +166,7 @@ def _calibration(run: Run, examples: Examples) -> dict[str, Any]:
 
 
 def _classes(examples: Examples) -> dict[str, Any]:
-    table = by_class(examples)
+    table = classification_report(examples)
     limits = [name for name in table.columns if name.endswith(("_low", "_high"))]
     return {
         "table": table,

@@ -22,13 +22,13 @@ def doubtful(run: Run, data: Data | None) -> dict[str, Any] | None:
     if kept is None:
         return None
     judged = Examples("", kept.index, kept.label, kept.probabilities, run.class_names)
-    order = np.argsort(judged.given, kind="stable")
+    order = np.argsort(judged.true_probability, kind="stable")
     first = order[~judged.correct[order]][:SHOWN]
     columns = {
         "index": judged.index[first],
         "given": judged.names(judged.labels[first]),
         "suggested": judged.names(judged.predicted[first]),
-        "given_probability": judged.given[first],
+        "given_probability": judged.true_probability[first],
         "suggested_probability": judged.confidence[first],
     }
     images = sprites(data.train.images[judged.index[first]], 300_000) if data and data.train.has_images else None

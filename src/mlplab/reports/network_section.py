@@ -66,7 +66,7 @@ def _units(internals: Internals, run: Run) -> dict[str, Any]:
         "table": table,
         "summary": wording.units(table) if len(table) else "There are no dense layers whose units could be shown.",
         "layers": internals.layers,
-        "graph": svg(model_graph.picture(internals.layers, True, True), "graph"),
+        "graph": svg(model_graph.graph_figure(internals.layers, True, True), "graph"),
     }
 
 

@@ -73,7 +73,7 @@ def for_script(examples: Examples, rows: ReportRows, projection: np.ndarray | No
     columns = {
         "index": examples.index[at].astype(np.uint32),
         "label": examples.labels[at].astype(np.uint16),
-        "given": examples.given[at].astype(np.float32),
+        "given": examples.true_probability[at].astype(np.float32),
         "top_class": top.astype(np.uint16),
         "top_probability": np.take_along_axis(probabilities, top, 1).astype(np.float32),
     }

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.errors import DataError, UsageError
-from mlplab.inspection.examples import Examples, data_at_hand, examples_of, opened
+from mlplab.inspection.examples import Examples, available_data, examples_of, open_run
 from mlplab.runs import Run
 
 
@@ -23,7 +23,7 @@ def named(
             raise UsageError("A mapping is followed by labels, then inputs: compare({'a': …, 'b': …}, y_test, X_test).")
         y, X = rest[0] if rest else y, rest[1] if len(rest) == 2 else X
         names, sources = list(map(str, mapping)), list(mapping.values())
-    contestants = [opened(source) if isinstance(source, str | Path) else source for source in sources]
+    contestants = [open_run(source) if isinstance(source, str | Path) else source for source in sources]
     runs = [source for source in contestants if isinstance(source, Run)]
     paths = [run.path for run in runs]
     if duplicates := [path for path in paths if paths.count(path) > 1]:
@@ -77,7 +77,7 @@ def _content(run: Run) -> str | None:
     data_config = run.config.data
     if data_config["source"] is None or not data_config["source"].endswith(".npz"):
         return data_config["hashes"]["test"].get("content")
-    data, _ = data_at_hand(run)
+    data, _ = available_data(run)
     return None if data is None else data.test.content_hash()
 
 

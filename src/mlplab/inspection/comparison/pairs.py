@@ -8,7 +8,6 @@ import numpy as np
 
 from mlplab import figures
 from mlplab.figures.intervals import Intervals, intervals
-from mlplab.inspection import classification
 from mlplab.inspection.examples import Examples
 from mlplab.inspection.paired_tests import bootstrap_interval, holm, mcnemar, welch
 from mlplab.table import Table
@@ -24,11 +23,11 @@ SHOWN_IMAGES = 30
 
 
 def scores(examples: Mapping[str, Examples]) -> Table:
-    """Tabulate the scores of `classification.overall`: run, and for each score its value, `_low` and `_high`."""
+    """Tabulate the scores of `score`: run, and for each score its value, `_low` and `_high`."""
     rows = []
     for run, predictions in examples.items():
         row: dict[str, Any] = {"run": run}
-        for score in classification.overall(predictions):
+        for score in scores_of(predictions):
             name = score["metric"].lower().replace("-", "_").replace(" ", "_")
             row |= {name: score["value"], f"{name}_low": score["low"], f"{name}_high": score["high"]}
         rows.append(row)
@@ -129,7 +128,7 @@ def only_right(right: Examples, wrong: Examples) -> np.ndarray:
     Rows come first where the two probabilities of the true class differ most.
     """
     rows = np.flatnonzero(right.correct & ~wrong.correct)
-    return rows[np.argsort(wrong.given[rows] - right.given[rows], kind="stable")]
+    return rows[np.argsort(wrong.true_probability[rows] - right.true_probability[rows], kind="stable")]
 
 
 def accuracies(table: Table) -> Intervals:
@@ -155,7 +154,14 @@ def class_differences(table: Table) -> Intervals:
 def _differences(table: Table, names: Sequence[str], title: str) -> Intervals:
     value, low, high = (100 * table[name] for name in ("difference", "low", "high"))
     return Intervals(
-        title, "points, 95 % interval", names, value, low, high, clear=table["p_corrected"] < SIGNIFICANCE, zero=True
+        title,
+        "points, 95 % interval",
+        names,
+        value,
+        low,
+        high,
+        coloured=table["p_corrected"] < SIGNIFICANCE,
+        zero_line=True,
     )
 
 

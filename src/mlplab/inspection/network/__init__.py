@@ -1,7 +1,7 @@
-"""What a network looks at: what only the model can tell, computed once and kept in the run, and the figures of it.
+"""What a model's layers and units do. Computed once with Keras, kept in the run, then read without Keras.
 
-internals.py    `Internals`: computed with Keras, kept in internals.npz, read without
-graph.py        a Keras model read as a graph: its layers, its first and its last hidden one
-activity.py     forward passes and gradients; geometry.py: nearest rows, principal components
-units.py attribution.py projection.py model_graph.py    a figure or two each
+internals.py    `Internals`: everything computed, and internals.npz
+graph.py        a Keras model read as a graph of layer calls
+activity.py     forward passes, gradients, statistics of units; geometry.py: nearest rows, principal components
+units.py attribution.py projection.py model_graph.py    tables with a figure each
 """

@@ -1,4 +1,4 @@
-"""What a model does with rows: outputs of its tensors block by block, statistics of units, gradients."""
+"""Outputs of a model's tensors, statistics of its units, and gradients at its inputs."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 2000
 _BLOCK_NUMBERS = 2**23
-"""Rows, and numbers given out, that a block has at most: 32 MB of float32."""
+"""Most rows of a block, and most numbers it returns: 32 MB of float32."""
 
 LIMITS = {
     "sigmoid": (0.0, 1.0),
@@ -24,20 +24,20 @@ LIMITS = {
     "softsign": (-1.0, 1.0),
     "soft_sign": (-1.0, 1.0),
 }
-"""Activation functions that flatten out at two limits."""
+"""Activation functions bounded on both sides, with their limits."""
 
 NEAR, MOSTLY = 0.05, 0.95
-"""A unit is saturated whose outputs are within 5 % of the range of a limit on 95 % of the rows."""
+"""A unit is saturated if its outputs are within 5 % of the range of a limit on at least 95 % of the rows."""
 
 
 class Forward:
-    """Values of a network's tensors for raw rows, block by block. One compilation, as all blocks have one shape.
+    """Compute tensors of a network for raw rows, in blocks of one shape, so that one compilation serves all.
 
     Args:
         network: the network.
-        tensors: its symbolic tensors that are wanted.
-        preprocess: applied to the raw rows first, inside the compiled step.
-        rows: of a block, at most.
+        tensors: the symbolic tensors to compute.
+        preprocess: applied to the raw rows first, inside the compiled function.
+        rows: most rows of a block.
     """
 
     def __init__(self, network: Network, tensors: Sequence[Any], preprocess: Any, rows: int = _BLOCK):
@@ -54,7 +54,7 @@ class Forward:
         )
 
     def __call__(self, rows: np.ndarray) -> Iterator[list[np.ndarray]]:
-        """A list of float32 (b, …) for each block of rows (n, …), one array for each tensor."""
+        """Yield float32 arrays (b, …), one for each tensor, for each block of rows (n, …)."""
         for start in range(0, len(rows), self._block):
             block = rows[start : start + self._block]
             missing = self._block - len(block)
@@ -62,19 +62,14 @@ class Forward:
             yield [np.asarray(values, np.float32)[: len(block)] for values in self._compiled(self._weights, padded)]
 
 
-def flat(outputs: np.ndarray) -> np.ndarray:
-    """(n, …) → (n, d)."""
-    return outputs.reshape(len(outputs), -1)
-
-
 def saliency(model: "keras.Model", inputs: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Gradients of log p(class) with respect to the model's inputs.
+    """Compute gradients of log p(class) with respect to the model's inputs.
 
-    Simonyan, Vedaldi and Zisserman (2013), "Deep inside convolutional networks", section 3; there of the class's
-    score before the softmax, here of the log-probability, in which all scores have their say.
+    Simonyan, Vedaldi and Zisserman (2013), "Deep inside convolutional networks", section 3, use the score of the class
+    before the softmax; the log-probability depends on the scores of all classes.
 
     Args:
-        model: gives probabilities, or logits if its loss says so.
+        model: returns probabilities, or logits if its loss has `from_logits`.
         inputs: preprocessed, float32 (n, …).
         classes: int (n,).
 
@@ -88,7 +83,7 @@ def saliency(model: "keras.Model", inputs: np.ndarray, classes: np.ndarray) -> n
     def log_probability(x: Any, weights: Any) -> Any:
         outputs = model.stateless_call(*weights, x, training=False)[0].astype("float32")
         logs = jax.nn.log_softmax(outputs) if logits else jax.numpy.log(jax.numpy.maximum(outputs, 1e-30))
-        # A row's output depends on that row alone, so the sum has the gradients of all of them.
+        # Each row's output depends on that row only, so the gradient of the sum has the gradients of all rows.
         return logs[np.arange(len(classes)), classes].sum()
 
     return np.asarray(jax.jit(jax.grad(log_probability))(inputs, _weights(model)), np.float32)
@@ -99,21 +94,21 @@ def _weights(model: "keras.Model") -> tuple[list[Any], list[Any]]:
 
 
 class UnitStatistics:
-    """Statistics of a layer's units, gathered block by block.
+    """Statistics of a layer's units, added up block by block.
 
     Args:
-        activation: its name, which decides on saturation.
+        activation: name of the activation function, which defines saturation.
     """
 
     def __init__(self, activation: str):
         self._limits = LIMITS.get(activation)
         self._n: int = 0
-        self._sums: Any = 0.0  # float64 (6, units): outputs, squares, above 0, near the lower and the upper limit
+        self._sums: Any = 0.0  # float64 (5, units): outputs, squares, above 0, near the lower limit, near the upper
         self._lowest: Any = np.inf
         self._highest: Any = -np.inf
 
     def add(self, outputs: np.ndarray) -> None:
-        """Outputs of the units, float32 (rows, …, units)."""
+        """Add outputs of the units, float32 (rows, …, units)."""
         outputs = outputs.reshape(-1, outputs.shape[-1]).astype(np.float64)
         low, high = self._limits or (np.nan, np.nan)
         margin = NEAR * (high - low)
@@ -124,7 +119,7 @@ class UnitStatistics:
         self._highest = np.maximum(self._highest, outputs.max(0))
 
     def columns(self) -> dict[str, np.ndarray]:
-        """mean, sd, active (share of rows with an output above 0) and state, each (units,)."""
+        """Return mean, sd, active (fraction of rows with an output above 0) and state, each (units,)."""
         mean, square, active, low, high = self._sums / self._n
         dead = self._lowest == self._highest
         saturated = ~dead & (np.maximum(low, high) >= MOSTLY)

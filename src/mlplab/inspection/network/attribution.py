@@ -1,4 +1,4 @@
-"""Why one row is predicted as it is: what in it matters, and which training rows look alike to the network."""
+"""Explain the prediction of one row: the gradient at its inputs, and the nearest training rows."""
 
 import functools
 from dataclasses import dataclass
@@ -9,40 +9,44 @@ import numpy as np
 from mlplab.datasets import Data
 from mlplab.errors import UsageError, unknown_name
 from mlplab.figures import networks
-from mlplab.inspection.examples import SPLITS, opened
+from mlplab.inspection.examples import SPLITS, open_run
 from mlplab.inspection.network import activity, geometry, graph
-from mlplab.inspection.network.internals import Internals, kept_internals
+from mlplab.inspection.network.internals import kept_internals
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
 from mlplab.table import Table
 
 
 def show_saliency(run: Run, index: int, split: str = "test", data: Any = None) -> Table:
-    """Where one image would have to change to change the prediction: the gradient of its log-probability.
+    """Show the gradient of one row's log-probability: how each pixel would change the prediction.
 
-    The gradient of log p of the predicted class with respect to the model's inputs (those that went through the
-    run's preprocessing): Simonyan, Vedaldi and Zisserman (2013), "Deep inside convolutional networks", section 3.
-    Above 0, more of the pixel makes the network surer; below 0, less sure.
+    The gradient of log p of the predicted class with respect to the model's (preprocessed) inputs: Simonyan, Vedaldi
+    and Zisserman (2013), "Deep inside convolutional networks", section 3. Where it is above 0, a larger value makes
+    the network surer; below 0, less sure.
 
     Args:
         run: a finished run.
-        index: of the row, a position in the data set, as other tables have it.
+        index: position of the row in the data set, as in other tables.
         split: "test", "validation" or "train".
-        data: for runs that were begun with arrays: the same arrays.
+        data: the arrays that the run was trained on, if it was trained on arrays.
 
     Returns:
-        Table(row, column, gradient) of an image, with a column `channel` before the last where it has channels;
-        Table(feature, gradient) of features. Its figure has the image, the gradient, and the gradient's size.
+        Table(row, column, gradient) of an image, with `channel` before `gradient` if it has channels; Table(feature,
+        gradient) of features. The figure draws the image, the gradient, and its size.
 
     Raises:
-        UsageError: if there is no such row.
-        RunError, DataError: if the run is not finished, or its data have to be given.
+        UsageError: if the split has no such row.
+        RunError, DataError: if the run is not finished, or `data` is needed.
+
+    Example:
+        table = mlplab.show_saliency(run, index=3)
+        gradient = table["gradient"].reshape(8, 8)
     """
-    run = opened(run)
+    run = open_run(run)
     row = _row(run, index, split, data)
-    at = _kept_at(row)
-    if row.kept is not None and at is not None:
-        gradient, predicted = row.kept.saliency[at], int(run.predictions("test").probabilities[row.index].argmax())
+    if row.failure is not None:
+        gradient = row.internals.saliency[row.failure]
+        predicted = int(run.predictions("test").probabilities[row.index].argmax())
     else:
         predicted = int(run.predict(row.input[None])[0].argmax())
         inputs = run.config.preprocessing(row.input[None])
@@ -57,68 +61,75 @@ def show_saliency(run: Run, index: int, split: str = "test", data: Any = None) -
 
 
 def show_neighbours(run: Run, index: int, split: str = "test", n: int = 5, data: Any = None) -> Table:
-    """The training rows that are nearest to one row in the network's last hidden layer, by Euclidean distance.
+    """Show the training rows nearest to one row in the network's last hidden layer, by Euclidean distance.
 
-    They are what the network takes for alike. All rows of the training set are looked at, those held out for
-    validation too; the row itself does not count. A network without hidden layer is asked about its inputs.
+    Near rows look alike to the network. All rows of the training set are candidates, including those held out for
+    validation, except the row itself. For a network without hidden layer the inputs are compared.
 
     Args:
         run, index, split, data: as in `show_saliency`.
-        n: how many neighbours.
+        n: number of neighbours.
 
     Returns:
-        Table(index, label, class, distance), nearest first, index a row of the training set. Its figure has the image
-        and its neighbours, in a blue frame those of its own class, in a red one the others.
+        Table(index, label, class, distance), nearest first; index is a position in the training set. The figure draws
+        the image and its neighbours: a blue frame for the same class, a red one for another.
 
     Raises:
-        UsageError: if there is no such row, or n is not at least 1.
-        RunError, DataError: if the run is not finished, or its data have to be given.
+        UsageError: if the split has no such row, or n is less than 1.
+        RunError, DataError: if the run is not finished, or `data` is needed.
+
+    Example:
+        table = mlplab.show_neighbours(run, index=3, n=2)
+        classes = table["class"]
     """
     if n < 1:
         raise UsageError(f"n must be a number of neighbours of at least 1; got {n}.")
-    run = opened(run)
+    run = open_run(run)
     row = _row(run, index, split, data)
-    at = _kept_at(row)
-    if row.kept is not None and at is not None and n <= row.kept.neighbour_index.shape[1]:
-        nearest, distance = row.kept.neighbour_index[at, :n], row.kept.neighbour_distance[at, :n]
-        by = row.kept.projection_of
+    if row.failure is not None and n <= row.internals.neighbour_index.shape[1]:
+        nearest = row.internals.neighbour_index[row.failure, :n]
+        distance = row.internals.neighbour_distance[row.failure, :n]
+        space = row.internals.projection_of
     else:
-        nearest, distance, by = _nearest(run, row, n)
+        nearest, distance, space = _nearest(run, row, n)
     labels = row.data.train.labels[nearest]
     names = np.array(run.class_names)[labels]
-    title = f"{row.title}: nearest training {'images' if row.input.ndim > 1 else 'rows'} by {by}"
-    titles = [f"{row.split} {row.index}\n{row.true}\n{_verdict(run, row)}", *_titles(nearest, names, distance)]
+    title = f"{row.title}: nearest training {'images' if row.input.ndim > 1 else 'rows'} by {space}"
+    rows = zip(nearest, names, distance, strict=True)
+    titles = [f"train {i}\n{name}\ndistance {length:#.3g}" for i, name, length in rows]
+    titles = [f"{row.split} {row.index}\n{row.true}\n{_prediction(run, row)}", *titles]
     inputs = np.concatenate([row.input[None], row.data.train.inputs[nearest]])
-    if row.input.ndim == 1:  # features of different units would hide each other
+    if row.input.ndim == 1:  # the scales of raw features may differ too much for one axis
         inputs = run.config.preprocessing(inputs)
     draw = functools.partial(networks.neighbour_row, inputs, titles, (names == row.true).tolist(), title)
     return Table({"index": nearest, "label": labels, "class": names, "distance": distance}, title, draw).show()
 
 
-def _titles(index: np.ndarray, names: np.ndarray, distance: np.ndarray) -> list[str]:
-    rows = zip(index, names, distance, strict=True)
-    return [f"train {i}\n{name}\ndistance {far:#.3g}" for i, name, far in rows]
-
-
-def _verdict(run: Run, row: "_Row") -> str:
-    """What is kept of how the row was predicted; a space where nothing is."""
+def _prediction(run: Run, row: "_Row") -> str:
+    """Describe the prediction kept for the row; a space if none is kept."""
     if not run.directory.has_predictions(row.split):
         return " "
-    kept = run.predictions(row.split)
-    name = run.class_names[int(kept.probabilities[kept.index == row.index][0].argmax())]
+    predictions = run.predictions(row.split)
+    name = run.class_names[int(predictions.probabilities[predictions.index == row.index][0].argmax())]
     return "predicted so" if name == row.true else f"predicted {name}"
 
 
 @dataclass(frozen=True, eq=False)
 class _Row:
-    """One row of a run's data set, and what is kept of the run."""
+    """One row of a run's data set.
+
+    Attributes:
+        internals: what is kept of the run's network; None if nothing is.
+        failure: the row's position in the arrays of `internals`; None if it is not among the worst failures.
+    """
 
     index: int
     split: str
     data: Data
     input: np.ndarray
     true: str
-    kept: Internals | None
+    internals: Any
+    failure: int | None
 
     @property
     def title(self) -> str:
@@ -132,32 +143,24 @@ def _row(run: Run, index: int, split: str, data: Any) -> _Row:
     loaded = data_of(run, data, quiet=True)
     part = loaded.test if split == "test" else loaded.train
     known = np.arange(len(part)) if split == "test" else run.split[split]
+    if not len(known):
+        raise UsageError(f"{run.path.name} was trained without a {split} set.")
     if not isinstance(index, int | np.integer) or index not in known:
-        few = ", ".join(map(str, known[:3].tolist()))
-        there = f"0 to {len(part) - 1}" if len(known) == len(part) else f"{len(known):,} of the {len(part):,}: {few} …"
-        raise UsageError(
-            f"There is no row {index!r} in the {split} set of {run.path.name}; its rows are {there}."
-            if len(known)
-            else f"{run.path.name} was trained without a {split} set."
-        )
+        first = ", ".join(map(str, known[:3].tolist()))
+        rows = f"0 to {len(part) - 1}" if len(known) == len(part) else f"{len(known):,} of the {len(part):,}: {first} …"
+        raise UsageError(f"There is no row {index!r} in the {split} set of {run.path.name}; its rows are {rows}.")
+    internals = kept_internals(run) if split == "test" else None
+    failures = [] if internals is None else np.flatnonzero(internals.worst == index).tolist()
     true = run.class_names[part.labels[index]]
-    return _Row(int(index), split, loaded, part.inputs[index], true, kept_internals(run))
-
-
-def _kept_at(row: _Row) -> int | None:
-    """Where among the failures that are kept the row is; None where it is not."""
-    if row.kept is None or row.split != "test":
-        return None
-    places = np.flatnonzero(row.kept.worst == row.index)
-    return int(places[0]) if len(places) else None
+    return _Row(int(index), split, loaded, part.inputs[index], true, internals, next(iter(failures), None))
 
 
 def _nearest(run: Run, row: _Row, n: int) -> tuple[np.ndarray, np.ndarray, str]:
-    """Row numbers and distances (m,), and what they are nearest by."""
+    """Return positions and distances (m,) of the nearest training rows, and the space they are measured in."""
     net = graph.read(run.model)
     forward = activity.Forward(net, [net.last_hidden()[0]], run.config.preprocessing)
-    query = activity.flat(next(forward(row.input[None]))[0])
-    train = (activity.flat(block[0]) for block in forward(row.data.train.inputs))
+    query = next(forward(row.input[None]))[0].reshape(1, -1)
+    train = (hidden.reshape(len(hidden), -1) for (hidden,) in forward(row.data.train.inputs))
     itself = np.array([-1 if row.split == "test" else row.index])
-    index, distance = geometry.nearest(query, train, n, itself)
+    index, distance = geometry.nearest_rows(query, train, n, itself)
     return index[0], distance[0], net.hidden_name()

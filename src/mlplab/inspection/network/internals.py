@@ -1,6 +1,6 @@
-"""What only the model can tell of a run, computed once and kept in it: RUN/internals.npz.
+"""Results that need a run's model, computed once and kept in RUN/internals.npz.
 
-Reading what is kept imports neither Keras nor JAX.
+Reading that file imports neither Keras nor JAX.
 """
 
 import logging
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.inspection.examples import opened
+from mlplab.inspection.examples import open_run
 from mlplab.inspection.network import activity, geometry, graph
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
@@ -18,7 +18,7 @@ from mlplab.runs.directory import INTERNALS
 from mlplab.table import Table
 
 VERSION = 1
-"""Of the file; one of another version is computed anew."""
+"""Version of the file; internals.npz of another version is computed again."""
 
 WORST = 60
 NEIGHBOURS = 5
@@ -30,21 +30,21 @@ _log = logging.getLogger("mlplab")
 
 @dataclass(frozen=True, eq=False)
 class Internals:
-    """What a run's network has learnt and does with the test rows. Positions are rows of `run.predictions("test")`.
+    """Weights of a run's network, and its outputs and gradients for the test rows.
 
     Attributes:
         weights: float32 (units, *input_shape), of the first dense layer on the inputs, most important unit first;
-            (0, *input_shape) where there is none.
+            (0, *input_shape) if there is no such layer.
         units: Table(layer, unit, mean, sd, active, importance, state) of the hidden dense layers, most important
-            unit of a layer first; the rows of `weights` are the first of them. See `units.show_units`.
+            unit of a layer first; its first rows match `weights`. See `units.show_units`.
         projection: float32 (n, 2), principal components of the last hidden layer's outputs for the test rows.
         explained: (2,), their fractions of the variance.
-        projection_of: what was projected, in a few words.
-        worst: int (k,), positions of the (at most 60) failures with the highest loss, the worst first.
-        saliency: float32 (k, *input_shape), gradients of the log-probability of their predicted class with respect
-            to the preprocessed inputs.
-        neighbour_index, neighbour_label: int (k, 5), the rows of the training set that are nearest in the last
-            hidden layer, and their labels.
+        projection_of: description of the projected outputs.
+        worst: int (k,), rows of `run.predictions("test")`: the 60 failures with the highest loss, or fewer.
+        saliency: float32 (k, *input_shape), gradients of the log-probability of the predicted class of each row in
+            `worst`, with respect to the preprocessed inputs.
+        neighbour_index, neighbour_label: int (k, 5), the training rows nearest in the last hidden layer, and their
+            labels.
         neighbour_distance: float (k, 5), Euclidean.
         layers: Table(name, kind, activation, shape, parameters, parents), a row for each call of a layer.
     """
@@ -63,31 +63,31 @@ class Internals:
 
 
 def internals_of(run: Run, data: Any = None) -> Internals:
-    """What only the model can tell of a run; computed when first asked for, then kept in it.
+    """Read the internals kept in a run, or compute and keep them.
 
     Args:
         run: a finished run.
-        data: for runs that were begun with arrays: the same arrays. Not needed for what is kept.
+        data: the arrays that the run was trained on, if it was trained on arrays and nothing is kept.
 
     Raises:
         RunError: if the run is not finished.
-        DataError: if its data set has to be given.
-        ModelError: if its model cannot be read as a graph.
+        DataError: if `data` is needed.
+        ModelError: if the model cannot be read as a graph.
     """
-    run = opened(run)
-    found = kept_internals(run)
-    if found is None:
+    run = open_run(run)
+    internals = kept_internals(run)
+    if internals is None:
         run.require_one()
         loaded = data_of(run, data, quiet=True)
-        which = f"seed {run.config.settings.seed}" if run.path.parent.name == "members" else run.path.name
-        _log.info(f"Looking into the network of {which} …")
-        found = _computed(run, loaded)
-        run.directory.keep(INTERNALS, {"version": np.array(VERSION), **_arrays(found)})
-    return found
+        name = f"seed {run.config.settings.seed}" if run.path.parent.name == "members" else run.path.name
+        _log.info(f"Analysing the network of {name} …")
+        internals = _compute(run, loaded)
+        run.directory.keep(INTERNALS, {"version": np.array(VERSION), **_to_arrays(internals)})
+    return internals
 
 
 def kept_internals(run: Run) -> Internals | None:
-    """What is kept in the run; None where nothing is, or what another version wrote."""
+    """Read the internals kept in a run; None if there are none of this version."""
     arrays = run.directory.kept(INTERNALS)
     try:
         return None if arrays is None or int(arrays.pop("version")) != VERSION else _from_arrays(arrays)
@@ -96,8 +96,8 @@ def kept_internals(run: Run) -> Internals | None:
         return None
 
 
-def _arrays(internals: Internals) -> dict[str, np.ndarray]:
-    """One array for each field; of tables, for each column."""
+def _to_arrays(internals: Internals) -> dict[str, np.ndarray]:
+    """Return an array for each field, or for each column of a table."""
     arrays = {}
     for field in fields(Internals):
         value = getattr(internals, field.name)
@@ -117,21 +117,21 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Internals:
     return Internals(**tables, **{**arrays, "projection_of": str(arrays["projection_of"])})  # pyright: ignore[reportArgumentType]
 
 
-def _computed(run: Run, data: Data) -> Internals:
+def _compute(run: Run, data: Data) -> Internals:
     net = graph.read(run.model)
     hidden, _ = net.last_hidden()
     dense = _layers_of_units(net)
     outputs = [net.unit_outputs(call) for call in dense]
-    # One compilation serves both sets: training rows compute the units' outputs for nothing, which takes no time.
+    # One compilation serves both sets: computing the units' outputs for training rows too takes no time.
     forward = activity.Forward(net, [hidden, *(tensor for tensor, _ in outputs)], run.config.preprocessing)
     statistics = [activity.UnitStatistics(name) for _, name in outputs]
     blocks = []
-    for flat, *values in forward(data.test.inputs):
-        blocks.append(activity.flat(flat))
-        for gathered, outputs_of_units in zip(statistics, values, strict=True):
-            gathered.add(outputs_of_units)
+    for hidden_outputs, *unit_outputs in forward(data.test.inputs):
+        blocks.append(hidden_outputs.reshape(len(hidden_outputs), -1))
+        for layer, values in zip(statistics, unit_outputs, strict=True):
+            layer.add(values)
     rows = np.concatenate(blocks)
-    columns = [gathered.columns() for gathered in statistics]
+    columns = [layer.columns() for layer in statistics]
     norms = [net.outgoing_norm(tensor) for tensor, _ in outputs]
     units = _units_table([call.name for call in dense], columns, norms)
     projection, explained = geometry.principal_components(rows)
@@ -141,13 +141,13 @@ def _computed(run: Run, data: Data) -> Internals:
         projection=projection,
         explained=explained,
         projection_of=net.hidden_name(),
-        **_of_failures(run, data, rows, forward),
+        **_failure_fields(run, data, rows, forward),
         layers=graph.layers_table(net),
     )
 
 
 def _layers_of_units(net: graph.Network) -> list[graph.Call]:
-    """Hidden dense layers, the first on the inputs before the others; without a hidden one, that first alone."""
+    """Return the hidden dense layers, the one on the inputs first; without hidden layer, the one on the inputs."""
     first = net.first_dense()
     dense = net.hidden_dense() or ([] if first is None else [first])
     return sorted(dense, key=lambda call: call is not first)
@@ -155,22 +155,14 @@ def _layers_of_units(net: graph.Network) -> list[graph.Call]:
 
 def _units_table(names: list[str], columns: list[dict[str, np.ndarray]], norms: list[np.ndarray]) -> Table:
     parts = []
-    for name, of_layer, norm in zip(names, columns, norms, strict=True):
-        importance = of_layer["sd"] * norm
+    dtypes = {"layer": str, "unit": int, "mean": float, "sd": float, "active": float, "importance": float, "state": str}
+    for name, statistics, norm in zip(names, columns, norms, strict=True):
+        importance = statistics["sd"] * norm
         order = np.argsort(-importance, kind="stable")
-        table = {"layer": np.full(len(norm), name), "unit": np.arange(len(norm)), **of_layer, "importance": importance}
-        parts.append({column: values[order] for column, values in table.items()})
-    empty = {
-        "layer": str,
-        "unit": np.int64,
-        **dict.fromkeys(("mean", "sd", "active", "importance"), float),
-        "state": str,
-    }
-    joined = {
-        column: np.concatenate([part[column] for part in parts]) if parts else np.array([], kind)
-        for column, kind in empty.items()
-    }
-    return Table(joined, UNITS_TITLE)
+        part = {"layer": np.full(len(norm), name), "unit": np.arange(len(norm)), "importance": importance, **statistics}
+        parts.append({column: part[column][order] for column in dtypes})
+    parts = parts or [{column: np.array([], dtype) for column, dtype in dtypes.items()}]
+    return Table({column: np.concatenate([part[column] for part in parts]) for column in dtypes}, UNITS_TITLE)
 
 
 def _weights(net: graph.Network, dense: list[graph.Call], units: Table, shape: tuple[int, ...]) -> np.ndarray:
@@ -182,24 +174,16 @@ def _weights(net: graph.Network, dense: list[graph.Call], units: Table, shape: t
     return kernel.T[order].reshape(-1, *shape)
 
 
-def _of_failures(run: Run, data: Data, rows: np.ndarray, forward: activity.Forward) -> dict[str, np.ndarray]:
-    """The fields that are about the failures with the highest loss. `rows`: hidden outputs for the test rows."""
-    kept = run.predictions("test")
-    predicted = kept.probabilities.argmax(1)
-    failures = np.flatnonzero(predicted != kept.label)
-    given = kept.probabilities[failures, kept.label[failures]]
-    worst = failures[np.argsort(given, kind="stable")[:WORST]]
-    if not len(worst):
-        return {
-            "worst": worst,
-            "saliency": np.zeros((0, *run.config.input_shape), np.float32),
-            "neighbour_index": np.zeros((0, NEIGHBOURS), np.int64),
-            "neighbour_label": np.zeros((0, NEIGHBOURS), np.int64),
-            "neighbour_distance": np.zeros((0, NEIGHBOURS)),
-        }
+def _failure_fields(run: Run, data: Data, rows: np.ndarray, forward: activity.Forward) -> dict[str, np.ndarray]:
+    """Compute the fields of the failures with the highest loss. `rows`: hidden outputs for the test rows."""
+    test = run.predictions("test")
+    predicted = test.probabilities.argmax(1)
+    failures = np.flatnonzero(predicted != test.label)
+    true_probability = test.probabilities[failures, test.label[failures]]
+    worst = failures[np.argsort(true_probability, kind="stable")[:WORST]]
     inputs = run.config.preprocessing(data.test.inputs[worst])
-    train = (activity.flat(block[0]) for block in forward(data.train.inputs))
-    index, distance = geometry.nearest(rows[worst], train, NEIGHBOURS)
+    train = (hidden.reshape(len(hidden), -1) for hidden, *_ in forward(data.train.inputs))
+    index, distance = geometry.nearest_rows(rows[worst], train, NEIGHBOURS)
     return {
         "worst": worst,
         "saliency": activity.saliency(run.model, inputs, predicted[worst]),

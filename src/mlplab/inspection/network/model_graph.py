@@ -1,11 +1,11 @@
-"""A model's graph as a table and as a picture, without any system package."""
+"""A model's layers as a table and as a figure, without any system package."""
 
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from mlplab.figures.model_graph import Box, model_graph
-from mlplab.inspection.examples import opened
+from mlplab.inspection.examples import open_run
 from mlplab.inspection.network import graph
 from mlplab.inspection.network.internals import kept_internals
 from mlplab.runs import Run
@@ -24,25 +24,29 @@ def plot_model(
 ) -> Table:
     """Draw a model: a box for each layer with its activation, output shape and parameters, arrows from top to bottom.
 
-    As `keras.utils.plot_model`, but with neither Graphviz nor pydot, and models inside the model are opened.
+    Like `keras.utils.plot_model`, but without Graphviz and pydot, and with the layers of nested models.
 
     Args:
         model: a Sequential or functional Keras model that is built; or a run.
         to_file: a .png, .svg or .pdf file to write.
-        show_shapes: the output shape in each box, without the batch.
-        show_layer_names: the layer's name in each box.
+        show_shapes: whether boxes contain the output shape, without the batch axis.
+        show_layer_names: whether boxes contain the layer's name.
 
     Returns:
-        Table(name, kind, activation, shape, parameters, parents), a row for each layer; its figure is the picture.
-        Further calls of a shared layer are rows of their own, "name:2" …, without parameters.
+        Table(name, kind, activation, shape, parameters, parents), a row for each layer; its figure is the drawing.
+        Each further call of a shared layer is a row "name:2" …, without parameters.
 
     Raises:
-        ModelError: if the model is not built, or its `call` is code and has no graph.
+        ModelError: if the model is not built, or is a subclass whose `call` has no graph.
         UsageError: if the file cannot be written.
-        RunError: of a run that is not finished.
+        RunError: if the run is not finished.
+
+    Example:
+        table = mlplab.plot_model(mlplab.mlp((28, 28), 10, [20]))
+        parameters = table["parameters"].sum()
     """
     layers = _layers(model)
-    table = Table(layers.columns, layers.title, functools.partial(picture, layers, show_shapes, show_layer_names))
+    table = Table(layers.columns, layers.title, functools.partial(graph_figure, layers, show_shapes, show_layer_names))
     if to_file is not None:
         table.save(to_file)
     return table.show()
@@ -50,7 +54,7 @@ def plot_model(
 
 def _layers(model: Union["keras.Model", Run]) -> Table:
     if isinstance(model, str | Path):
-        model = opened(model)
+        model = open_run(model)
     if not isinstance(model, Run):
         return graph.layers_table(graph.read(model))
     model = model.first  # all members of a population have the same layers
@@ -58,7 +62,8 @@ def _layers(model: Union["keras.Model", Run]) -> Table:
     return graph.layers_table(graph.read(model.model)) if kept is None else kept.layers
 
 
-def picture(layers: Table, show_shapes: bool, show_layer_names: bool) -> "Figure":
+def graph_figure(layers: Table, show_shapes: bool, show_layer_names: bool) -> "Figure":
+    """Draw the graph of a table of layers."""
     rows = layers.rows()
     positions = {row["name"]: position for position, row in enumerate(rows)}
     boxes = [

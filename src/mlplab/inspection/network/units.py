@@ -1,4 +1,4 @@
-"""What the units of a network look at, and which of them are of no use."""
+"""The weights of a network's units, their importance, and which are dead or saturated."""
 
 import functools
 from typing import Any
@@ -12,57 +12,56 @@ SHOWN = 40
 
 
 def show_units(run: Run, data: Any = None) -> Table:
-    """The weights of the first dense layer as images, most important unit first, and all hidden units as a table.
+    """Show the weights of the first dense layer as images, most important unit first, and list all hidden units.
 
     A unit's importance is the standard deviation of its output over the test rows, times the L2 norm of its outgoing
-    weights. Its square is the variance that the unit alone brings to the sums of the next layer, all of these added
-    up. A unit of no importance has a constant output, and the next layer's biases can stand in for it (Sietsma and
-    Dow, 1991, "Creating artificial neural networks that generalize").
+    weights. Its square is the variance that the unit alone adds to the pre-activations of the next layer, summed over
+    them. A unit of importance 0 has a constant output, which the next layer's biases can replace (Sietsma and Dow,
+    1991, "Creating artificial neural networks that generalize").
 
-    A unit is dead if its output is the same for all test rows, as a ReLU's that is never above 0. With a bounded
-    activation (sigmoid, tanh, softsign …) it is saturated if its output is within 5 % of the range of a limit on at
-    least 95 % of the rows: almost no gradient passes there.
+    A unit is dead if its output is the same for all test rows, such as a ReLU's that is never above 0. A unit with a
+    bounded activation (sigmoid, tanh, softsign …) is saturated if its output is within 5 % of the range of a limit on
+    at least 95 % of the rows, where almost no gradient passes.
 
     Args:
         run: a finished run.
-        data: for runs that were begun with arrays: the same arrays. Not needed where `internals_of` was asked before.
+        data: the arrays that the run was trained on, if it was trained on arrays; not needed again later.
 
     Returns:
         Table(layer, unit, mean, sd, active, importance, state) of all hidden dense layers: mean and standard
-        deviation of the output, the share of rows on which it is above 0, state "", "dead" or "saturated". Its figure
-        has the first 40 units of the first layer; where that one does not see the inputs themselves, bars.
+        deviation of the output, the fraction of rows with an output above 0, and state "", "dead" or "saturated". The
+        figure draws the first 40 units of the first layer; bars, if that layer does not take the inputs.
+
+    Example:
+        table = mlplab.show_units(run)
+        dead = [row["unit"] for row in table if row["state"] == "dead"]
     """
     return units(internals_of(run, data)).show()
 
 
 def units(internals: Internals) -> Table:
-    """The table of `show_units`, of what is at hand."""
+    """Build the table of `show_units`."""
     table = internals.units
-    useless = {state: int((table["state"] == state).sum()) for state in ("dead", "saturated")}
-    told = ", ".join(f"{count} {state}" for state, count in useless.items() if count) or "none dead or saturated"
-    title = f"{UNITS_TITLE}: {len(table)}, {told}" if len(table) else "No hidden dense layer"
+    counts = {state: int((table["state"] == state).sum()) for state in ("dead", "saturated")}
+    states = ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "none dead or saturated"
+    title = f"{UNITS_TITLE}: {len(table)}, {states}" if len(table) else "No hidden dense layer"
     return Table(table.columns, title, functools.partial(_figure, internals) if len(table) else None)
 
 
 def _figure(internals: Internals) -> Any:
     table, weights = internals.units, internals.weights
-    pictured = len(weights) > 0
-    there = len(weights) if pictured else len(table)
-    n = min(SHOWN, there)
-    states = table["state"][:n].tolist()
-    names = [
-        f"unit {unit}" if pictured else f"{layer}, unit {unit}" for layer, unit in zip(*_first(table, n), strict=True)
-    ]
-    marks = [state or f"{importance:#.3g}" for state, importance in zip(states, table["importance"][:n], strict=True)]
+    drawable = len(weights) > 0
+    total = len(weights) if drawable else len(table)
+    rows = table.rows()[: min(SHOWN, total)]
+    names = [f"unit {row['unit']}" if drawable else f"{row['layer']}, unit {row['unit']}" for row in rows]
+    marks = [row["state"] or f"{row['importance']:#.3g}" for row in rows]
     titles = [f"{name}\n{mark}" for name, mark in zip(names, marks, strict=True)]
-    title = (f"{n} units" if n == there else f"{n} of {there} units") + ", with their importance"
-    if not pictured:
+    states = [row["state"] for row in rows]
+    n = len(rows)
+    title = (f"{n} units" if n == total else f"{n} of {total} units") + ", with their importance"
+    if not drawable:
         return networks.unit_bars(table["importance"][:n], titles, states, title)
-    signs = ("Bright", "dark") if weights.ndim == 4 and weights.shape[-1] == 3 else ("Red", "blue")
-    title = f"{table['layer'][0]}: {title}. {signs[0]} weighs for a unit, {signs[1]} against it"
+    colours = "Bright weighs for a unit, dark" if weights.shape[3:] == (3,) else "Red weighs for a unit, blue"
+    title = f"{table['layer'][0]}: {title}. {colours} against it"
     draw = networks.weight_rows if weights.ndim == 2 else networks.weight_images
     return draw(weights[:n], titles, states, title)
-
-
-def _first(table: Table, n: int) -> tuple[list[str], list[int]]:
-    return table["layer"][:n].tolist(), table["unit"][:n].tolist()

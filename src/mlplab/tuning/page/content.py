@@ -125,7 +125,7 @@ def _together(study: StudyRecord) -> dict[str, Any]:
 def _slices(study: StudyRecord) -> list[tuple[str, str]]:
     trials = tables.drawn(study)
     return [
-        (scale.name, svg(charts.slice_of(trials, scale), f"slice{place}"))
+        (scale.name, svg(charts.slice_plot(trials, scale), f"slice{place}"))
         for place, scale in enumerate(tables.scales(study))
     ]
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlplab.figures import study as charts
-from mlplab.figures.study import Drawn, Scale
+from mlplab.figures.study import Scale, TrialPoints
 from mlplab.table import Table
 from mlplab.tuning.page.importance import Importance
 from mlplab.tuning.page.trials import Parameter, StudyRecord, Trial
@@ -17,10 +17,10 @@ def finished(study: StudyRecord) -> list[Trial]:
     return [trial for trial in study.trials if trial.outcome != "running"]
 
 
-def drawn(study: StudyRecord) -> Drawn:
+def drawn(study: StudyRecord) -> TrialPoints:
     """Return the finished trials as figures take them."""
     trials, best = finished(study), study.best
-    return Drawn(
+    return TrialPoints(
         number=np.array([trial.number for trial in trials], int),
         outcome=np.array([trial.outcome for trial in trials], str),
         value=_floats([trial.value for trial in trials]),
