@@ -12,6 +12,7 @@ from mlplab.figures import svg
 from mlplab.figures.canvas import CLASS_COLOURS
 from mlplab.inspection.calibration import calibration_errors, reliability, temperature_of
 from mlplab.inspection.classification import classification_report, score
+from mlplab.inspection.confusion import most_confused
 from mlplab.inspection.curves import curves, member_columns
 from mlplab.inspection.examples import Examples, available_data, examples_of
 from mlplab.inspection.seeds import seeds

@@ -8,6 +8,7 @@ import numpy as np
 
 from mlplab import figures
 from mlplab.figures.intervals import Intervals, intervals
+from mlplab.inspection.classification import score as scores_of
 from mlplab.inspection.examples import Examples
 from mlplab.inspection.paired_tests import bootstrap_interval, holm, mcnemar, welch
 from mlplab.table import Table
