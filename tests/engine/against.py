@@ -42,3 +42,10 @@ def assert_equal_histories(a: keras.callbacks.History, b: keras.callbacks.Histor
 def largest_difference(a: keras.Model, b: keras.Model) -> float:
     pairs = zip(numbers(a), numbers(b), strict=True)
     return max(float(np.abs(p.astype("float64") - q).max()) for p, q in pairs)
+
+
+def assert_plain_fit_is_keras(build, x, y, **arguments):
+    """Train by both with the plain step; weights, all other state and History are equal."""
+    (theirs, expected), (ours, history) = fit_both(build, x, y, packed=False, **arguments)
+    assert_equal_models(theirs, ours)
+    assert_equal_histories(expected, history)

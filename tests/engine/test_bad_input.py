@@ -205,7 +205,7 @@ def test_an_optimizer_that_belongs_to_another_model():
         ("import mlplab; mlplab.fit", "numpy", "KERAS_BACKEND=numpy"),
         ("import keras; import mlplab; mlplab.fit", "numpy", "imported on 'numpy' before mlplab"),
     ],
-    ids=["asked for", "imported"],
+    ids=["in the environment", "imported"],
 )
 def test_keras_on_another_backend(code, backend, message):
     done = subprocess.run(

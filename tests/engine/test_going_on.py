@@ -1,5 +1,8 @@
 """A second call continues where the first ended; the same seed gives the same bytes."""
 
+import signal
+import time
+
 import models
 import numpy as np
 import pytest
@@ -99,3 +102,35 @@ def test_repeated_fits_do_not_grow(few):
         mlplab.predict(model, few[0])
         alive.append(len(jax.live_arrays()))
     assert alive[1] == alive[-1]
+
+
+class _InterruptSecondEpoch(keras.callbacks.Callback):
+    """Sends Ctrl-C within the second epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_piece_end(self, step, logs):
+        if self.epoch == 1:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_leaves_the_model_after_the_last_complete_epoch(few):
+    interrupted, whole = models.small(), models.small()
+    with pytest.raises(KeyboardInterrupt):
+        mlplab.fit(interrupted, *few, epochs=3, seed=1, verbose=0, callbacks=[_InterruptSecondEpoch()])
+    mlplab.fit(whole, *few, epochs=1, seed=1, verbose=0)
+    metrics = {id(variable) for variable in [*interrupted.metrics_variables, *whole.metrics_variables]}
+    for p, q in zip(interrupted.variables, whole.variables, strict=True):
+        if id(p) not in metrics:
+            np.testing.assert_array_equal(p.numpy(), q.numpy())
+
+
+def test_a_long_epoch_runs_in_pieces_of_a_fraction_of_a_second(rows):
+    times = []
+    listener = keras.callbacks.Callback()
+    listener.on_piece_end = lambda step, logs: times.append((step, time.perf_counter()))
+    x, y = (np.tile(array, (10, *[1] * (array.ndim - 1))) for array in rows)
+    mlplab.fit(models.dropout(), x, y, batch_size=1, seed=1, verbose=0, callbacks=[listener])
+    assert times[-1][0] == len(x) - 1
+    assert np.median(np.diff([moment for _, moment in times[2:]])) < 1

@@ -80,7 +80,7 @@ def test_not_packed(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["LossScaleOptimizer", "MultiOptimizer", "Muon", "accumulation", "exclusion"])
+@pytest.mark.parametrize("name", ["Muon", "accumulation", "exclusion"])
 def test_not_packed_it_is_keras_bit_for_bit(name, few):
     (theirs, _), (ours, _) = fit_both(lambda: models.small(WHOLE[name]()), *few, packed=True)
     assert_equal_models(theirs, ours)

@@ -18,6 +18,7 @@ from mlplab.errors import TrainingError, UsageError
 
 layers = keras.layers
 EPOCHS, BATCH = 2, 32
+TRAINING = {"epochs": EPOCHS, "batch_size": BATCH, "validation_split": 0.2, "verbose": 0}
 WEIGHT_DECAY_IS_EXACT = jax.__version_info__ >= (0, 11)
 """Before, XLA multiplied a constant decay with the learning rate first, and a traced one with the weight."""
 SHARED = [keras.callbacks.History()]
@@ -71,24 +72,20 @@ def one_hot(few):
 
 @pytest.fixture(scope="module")
 def alone(one_hot):
-    """Models of `build` trained alone, each once: `alone(variation, packed) -> (model, history)`."""
+    """Models of `build` trained alone, each once: `alone(variation) -> (model, history)`."""
 
     @functools.cache
-    def trained(packed, **variation):
-        seed = variation.pop("seed")
+    def trained(seed, **variation):
         with isolated_random_state():
             keras.utils.set_random_seed(seed)
             model = build(**variation)
-        arguments = {"epochs": EPOCHS, "batch_size": BATCH, "validation_split": 0.2, "packed": packed, "verbose": 0}
-        history = mlplab.fit(model, *one_hot, seed=seed, **arguments)
-        return model, history.history
+        return model, mlplab.fit(model, *one_hot, seed=seed, **TRAINING).history
 
-    return lambda variation, packed=True: trained(packed, **variation)
+    return lambda variation: trained(**variation)
 
 
-def population(variations, one_hot, packed=True):
-    arguments = {"epochs": EPOCHS, "batch_size": BATCH, "validation_split": 0.2, "packed": packed, "verbose": 0}
-    return mlplab.fit_population(build, variations, *one_hot, **arguments)
+def population(variations, one_hot):
+    return mlplab.fit_population(build, variations, *one_hot, **TRAINING)
 
 
 def test_members_with_several_seeds_and_rates_are_bit_for_bit_what_they_are_alone(few, other):
@@ -105,15 +102,14 @@ def test_members_with_several_seeds_and_rates_are_bit_for_bit_what_they_are_alon
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
-def test_each_member_of_a_mixed_population_is_bit_for_bit_what_it_is_alone(one_hot, alone, packed):
-    trained = population([*MIXED, DIVERGING], one_hot, packed)
+def test_each_member_of_a_mixed_population_is_bit_for_bit_what_it_is_alone(one_hot, alone):
+    trained = population([*MIXED, DIVERGING], one_hot)
     assert trained.programs == 1
     assert "smaller learning rate" in trained[2].diverged
     assert all(np.isfinite(array).all() for array in numbers(trained[2].model))
     assert repr(trained) == "Population(3 members, 1 of them diverged)"
     for member in trained[:2]:
-        model, history = alone(member.variation, packed)
+        model, history = alone(member.variation)
         if WEIGHT_DECAY_IS_EXACT:
             assert_equal_models(model, member.model)
             assert history == member.history

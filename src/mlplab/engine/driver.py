@@ -35,7 +35,7 @@ Progress = Callable[[int, Sequence[Member]], None]
 def fit_members(members: Sequence[Member], *, packed: bool = True, progress: Progress | None = None) -> None:
     """Train all members to their ends, in step: each does its next epoch, then each its next.
 
-    A member whose loss or weights are no longer finite is set aside: its model stays as after its last good epoch,
+    A member whose loss or weights are no longer finite stops: its model stays as after its last good epoch,
     `failure` says why, and the others continue.
 
     Args:

@@ -114,7 +114,7 @@ def fit_population(
     is what it would be alone, its shuffling included: `keras.utils.set_random_seed(seed)`, `build(**variation)`, and
     `mlplab.fit` with that seed.
 
-    A member whose loss or weights are no longer finite is set aside, with its reason in `diverged`.
+    A member whose loss or weights are no longer finite stops, with the reason in `diverged`; the others continue.
 
     Args:
         build: makes a compiled model from the arguments in a variation.
