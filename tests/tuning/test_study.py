@@ -194,7 +194,7 @@ def test_what_is_no_study_is_refused(digits_study, tmp_path):
     ("arguments", "message"),
     [
         ({"trials": 0}, "trials must be a whole number of at least 1; got 0"),
-        ({"trials": 3, "budget": 5.0}, "Give trials or a budget, not both"),
+        ({"trials": 3, "budget": 5.0}, "Give trials or budget, not both"),
         ({"budget": -1.0}, "budget must be a time above 0"),
         ({"metric": "f1"}, "metric must be accuracy or loss; got 'f1'"),
         ({"population": 0}, "population must be"),

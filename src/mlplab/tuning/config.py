@@ -90,9 +90,7 @@ def check(metric: str = "accuracy", trials: int | None = None, budget: float | N
     """Raise `UsageError` for bad arguments, before anything is loaded. None: not given."""
     require(metric in DIRECTIONS, "metric", metric, "accuracy or loss")
     if trials is not None and budget is not None:
-        raise UsageError(
-            "Give trials or budget, not both: a budget takes as many trials as fit.", arguments=("trials", "budget")
-        )
+        raise UsageError("Give trials or budget, not both.", arguments=("trials", "budget"))
     require(budget is None or budget > 0, "budget", budget, "a time above 0, in seconds")
     least = {"trials": 1, "population": 1, "parallel": 1, "seed": 0, "seeds": 1}
     for name, value in least.items():
