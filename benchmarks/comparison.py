@@ -3,10 +3,9 @@
 
 Pairs of seeds are disjoint, 2·PAIRS runs of a recipe, so that they are independent of each other. McNemar's test asks
 whether two trained networks would differ on other test rows too. Where training ends with a learning rate near 0, seeds
-are hardly of different quality, and the answer should be no but in about one of twenty pairs. At a constant rate,
-as in the notebook, the last steps leave one network a little better than the next one: these differ in
-truth, and the more pairs are called so, the better the test. So both are measured, and the standard deviation
-over seeds beside what the test set alone would bring about.
+hardly differ in quality, and the test should find a difference in about one of twenty pairs. At a constant rate, as in
+the notebook, the last steps make one network truly a little better than another, and the test should find that in many
+pairs. Both are measured, with the standard deviation over seeds and the one that the test set alone would cause.
 
     python benchmarks/comparison.py [--pairs 20] [--rounds 7]
 """
@@ -44,7 +43,7 @@ LARGE_RUNS = 4
 
 
 def trained(folder: Path, recipe: str, seeds: int) -> list[Run]:
-    """Runs of a recipe on Fashion-MNIST, seeds from 0 on."""
+    """Train a recipe on Fashion-MNIST with the seeds 0, 1, 2, …"""
     runs = []
     for seed in range(seeds):
         out = folder / f"{recipe.replace(', ', '-').replace(' ', '-')}-{seed}"
@@ -59,7 +58,7 @@ def accuracy(run: Run) -> float:
 
 
 def of_seeds(runs: Sequence[Run]) -> dict[str, Any]:
-    """Each two neighbouring seeds, compared."""
+    """Compare the seeds 0 and 1, 2 and 3, …"""
     rows = [compare(*pair).pairs.rows()[0] for pair in zip(runs[::2], runs[1::2], strict=True)]
     found = np.array([accuracy(run) for run in runs])
     # Of a difference, if only chance decided who gets which of the rows that one alone gets right.
@@ -76,7 +75,7 @@ def of_seeds(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def of_sizes(large: Sequence[Run], small: Sequence[Run]) -> dict[str, Any]:
-    """Each large network against a small one, and both as groups."""
+    """Compare each large network with a small one, and the two groups."""
     rows = [compare(*pair).pairs.rows()[0] for pair in zip(large, small, strict=True)]
     groups = compare(*large, *small)
     return {
@@ -106,21 +105,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=20, help="of seeds, for each of two recipes (default 20)")
     parser.add_argument("--rounds", type=int, default=7, help="of timing (default 7)")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     on = report.machine()
     with tempfile.TemporaryDirectory() as folder:
-        cosine, constant = (trained(Path(folder), recipe, 2 * asked.pairs) for recipe in list(RECIPES)[:2])
+        cosine, constant = (trained(Path(folder), recipe, 2 * arguments.pairs) for recipe in list(RECIPES)[:2])
         large = trained(Path(folder), "512-512", LARGE_RUNS)
         seeds = {"256-128, cosine": of_seeds(cosine), "20, constant rate": of_seeds(constant)}
         sizes = of_sizes(large, constant[:LARGE_RUNS])
-        timed = seconds([constant[0], cosine[0]], Path(folder), asked.rounds)
-    result = {"n": asked.pairs, "rounds": asked.rounds, "versions": report.versions("mlplab", "jax", "keras", "numpy")}
+        timed = seconds([constant[0], cosine[0]], Path(folder), arguments.rounds)
+    result = {
+        "n": arguments.pairs,
+        "rounds": arguments.rounds,
+        "versions": report.versions("mlplab", "jax", "keras", "numpy"),
+    }
     path = report.save("comparison", {**result, "seeds": seeds, "sizes": sizes, "seconds": timed}, on)
-    tell(seeds, sizes, timed)
+    print_result(seeds, sizes, timed)
     print(f"\nSaved: {path}")
 
 
-def tell(seeds: dict[str, Any], sizes: dict[str, Any], timed: dict[str, Any]) -> None:
+def print_result(seeds: dict[str, Any], sizes: dict[str, Any], timed: dict[str, Any]) -> None:
     print()
     header = ("two seeds of", "accuracy", "sd, points", "not significant", "sd of differences", "by chance alone")
     rows = [

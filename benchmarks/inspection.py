@@ -1,9 +1,9 @@
-"""Seconds, as whole processes, of what is made from finished runs: the report, the comparison, the scores.
+"""Seconds that the report, the comparison and the scores of finished runs take as whole processes.
 
 Two runs are trained on Fashion-MNIST first. Then each command runs in turn, `--rounds` times. The first report of a
-run has to look into the model, and the first of a data set has to train simple methods; both are measured apart.
-Beside them, as a measure of the machine: importing scikit-learn's metrics and matplotlib, which a notebook that draws
-a confusion matrix begins with.
+run has to compute units and projection, and the first of a data set has to train simple methods; both are measured
+separately. As a measure of the machine, a process also imports scikit-learn's metrics and matplotlib, which every
+notebook with a confusion matrix does.
 
     .venv/bin/python benchmarks/inspection.py
 """
@@ -74,9 +74,9 @@ def _output(code: str) -> str:
 
 
 def _seconds(command: list[str], environment: dict[str, str] | None = None) -> float:
-    begun = time.perf_counter()
+    started = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True, env=environment)
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Wrong labels: how many of those that are known are found, and how long Fashion-MNIST's 60,000 take.
+"""Wrong labels: how many of the known ones are found, and how long Fashion-MNIST's 60,000 take.
 
 Three parts, each on three seeds:
 
   speed    `mlplab labels RUN` as a whole process: 5 folds of the notebook's network (20 units, 10 epochs, batches of
-           32) over all 60,000 rows, the table and the picture written; and the call after it, which finds all that kept
+           32) over all 60,000 rows, with table and picture; and the same call again, which reads the saved folds
   flipped  1,000 labels of Fashion-MNIST changed to another class at random: how many are among the first 1,500
   mnist    the 15 test labels of MNIST that people reject: how many are among the 150 worst of the 10,000, by a 512-512
            network with dropout trained on the 60,000
@@ -47,7 +47,7 @@ METHODS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy"
 
 
 def speed(folder: Path) -> dict[str, Any]:
-    """Seconds of the verb, which trains the folds, and of the same again: by the clock, and of the processors."""
+    """Time the verb, which trains the folds, and the same call again: wall and processor seconds."""
     runs: dict[str, list[dict[str, float]]] = {"first": [], "again": []}
     for seed in SEEDS:
         run = mlplab.train("fashion-mnist", **NOTEBOOK, seed=seed, verbose=0, out=folder / f"speed-{seed}")
@@ -59,9 +59,9 @@ def speed(folder: Path) -> dict[str, Any]:
 
 
 def _timed(command: list[str]) -> dict[str, float]:
-    load, before, begun = os.getloadavg()[0], resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    load, before, started = os.getloadavg()[0], resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    seconds, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode or json.loads(done.stdout)["rows"] != 60_000:
         sys.exit(f"{' '.join(command)} failed ({done.returncode}):\n{done.stderr[-2000:]}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -69,7 +69,7 @@ def _timed(command: list[str]) -> dict[str, float]:
 
 
 def flipped(folder: Path) -> dict[str, Any]:
-    """Labels changed at random: found among the first, and among those that are flagged."""
+    """Count labels changed at random among the first suspects and among the flagged ones."""
     data, runs = load("fashion-mnist", quiet=True), []
     for seed in SEEDS:
         noisy, rows = _flip(data, seed)
@@ -92,7 +92,7 @@ def flipped(folder: Path) -> dict[str, Any]:
 
 
 def _flip(data: Data, seed: int) -> tuple[Data, np.ndarray]:
-    """Training labels changed to another class, each of the others as likely; and which rows."""
+    """Change training labels to another class at random, and return them with the changed rows."""
     rng = np.random.default_rng(seed)
     labels, classes = data.train.labels.copy(), len(data.class_names)
     rows = rng.choice(len(labels), FLIPPED, replace=False)
@@ -102,7 +102,7 @@ def _flip(data: Data, seed: int) -> tuple[Data, np.ndarray]:
 
 
 def mnist(folder: Path) -> dict[str, Any]:
-    """Test labels known to be wrong: found among the worst."""
+    """Count the test labels that are known to be wrong among the worst suspects."""
     runs = []
     for seed in SEEDS:
         run = mlplab.train("mnist", **DROPOUT, seed=seed, verbose=0, out=folder / f"mnist-{seed}")
@@ -142,7 +142,7 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {"speed": speed, "flipped":
 
 
 def print_results(results: dict[str, dict[str, Any]]) -> None:
-    """A line for each figure, over the seeds."""
+    """Print a line for each figure, over the seeds."""
     rows = []
     if "speed" in results:
         rows += [(f"mlplab labels, {which} call, seconds", results["speed"][which]) for which in ("first", "again")]

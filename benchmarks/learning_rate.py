@@ -1,11 +1,11 @@
-"""The learning-rate finder: how much accuracy its suggestion gives away against the best rate of a fine grid.
+"""The learning-rate finder: how much accuracy its suggestion loses against the best rate of a fine grid.
 
 For three networks on two data sets:
 
   grid         the network trained to the end at 12 rates, five a decade, with several seeds: the mean test accuracy of
                each rate. The best of them is what a search would find; it profits from chance, as the largest of many
                means does.
-  suggestions  `mlplab.find_learning_rate` with three seeds of its own. Each suggestion is trained to the end with the
+  suggestions  `mlplab.find_learning_rate` with three other seeds. Each suggestion is trained to the end with the
                seeds of the grid; its gap is the best mean of the grid less its own.
 
 Accuracy alone counts here. Suggestions are made without the test set.
@@ -71,22 +71,22 @@ def grid(data: Data, name: str) -> dict[str, Any]:
 
 
 def suggestions(data: Data, name: str, best: float) -> list[dict[str, Any]]:
-    """What is suggested with each seed of the scan, and what it comes to."""
-    settings, made = NETWORKS[name], []
+    """Suggest a rate with each seed of the scan, and train with it."""
+    settings, trials = NETWORKS[name], []
     rows = round(len(data.train) * (1 - settings.validation))
     for seed in SCANS:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         scan = scan_settings(dataclasses.replace(settings, seed=seed), data)
         given = suggest(scan, settings.schedule, settings.epochs * -(-rows // settings.batch_size))
-        told = {"seed": seed, "steps": scan.steps, "seconds": round(time.perf_counter() - begun, 1)}
+        trial = {"seed": seed, "steps": scan.steps, "seconds": round(time.perf_counter() - started, 1)}
         curve = {"rates": scan.rates.tolist(), "val_loss": scan.val_loss.tolist(), "untrained": scan.untrained}
-        made.append({**told, **dataclasses.asdict(given), "scan": curve})
-    found = accuracies(data, settings, sorted({each["rate"] for each in made}), SEEDS[name])
-    for each in made:
-        each["accuracy"] = found[each["rate"]]
-        each["mean"] = _mean(each["accuracy"])
-        each["gap_points"] = None if each["mean"] is None else round(100 * (best - each["mean"]), 3)
-    return made
+        trials.append({**trial, **dataclasses.asdict(given), "scan": curve})
+    by_rate = accuracies(data, settings, sorted({trial["rate"] for trial in trials}), SEEDS[name])
+    for trial in trials:
+        trial["accuracy"] = by_rate[trial["rate"]]
+        trial["mean"] = _mean(trial["accuracy"])
+        trial["gap_points"] = None if trial["mean"] is None else round(100 * (best - trial["mean"]), 3)
+    return trials
 
 
 def _mean(values: list[float | None]) -> float | None:
@@ -117,11 +117,11 @@ def main() -> None:
     for name in DATA:
         data = load(name, quiet=True)
         for network in NETWORKS:
-            key, begun = f"{name} {network}", time.perf_counter()
+            key, started = f"{name} {network}", time.perf_counter()
             found = grid(data, network) if kept is None else kept["results"][key]["grid"]
             made = suggestions(data, network, found["best"]["mean"])
             results[key] = {"grid": found, "suggestions": made}
-            print(f"{key}: {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
+            print(f"{key}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
     print_results(results)
     networks = {name: {**dataclasses.asdict(settings), "seeds": SEEDS[name]} for name, settings in NETWORKS.items()}
     payload = {"versions": versions("mlplab", "keras", "jax", "numpy"), "networks": networks, "results": results}

@@ -1,7 +1,7 @@
 """64 networks of the notebook: one population of mlplab, against Keras with one single-threaded process a core.
 
 All cores are used by each. A peer trains two networks in each process and is scaled to its share of the 64 by the
-seconds of the faster one, so that its start and its compiling are left out; mlplab's are counted.
+seconds of the faster one, so its start and compilation do not count, while mlplab's do.
 """
 
 import argparse
@@ -40,7 +40,7 @@ class Contestant:
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     networks: int = MEASURED
-    """Of one process."""
+    """Measurements of one process."""
 
     @property
     def processes(self) -> int:
@@ -73,7 +73,7 @@ def contestants() -> list[Contestant]:
 
 
 def run(contestant: Contestant, seed: int) -> dict[str, Any]:
-    """All its processes at once, each on a core of its own; microseconds a step and network, over all cores."""
+    """Run all processes of a peer at once, one on each core; return microseconds a step and network over all cores."""
     environment = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     environment |= contestant.environment
     script, *options = contestant.arguments

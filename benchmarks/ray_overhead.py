@@ -1,7 +1,7 @@
-"""What Ray costs: a study of 64 trials in populations of 16, in this process and on a Ray that has a process up.
+"""What Ray costs: a study of 64 trials in populations of 16, in this process and on a Ray with a running worker.
 
-The network is the notebook's, on Fashion-MNIST; learning rate and weight decay vary. What is timed are the rounds of
-the study: from asking for a population's values to having told what became of it, the networks' training included.
+The network is the notebook's, on Fashion-MNIST; learning rate and weight decay vary. A round is timed from sampling a
+population's values to recording its results, training included.
 """
 
 import argparse
@@ -29,7 +29,7 @@ WHERE = {"here": None, "ray": "local"}
 
 
 def seconds(trials: int, ray: str | None, data: Any) -> float:
-    """What the rounds of a study took."""
+    """Seconds of the rounds of a study."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "study"
         study = tune(data, SPACE, trials=trials, population=16, seeds=1, ray=ray, out=out, quiet=True)

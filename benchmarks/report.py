@@ -1,4 +1,4 @@
-"""What every benchmark here shares: the machine in words, rounds, medians, a table, and results as JSON.
+"""Describe the machine, alternate rounds, compute medians, print a table, and save results as JSON.
 
 Imports the standard library only. A program that starts others to measure their memory has to stay small
 itself: on Linux a child's peak memory counts that of the process it was forked from.
@@ -83,19 +83,19 @@ def spread(values: Iterable[float]) -> dict[str, float]:
 
 
 def compared(ours: float, theirs: float, name: str, unit: str = "fast") -> str:
-    """Which of mlplab (`ours`) and a peer is better and by how much, for a quantity where less is better."""
+    """Say whether mlplab (`ours`) or a peer is better and by how much, where less is better."""
     if ours <= theirs:
         return f"mlplab is {theirs / ours:.2f} times as {unit} as {name}"
     return f"{name} is {ours / theirs:.2f} times as {unit} as mlplab"
 
 
 def save(name: str, payload: Mapping[str, Any], on: Mapping[str, Any] | None = None) -> Path:
-    """Writes benchmarks/results/NAME.json: the payload under the date, the commit and the machine.
+    """Write benchmarks/results/NAME.json: date, commit and machine, then the payload.
 
     Args:
-        name: of the benchmark.
-        payload: its n, versions and figures.
-        on: what `machine()` gave before the benchmark loaded the machine; by default asked now.
+        name: name of the benchmark.
+        payload: number of rounds, versions and figures.
+        on: the result of `machine()` before the benchmark started; by default it is read now.
     """
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
@@ -105,7 +105,7 @@ def save(name: str, payload: Mapping[str, Any], on: Mapping[str, Any] | None = N
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints columns, the first aligned to the left and the others to the right."""
+    """Print columns, the first aligned to the left and the others to the right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     for row in (header, *rows):
         name, *figures = zip(row, widths, strict=True)

@@ -1,6 +1,6 @@
 """The notebook's job as whole processes, mlplab against its peers: wall time, peak memory, test accuracy.
 
-`make bench` runs it; benchmarks/README.md tells how to read what it prints.
+`make bench` runs it; benchmarks/README.md explains its output.
 """
 
 import argparse
@@ -41,7 +41,7 @@ class Contestant:
 
 
 def contestants() -> list[Contestant]:
-    """mlplab, twice, and all peers, whether set up or not."""
+    """List mlplab, twice, and all peers, whether installed or not."""
     ours = Path(sys.executable)
     train = "-m mlplab train fashion-mnist --hidden 20 --epochs 10 --batch-size 32 --validation 0"
     verb = (*train.split(), "--seed", "{seed}", "--json", "--quiet", "--out", "{out}")
@@ -69,7 +69,7 @@ def contestants() -> list[Contestant]:
 
 
 def run(contestant: Contestant, seed: int) -> dict[str, Any]:
-    """One whole process: its own account, and from outside its wall and processor seconds and peak memory."""
+    """Run one process: its own measurements, and from outside its wall and processor seconds and peak memory."""
     environment = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as said:
         complaints = Path(folder) / "stderr"
@@ -99,7 +99,7 @@ def run(contestant: Contestant, seed: int) -> dict[str, Any]:
 
 
 def own_account(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Accuracy, phases and versions from the JSON of a peer's script or of `mlplab train --json`."""
+    """Read accuracy, phases and versions from the JSON of a peer's script or of `mlplab train --json`."""
     account = {
         "test_accuracy": answer["test"]["accuracy"] if "test" in answer else answer["test_accuracy"],
         "phases": answer["seconds"] if "seconds" in answer else answer["phases"],
@@ -128,7 +128,7 @@ def summarize(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, dict
 
 
 def print_results(chosen: Sequence[Contestant], summary: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
-    """The table, fastest first, and one sentence for each peer, won or lost."""
+    """Print the table, fastest first, and one sentence for each peer, won or lost."""
     titles = {contestant.name: contestant.title for contestant in chosen}
     base = summary["mlplab"]["seconds"]["median"] if "mlplab" in summary else None
     rows = []

@@ -1,9 +1,9 @@
-"""What a training step costs, against the arithmetic that it cannot do without.
+"""What a training step costs, against the arithmetic that it needs at least.
 
 The reference is NumPy doing, in this process and in turn with the engine, what a step of a dense network with Adam
 must do and nothing else: gather a batch, two matrix products a layer (forward, and the weights' gradient; the
-gradient of the inputs, a third one for every layer but the first, is reported apart), and Adam's operations on one
-vector, in place, with buffers that are made once, on one thread or on all, whichever is faster.
+gradient of the inputs, a third one for every layer but the first, is reported separately), and Adam's operations on one
+vector, in place, with reused buffers, on one thread or on all, whichever is faster.
 
 The engine's figure is a `fit` of some epochs over their steps: shuffling, uint8 images scaled in the step,
 loss, accuracy, gradients, Adam and metrics included.
@@ -146,16 +146,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--no-save", action="store_true", help="print only")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     on = report.machine()
     train = mlplab.load("fashion-mnist").train
-    results = [measure(hidden, batch, train, asked.rounds) for hidden in NETWORKS for batch in BATCHES]
+    results = [measure(hidden, batch, train, arguments.rounds) for hidden in NETWORKS for batch in BATCHES]
     columns = ["gather", "products", "adam", "reference", "engine", "ratio", "ratio with input gradients"]
     rows = [
         ["-".join(map(str, r["hidden"])), str(r["batch"]), *(f"{r['median'][c]:.2f}" for c in columns)] for r in results
     ]
     report.print_table(["units", "batch", *(f"{c} µs" if "ratio" not in c else c for c in columns)], rows)
-    if not asked.no_save:
+    if not arguments.no_save:
         payload = {
             "unit": "microseconds a step",
             "versions": report.versions("jax", "keras", "numpy"),

@@ -30,12 +30,12 @@ def ours(seed: int, seconds: float, folder: Path, environment: dict[str, str]) -
     study = folder / "study"
     command = [sys.executable, "-m", "mlplab", "tune", "fashion-mnist", "--budget", f"{seconds:g}s"]
     command += ["--seed", str(seed), "--seeds", "1", "--out", str(study), "--quiet"]
-    begun = time.time()
+    started = time.time()
     process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if process.returncode:
         sys.exit(f"mlplab tune failed:\n{process.stderr[-2000:]}")
     trials = optuna.load_study(study_name="mlplab", storage=f"sqlite:///{study / 'study.db'}").trials
-    within = [t for t in trials if t.datetime_complete and t.datetime_complete.timestamp() <= begun + seconds]
+    within = [t for t in trials if t.datetime_complete and t.datetime_complete.timestamp() <= started + seconds]
     values = [value for trial in within for value in trial.intermediate_values.values()]
     finished = sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in within)
     return {"best": max(values), "trials": len(within), "finished": finished}

@@ -1,13 +1,13 @@
 """Run the notebooks and keep their outputs.
 
-A notebook is a pair: the text form, `01-mlp.py`, is what one edits and reviews; `01-mlp.ipynb` is made of it by running
-it from top to bottom, and has the outputs. With the development tools installed:
+A notebook is a pair of files. People edit and review the text form, `01-mlp.py`; this program runs it from top to
+bottom and writes `01-mlp.ipynb` with the outputs. With the development tools installed:
 
     python notebooks/make.py           # all of them
     python notebooks/make.py 01-mlp    # this one
 
-The kernel is the Python that runs this file, its working folder a temporary one, so that runs and progress in the
-course are nobody's. Of the result only what a reader sees is kept: no times of execution, no random names of cells.
+The kernel is the Python that runs this file. Its working folder is a temporary one, so that nobody's runs or progress
+in the course change. The notebook has only what a reader sees: no times of execution, no random names of cells.
 """
 
 import base64
@@ -31,12 +31,12 @@ LONGEST_CELL = 300
 
 
 def names() -> list[str]:
-    """The notebooks, in order: those whose text form begins with a number."""
+    """List the notebooks in order: text forms whose names begin with a number."""
     return sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))
 
 
 def from_text(text: str) -> NotebookNode:
-    """A text form as a notebook without outputs; its cells are named by their position."""
+    """Convert a text form to a notebook without outputs, whose cells are named by their position."""
     notebook = jupytext.reads(text, fmt="py:percent")
     notebook.metadata = nbformat.from_dict(
         {
@@ -56,14 +56,14 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     """Run all cells in a new kernel, and fill in their outputs.
 
     Args:
-        notebook: changed in place.
-        folder: the working folder; the course's progress is kept there too.
+        notebook: the notebook, changed in place.
+        folder: the working folder, also for progress in the course.
 
     Returns:
         The notebook.
 
     Raises:
-        nbclient.exceptions.CellExecutionError: if a cell fails; the outputs up to there are filled in.
+        nbclient.exceptions.CellExecutionError: if a cell fails; the earlier cells have their outputs.
     """
     client = NotebookClient(
         notebook,
@@ -103,14 +103,14 @@ def make(name: str) -> Path:
 
 
 def main(wanted: Sequence[str]) -> None:
-    """Make the notebooks that are named, or all."""
+    """Run and write the named notebooks, or all."""
     unknown = set(wanted) - set(names())
     if unknown:
         sys.exit(f"There is no notebook {', '.join(sorted(unknown))}; there are {', '.join(names())}.")
     for name in wanted or names():
-        begun = time.perf_counter()
+        started = time.perf_counter()
         path = make(name)
-        print(f"{path.name}: {time.perf_counter() - begun:.0f} s, {path.stat().st_size / 1000:.0f} kB")
+        print(f"{path.name}: {time.perf_counter() - started:.0f} s, {path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

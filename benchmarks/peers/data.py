@@ -1,4 +1,4 @@
-"""Writes Fashion-MNIST as the NPZ file that the peers read; runs in mlplab's environment; not timed."""
+"""Write Fashion-MNIST as the NPZ file that the peers read; runs in mlplab's environment; not timed."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What the peers' scripts share: the data, a clock for the phases, and the line they print.
+"""Load the data, time the phases, and print the result, for all scripts of peers.
 
 The notebook's job: Fashion-MNIST, 784-20-10, ReLU and softmax, cross-entropy, Adam at Keras's defaults,
 batches of 32 drawn from all 60,000 training images, 10 epochs; then the accuracy on the test set.
@@ -15,7 +15,7 @@ LEARNING_RATE, BETAS, EPSILON = 1e-3, (0.9, 0.999), 1e-7
 
 
 class Clock:
-    """Seconds of each phase; a phase begins where the one before ended, the first when the clock is made."""
+    """Seconds of each phase; a phase starts where the previous one ended, the first when the clock is made."""
 
     def __init__(self):
         self.seconds = {}
@@ -28,7 +28,7 @@ class Clock:
 
 
 def arguments(**extra):
-    """--data and --seed, and one option of type int for each extra name, given with its default."""
+    """Parse --data and --seed, and one option of type int for each extra name, given with its default."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", required=True, help="NPZ with x_train, y_train, x_test, y_test")
     parser.add_argument("--seed", type=int, default=0)
@@ -48,7 +48,7 @@ def load(path):
 
 
 def report(clock, accuracy, parameters, packages):
-    """Prints the one line of JSON that the driver reads."""
+    """Print the one line of JSON that seed_job.py reads."""
     account = {
         "test_accuracy": float(accuracy),
         "parameters": int(parameters),

@@ -17,7 +17,7 @@ clock.end_of("load")
 
 accuracies, seconds = [], []
 for seed in range(args.seed, args.seed + args.networks):
-    begun = time.perf_counter()
+    started = time.perf_counter()
     keras.utils.set_random_seed(seed)
     model = keras.Sequential(
         [
@@ -34,7 +34,7 @@ for seed in range(args.seed, args.seed + args.networks):
         steps_per_execution=args.steps_per_execution,
     )
     model.fit(x_train, y_train, epochs=EPOCHS, batch_size=BATCH, verbose=0)
-    seconds.append(time.perf_counter() - begun)
+    seconds.append(time.perf_counter() - started)
     accuracies.append(model.evaluate(x_test, y_test, batch_size=1000, verbose=0)[1])
 clock.end_of("train")
 clock.seconds["a network"] = min(seconds)  # without what the first has to compile

@@ -17,7 +17,7 @@ SHAPES = [(INPUTS, HIDDEN), (HIDDEN,), (HIDDEN, CLASSES), (CLASSES,)]
 
 
 def views(vector):
-    """The two kernels and two biases as views of one flat vector."""
+    """Return the two kernels and two biases as views of one flat vector."""
     ends = np.cumsum([np.prod(shape) for shape in SHAPES])[:-1]
     return [part.reshape(shape) for part, shape in zip(np.split(vector, ends), SHAPES, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Optuna around `keras.Model.fit`, in the space that `mlplab tune` searches by default, for so many seconds.
+"""Optuna around `keras.Model.fit`, in the space that `mlplab tune` searches by default, for a given number of seconds.
 
 One of several processes that share a study in SQLite, as Optuna's documentation does it. TPE, and successive halving
 by the validation accuracy after each epoch. Prints the best validation accuracy that any trial reported in time.
@@ -29,16 +29,16 @@ with np.load(args.data) as data:
     y, y_validation = data["y_train"], data["y_validation"]
 
 
-def suggested(trial, name):
-    asked = args.space[name]
-    if isinstance(asked, dict):
-        return trial.suggest_float(name, asked["low"], asked["high"], log=asked.get("log", False))
-    return trial.suggest_categorical(name, asked) if isinstance(asked, list) else asked
+def suggest(trial, name):
+    values = args.space[name]
+    if isinstance(values, dict):
+        return trial.suggest_float(name, values["low"], values["high"], log=values.get("log", False))
+    return trial.suggest_categorical(name, values) if isinstance(values, list) else values
 
 
 def build(trial):
     rate, decay, dropout, depth, width = (
-        suggested(trial, name) for name in ("learning_rate", "weight_decay", "dropout", "depth", "width")
+        suggest(trial, name) for name in ("learning_rate", "weight_decay", "dropout", "depth", "width")
     )
     model = keras.Sequential([keras.Input((28, 28)), layers.Flatten()])
     for _ in range(depth):

@@ -29,7 +29,7 @@ model = MLPClassifier(
     random_state=args.seed,
 )
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", ConvergenceWarning)  # ten epochs are what was asked
+    warnings.simplefilter("ignore", ConvergenceWarning)  # the job is ten epochs, converged or not
     model.fit(x_train, y_train)
 clock.end_of("train")
 
