@@ -169,7 +169,7 @@ def test_a_study_comes_out_as_here_though_a_node_dies(three, digits, tmp_path):
     there = tune(digits, space, **asked, ray=three.cluster.address, out=tmp_path / "there")
     killer.join(timeout=0)
     assert not killer.is_alive(), "all processors were at work when one was lost"
-    assert there.asked.parallel == slots >= 3
+    assert there.config.parallel == slots >= 3
 
     here = tune(digits, space, **asked, parallel=slots, out=tmp_path / "here")
     assert len(there.trials) == 12
@@ -186,7 +186,11 @@ def test_folds_are_predicted_as_here(three, digits, tmp_path):
     run = mlplab.train(digits, hidden=[16], epochs=3, out=tmp_path / "run", verbose=0)
     told = []
     there = cross_validate(
-        run, digits, folds=5, ray=three.cluster.address, progress=lambda done, total: told.append((done, total))
+        run,
+        digits,
+        folds=5,
+        ray=three.cluster.address,
+        progress=lambda progress: told.append((progress.done, progress.total)),
     )
     np.testing.assert_array_equal(there, cross_validate(run, digits, folds=5))
     assert len(told) > 1

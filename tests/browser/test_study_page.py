@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from mlplab.tuning.config import StudyConfig
 from mlplab.tuning.page.content import render
 from mlplab.tuning.page.trials import Parameter, StudyRecord, Trial, Winner
 
@@ -29,9 +30,22 @@ def tried(number):
 @pytest.fixture(scope="module")
 def study():
     return StudyRecord(
-        data=HOSTILE,
-        metric="accuracy",
-        rungs=(2, 6),
+        StudyConfig(
+            data={"name": HOSTILE},
+            space={},
+            metric="accuracy",
+            trials=40,
+            budget=None,
+            population=16,
+            parallel=1,
+            rungs=(2, 6),
+            reduction=3,
+            seed=0,
+            seeds=3,
+            versions={},
+            device="cpu",
+            threads=2,
+        ),
         trials=[tried(number) for number in range(40)],
         parameters=[
             Parameter("learning_rate", 1e-4, 1e-1, log=True),
@@ -40,7 +54,6 @@ def study():
         ],
         winner=Winner(0.9012, 0.0021, (0.895, 0.907), 3, None),
         command=COMMAND,
-        planned=40,
     )
 
 
@@ -136,7 +149,7 @@ def test_a_trial_is_marked_in_every_figure_from_the_table_by_keyboard(opened, st
     assert page.locator("#trial-card").is_hidden()
 
 
-def test_the_best_comes_first_and_one_can_go_from_trial_to_trial(opened, study):
+def test_the_best_comes_first_and_buttons_lead_from_trial_to_trial(opened, study):
     page, _, _ = opened()
     order = [trial.number for trial in study.ranked()]
     page.select_option("#choose", index=1)
@@ -148,7 +161,7 @@ def test_the_best_comes_first_and_one_can_go_from_trial_to_trial(opened, study):
     assert page.input_value("#choose") == str(order[1])
 
 
-def test_pointing_at_a_line_tells_its_trial_and_leaving_takes_it_back(opened, study):
+def test_pointing_at_a_line_shows_its_trial_until_it_leaves(opened, study):
     page, _, _ = opened()
     best = study.best.number
     page.locator(f"#history-trial-{best} use").hover()
