@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from mlplab.tuning.config import StudyConfig
 from mlplab.tuning.page.content import render
 from mlplab.tuning.page.trials import Parameter, StudyRecord, Trial, Winner
 
@@ -29,9 +30,22 @@ def tried(number):
 @pytest.fixture(scope="module")
 def study():
     return StudyRecord(
-        data=HOSTILE,
-        metric="accuracy",
-        rungs=(2, 6),
+        StudyConfig(
+            data={"name": HOSTILE},
+            space={},
+            metric="accuracy",
+            trials=40,
+            budget=None,
+            population=16,
+            parallel=1,
+            rungs=(2, 6),
+            reduction=3,
+            seed=0,
+            seeds=3,
+            versions={},
+            device="cpu",
+            threads=2,
+        ),
         trials=[tried(number) for number in range(40)],
         parameters=[
             Parameter("learning_rate", 1e-4, 1e-1, log=True),
@@ -40,7 +54,6 @@ def study():
         ],
         winner=Winner(0.9012, 0.0021, (0.895, 0.907), 3, None),
         command=COMMAND,
-        planned=40,
     )
 
 
@@ -52,7 +65,7 @@ def path(study, tmp_path_factory):
 
 
 @pytest.fixture
-def open_run(path, visit):
+def opened(path, visit):
     """Opens the page: (width, scheme) → the page, and what it said and asked for."""
 
     def open_page(width=1280, scheme="light"):
@@ -75,7 +88,7 @@ def unfaded(page, drawing):
 
 
 def test_it_asks_for_nothing_says_nothing_and_runs_no_name(opened):
-    page, said, asked = open_run()
+    page, said, asked = opened()
     page.locator("button.show").nth(9).click()
     assert said == []
     assert asked == []
@@ -87,7 +100,7 @@ def test_it_asks_for_nothing_says_nothing_and_runs_no_name(opened):
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_it_is_accessible_and_fits(opened, width, scheme):
-    page, _, _ = open_run(width, scheme)
+    page, _, _ = opened(width, scheme)
     page.locator("button.show").first.click()  # with the card of a trial
     page.fill('input[aria-label="dropout from"]', "0.2")
     found = Axe().run(page).response["violations"]
@@ -106,7 +119,7 @@ def test_studies_of_a_trial_or_two_show_without_a_complaint(study, visit, tmp_pa
 
 
 def test_it_says_what_was_reached(opened, study):
-    page, _, _ = open_run()
+    page, _, _ = opened()
     text = page.locator("#result").inner_text().replace("\N{NO-BREAK SPACE}", " ")
     assert f"{100 * study.best.value:.2f} %" in text
     assert text.index("90.12 %") < text.index("test accuracy of the winner ± 0.21, ")
@@ -115,7 +128,7 @@ def test_it_says_what_was_reached(opened, study):
 
 
 def test_the_command_can_be_copied_and_pasted(opened):
-    page, _, _ = open_run()
+    page, _, _ = opened()
     page.click("#copy")
     page.locator("#copied", has_text="Copied.").wait_for()
     page.evaluate("document.body.append(Object.assign(document.createElement('textarea'), {id: 'paste'}))")
@@ -125,7 +138,7 @@ def test_the_command_can_be_copied_and_pasted(opened):
 
 
 def test_a_trial_is_marked_in_every_figure_from_the_table_by_keyboard(opened, study):
-    page, _, _ = open_run()
+    page, _, _ = opened()
     page.focus('button.show[data-trial="8"]')
     page.keyboard.press("Enter")
     assert page.locator('button.show[aria-pressed="true"]').inner_text() == "8"
@@ -136,8 +149,8 @@ def test_a_trial_is_marked_in_every_figure_from_the_table_by_keyboard(opened, st
     assert page.locator("#trial-card").is_hidden()
 
 
-def test_the_best_comes_first_and_one_can_go_from_trial_to_trial(opened, study):
-    page, _, _ = open_run()
+def test_the_best_comes_first_and_buttons_lead_from_trial_to_trial(opened, study):
+    page, _, _ = opened()
     order = [trial.number for trial in study.ranked()]
     page.select_option("#choose", index=1)
     assert page.locator("#card-title").inner_text() == f"Trial {study.best.number} (best)"
@@ -148,8 +161,8 @@ def test_the_best_comes_first_and_one_can_go_from_trial_to_trial(opened, study):
     assert page.input_value("#choose") == str(order[1])
 
 
-def test_pointing_at_a_line_tells_its_trial_and_leaving_takes_it_back(opened, study):
-    page, _, _ = open_run()
+def test_pointing_at_a_line_shows_its_trial_until_it_leaves(opened, study):
+    page, _, _ = opened()
     best = study.best.number
     page.locator(f"#history-trial-{best} use").hover()
     assert page.locator("#card-title").inner_text() == f"Trial {best} (best)"
@@ -158,7 +171,7 @@ def test_pointing_at_a_line_tells_its_trial_and_leaving_takes_it_back(opened, st
 
 
 def test_ranges_that_are_typed_fade_the_rest_in_every_figure(opened, study):
-    page, _, _ = open_run()
+    page, _, _ = opened()
     page.fill('input[aria-label="learning rate from"]', "0.001")
     page.fill('input[aria-label="learning rate to"]', "0.01")
     expected = kept(study, 0.001, 0.01)
@@ -174,7 +187,7 @@ def test_ranges_that_are_typed_fade_the_rest_in_every_figure(opened, study):
 
 @pytest.mark.parametrize(("width", "drawing"), [(1280, "upright"), (390, "lying")])
 def test_drawing_along_a_scale_keeps_what_passes_there(opened, study, width, drawing):
-    page, _, _ = open_run(width)
+    page, _, _ = opened(width)
     page.locator(f"#{drawing}-scale-0").scroll_into_view_if_needed()
     box = page.locator(f"#{drawing} .brush, svg:has(#{drawing}-scale-0) .brush").first.bounding_box()
     upright = drawing == "upright"
@@ -196,7 +209,7 @@ def test_drawing_along_a_scale_keeps_what_passes_there(opened, study, width, dra
 
 
 def test_the_table_can_be_sorted_by_keyboard(opened, study):
-    page, _, _ = open_run()
+    page, _, _ = opened()
     page.locator("#trials thead button", has_text="learning rate").focus()
     page.keyboard.press("Enter")
     numbers = [int(text) for text in page.locator("#trials tbody th").all_inner_texts()]

@@ -29,7 +29,7 @@ SPACE = {
     "epochs": 9,
 }
 RUNGS = (1, 3, 9)
-WRITTEN = Path(__file__).parents[1] / "compatibility" / "0.1.0"
+POPULATION = Path(__file__).parents[1] / "compatibility/0.1.0/population-finished"
 
 
 def accuracy(parameters, epoch):
@@ -108,7 +108,7 @@ def test_it_reads_what_the_study_has(finished, study):
     assert [trial.epochs for trial in study.trials] == [trial.last_step or 0 for trial in recorded]
 
 
-def test_the_page_says_who_won_how_to_have_it_and_what_failed(text, study):
+def test_the_page_names_the_winner_its_command_and_the_failures(text, study):
     best = study.best
     assert f"{100 * best.value:.2f}\N{NO-BREAK SPACE}%" in text
     assert f"validation accuracy of trial {best.number}, the best." in text
@@ -197,7 +197,7 @@ def test_too_few_trials_have_no_importance_and_the_page_says_so(tmp_path):
     assert "importance-" not in text
 
 
-def test_a_study_that_has_not_begun_has_a_page(tmp_path):
+def test_a_study_that_has_not_started_has_a_page(tmp_path):
     path = new_study(tmp_path / "new", populations=0)
     assert page(path) == (path / "study.html").resolve()
     text = (path / "study.html").read_text("utf-8")
@@ -205,7 +205,7 @@ def test_a_study_that_has_not_begun_has_a_page(tmp_path):
     assert "mlplab tune --resume" in text.replace("<span>", "").replace("</span>", "")
 
 
-def test_a_study_that_runs_has_a_page_and_is_left_as_it_was(tmp_path):
+def test_a_study_that_runs_has_a_page_and_is_left_unchanged(tmp_path):
     path = new_study(tmp_path / "running", populations=1, running=4)
     before = [trial.state for trial in database.TrialDatabase(path).trials()]
     text = page(path).read_text("utf-8")
@@ -225,7 +225,7 @@ def test_of_losses_the_smallest_is_the_best(study):
     losses = [
         dataclasses.replace(trial, value=None if trial.value is None else 1 - trial.value) for trial in study.trials
     ]
-    turned = dataclasses.replace(study, metric="loss", trials=losses)
+    turned = dataclasses.replace(study, config=dataclasses.replace(study.config, metric="loss"), trials=losses)
     assert turned.best.number == study.best.number
     assert [trial.number for trial in turned.ranked()] == [trial.number for trial in study.ranked()]
     assert tables.drawn(turned).window()[0] < turned.best.value < tables.drawn(turned).window()[1]
@@ -246,7 +246,7 @@ def test_one_far_worse_trial_does_not_squeeze_the_others_together(study):
     assert png(charts.history(of)).startswith(b"\x89PNG")
 
 
-def test_the_winner_is_told_with_its_test_interval(finished, digits_run, tmp_path):
+def test_the_winner_is_shown_with_its_test_interval(finished, digits_run, tmp_path):
     path = shutil.copytree(finished, tmp_path / "won")
     shutil.copytree(digits_run.path, path / "winner")
     text = page(path).read_text("utf-8")
@@ -258,17 +258,12 @@ def test_the_winner_is_told_with_its_test_interval(finished, digits_run, tmp_pat
     assert "--resume" not in text
 
 
-def test_a_winner_of_several_seeds_is_told_with_their_spread(digits_run, tmp_path):
-    path = new_study(tmp_path / "seeds", populations=1)
-    for member in ("00", "01"):
-        shutil.copytree(digits_run.path, path / "winner" / "members" / member)
-    test = {"accuracy": 0.95, "sd": 0.004, "interval": [0.94, 0.96], "seeds": 2}
-    (path / "winner" / "result.json").write_text(json.dumps({"test": test}), "utf-8")
-    winner = read(path).winner
-    assert winner.config.settings.hidden
-    said = wording.winner(winner).replace("\N{NO-BREAK SPACE}", " ")
+def test_a_winner_of_several_seeds_is_shown_with_their_spread(finished, tmp_path):
+    path = shutil.copytree(finished, tmp_path / "seeds")
+    shutil.copytree(POPULATION, path / "winner")
+    said = wording.winner(read(path).winner).replace("\N{NO-BREAK SPACE}", " ")
     assert said == (
-        "The mean of 2 seeds, which differ by 0.40 points (standard deviation). 95 % interval: 94.00 % to 96.00 %."
+        "The mean of 3 seeds, which differ by 1.71 points (standard deviation). 95 % interval: 32.08 % to 40.59 %."
     )
 
 

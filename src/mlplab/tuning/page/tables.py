@@ -89,7 +89,7 @@ def curves(study: StudyRecord) -> Table:
     }
     lines = [(np.array(list(trial.curve)), np.array(list(trial.curve.values()))) for trial in trials]
     title = f"Validation {study.metric} of each trial after each epoch"
-    return Table(columns, title, lambda: charts.learning_curves(of, lines, study.rungs))
+    return Table(columns, title, lambda: charts.learning_curves(of, lines, study.config.rungs))
 
 
 def importances(importance: Importance, study: StudyRecord) -> Table:

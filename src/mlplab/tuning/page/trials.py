@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlplab.runs import Run, Settings, is_run
-from mlplab.runs.config import Config
+from mlplab.runs import Config, Run, Settings
 from mlplab.tuning import database
 from mlplab.tuning.config import StudyConfig
-from mlplab.tuning.winner import command_line
+from mlplab.tuning.winner import command_line, winner_of
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -71,7 +70,7 @@ class Winner:
         sd: standard deviation over the seeds; None for one run.
         interval: of 95 %; None if it is unknown.
         seeds: the number of seeds.
-        config: of the run, or of its first member.
+        config: of the run.
     """
 
     accuracy: float
@@ -83,33 +82,32 @@ class Winner:
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """A study: its space, trials and winner.
+    """A study: its configuration, trials and winner.
 
     Attributes:
-        data: the data set's name.
-        metric: accuracy or loss, of the validation rows.
-        rungs: epochs after which the worse trials were dropped; the last is the end.
         parameters: that differ between the trials.
         settings: of the best trial; None while there is none.
         command: that trains the best trial again.
-        planned: the number of trials that the study is to have; None: as many as the budget allows.
-        reduction: one trial in this many is trained on after a rung.
-        population: trials that are compared with each other.
         seconds: of all populations together.
     """
 
-    data: str
-    metric: str
-    rungs: tuple[int, ...]
+    config: StudyConfig
     trials: Sequence[Trial]
     parameters: Sequence[Parameter]
     settings: Settings | None = None
     command: str | None = None
     winner: Winner | None = None
-    planned: int | None = None
-    reduction: int = 3
-    population: int = 16
     seconds: float = 0.0
+
+    @property
+    def data(self) -> str:
+        """The data set's name."""
+        return self.config.data["name"]
+
+    @property
+    def metric(self) -> str:
+        """accuracy or loss, of the validation rows."""
+        return self.config.metric
 
     @property
     def larger(self) -> bool:
@@ -149,15 +147,10 @@ def read(path: Path) -> StudyRecord:
     recorded = trials_database.trials()
     distributions = {name: value for trial in recorded for name, value in trial.distributions.items()}
     study = StudyRecord(
-        data=config.data["name"],
-        metric=config.metric,
-        rungs=config.rungs,
+        config,
         trials=[_trial(trial) for trial in recorded],
         parameters=[_parameter(name, distribution) for name, distribution in distributions.items()],
-        winner=_winner(path / "winner"),
-        planned=config.trials,
-        reduction=config.reduction,
-        population=config.population,
+        winner=_winner(winner_of(path)),
         seconds=sum(trials_database.seconds().values()),
     )
     best = study.best
@@ -189,9 +182,8 @@ def _parameter(name: str, distribution: "BaseDistribution") -> Parameter:
     return Parameter(name, float(numbers.low), float(numbers.high), bool(numbers.log))
 
 
-def _winner(path: Path) -> Winner | None:
-    """Read the winner's run, or its members; None while there is no result."""
-    run = Run(path) if is_run(path) else None
+def _winner(run: Run | None) -> Winner | None:
+    """Return the winner's scores; None while there is no result."""
     if run is None or run.result is None:
         return None
     test = run.result.test

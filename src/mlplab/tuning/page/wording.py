@@ -28,8 +28,8 @@ def progress(study: StudyRecord) -> str:
 def unfinished(study: StudyRecord) -> str:
     """Say what is still to be done; empty for a finished study."""
     done = sum(trial.outcome != "running" for trial in study.trials)
-    if study.planned is not None and done < study.planned:
-        return f"{done:,} of {study.planned:,} trials are done."
+    if study.config.trials is not None and done < study.config.trials:
+        return f"{done:,} of {study.config.trials:,} trials are done."
     if done < len(study.trials):
         return f"{_counted(len(study.trials) - done, 'trial')} had not ended."
     return "" if study.winner is not None or study.best is None else "The winner is still to be trained again."

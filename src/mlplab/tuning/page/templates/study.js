@@ -188,11 +188,11 @@ function strip(group, scale, place, upright) {
     const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(area.getScreenCTM().inverse());
     return Math.min(Math.max(((upright ? point.y : point.x) - start) / length, 0), 1);
   };
-  let begun = null;
-  area.addEventListener("pointerdown", (event) => { begun = fraction(event); area.setPointerCapture(event.pointerId); event.preventDefault(); });
-  area.addEventListener("pointermove", (event) => { if (begun !== null) brushTo(place, scale, begun, fraction(event)); });
-  area.addEventListener("pointerup", (event) => { if (begun !== null) brushTo(place, scale, begun, fraction(event)); begun = null; });
-  area.addEventListener("pointercancel", () => { begun = null; });
+  let pressedAt = null;
+  area.addEventListener("pointerdown", (event) => { pressedAt = fraction(event); area.setPointerCapture(event.pointerId); event.preventDefault(); });
+  area.addEventListener("pointermove", (event) => { if (pressedAt !== null) brushTo(place, scale, pressedAt, fraction(event)); });
+  area.addEventListener("pointerup", (event) => { if (pressedAt !== null) brushTo(place, scale, pressedAt, fraction(event)); pressedAt = null; });
+  area.addEventListener("pointercancel", () => { pressedAt = null; });
   return { place, show: (range) => {
     seen.setAttribute("visibility", range === null ? "hidden" : "visible");
     if (range === null) return;
