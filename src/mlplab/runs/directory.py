@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from mlplab import files
 from mlplab.datasets.corrections import Corrections
@@ -264,6 +263,8 @@ def _rename(hidden: Path, wanted: Path, may_number: bool) -> Path:
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of a run or study: two processes that train into it would mix their checkpoints."""
+    from filelock import FileLock, Timeout  # `mlplab data` does without
+
     lock = FileLock(path / ".lock")
     try:
         lock.acquire(timeout=0)

@@ -33,23 +33,19 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
 
 
 class CheckpointWriter(keras.callbacks.Callback):
-    """Writes a checkpoint and a line of metrics.jsonl after each epoch. The last callback, so that it sees all others.
-
-    Attributes:
-        history: an object for each complete epoch.
-    """
+    """Writes a checkpoint and a line of metrics.jsonl after each epoch. Comes last, so that it sees all callbacks."""
 
     def __init__(self, run: Run, job: TrainingJob, checkpoint: Checkpoint, stopping: ResumableEarlyStopping | None):
         super().__init__()
-        self.history = list(checkpoint.history)
+        self._history = list(checkpoint.history)
         self._run, self._job, self._stopping = run, job, stopping
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.history.append({"epoch": epoch + 1, **(logs or {})})
+        self._history.append({"epoch": epoch + 1, **(logs or {})})
         stopped, stopping = self._job.model.stop_training, self._stopping
         kept = {} if stopping is None else {"stopping": stopping.counters, "best_weights": stopping.best_weights}
-        self._job.checkpoint(self.history, stopped=stopped, **kept).save(self._run.path)
-        self._run.directory.append_metrics(self.history[-1])
+        self._job.checkpoint(self._history, stopped=stopped, **kept).save(self._run.path)
+        self._run.directory.append_metrics(self._history[-1])
 
 
 class RunSession:
@@ -72,11 +68,6 @@ class RunSession:
         settings, stopping = job.config.settings, None
         if settings.early_stopping:
             stopping = ResumableEarlyStopping(job.model, checkpoint, settings.early_stopping)
-        self._writer = CheckpointWriter(run, job, checkpoint, stopping)
-        self.callbacks = [*([] if stopping is None else [stopping]), self._writer]
+        writer = CheckpointWriter(run, job, checkpoint, stopping)
+        self.callbacks = [writer] if stopping is None else [stopping, writer]
         self.initial_epoch = settings.epochs if checkpoint.stopped else checkpoint.epoch
-
-    @property
-    def epochs(self) -> int:
-        """Complete epochs, which the checkpoint has."""
-        return len(self._writer.history)

@@ -225,7 +225,7 @@ def _finish(run: Run, job: TrainingJob, clock: Clock, verbose: int | str, callba
                 )
         except KeyboardInterrupt as interrupt:
             raise Interrupted(
-                f"Interrupted after epoch {session.epochs} of {epochs}; complete epochs are saved. "
+                f"Interrupted after epoch {len(run.epochs)} of {epochs}; complete epochs are saved. "
                 f"Continue with: mlplab train --resume {run.path}"
             ) from interrupt
         split_scores = save_outputs(run, job)
