@@ -94,7 +94,7 @@ def test_a_folder_that_refuses_does_not_stop_it(digits, a_cache_of_its_own, capl
     a_cache_of_its_own.parent.mkdir(parents=True, exist_ok=True)
     a_cache_of_its_own.write_text("a file in the way")
     assert len(baselines_of(digits)) == 3
-    assert "will be made anew next time" in caplog.text
+    assert "will be computed again next time" in caplog.text
 
 
 def test_a_feature_that_is_constant_in_training_does_not_drown_the_others():
