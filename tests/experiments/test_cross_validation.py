@@ -169,7 +169,7 @@ def test_folds_are_trained_for_the_epochs_that_led_to_the_runs_weights(small, tm
 
 
 @pytest.mark.slow
-def test_a_model_of_ones_own_is_rebuilt_from_the_runs_seed(small, tmp_path):
+def test_a_users_model_is_rebuilt_from_the_runs_seed(small, tmp_path):
     """Also one that takes one-hot targets and has logits as outputs."""
     model = keras.Sequential([keras.Input((8, 8)), layers.Flatten(), layers.Dropout(0.1), layers.Dense(10)])
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)

@@ -79,7 +79,7 @@ def test_with_early_stopping_the_best_epoch_counts(digits):
 
 
 @pytest.mark.slow
-def test_networks_of_ones_own_differ_from_seed_to_seed_too(digits, tmp_path):
+def test_a_users_network_differs_from_seed_to_seed_too(digits, tmp_path):
     own = mlplab.mlp((8, 8), 10, [12], seed=5)
     own.compile("adam", "sparse_categorical_crossentropy")
     run = mlplab.train(digits, model=own, epochs=1, early_stopping=1, out=tmp_path / "own", verbose=0)

@@ -131,7 +131,7 @@ THREE = {"rates": [1e-3, 1e-2, 1e-1], "verbose": 0}
 
 
 @pytest.mark.slow
-def test_a_model_of_ones_own_is_left_unchanged(digits):
+def test_a_users_model_is_left_unchanged(digits):
     x, y = digits.train.inputs / np.float32(16), digits.train.labels
     rate: Any = keras.optimizers.schedules.CosineDecay(0.01, 100)
     model = own_model(keras.optimizers.Adam(rate))
