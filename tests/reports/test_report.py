@@ -191,7 +191,7 @@ def test_runs_and_files_are_refused_and_an_old_report_stays(copied, page, tmp_pa
 
 def test_a_report_has_images_if_the_arrays_are_given(arrays_run, without_images, with_images):
     assert without_images.data["rows"]["images"] is None
-    assert "with arrays" in without_images.text
+    assert "trained on arrays" in without_images.text
     assert "data=((x_train, y_train), (x_test, y_test))" in without_images.text
     assert "held no rows out for validation" in without_images.text
     assert with_images.data["rows"]["images"]["count"] == 60

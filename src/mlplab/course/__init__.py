@@ -9,6 +9,10 @@ progress_store.py    a learner's progress on disk
 sandbox.py           checks a learner's file in a separate process
 starting.py          writes the file to start with
 offline_folder.py    runs the script that fills a folder for a class without a network
+
+Example:
+    print(mlplab.course.exercises())
+    print(mlplab.course.text("softmax-regression"))
 """
 
 from dataclasses import replace
