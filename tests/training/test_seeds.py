@@ -184,9 +184,9 @@ def test_curves_and_seeds_are_shown_for_all_members(population, finished):
 def test_the_report_describes_the_seeds(population, diverged, tmp_path):
     page = mlplab.report(population, tmp_path / "page.html").read_text()
     assert "How much the seed matters" in page
-    assert "3 networks were trained that differ in their seed alone" in page
+    assert "3 networks were trained that differ only in their seed" in page
     assert f"{100 * population.result.ensemble.accuracy:.1f}" in page
-    assert "it is the one with seed 4" in page
+    assert "This is the network with seed 4." in page
     assert "there are no rows that none of these networks was trained on" in page
     page = mlplab.report(diverged, tmp_path / "page.html").read_text()
     assert "Seed 5 diverged and is left out" in page
