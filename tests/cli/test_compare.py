@@ -10,6 +10,8 @@ from command_line import refused
 
 import mlplab
 
+pytestmark = pytest.mark.slow  # two networks are trained
+
 
 @pytest.fixture(scope="module")
 def larger(tmp_path_factory):

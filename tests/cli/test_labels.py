@@ -65,6 +65,7 @@ def test_quiet_prints_nothing(run):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_accepted_labels_are_kept_and_trained_on(run, tmp_path):
     table = tmp_path / "corrected.csv"
     done = call(run.path, "--folds", 2, "--out", table, "--accept", 120, "--max", 3, "--json")

@@ -45,6 +45,7 @@ def test_a_report_is_written_of_a_run(written):
     assert "Confusion" in page.read_text("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["run-interrupted", "population-interrupted"])
 def test_an_interrupted_run_resumes_to_where_it_would_have_ended(name, written):
     run = mlplab.resume(written(name), verbose=0)

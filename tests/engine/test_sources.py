@@ -30,6 +30,7 @@ def trained(source, epochs=1, build=models.small, **arguments):
     return model, history
 
 
+@pytest.mark.slow
 def test_an_array_source_is_what_fit_makes_of_arrays(few, other):
     ours, history = trained(source(*few, shuffle=True, seed=4), epochs=2, validation_data=source(*other))
     model = models.small()

@@ -153,6 +153,7 @@ def test_groups_of_several_seeds_are_compared(runs, four):
     assert len(compare(*runs[1:3]).group_pairs) == 0  # one run each
 
 
+@pytest.mark.slow
 def test_a_users_model_is_described_by_its_layers(runs, digits, tmp_path):
     from keras import Input, Sequential, layers
 

@@ -28,7 +28,7 @@ Name = Annotated[
 
 @app.command("list")
 def list_datasets(json_: Json = False, quiet: Quiet = False) -> None:
-    """List the data sets that have a name."""
+    """List the data sets that mlplab knows by name."""
     open_console(quiet).print(_table())
     if json_:
         print_json(datasets=[_summary(entry) for entry in CATALOG.values()], cache=str(cache_folder()))

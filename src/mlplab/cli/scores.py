@@ -18,7 +18,7 @@ _MOST_ROWS = {"most_confused": 10, "classes": 50}
 """Rows printed of each table; `--json` has all."""
 
 _NOT_PRINTED = ("seconds", "training_rows")
-"""Columns of the simple methods that only `--json` has; the title names their rows."""
+"""Columns of the table of simple methods that only `--json` has; the title states the number of training rows."""
 
 
 def show(

@@ -20,19 +20,21 @@ Progress = Callable[[int, Any], None]
 """Called between pieces with the number of steps done and the loop's carry."""
 
 _tracing = threading.Lock()
-"""Held while a step is traced, since the attributes of its model are tracers meanwhile."""
+"""Held while a step is traced: its model holds tracers meanwhile, which no other thread may use."""
 
 
 class Loop:
-    """`body(carry, fixed, batch) -> carry`, compiled once for each form of segment.
+    """`body(carry, fixed, batch) -> carry`, compiled once for each combination of shapes of a segment.
+
+    A piece is the steps of a segment that one call into the compiled loop does.
 
     The trip count is an argument of the compiled program, not a constant in it: pieces of every length share one
     compilation.
 
     Args:
         body: pure; it reads `fixed` and does not change it.
-        batch: a source's batch.
-        enter, leave: applied to the carry before the first and after the last step of a piece (packing).
+        batch: takes the rows of a step out of a segment's arrays and makes the step's batch of them.
+        enter, leave: applied to the carry before the first and after the last step of a piece, to pack and unpack it.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class Loop:
         """Run every step of the segments, for one model or, stacked, for several over the same arrays.
 
         Args:
-            carries: for each model, given up to the loop, which reuses the buffers.
+            carries: one for each model; donated: the loop reuses the buffers, so do not use them afterwards.
             fixed, segments: for each model.
             seeds: for each model two numbers that make the keys of its steps.
             progress: see `Progress`; the carry is stacked for several models. An exception in it ends the loop.
@@ -106,7 +108,7 @@ class Loop:
         """
         compiled = self._for_one if len(carries) == 1 else self._for_several
         key_data = _stacked([np.array(seed, np.uint64).astype(np.uint32) for seed in seeds])
-        # On the device from the first piece on, like the carry that comes out of it: else the second would recompile.
+        # On the device before the first piece: later pieces get their carry from there, and a change would recompile.
         carry, constant = jax.device_put((_stacked(carries), _stacked(fixed)), device)
         before = 0
         for parts in zip(*segments, strict=True):
@@ -117,7 +119,7 @@ class Loop:
             form = tuple(leaf.shape for leaf in jax.tree.leaves(segment.indices))
             start = 0
             while start < segment.steps:
-                # The first piece of a form is one step, which compiles; the second is timed to size the others.
+                # A form's first piece is one step, timed with its compilation; each piece's time sizes the next one.
                 piece = int(PIECE_SECONDS / self._step_seconds.get(form, PIECE_SECONDS))
                 stop = min(start + max(1, piece), segment.steps)
                 began = time.perf_counter()
@@ -144,9 +146,9 @@ def _unstacked(tree: Any, count: int) -> list[Any]:
 
 
 def _computed_first(batch: Any) -> Any:
-    """Let XLA finish the batch before it uses it. Otherwise it computes it within sums, which then round differently.
+    """Make XLA compute the batch before it is used. Otherwise XLA fuses it into sums, which then round differently.
 
-    The batch passes as vectors: 28 columns are no multiple of what a processor takes at once, and would take longer.
+    The batch passes the barrier as vectors: rows of 28 values do not fill SIMD registers evenly, which is slower.
     """
     leaves, structure = jax.tree.flatten(batch)
     vectors = jax.lax.optimization_barrier([leaf.reshape(-1) for leaf in leaves])

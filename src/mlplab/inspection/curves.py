@@ -50,7 +50,7 @@ def curves(source: Any) -> Table:
 
 
 def member_columns(run: Run) -> list[dict[str, np.ndarray]]:
-    """Return epoch and logged metrics of each member of a population that has completed an epoch."""
+    """Return epoch and logged metrics of each member with at least one completed epoch; [] for a single network."""
     return [_columns(member.history) for member in run.members if member.history]
 
 

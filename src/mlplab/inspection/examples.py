@@ -83,7 +83,7 @@ class Examples:
 
 
 Source: TypeAlias = Run | Examples | ArrayLike
-"""A run or its directory, probabilities, or rows that `examples_of` returned."""
+"""A run or its directory, probabilities, or the `Examples` that `examples_of` returned."""
 
 
 def open_run(source: Any) -> Run:
@@ -109,7 +109,7 @@ def examples_of(
 
     Args:
         source: a run or its directory; or probabilities (n, classes), or (n,) or (n, 1) of the second of two classes;
-            or rows that this function returned.
+            or the `Examples` that this function returned.
         y: labels of the probabilities: integers (n,), or one-hot (n, classes).
         X: inputs (n, …) of the probabilities, for functions that draw images.
         split: rows of the run: "test", "validation" or "train" (predicted once, then kept in the run).

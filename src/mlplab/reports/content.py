@@ -86,7 +86,7 @@ def content(run: Run, data: Any = None) -> dict[str, Any]:
 
 
 def _why_no_images(run: Run, examples: Examples, why_no_data: str) -> str:
-    """Return the reason, and what to do about it; "" for a page with images."""
+    """Return why the report has no images, and what to do about it; "" if it has images."""
     if why_no_data and run.config.data["source"] is None:
         return f"{why_no_data} With them: mlplab.report(run, data=((x_train, y_train), (x_test, y_test)))."
     if why_no_data or examples.images is not None:

@@ -1,4 +1,4 @@
-"""The training of a run from its checkpoint on: early stopping that survives a restart, a checkpoint an epoch."""
+"""Train a run from its checkpoint on: early stopping that survives a restart, and a checkpoint after each epoch."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from mlplab.training.job import TrainingJob
 
 
 def monitored(model: keras.Model) -> dict[str, Any]:
-    """Arguments of Keras's early stopping: the validation accuracy of a built model, or its loss without one."""
+    """Return arguments for EarlyStopping: validation accuracy if the built model has it, else validation loss."""
     has_accuracy = "accuracy" in model.get_metrics_result()
     return {"monitor": "val_accuracy", "mode": "max"} if has_accuracy else {"monitor": "val_loss", "mode": "min"}
 
@@ -33,7 +33,7 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
 
 
 class CheckpointWriter(keras.callbacks.Callback):
-    """Writes a checkpoint and a line of metrics.jsonl after each epoch. Comes last, so that it sees all callbacks."""
+    """Writes a checkpoint and a line of metrics.jsonl after each epoch. Must be last: it saves the others' state."""
 
     def __init__(self, run: Run, job: TrainingJob, checkpoint: Checkpoint, stopping: ResumableEarlyStopping | None):
         super().__init__()
@@ -52,12 +52,12 @@ class RunSession:
     """The training of a run from its checkpoint on.
 
     Args:
-        run: its directory holds a checkpoint.
-        job: of the run; its model gets the state of the checkpoint.
+        run: a run whose directory holds a checkpoint.
+        job: the run's job; its model gets the state of the checkpoint.
 
     Attributes:
         callbacks: in their order, for `fit` or a `Member`.
-        initial_epoch: completed epochs; all epochs where training has ended.
+        initial_epoch: number of completed epochs; the run's number of epochs if its training has ended.
     """
 
     def __init__(self, run: Run, job: TrainingJob):

@@ -15,9 +15,9 @@ from mlplab.course.checks.measuring import PREDICT_ROWS
 
 _SAME_LOSS = 2e-5
 _SAME_ON_ACCELERATOR = 1e-3
-"""Relative difference of means of the same losses over batches of other sizes; GPUs multiply less exactly."""
+"""Relative tolerances for the same mean loss computed with another batch size, on a CPU and on an accelerator."""
 _FORGOTTEN = 0.05
-"""Largest loss of training accuracy between the last epoch and the final weights."""
+"""How far the final weights' accuracy may lie below the training accuracy logged for the last epoch."""
 _USUAL_BATCH = 32
 """The default of fit."""
 
@@ -45,7 +45,10 @@ def accuracy_curves(history: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def steps_an_epoch(model: Any, rows: int, batch_size: int, advice: str = "") -> str:
-    """Require an epoch of these rows and batches, if the model has its History; `advice` is for too many steps."""
+    """Require ceil(rows / batch_size) steps per epoch, if the model still has its History.
+
+    `advice` ends the message about too many steps.
+    """
     expected = math.ceil(rows / batch_size)
     last = getattr(model, "history", None)
     got = last.params.get("steps") if last is not None and last.params else None
@@ -89,7 +92,7 @@ def validated_on(model: Any, history: Any, dataset: str, held_out: slice, traine
 
 
 def trained_on(history: Any, accuracy: float, named: str) -> str:
-    """Require that the model's accuracy on the task's images (`named`) is about that of its training."""
+    """Require that `accuracy`, on the task's images (`named`), is not far below the last training accuracy."""
     last = float(accuracy_curves(history)[0][-1])
     if accuracy < last - _FORGOTTEN:
         raise WrongAnswer(

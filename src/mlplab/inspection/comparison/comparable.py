@@ -64,7 +64,10 @@ def of_runs(runs: Mapping[str, Run], data: Any) -> dict[str, Examples]:
 
 
 def _same_test_set(a: Run, b: Run) -> bool:
-    """Return whether two test sets may be the same: False if their hashes differ. `check_alike` compares labels."""
+    """Return whether two test sets may be the same: True also if their hashes cannot be compared.
+
+    `check_alike` then compares the labels.
+    """
     hashes = [run.config.data["hashes"]["test"] for run in (a, b)]
     if hashes[0] == hashes[1]:
         return True
@@ -73,7 +76,7 @@ def _same_test_set(a: Run, b: Run) -> bool:
 
 
 def _content(run: Run) -> str | None:
-    """Return the hash of the rows of a test set. A file's hash does not do: it covers the training set too."""
+    """Return the content hash of a run's test set, or None. An .npz file's hash also covers its training set."""
     data_config = run.config.data
     if data_config["source"] is None or not data_config["source"].endswith(".npz"):
         return data_config["hashes"]["test"].get("content")
