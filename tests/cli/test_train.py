@@ -133,7 +133,7 @@ def test_ctrl_c_ends_with_130_and_the_command_that_resumes(options, log, tmp_pat
     out = tmp_path / "run"
     command = ["train", "digits", "--hidden", 12, "--epochs", 3000, *options, "--out", out]
     code, stderr = interrupted(command, out / log)
-    assert code == 130
+    assert code == 130, stderr
     assert f"mlplab train --resume {out}" in stderr
     assert "Traceback" not in stderr
 
