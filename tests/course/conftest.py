@@ -17,15 +17,6 @@ def progress_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder that all workers of this run share."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "shared"
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
 @pytest.fixture(autouse=True)
 def shared_ranges(shared_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Train usual ranges once for all tests and workers, with three seeds: real ones, in half the time."""

@@ -1,4 +1,4 @@
-"""Every wrong answer has its message; right ones in another style come as far as the accuracy."""
+"""Every wrong answer has its message; correct answers in another style reach the check of the accuracy."""
 
 import re
 

@@ -51,7 +51,7 @@ def kill_when(condition, study: Path, file: Path) -> None:
 
 
 def writes_to(database: Path, count: int):
-    """Return a condition that holds after so many writes."""
+    """Return a condition that is true once the given number of writes has happened."""
     seen = []
 
     def condition() -> bool:
