@@ -1,17 +1,21 @@
 """The page of a study, in a real browser."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from mlplab.runs import Run
 from mlplab.tuning.config import StudyConfig
 from mlplab.tuning.page.content import render
-from mlplab.tuning.page.trials import Parameter, StudyRecord, Trial, Winner
+from mlplab.tuning.page.trials import StudyRecord, Trial
+from mlplab.tuning.space import Choice, Range
 
 HOSTILE = "<script>alert(1)</script>"
 COMMAND = "mlplab train digits --hidden 32,32 --learning-rate 0.003 --seeds 3"
+POPULATION = Path(__file__).parents[1] / "compatibility/0.1.0/population-finished"
 CHOICES = ("relu", "<img src=x onerror=alert(2)>")
 
 
@@ -47,12 +51,12 @@ def study():
             threads=2,
         ),
         trials=[tried(number) for number in range(40)],
-        parameters=[
-            Parameter("learning_rate", 1e-4, 1e-1, log=True),
-            Parameter("activation", choices=CHOICES),
-            Parameter("dropout", 0, 0.5),
-        ],
-        winner=Winner(0.9012, 0.0021, (0.895, 0.907), 3, None),
+        parameters={
+            "learning_rate": Range(1e-4, 1e-1, log=True),
+            "activation": Choice(CHOICES),
+            "dropout": Range(0, 0.5),
+        },
+        winner=Run(POPULATION),
         command=COMMAND,
     )
 
@@ -122,8 +126,10 @@ def test_it_says_what_was_reached(opened, study):
     page, _, _ = opened()
     text = page.locator("#result").inner_text().replace("\N{NO-BREAK SPACE}", " ")
     assert f"{100 * study.best.value:.2f} %" in text
-    assert text.index("90.12 %") < text.index("test accuracy of the winner ± 0.21, ")
-    assert "95 % interval: 89.50 % to 90.70 %" in text
+    test = study.winner.result.test
+    spread = f"test accuracy of the winner ± {100 * test.sd:.2f}, "
+    assert text.index(f"{100 * test.accuracy:.2f} %") < text.index(spread)
+    assert "95 % interval: {:.2f} % to {:.2f} %".format(*(100 * end for end in test.interval)) in text
     assert page.locator("#command").inner_text().strip() == COMMAND
 
 

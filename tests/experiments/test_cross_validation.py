@@ -15,7 +15,7 @@ from mlplab.engine import ArraySource, Rows, compile_cache
 from mlplab.errors import Interrupted, RunError, TrainingError, UsageError
 from mlplab.experiments import cross_validation
 from mlplab.experiments.cross_validation import cross_validate, epochs_kept, split_folds
-from mlplab.experiments.population import Network
+from mlplab.experiments.population import ModelBuilder
 
 layers = keras.layers
 SMALL = {"hidden": [24], "batch_size": 20, "learning_rate": 0.01, "verbose": 0}
@@ -129,7 +129,7 @@ def test_a_fold_is_what_it_would_be_alone(four_folds, run, small):
     """Its network is built, trained by `fit` and asked to predict alone."""
     parts = split_folds(small.train.labels, 4, run.config.settings.seed)
     rows = np.sort(np.concatenate(parts[:2] + parts[3:]))
-    model, seed = Network.of(run).rebuild(2, small, 300)
+    model, seed = ModelBuilder.of(run).build(2, small, 300)
     scaling = run.config.preprocessing
     source = ArraySource(
         small.train.inputs[rows], small.train.labels[rows], batch_size=20, shuffle=True, seed=seed, batch=Rows(scaling)

@@ -12,7 +12,7 @@ import mlplab
 from mlplab.engine import ArraySource, Rows
 from mlplab.errors import TrainingError, UsageError
 from mlplab.experiments.learning_curve import answer, last_doubling, learning_curve
-from mlplab.experiments.population import Network
+from mlplab.experiments.population import ModelBuilder
 from mlplab.experiments.size_scan import SizeScan, checked_sizes, nested_order, train_sizes
 from mlplab.runs import Settings
 from mlplab.training import splits
@@ -48,7 +48,7 @@ def test_a_part_takes_as_many_steps_as_all_rows_would(digits, scan):
     """One network alone: 300 rows over and over, in epochs as long as those of all rows."""
     split = splits.split(digits.train, SMALL)
     rows = split["train"]
-    model, seed = Network(SMALL).rebuild(1, digits, len(rows))
+    model, seed = ModelBuilder(SMALL).build(1, digits, len(rows))
     part = rows[nested_order(digits.train.labels[rows], seed)[:300]]
     repeated = digits.train.select(np.resize(part, len(rows)))
     scaling = splits.fit_preprocessing(digits.train.inputs, rows, standardize=False)
@@ -83,8 +83,8 @@ def test_a_users_network_differs_from_seed_to_seed_too(digits, tmp_path):
     own = mlplab.mlp((8, 8), 10, [12], seed=5)
     own.compile("adam", "sparse_categorical_crossentropy")
     run = mlplab.train(digits, model=own, epochs=1, early_stopping=1, out=tmp_path / "own", verbose=0)
-    network = Network.of(run)
-    first, second = (network.rebuild(number, digits, 100)[0].get_weights() for number in (0, 1))
+    builder = ModelBuilder.of(run)
+    first, second = (builder.build(number, digits, 100)[0].get_weights() for number in (0, 1))
     assert all(np.any(a != b) for a, b in zip(first, second, strict=True) if a.any())
     scan = train_sizes(run, digits, sizes=[40], seeds=2)  # without an accuracy, early stopping goes by the loss
     assert np.isfinite(scan.val_accuracy).all()

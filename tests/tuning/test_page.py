@@ -134,19 +134,18 @@ def test_the_best_so_far_never_gets_worse_and_counts_completed_trials_alone(stud
 
 
 def test_every_table_has_its_figure_as_a_picture(study, tmp_path):
-    found = importance(study)
     for name, table in {
         "history": tables.history(study),
         "curves": tables.curves(study),
         "trials": tables.all_trials(study),
-        "importance": tables.importances(found, study),
+        "importance": importance(study),
     }.items():
         assert table.save(tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert table.save(tmp_path / f"{name}.csv").read_text("utf-8").count("\n") == len(table) + 1
 
 
 def test_each_trial_is_in_each_figure_once(study):
-    of, trials = tables.drawn(study), tables.finished(study)
+    of, trials = tables.drawn(study), study.finished
     scales = tables.scales(study)
     for figure in (charts.history(of), charts.parallel(of, scales), charts.slice_plot(of, scales[0])):
         text = svg(figure, "f")
@@ -167,13 +166,11 @@ def test_completed_dropped_and_failed_have_shapes_of_their_own(study):
 
 def test_importance_finds_the_parameter_that_the_closed_form_hangs_on(study):
     found = importance(study)
-    assert found.names[0] == "learning_rate"
-    assert found.shares[0] > 0.5
-    assert sum(found.shares) == pytest.approx(1)
-    clear = [
-        name for name, share, chance in zip(found.names, found.shares, found.chance, strict=True) if share > chance
-    ]
-    assert "learning_rate" in clear
+    assert found["parameter"][0] == "learning rate"
+    assert found["share"][0] > 0.5
+    assert sum(found["share"]) == pytest.approx(1)
+    clear = [row["parameter"] for row in found if row["share"] > row["by chance"]]
+    assert "learning rate" in clear
     assert not {"dropout", "width"} & set(clear)
 
 
@@ -184,9 +181,9 @@ def test_importance_of_values_that_hang_on_nothing_is_chance(study):
         for trial, value in zip(study.trials, noise, strict=True)
     ]
     found = importance(dataclasses.replace(study, trials=ended))
-    assert (found.shares <= found.chance).all()
+    assert (found["share"] <= found["by chance"]).all()
     # Shares add up to 1 all the same, so a bar alone would look like something.
-    assert found.shares[0] > 0.3
+    assert found["share"][0] > 0.3
 
 
 def test_too_few_trials_have_no_importance_and_the_page_says_so(tmp_path):
@@ -261,7 +258,7 @@ def test_the_winner_is_shown_with_its_test_interval(finished, digits_run, tmp_pa
 def test_a_winner_of_several_seeds_is_shown_with_their_spread(finished, tmp_path):
     path = shutil.copytree(finished, tmp_path / "seeds")
     shutil.copytree(POPULATION, path / "winner")
-    said = wording.winner(read(path).winner).replace("\N{NO-BREAK SPACE}", " ")
+    said = wording.winner(read(path).winner.result.test).replace("\N{NO-BREAK SPACE}", " ")
     assert said == (
         "The mean of 3 seeds, which differ by 1.71 points (standard deviation). 95 % interval: 32.08 % to 40.59 %."
     )

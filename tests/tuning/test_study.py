@@ -113,7 +113,7 @@ def interrupted(tmp_path_factory):
     """A study with a budget, interrupted after its first population of six; not to be written into."""
     path = tmp_path_factory.mktemp("studies") / "interrupted"
     options = {"budget": 60.01, "population": 6, "seeds": 1, "progress": interrupt_after_one_population}
-    with pytest.raises(Interrupted, match="Go on with: mlplab tune --resume"):
+    with pytest.raises(Interrupted, match="Continue with: mlplab tune --resume"):
         tune("digits", SPACE | {"epochs": 1}, **options, out=path)
     return path
 

@@ -8,7 +8,7 @@ from mlplab.cluster import workers
 from mlplab.datasets import Data
 from mlplab.engine import Member
 from mlplab.errors import RunError, TrainingError, require
-from mlplab.experiments.population import Network, train_members
+from mlplab.experiments.population import ModelBuilder, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Config, Run
 from mlplab.runs.run import probabilities_of
@@ -50,7 +50,7 @@ def cross_validate(
     """
     epochs = epochs_kept(run)
     parts = split_folds(data.train.labels, folds, run.config.settings.seed)
-    plan = _Plan(run.config, Network.of(run), epochs, data, parts)
+    plan = _Plan(run.config, ModelBuilder.of(run), epochs, data, parts)
     probabilities = np.empty((len(data.train), len(data.class_names)), np.float32)
     with workers(ray) as pool:
         size = min(_AT_ONCE, max(2, -(-folds // pool.slots)))  # one task for each slot, as each has to compile
@@ -74,7 +74,7 @@ class _Plan:
     """
 
     config: Config
-    network: Network
+    builder: ModelBuilder
     epochs: int
     data: Data
     parts: list[np.ndarray]
@@ -84,7 +84,7 @@ def _predict_folds(plan: _Plan, numbers: range, progress: ProgressListener | Non
     """Return the probabilities (rows, classes) of some folds, by networks trained together on the rows outside."""
     largest = max(map(len, plan.parts))
     rows = len(plan.data.train) - largest
-    networks = [plan.network.rebuild(number, plan.data, rows) for number in numbers]
+    networks = [plan.builder.build(number, plan.data, rows) for number in numbers]
     device_data = DeviceData(plan.data, targets_for(networks[0][0], plan.data))
     members = []
     for number, (model, seed) in zip(numbers, networks, strict=True):
@@ -96,13 +96,12 @@ def _predict_folds(plan: _Plan, numbers: range, progress: ProgressListener | Non
             seed=seed,
         )
         members.append(Member(model, source, epochs=plan.epochs))
-    steps = len(members) * plan.epochs * members[0].source.steps
 
     def report(trained: Progress) -> None:
         if progress is not None:
-            progress(Progress(numbers.start + len(numbers) * trained.done / steps, len(plan.parts)))
+            progress(Progress(numbers.start + len(numbers) * trained.done / (trained.total or 1), len(plan.parts)))
 
-    train_members(members, steps, report)
+    train_members(members, report)
     predicted = []
     for number, member in zip(numbers, members, strict=True):
         if member.failure is not None:

@@ -12,8 +12,9 @@ import numpy as np
 
 from mlplab.datasets import load
 from mlplab.errors import UsageError
+from mlplab.figures import scans
 from mlplab.progress import bar
-from mlplab.runs import Run, Settings
+from mlplab.runs import Run, Settings, is_run
 from mlplab.runs.dataset_ref import data_of
 from mlplab.runs.settings_arguments import takes_settings
 from mlplab.runs.settings_types import SettingsArguments
@@ -22,8 +23,6 @@ from mlplab.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from matplotlib.figure import Figure
 
     from mlplab.experiments.size_scan import SizeScan
 
@@ -84,12 +83,17 @@ def learning_curve(
         curve = mlplab.learning_curve("digits", hidden=[16], epochs=1, sizes=[100, 200], seeds=2)
         print(curve.answer)
     """
-    run = _run(source)
-    if run is not None and settings:
+    if isinstance(source, str | Path) and is_run(source):
+        source = Run(source)
+    if not isinstance(source, Run):
+        network = Settings.with_defaults(**settings)
+        loaded = load(source, quiet=verbose == 0)
+    elif settings:
         names = ", ".join(settings)
         raise UsageError(f"A run has its own settings: leave out {names}, or give the data set.", arguments=settings)
-    network = run or Settings.with_defaults(**settings)
-    loaded = load(source, quiet=verbose == 0) if run is None else data_of(run, data, quiet=verbose == 0)
+    else:
+        network = source.first
+        loaded = data_of(network, data, quiet=verbose == 0)
     from mlplab.experiments.size_scan import train_sizes
 
     with bar(verbose, "learning curve") as progress:
@@ -97,24 +101,14 @@ def learning_curve(
     columns = _columns(scan)
     gain, interval = last_doubling(scan)
     title = f"Accuracy by rows trained on ({loaded.name}, {seeds} seeds, {scan.held_out:,} rows held out)"
-
-    def figure() -> "Figure":
-        from mlplab.figures import scans
-
-        return scans.sizes(columns, scan.val_accuracy, title)
-
     return LearningCurve(
-        columns, title, figure, answer=answer(scan, gain, interval), gain=gain, gain_interval=interval
+        columns,
+        title,
+        lambda: scans.sizes(columns, scan.val_accuracy, title),
+        answer=answer(scan, gain, interval),
+        gain=gain,
+        gain_interval=interval,
     ).show()  # pyright: ignore[reportReturnType] - it returns itself
-
-
-def _run(source: Any) -> Run | None:
-    """Return the run that is meant, or None for a data set."""
-    if isinstance(source, Run):
-        return source.first
-    if isinstance(source, str | Path) and (Path(source) / "config.json").exists():
-        return Run(source).first
-    return None
 
 
 def _columns(scan: "SizeScan") -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from mlplab.datasets import load
 from mlplab.errors import TrainingError, UsageError
+from mlplab.figures import scans
 from mlplab.progress import bar
 from mlplab.runs import Settings
 from mlplab.runs.settings_arguments import takes_settings
@@ -19,7 +20,6 @@ from mlplab.table import Table
 
 if TYPE_CHECKING:
     import keras
-    from matplotlib.figure import Figure
 
     from mlplab.experiments.rate_scan import RateScan
 
@@ -119,23 +119,12 @@ def find_learning_rate(
     schedule = filled.schedule if model is None else rate_scan.schedule_of(model)
     suggestion = suggest(scan, schedule, planned if model is None or "epochs" in settings else None)
     title = f"Loss after {scan.steps:,} steps by learning rate ({'arrays' if loaded is None else loaded.name})"
-    columns = {
-        "learning_rate": scan.rates,
-        "loss": scan.loss,
-        "val_loss": scan.val_loss,
-        "diverged": scan.diverged,
-    }
-
-    def figure() -> "Figure":
-        from mlplab.figures import scans
-
-        valley = (suggestion.low, suggestion.high)
-        return scans.learning_rates(columns, scan.untrained, suggestion.rate, valley, title)
-
+    columns = {"learning_rate": scan.rates, "loss": scan.loss, "val_loss": scan.val_loss, "diverged": scan.diverged}
+    valley = (suggestion.low, suggestion.high)
     return LearningRates(
         columns,
         title,
-        figure,
+        lambda: scans.learning_rates(columns, scan.untrained, suggestion.rate, valley, title),
         suggestion=suggestion.rate,
         low=suggestion.low,
         high=suggestion.high,
@@ -165,10 +154,10 @@ class Suggestion:
 def suggest(scan: "RateScan", schedule: str = "none", steps: int | None = None) -> Suggestion:
     """Suggest a learning rate from a scan.
 
-    Rates that come down nearly as far as the best one form a valley, and its middle moves less from seed to seed than
-    the lowest point does. A long training at a constant rate ends better with a smaller rate, since the noise of the
-    steps counts towards its end; a schedule that comes down takes care of that. benchmarks/learning_rate.py measures
-    the suggestions.
+    The rates whose loss is close to the lowest loss form a valley. Its middle differs less between seeds than the
+    rate of the lowest loss. A long training at a constant rate ends better with a smaller rate, because each step adds
+    noise to the final weights. With a schedule that lowers the rate this is not needed. benchmarks/learning_rate.py
+    measures the suggestions.
 
     Args:
         scan: the losses by rate.

@@ -24,8 +24,8 @@ def hold_out(data: Data, settings: Settings) -> dict[str, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class Network:
-    """A network that can be rebuilt for many seeds, here or in another process.
+class ModelBuilder:
+    """Builds one network for many seeds, here or in another process.
 
     Attributes:
         settings: of the network and its training.
@@ -36,14 +36,14 @@ class Network:
     architecture: dict[str, Any] | None = None
 
     @classmethod
-    def of(cls, source: Run | Settings) -> "Network":
-        """Describe the network of a run, or of settings."""
+    def of(cls, source: Run | Settings) -> "ModelBuilder":
+        """Return the builder of a run's network, or of the network that settings describe."""
         if isinstance(source, Settings):
             return cls(source)
         settings = source.config.settings
         return cls(settings, None if settings.hidden is not None else source.architecture)
 
-    def rebuild(self, number: int, data: Data, rows: int) -> tuple[keras.Model, int]:
+    def build(self, number: int, data: Data, rows: int) -> tuple[keras.Model, int]:
         """Build the network with fresh weights.
 
         Args:
@@ -60,6 +60,7 @@ class Network:
         return build_network(dataclasses.replace(self.settings, seed=seed), data, rows), seed
 
 
-def train_members(members: Sequence[Member], steps: int, progress: ProgressListener | None) -> None:
-    """Train all members as one population. Reports the training steps done, of `steps` over all members."""
+def train_members(members: Sequence[Member], progress: ProgressListener | None) -> None:
+    """Train all members to their last epochs as one population. Reports the training steps done, over all members."""
+    steps = sum(member.source.steps * (member.epochs - member.epoch) for member in members)
     fit_members(members, progress=None if progress is None else lambda done, _: progress(Progress(done, steps)))

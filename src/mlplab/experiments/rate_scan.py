@@ -96,7 +96,7 @@ def scan_settings(
     held_out = device_data.source(split["validation"][:_MOST_HELD_OUT], preprocessing=preprocessing, batch_size=1000)
     untrained = evaluate(models[0], held_out, verbose=0, return_dict=True)["loss"]
     members = [Member(model, source, held_out, epochs=start.epochs, validation_freq=start.epochs) for model in models]
-    train_members(members, len(members) * start.steps, progress)
+    train_members(members, progress)
     return _rate_scan(rates, [member.model.history.history for member in members], untrained, start.steps)
 
 

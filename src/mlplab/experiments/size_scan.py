@@ -13,7 +13,7 @@ import numpy as np
 from mlplab.datasets import Data
 from mlplab.engine import Member, checks, keras, predict
 from mlplab.errors import TrainingError, UsageError, require, require_whole
-from mlplab.experiments.population import Network, hold_out, train_members
+from mlplab.experiments.population import ModelBuilder, hold_out, train_members
 from mlplab.progress import ProgressListener
 from mlplab.runs import Run, Settings
 from mlplab.runs.settings import is_kind
@@ -75,8 +75,8 @@ def train_sizes(
         UsageError: for bad sizes or seeds.
         TrainingError: if all networks diverged.
     """
-    network = Network.of(source)
-    settings = network.settings
+    builder = ModelBuilder.of(source)
+    settings = builder.settings
     split = hold_out(data, settings)
     rows, held_out = split["train"], split["validation"]
     sizes = checked_sizes(sizes, len(rows), len(data.class_names))
@@ -85,7 +85,7 @@ def train_sizes(
         preprocessing = source.config.preprocessing
     else:
         preprocessing = splits.fit_preprocessing(data.train.inputs, rows, settings.standardize)
-    networks = [network.rebuild(number, data, len(rows)) for _ in sizes for number in range(seeds)]
+    networks = [builder.build(number, data, len(rows)) for _ in sizes for number in range(seeds)]
     device_data = DeviceData(data, targets_for(networks[0][0], data))
     validation = device_data.source(held_out, preprocessing=preprocessing, batch_size=1000)
     members = []
@@ -101,7 +101,7 @@ def train_sizes(
             stopping = {"patience": settings.early_stopping, "restore_best_weights": True}
             callbacks = [keras.callbacks.EarlyStopping(**monitored(model), **stopping)]
         members.append(Member(model, part_source, validation, epochs=settings.epochs, callbacks=callbacks))
-    train_members(members, len(members) * settings.epochs * members[0].source.steps, progress)
+    train_members(members, progress)
     if all(member.failure for member in members):
         raise TrainingError(f"All {len(members)} networks diverged. The first: {members[0].failure}")
     accuracy = [_accuracy(member, best=settings.early_stopping > 0) for member in members]

@@ -138,8 +138,7 @@ def run_trials(data: Data, task: HalvingTask, progress: ProgressListener | None 
             if progress is not None:
                 progress(Progress(done, sum(planned), [trial.score(task.metric) for trial in trials]))
 
-        steps = sum(trial.member.source.steps for trial in active) * epochs
-        train_members([trial.member for trial in active], steps, report)
+        train_members([trial.member for trial in active], report)
         for trial in active:
             trial.check_diverged()
         if rung != task.rungs[-1]:

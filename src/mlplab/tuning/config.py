@@ -92,8 +92,6 @@ def check(metric: str = "accuracy", trials: int | None = None, budget: float | N
     if trials is not None and budget is not None:
         raise UsageError("Give trials or budget, not both.", arguments=("trials", "budget"))
     require(budget is None or budget > 0, "budget", budget, "a time above 0, in seconds")
-    least = {"trials": 1, "population": 1, "parallel": 1, "seed": 0, "seeds": 1}
-    for name, value in least.items():
-        given = trials if name == "trials" else numbers.get(name)
-        if given is not None:
-            require_whole(name, given, value)
+    for name, number in {"trials": trials, **numbers}.items():
+        if number is not None:
+            require_whole(name, number, 0 if name == "seed" else 1)

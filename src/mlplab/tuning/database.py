@@ -142,7 +142,8 @@ def _storage_errors_as_run_errors(folder: Path) -> Iterator[None]:
 def _run_error(folder: Path, error: Exception) -> RunError:
     return RunError(
         f"{folder / FILE} could not be read or written ({_first_line(error.__cause__ or error)}). Trials recorded "
-        f"before are kept. Free some space, or make the folder writable, and go on: mlplab tune --resume {folder}"
+        "before are kept. Free some space, or make the folder writable. "
+        f"Continue with: mlplab tune --resume {folder}"
     )
 
 

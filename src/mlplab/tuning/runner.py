@@ -7,7 +7,7 @@ study has the same trials and values wherever its populations run, and however o
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlplab.cluster import Workers
 from mlplab.datasets import Data
@@ -31,27 +31,28 @@ class StudyProgress:
     Attributes:
         metric: "accuracy" or "loss": what the scores are.
         numbers: the trials of the population.
+        best: number and value of the best trial recorded so far.
         part: how much of the population is done, 0 to 1.
         scores: the newest values of its trials; once it ended, of the trials that were not dropped. None for trials
             that diverged or have no value yet.
-        best: number and value of the best trial recorded so far.
         seconds: that the population took; None until it ends.
         dropped: the number of its trials that were dropped, once it ended.
     """
 
     metric: str
     numbers: range
-    part: float
-    scores: list[float | None]
     best: tuple[int, float] | None
+    part: float = 0.0
+    scores: Sequence[float | None] = ()
     seconds: float | None = None
     dropped: int = 0
 
 
+@dataclass(frozen=True)
 class StudyRunner:
     """Runs the trials of a study until there are as many as configured, or the budget is spent.
 
-    Args:
+    Attributes:
         config: of the study.
         data: verified to be the study's.
         database: of the study.
@@ -59,17 +60,11 @@ class StudyRunner:
         progress: called with the finished trials, of all (None with a budget), and a `StudyProgress` as detail.
     """
 
-    def __init__(
-        self,
-        config: StudyConfig,
-        data: Data,
-        database: TrialDatabase,
-        workers: Workers,
-        progress: ProgressListener | None = None,
-    ):
-        self._config, self._data, self._database = config, data, database
-        self._workers, self._progress = workers, progress
-        self._space = Space.of(config.space)
+    config: StudyConfig
+    data: Data
+    database: TrialDatabase
+    workers: Workers
+    progress: ProgressListener | None = None
 
     def run(self) -> None:
         """Run all rounds that remain.
@@ -79,7 +74,7 @@ class StudyRunner:
         """
         with quiet_optuna():
             while True:
-                trials = self._database.trials()
+                trials = self.database.trials()
                 if trials and _all_finished(trials):
                     _check_not_all_failed(trials)
                 numbers, size = self._next_round(trials)
@@ -89,13 +84,13 @@ class StudyRunner:
 
     def _next_round(self, trials: "Sequence[FrozenTrial]") -> tuple[range, int]:
         """Return the trials of the first round that is not wholly finished, and the size of its populations."""
-        seconds = self._database.seconds()
+        seconds = self.database.seconds()
         start, spent, an_epoch = 0, 0.0, 0.0
         while True:
             size = self._population_size(spent, an_epoch)
-            numbers = range(start, start + size * self._config.parallel)
-            if self._config.trials is not None:
-                numbers = numbers[: max(0, self._config.trials - start)]
+            numbers = range(start, start + size * self.config.parallel)
+            if self.config.trials is not None:
+                numbers = numbers[: max(0, self.config.trials - start)]
             in_round = trials[start : numbers.stop]
             if not numbers or len(in_round) < len(numbers) or not _all_finished(in_round):
                 return numbers, size
@@ -110,7 +105,7 @@ class StudyRunner:
             spent: seconds of the budget.
             an_epoch: seconds of one trial's epoch in an earlier round.
         """
-        config = self._config
+        config = self.config
         if config.budget is None or not spent:
             return config.population
         sizes = range(config.population, min(config.population, config.reduction) - 1, -1)
@@ -120,37 +115,48 @@ class StudyRunner:
 
     def _run_round(self, trials: "Sequence[FrozenTrial]", numbers: range, size: int) -> None:
         start = before = time.perf_counter()
-        config = self._config
-        sampled = sample(self._space, config.seed, config.metric, trials[: numbers.start], len(numbers))
-        self._database.add(sampled[len(trials[numbers.start : numbers.stop]) :])
-        in_round = self._database.trials()[numbers.start : numbers.stop]
+        config = self.config
+        sampled = sample(Space.of(config.space), config.seed, config.metric, trials[: numbers.start], len(numbers))
+        self.database.add(sampled[len(trials[numbers.start : numbers.stop]) :])
+        recorded = self.database.trials()
+        in_round = recorded[numbers.start : numbers.stop]
         populations = [in_round[i : i + size] for i in range(0, len(in_round), size)]
         populations = [population for population in populations if not _all_finished(population)]
         remaining = list(range(len(populations)))
 
         def report(trained: Progress) -> None:
-            self._report(populations[remaining[0]], trained.done / (trained.total or 1), trained.detail)
+            part = trained.done / (trained.total or 1)
+            self._report(recorded, populations[remaining[0]], part=part, scores=trained.detail)
 
-        self._report(populations[0], 0.0, [])
+        self._report(recorded, populations[0])
         tasks = [self._task(population) for population in populations]
-        for position, results in self._workers.map(run_trials, tasks, shared=self._data, progress=report):
+        for position, results in self.workers.map(run_trials, tasks, shared=self.data, progress=report):
             population, now = populations[position], time.perf_counter()
             # Recorded first: without its seconds, a finished population would count as one that took none.
-            self._database.record_seconds(population[0].number, round(now - before, 3))
+            self.database.record_seconds(population[0].number, round(now - before, 3))
             for trial, result in zip(population, results, strict=True):
                 if not trial.state.is_finished():
-                    self._database.record(trial, result, config.metric)
-            self._report(population, 1.0, [], now - start)
+                    self.database.record(trial, result, config.metric)
+            recorded = self.database.trials()
+            kept = [recorded[trial.number] for trial in population if recorded[trial.number].state.name != "PRUNED"]
+            self._report(
+                recorded,
+                population,
+                part=1.0,
+                scores=[None if trial.state.name == "FAIL" else trial.value for trial in kept],
+                seconds=now - start,
+                dropped=len(population) - len(kept),
+            )
             remaining.remove(position)
             if remaining:
-                self._report(populations[remaining[0]], 0.0, [])
+                self._report(recorded, populations[remaining[0]])
             before = now
 
     def _task(self, population: "Sequence[FrozenTrial]") -> HalvingTask:
-        config, limit = self._config, None
+        config, limit = self.config, None
         if config.budget is not None and population[0].number < config.population * config.parallel:
             # Only the first round is limited: later ones have a size that fits.
-            limit = config.budget / -(-config.parallel // self._workers.slots)  # populations that share one slot
+            limit = config.budget / -(-config.parallel // self.workers.slots)  # populations that share one slot
         return HalvingTask(
             settings=tuple(config.settings(trial) for trial in population),
             rungs=config.rungs,
@@ -160,30 +166,16 @@ class StudyRunner:
             limit=limit,
         )
 
-    def _report(
-        self,
-        population: "Sequence[FrozenTrial]",
-        part: float,
-        scores: list[float | None],
-        seconds: float | None = None,
-    ) -> None:
-        if self._progress is None:
+    def _report(self, recorded: "list[FrozenTrial]", population: "Sequence[FrozenTrial]", **of_population: Any) -> None:
+        """Report the progress of a population; `of_population` are further fields of `StudyProgress`."""
+        if self.progress is None:
             return
-        if part in (0.0, 1.0):
-            self._recorded = self._database.trials()
-        metric, trials = self._config.metric, self._recorded
-        numbers = range(population[0].number, population[-1].number + 1)
-        dropped = 0
-        if seconds is not None:
-            ended = trials[numbers.start : numbers.stop]
-            kept = [trial for trial in ended if trial.state.name != "PRUNED"]
-            dropped = len(ended) - len(kept)
-            scores = [None if trial.state.name == "FAIL" else trial.value for trial in kept]
-        best = best_of(trials, metric)
+        best = best_of(recorded, self.config.metric)
         best_so_far = None if best is None or best.value is None else (best.number, best.value)
-        detail = StudyProgress(metric, numbers, part, scores, best_so_far, seconds, dropped)
-        finished = sum(trial.state.is_finished() for trial in trials)
-        self._progress(Progress(finished, self._config.trials, detail))
+        numbers = range(population[0].number, population[-1].number + 1)
+        detail = StudyProgress(self.config.metric, numbers, best_so_far, **of_population)
+        finished = sum(trial.state.is_finished() for trial in recorded)
+        self.progress(Progress(finished, self.config.trials, detail))
 
 
 def _all_finished(trials: "Sequence[FrozenTrial]") -> bool:

@@ -48,7 +48,7 @@ def sample(space: Space, seed: int, metric: str, earlier: "Sequence[FrozenTrial]
     round does not try the same values again and again.
     """
     optuna = import_optuna()
-    distributions = {name: _distribution(optuna, space.varied[name]) for name in sorted(space.varied)}
+    distributions = {name: distribution(space.varied[name]) for name in sorted(space.varied)}
     study = optuna.create_study(direction=DIRECTIONS[metric])
     study.add_trials([_as_history(optuna, trial) for trial in earlier])
     trials = []
@@ -67,27 +67,23 @@ def sample(space: Space, seed: int, metric: str, earlier: "Sequence[FrozenTrial]
 def values_of(space: Space, params: dict[str, Any]) -> dict[str, Any]:
     """Return a trial's parameters as the space has them: Optuna keeps lists of units as text."""
     return {
-        name: next(v for v in parameter.values if _label(v) == params[name])
-        if isinstance(parameter, Choice)
-        else params[name]
+        name: parameter.values[parameter.labels.index(params[name])] if isinstance(parameter, Choice) else params[name]
         for name, parameter in space.varied.items()
     }
+
+
+def distribution(parameter: Range | Choice) -> Any:
+    """Return what Optuna samples the parameter from."""
+    optuna = import_optuna()
+    if isinstance(parameter, Choice):
+        return optuna.distributions.CategoricalDistribution(parameter.labels)
+    kind = optuna.distributions.IntDistribution if parameter.whole else optuna.distributions.FloatDistribution
+    return kind(parameter.low, parameter.high, log=parameter.log)
 
 
 def seed_of(*numbers: int) -> int:
     """Return a seed made of several numbers, below 2**31."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
-
-
-def _distribution(optuna: Any, parameter: Range | Choice) -> Any:
-    if isinstance(parameter, Choice):
-        return optuna.distributions.CategoricalDistribution([_label(value) for value in parameter.values])
-    kind = optuna.distributions.IntDistribution if parameter.whole else optuna.distributions.FloatDistribution
-    return kind(parameter.low, parameter.high, log=parameter.log)
-
-
-def _label(value: Any) -> Any:
-    return "-".join(map(str, value)) or "none" if isinstance(value, tuple) else value
 
 
 def _readable(parameter: Range | Choice, value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlplab.errors import DataError, UsageError, unknown_name
 from mlplab.runs import Settings
-from mlplab.runs.settings import SETTINGS, is_kind
+from mlplab.runs.settings import SETTINGS, Check, Setting, is_kind
 
 DEFAULT: dict[str, Any] = {
     "width": 512,
@@ -44,14 +44,12 @@ def default(rows: int) -> dict[str, Any]:
     return {**DEFAULT, "batch_size": min(max(batch_size, _SMALLEST_BATCH), DEFAULT["batch_size"])}
 
 
-_LAYERS = ("width", "depth")
-"""Whole numbers that a space takes in place of `hidden`: units of each layer, number of layers."""
-_NOT_SEARCHED = {name: setting.not_in_space for name, setting in SETTINGS.items() if setting.not_in_space}
-_FIXED_ONLY = {name: setting.fixed_in_space for name, setting in SETTINGS.items() if setting.fixed_in_space}
-_KINDS = {name: setting.kind for name, setting in SETTINGS.items()} | dict.fromkeys(_LAYERS, int)
-_TUNABLE = _KINDS.keys() - _NOT_SEARCHED.keys()
-_NUMBERS = {name for name in _TUNABLE - _FIXED_ONLY.keys() if _KINDS[name] in (int, float)}
-_WHOLE = {name for name in _NUMBERS if _KINDS[name] is int}
+_LAYERS = Check("a whole number of at least 1", lambda number: number >= 1)
+_PARAMETERS = {name: setting for name, setting in SETTINGS.items() if not setting.not_in_space} | {
+    "width": Setting("width", int, 1, "Units of each hidden layer, in place of hidden.", _LAYERS),
+    "depth": Setting("depth", int, 1, "Number of hidden layers, in place of hidden.", _LAYERS),
+}
+"""What a space takes, by name."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +61,22 @@ class Range:
     log: bool = False
     whole: bool = False
 
+    @property
+    def values(self) -> tuple[float, float]:
+        """Both ends."""
+        return self.low, self.high
+
 
 @dataclass(frozen=True)
 class Choice:
     """One of several values."""
 
     values: tuple[Any, ...]
+
+    @property
+    def labels(self) -> list[Any]:
+        """The values as Optuna keeps them: a list of units as text, such as "64-32"."""
+        return ["-".join(map(str, v)) or "none" if isinstance(v, tuple) else v for v in self.values]
 
 
 @dataclass(frozen=True)
@@ -130,34 +138,27 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _space(given: Mapping[str, Any]) -> Space:
-    varied: dict[str, Range | Choice] = {}
-    fixed: dict[str, Any] = {}
-    for name, value in given.items():
-        _check_name(name)
-        parsed = _parsed(name, value)
-        if isinstance(parsed, Range | Choice):
-            varied[name] = parsed
-        else:
-            fixed[name] = parsed
+    parsed = {name: _parsed(_declared(name), value) for name, value in given.items()}
     _check_network(set(given))
-    if "width" in given:
-        fixed |= {} if "depth" in given else {"depth": 1}
+    varied = {name: value for name, value in parsed.items() if isinstance(value, Range | Choice)}
+    fixed = {name: value for name, value in parsed.items() if name not in varied}
+    if "width" in given and "depth" not in given:
+        fixed["depth"] = 1
     fixed.setdefault("epochs", DEFAULT["epochs"])
     if not varied:
         raise UsageError(
             "The space has no range and no choice: there is nothing to search. For example: "
             "learning_rate = {low = 1e-4, high = 1e-2, log = true}"
         )
-    space = Space(varied, fixed, definition=_plain(dict(given)))
-    _check_values(space)
-    return space
+    return Space(varied, fixed, definition=_plain(dict(given)))
 
 
-def _check_name(name: str) -> None:
-    if name in _NOT_SEARCHED:
-        raise UsageError(f"{name} is not part of a space: {_NOT_SEARCHED[name]}.")
-    if name not in _TUNABLE:
-        raise UsageError(unknown_name("parameter", str(name), _TUNABLE))
+def _declared(name: str) -> Setting:
+    if name in SETTINGS and (reason := SETTINGS[name].not_in_space):
+        raise UsageError(f"{name} is not part of a space: {reason}.")
+    if name not in _PARAMETERS:
+        raise UsageError(unknown_name("parameter", str(name), _PARAMETERS))
+    return _PARAMETERS[name]
 
 
 def _check_network(names: set[str]) -> None:
@@ -170,23 +171,23 @@ def _check_network(names: set[str]) -> None:
         )
 
 
-def _parsed(name: str, value: Any) -> Any:
+def _parsed(declared: Setting, value: Any) -> Any:
     """Return a `Range`, a `Choice`, or a fixed value."""
-    if name in _FIXED_ONLY and isinstance(value, Mapping):
-        raise UsageError(f"{name} takes one value: {_FIXED_ONLY[name]}. Got {value!r}.")
     if isinstance(value, Mapping):
-        parameter: Any = _range(name, value)
-    elif name == "hidden":
+        parameter: Any = _range(declared, value)
+    elif declared.name == "hidden":
         parameter = _hidden(value)
     elif isinstance(value, list | tuple):
         parameter = Choice(tuple(value))
     else:
         parameter = value
     if isinstance(parameter, Choice):
-        _check_choices(name, parameter)
+        _check_choices(declared.name, parameter)
         parameter = parameter.values[0] if len(parameter.values) == 1 else parameter
-    if name in _FIXED_ONLY and isinstance(parameter, Range | Choice):
-        raise UsageError(f"{name} takes one value: {_FIXED_ONLY[name]}. Got {value!r}.")
+    if declared.fixed_in_space and isinstance(parameter, Range | Choice):
+        raise UsageError(f"{declared.name} takes one value: {declared.fixed_in_space}. Got {value!r}.")
+    for one in parameter.values if isinstance(parameter, Range | Choice) else (parameter,):
+        _check_value(declared, one)
     return parameter
 
 
@@ -204,8 +205,9 @@ def _are_units(layers: Sequence[Any]) -> bool:
     return all(isinstance(units, int) and not isinstance(units, bool) for units in layers)
 
 
-def _range(name: str, value: Mapping[str, Any]) -> Any:
-    if name not in _NUMBERS:
+def _range(declared: Setting, value: Mapping[str, Any]) -> Any:
+    name, whole = declared.name, declared.kind is int
+    if declared.kind not in (int, float):
         raise UsageError(f"{name} has no range: give a value, or a list to choose from. Got {dict(value)!r}.")
     if unknown := set(value) - {"low", "high", "log"}:
         raise UsageError(f"The range of {name} has low, high and log; got {', '.join(sorted(map(str, unknown)))} too.")
@@ -220,9 +222,9 @@ def _range(name: str, value: Mapping[str, Any]) -> Any:
         raise UsageError(f"log in the range of {name} is true or false; got {log!r}.")
     if log and low <= 0:
         raise UsageError(f"The range of {name} is logarithmic, so low must be above 0; got {low}. Or leave out log.")
-    if name in _WHOLE and not (isinstance(low, int) and isinstance(high, int)):
+    if whole and not (isinstance(low, int) and isinstance(high, int)):
         raise UsageError(f"{name} is a whole number, and so are the ends of its range; got {low} and {high}.")
-    return low if low == high else Range(low, high, log, whole=name in _WHOLE)
+    return low if low == high else Range(low, high, log, whole)
 
 
 def _is_number(value: Any) -> bool:
@@ -239,29 +241,13 @@ def _check_choices(name: str, choice: Choice) -> None:
 _WORDS = {str: "a name in quotes", bool: "true or false", int: "a whole number", float: "a number", tuple: "a list"}
 
 
-def _check_values(space: Space) -> None:
-    """Try each value together with the first value of all other parameters: `Settings` refuses bad values."""
-    first = {name: _ends(parameter)[0] for name, parameter in space.varied.items()}
-    for name in (*space.fixed, *space.varied):
-        for value in _ends(space.varied[name]) if name in space.varied else (space.fixed[name],):
-            _check_kind(name, value)
-            if name in _LAYERS and value < 1:
-                raise UsageError(f"{name} must be a whole number of at least 1; got {value}.")
-    for name, parameter in space.varied.items():
-        for value in _ends(parameter):
-            try:
-                space.settings({**first, name: value}, seed=0)
-            except UsageError as error:
-                raise UsageError(f"The space has values that a network cannot have: {error}") from error
-
-
-def _check_kind(name: str, value: Any) -> None:
-    if not is_kind(value, _KINDS[name]):
-        raise UsageError(f"{name} takes {_WORDS[_KINDS[name]]}; the space has {value!r}.")
-
-
-def _ends(parameter: Range | Choice) -> tuple[Any, ...]:
-    return parameter.values if isinstance(parameter, Choice) else (parameter.low, parameter.high)
+def _check_value(declared: Setting, value: Any) -> None:
+    if not is_kind(value, declared.kind):
+        raise UsageError(f"{declared.name} takes {_WORDS[declared.kind]}; the space has {value!r}.")
+    try:
+        declared.require(value)
+    except UsageError as error:
+        raise UsageError(f"The space has values that a network cannot have: {error}") from error
 
 
 def _plain(value: Any) -> Any:

@@ -9,8 +9,9 @@ from mlplab import files
 from mlplab.errors import RunError
 from mlplab.runs import Run
 from mlplab.runs.directory import create as create_directory
-from mlplab.tuning import database
 from mlplab.tuning.config import FILE, StudyConfig
+from mlplab.tuning.database import TrialDatabase
+from mlplab.tuning.database import create as create_database
 from mlplab.tuning.sampling import values_of
 from mlplab.tuning.space import Space
 from mlplab.tuning.winner import command_line, winner_of
@@ -28,7 +29,7 @@ def create(folder: Path | None, config: StudyConfig, stem: str) -> Path:
 
     def write(path: Path) -> None:
         files.write_json(path / FILE, dataclasses.asdict(config))
-        database.create(path, config.metric)
+        create_database(path, config.metric)
 
     return create_directory(folder, stem, write, kind="study")
 
@@ -57,28 +58,29 @@ class Study:
         return f"Study({str(self.path)!r}: {self.summary})"
 
     @functools.cached_property
-    def _database(self) -> database.TrialDatabase:
-        return database.TrialDatabase(self.path)
+    def database(self) -> TrialDatabase:
+        """The trials, for reading."""
+        return TrialDatabase(self.path)
 
     @property
     def optuna(self) -> "optuna.Study":
         """The Optuna study, for Optuna's own tools."""
-        return self._database.study
+        return self.database.study
 
     @property
     def seconds(self) -> float:
         """What all populations took together, without training the winner."""
-        return sum(self._database.seconds().values())
+        return sum(self.database.seconds().values())
 
     @property
     def trials(self) -> list[dict[str, Any]]:
         """A dict for each trial: number, state, value, epochs, reason, parameters, and the values that were tried."""
-        return [_as_dict(self.config, trial) for trial in self._database.trials()]
+        return [_as_dict(self.config, trial) for trial in self.database.trials()]
 
     @property
     def best(self) -> dict[str, Any] | None:
         """The trial with the best value among those that were trained to the end; None if there is none yet."""
-        trial = best_of(self._database.trials(), self.config.metric)
+        trial = best_of(self.database.trials(), self.config.metric)
         return None if trial is None else _as_dict(self.config, trial)
 
     @property
@@ -88,14 +90,14 @@ class Study:
 
     @property
     def command(self) -> str | None:
-        """What trains the winner again: a command line, or for data from arrays a line of Python."""
-        trial = best_of(self._database.trials(), self.config.metric)
+        """The command line that trains the winner again, or for data from arrays a line of Python."""
+        trial = best_of(self.database.trials(), self.config.metric)
         return None if trial is None else command_line(self.config, self.config.settings(trial))
 
     @property
     def counts(self) -> dict[str, int]:
         """The number of trials in each state."""
-        states = [STATES.get(trial.state.name, "running") for trial in self._database.trials()]
+        states = [STATES.get(trial.state.name, "running") for trial in self.database.trials()]
         return {state: states.count(state) for state in STATES.values()}
 
     @property

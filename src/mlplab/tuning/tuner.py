@@ -1,5 +1,6 @@
 """tune and resume: load → rounds of trials → train the winner → page."""
 
+import dataclasses
 import logging
 import os
 import shutil
@@ -22,7 +23,7 @@ from mlplab.tuning.database import TrialDatabase
 from mlplab.tuning.page import FILE, page
 from mlplab.tuning.runner import StudyRunner
 from mlplab.tuning.sampling import import_optuna, quiet_optuna
-from mlplab.tuning.space import Choice, Space, default
+from mlplab.tuning.space import Space, default
 from mlplab.tuning.study import Study, best_of, create
 from mlplab.tuning.winner import train_winner, winner_of
 
@@ -147,7 +148,7 @@ def resume(
     study = Study(path)
     if space is not None and (differences := _differences(study.config.space, Space.of(space).definition)):
         raise UsageError(
-            f"{path} searches another space than the one given: {differences}. Leave the space out to go on with the "
+            f"{path} searches another space than the one given: {differences}. Leave the space out to continue the "
             "study, or start a new one with it."
         )
     loaded = _data_of(study, data, quiet)
@@ -177,7 +178,7 @@ def _finish(
             page(path)
     except KeyboardInterrupt as interrupt:
         raise Interrupted(
-            f"Interrupted; no finished trial is lost. Go on with: mlplab tune --resume {os.path.relpath(path)}"
+            f"Interrupted; no finished trial is lost. Continue with: mlplab tune --resume {os.path.relpath(path)}"
         ) from interrupt
     return Study(path)
 
@@ -194,16 +195,11 @@ def _log_plan(config: StudyConfig, data: Data) -> None:
 
 def _check_networks(space: Space, data: Data) -> None:
     """Build a small network of each optimizer and activation, so that a misspelt name is refused now."""
-    first = {
-        name: parameter.values[0] if isinstance(parameter, Choice) else parameter.low
-        for name, parameter in space.varied.items()
-    }
+    first = {name: parameter.values[0] for name, parameter in space.varied.items()}
+    small = dataclasses.replace(space.settings(first, seed=0), hidden=(1,))
     for name in ("optimizer", "activation"):
-        choice = space.varied.get(name)
-        for value in choice.values if isinstance(choice, Choice) else (space.fixed.get(name),):
-            values = {**first, **({} if value is None else {name: value})}
-            small = {"width": 1, "depth": 1} if "width" in values or "width" in space.fixed else {"hidden": (1,)}
-            build_network(space.settings({**values, **small}, seed=0), data, len(data.train))
+        for value in space.varied[name].values if name in space.varied else (getattr(small, name),):
+            build_network(dataclasses.replace(small, **{name: value}), data, len(data.train))
 
 
 def _differences(studied: Mapping[str, Any], given: Mapping[str, Any]) -> str:

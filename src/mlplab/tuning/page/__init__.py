@@ -30,7 +30,5 @@ def page(path: str | Path) -> Path:
         UsageError: if the page cannot be written, or Optuna is not installed.
     """
     path = Path(path).expanduser()
-    study = read(path)
-    return write_page(
-        path / FILE, render(study, path.resolve().name, shlex.join(["mlplab", "tune", "--resume", str(path)]))
-    )
+    resume = shlex.join(["mlplab", "tune", "--resume", str(path)])
+    return write_page(path / FILE, render(read(path), path.resolve().name, resume))

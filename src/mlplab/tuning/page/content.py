@@ -11,7 +11,7 @@ from mlplab.pages import rendering
 from mlplab.reports import wording as report_wording
 from mlplab.tuning.page import tables, wording
 from mlplab.tuning.page.importance import BEST_SHARE, importance
-from mlplab.tuning.page.trials import StudyRecord, Trial
+from mlplab.tuning.page.trials import StudyRecord, title
 
 _SECTIONS = (
     ("result", "Result"),
@@ -33,35 +33,42 @@ def render(study: StudyRecord, name: str, resume: str) -> str:
         name: of the study.
         resume: the command that resumes the study.
     """
-    values = content(study, name, resume)
-    return rendering.render("study.html.j2", Path(__file__).parent / "templates", {"brief": tables.brief}, **values)
-
-
-def content(study: StudyRecord, name: str, resume: str) -> dict[str, Any]:
-    """Return all values that the template uses."""
     drawn = _drawn(study)
-    finished = tables.finished(drawn)
-    parameters_drawn = finished and drawn.parameters
-    sections: dict[str, Any] = {
-        "result": _result(study),
-        "course": _course(drawn) if finished else None,
-        "mattered": _mattered(study) if study.trials else None,
-        "together": _together(drawn) if parameters_drawn else None,
-        "slices": _slices(drawn) if parameters_drawn else None,
-        "trials": tables.all_trials(study) if study.trials else None,
-        "failures": [trial for trial in study.trials if trial.outcome == "failed"] or None,
-    }
-    return {
-        "title": f"{name}: {study.data}, mlplab study",
-        "name": name,
-        "resume": resume,
-        "study": study,
-        "sections": [(id, text) for id, text in _SECTIONS if sections[id]],
-        "left_out": len(tables.finished(study)) - len(finished),
-        "score": lambda value, digits=2: wording.score(value, study.metric, digits),
-        "script": _for_script(drawn),
+    sections: dict[str, Any] = {id: None for id, _ in _SECTIONS} | {"result": _result(study)}
+    if study.trials:
+        table = importance(study)
+        mattered = {"said": wording.importance(table, study), "table": table, "best_share": BEST_SHARE}
+        sections |= {"mattered": mattered, "trials": tables.all_trials(study)}
+        sections["failures"] = [trial for trial in study.trials if trial.outcome == "failed"]
+    if drawn.finished:
+        trials, scales = tables.drawn(drawn), tables.scales(drawn)
+        sections["course"] = {
+            "history": tables.history(drawn),
+            "curves": tables.curves(drawn),
+            "on_edge": trials.on_edge(),
+        }
+        sections["together"] = {
+            "upright": svg(charts.parallel(trials, scales), "upright"),
+            "lying": svg(charts.parallel(trials, scales, upright=False), "lying"),
+        }
+        sections["slices"] = [
+            (scale.name, svg(charts.slice_plot(trials, scale), f"slice{place}")) for place, scale in enumerate(scales)
+        ]
+    return rendering.render(
+        "study.html.j2",
+        Path(__file__).parent / "templates",
+        {"brief": tables.brief, "title": title},
+        title=f"{name}: {study.data}, mlplab study",
+        name=name,
+        resume=resume,
+        study=study,
+        sections=[(id, text) for id, text in _SECTIONS if sections[id]],
+        left_out=len(study.finished) - len(drawn.finished),
+        score=lambda value, digits=2: wording.score(value, study.metric, digits),
+        svg=svg,
+        script=_for_script(drawn),
         **sections,
-    }
+    )
 
 
 def _drawn(study: StudyRecord) -> StudyRecord:
@@ -71,63 +78,23 @@ def _drawn(study: StudyRecord) -> StudyRecord:
 
 
 def _result(study: StudyRecord) -> dict[str, Any]:
-    best, winner = study.best, study.winner
-    network, settings = None, []
-    if winner is not None and winner.config is not None:
-        network = report_wording.network(winner.config)
-        settings = report_wording.settings(winner.config, winner.config.settings.epochs)
-    elif study.settings is not None:
-        network = wording.network(study.settings)
-    if best is not None and not settings:
-        settings = [
-            (parameter.title, tables.brief(best.parameters.get(parameter.name))) for parameter in study.parameters
-        ]
+    best, network, settings, test = study.best, None, [], None
+    if study.winner is not None and study.winner.result is not None:
+        config, test = study.winner.config, study.winner.result.test
+        network = report_wording.network(config)
+        settings = report_wording.settings(config, config.settings.epochs)
+    elif best is not None:
+        network = study.settings and wording.network(study.settings)
+        settings = [(title(name), tables.brief(value)) for name, value in best.parameters.items()]
     return {
         "best": best,
         "network": network,
         "settings": settings,
         "progress": wording.progress(study),
         "unfinished": wording.unfinished(study),
-        "winner": winner,
-        "winner_said": winner and wording.winner(winner),
+        "test": test,
+        "winner_said": test and wording.winner(test),
     }
-
-
-def _course(study: StudyRecord) -> dict[str, Any]:
-    history, curves = tables.history(study), tables.curves(study)
-    return {
-        "history": history,
-        "history_drawing": svg(history.figure, "history"),
-        "on_edge": tables.drawn(study).on_edge(),
-        "curves": curves,
-        "curves_drawing": svg(curves.figure, "curves"),
-    }
-
-
-def _mattered(study: StudyRecord) -> dict[str, Any]:
-    shares = importance(study)
-    table = None if shares is None else tables.importances(shares, study)
-    titles = [parameter.title for parameter in study.parameters] if table is None else table["parameter"].tolist()
-    return {
-        "said": wording.importance(shares, titles, study),
-        "table": table,
-        "drawing": None if table is None else svg(table.figure, "importance"),
-        "best_share": BEST_SHARE,
-    }
-
-
-def _together(study: StudyRecord) -> dict[str, Any]:
-    table = tables.all_trials(study)
-    lying = charts.parallel(tables.drawn(study), tables.scales(study), upright=False)
-    return {"upright": svg(table.figure, "upright"), "lying": svg(lying, "lying")}
-
-
-def _slices(study: StudyRecord) -> list[tuple[str, str]]:
-    trials = tables.drawn(study)
-    return [
-        (scale.name, svg(charts.slice_plot(trials, scale), f"slice{place}"))
-        for place, scale in enumerate(tables.scales(study))
-    ]
 
 
 def _for_script(study: StudyRecord) -> dict[str, Any]:
@@ -143,16 +110,11 @@ def _for_script(study: StudyRecord) -> dict[str, Any]:
             {
                 "number": trial.number,
                 "said": wording.trial(trial, study.metric),
-                "parameters": _parameters(study, trial),
+                "parameters": ", ".join(f"{title(name)} {tables.brief(v)}" for name, v in trial.parameters.items()),
                 "values": [None if np.isnan(scale.value[at]) else float(scale.value[at]) for scale in scales],
             }
-            for at, trial in enumerate(tables.finished(study))
+            for at, trial in enumerate(study.finished)
         ],
         "ranked": [trial.number for trial in study.ranked()],
         "best": None if study.best is None else study.best.number,
     }
-
-
-def _parameters(study: StudyRecord, trial: Trial) -> str:
-    values = [(parameter.title, trial.parameters.get(parameter.name)) for parameter in study.parameters]
-    return ", ".join(f"{title} {tables.brief(value)}" for title, value in values if value is not None)

@@ -1,13 +1,14 @@
 """Which parameters made trials good or bad, and which only seem to by chance."""
 
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlplab.tuning.page.trials import Parameter, StudyRecord, Trial
-from mlplab.tuning.sampling import quiet_optuna
+from mlplab.figures import study as charts
+from mlplab.table import Table
+from mlplab.tuning.page.trials import StudyRecord, Trial, title
+from mlplab.tuning.sampling import distribution, quiet_optuna
 
 if TYPE_CHECKING:
     import optuna
@@ -23,64 +24,42 @@ _MOST = 1000
 """Trials that are evaluated; of more, the last ones."""
 
 
-@dataclass(frozen=True, eq=False)
-class Importance:
-    """The share of each parameter, the most important first.
-
-    Attributes:
-        names: of the parameters.
-        shares: float (n,), which add up to 1.
-        chance: float (n,), the share that a parameter without influence stays below 19 times of 20.
-    """
-
-    names: list[str]
-    shares: np.ndarray
-    chance: np.ndarray
-
-
-def importance(study: StudyRecord) -> Importance | None:
+def importance(study: StudyRecord) -> Table | None:
     """Compute PED-ANOVA: how the good trials' distribution over a parameter's range differs from that of all trials.
 
     Watanabe, Bansal, Hutter (2023), "PED-ANOVA: efficiently quantifying hyperparameter importance in arbitrary
     subspaces", IJCAI. The good trials are the best quarter. The shares by chance are those of shuffled ranks.
 
     Returns:
-        None for fewer than `ENOUGH` trials, or fewer than two parameters that all trials have and that differ.
+        Table of parameter, share (they add up to 1), and by chance: the share that a parameter without influence stays
+        below 19 times of 20. The most important comes first. None for fewer than `ENOUGH` trials, or if fewer than two
+        parameters differ between them.
     """
     ranked = sorted(study.ranked(), key=lambda trial: trial.number)[-_MOST:]
-    parameters = [parameter for parameter in study.parameters if _differs(parameter.name, ranked)]
-    names = [parameter.name for parameter in parameters]
+    names = [name for name in study.parameters if len({repr(trial.parameters[name]) for trial in ranked}) > 1]
     if len(ranked) < ENOUGH or len(names) < 2:
         return None
     rank_of = {trial.number: rank for rank, trial in enumerate(study.ranked())}
     ranks = np.array([rank_of[trial.number] for trial in ranked], float)
-    optuna_study = _optuna_study(ranked, parameters)
+    optuna_study = _optuna_study(ranked, {name: distribution(study.parameters[name]) for name in names})
     divergences = _divergences(optuna_study, names, ranks)
     rng = np.random.default_rng(0)
     shuffled = [_divergences(optuna_study, names, rng.permutation(ranks)) for _ in range(_SHUFFLES)]
     total = divergences.sum() or 1.0
     order = np.argsort(-divergences, kind="stable")
-    chance = np.quantile(shuffled, 0.95, axis=0)
-    return Importance([names[at] for at in order], divergences[order] / total, chance[order] / total)
+    titles = [title(names[at]) for at in order]
+    shares, chance = divergences[order] / total, np.quantile(shuffled, 0.95, axis=0)[order] / total
+    return Table(
+        {"parameter": np.array(titles, object), "share": shares, "by chance": chance},
+        "How much each parameter had to do with how far a trial came",
+        lambda: charts.importance(titles, shares, chance),
+    )
 
 
-def _differs(name: str, trials: list[Trial]) -> bool:
-    """Whether all trials have the parameter, with different values."""
-    values = [trial.parameters.get(name) for trial in trials]
-    return all(name in trial.parameters for trial in trials) and len(set(map(repr, values))) > 1
-
-
-def _optuna_study(trials: list[Trial], parameters: list[Parameter]) -> "optuna.Study":
+def _optuna_study(trials: list[Trial], distributions: dict[str, Any]) -> "optuna.Study":
     """Make a study in memory of the trials, all as completed: Optuna would leave out the dropped ones."""
     import optuna
-    from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
-    distributions: dict[str, BaseDistribution] = {
-        parameter.name: FloatDistribution(parameter.low, parameter.high, log=parameter.log)
-        if parameter.choices is None
-        else CategoricalDistribution(parameter.choices)
-        for parameter in parameters
-    }
     with quiet_optuna():
         study = optuna.create_study()
     for trial in trials:

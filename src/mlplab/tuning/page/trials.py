@@ -5,35 +5,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlplab.runs import Config, Run, Settings
-from mlplab.tuning import database
+from mlplab.runs import Run, Settings
 from mlplab.tuning.config import StudyConfig
-from mlplab.tuning.winner import command_line, winner_of
+from mlplab.tuning.space import Choice, Range, Space
+from mlplab.tuning.study import Study, best_of
+from mlplab.tuning.winner import command_line
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """A setting that was searched.
-
-    Attributes:
-        low, high: ends of the range of a number.
-        log: whether the range is logarithmic.
-        choices: the values of a choice, in their order; None for a number.
-    """
-
-    name: str
-    low: float = 0.0
-    high: float = 0.0
-    log: bool = False
-    choices: tuple[Any, ...] | None = None
-
-    @property
-    def title(self) -> str:
-        return self.name.replace("_", " ")
+def title(name: str) -> str:
+    """Return a parameter's name for people: `learning rate`."""
+    return name.replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -62,41 +46,23 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Winner:
-    """The best trial's network, trained again, with its score on the test rows.
-
-    Attributes:
-        accuracy: of one run, or the mean of several seeds.
-        sd: standard deviation over the seeds; None for one run.
-        interval: of 95 %; None if it is unknown.
-        seeds: the number of seeds.
-        config: of the run.
-    """
-
-    accuracy: float
-    sd: float | None
-    interval: tuple[float, float] | None
-    seeds: int
-    config: Config | None
-
-
-@dataclass(frozen=True)
 class StudyRecord:
     """A study: its configuration, trials and winner.
 
     Attributes:
-        parameters: that differ between the trials.
+        parameters: what was searched, by name.
         settings: of the best trial; None while there is none.
         command: that trains the best trial again.
+        winner: the finished run of the best trial's network, trained again; None until then.
         seconds: of all populations together.
     """
 
     config: StudyConfig
     trials: Sequence[Trial]
-    parameters: Sequence[Parameter]
+    parameters: Mapping[str, Range | Choice]
     settings: Settings | None = None
     command: str | None = None
-    winner: Winner | None = None
+    winner: Run | None = None
     seconds: float = 0.0
 
     @property
@@ -113,6 +79,11 @@ class StudyRecord:
     def larger(self) -> bool:
         """Whether a larger value is better."""
         return self.metric != "loss"
+
+    @property
+    def finished(self) -> list[Trial]:
+        """The trials that do not run any more, which figures show."""
+        return [trial for trial in self.trials if trial.outcome != "running"]
 
     @property
     def best(self) -> Trial | None:
@@ -142,22 +113,19 @@ def read(path: Path) -> StudyRecord:
         RunError: if there is no study, or it is damaged.
         UsageError: if Optuna is not installed.
     """
-    config = StudyConfig.read(path)
-    trials_database = database.TrialDatabase(path)
-    recorded = trials_database.trials()
-    distributions = {name: value for trial in recorded for name, value in trial.distributions.items()}
-    study = StudyRecord(
+    study = Study(path)
+    recorded, config, winner = study.database.trials(), study.config, study.winner
+    best = best_of(recorded, config.metric)
+    settings = None if best is None else config.settings(best)
+    return StudyRecord(
         config,
         trials=[_trial(trial) for trial in recorded],
-        parameters=[_parameter(name, distribution) for name, distribution in distributions.items()],
-        winner=_winner(winner_of(path)),
-        seconds=sum(trials_database.seconds().values()),
+        parameters=dict(sorted(Space.of(config.space).varied.items())),
+        settings=settings,
+        command=None if settings is None else command_line(config, settings),
+        winner=None if winner is None or winner.result is None else winner,
+        seconds=study.seconds,
     )
-    best = study.best
-    if best is None:
-        return study
-    settings = config.settings(recorded[best.number])
-    return replace(study, settings=settings, command=command_line(config, settings))
 
 
 def _trial(trial: "FrozenTrial") -> Trial:
@@ -169,28 +137,6 @@ def _trial(trial: "FrozenTrial") -> Trial:
         outcome=outcomes.get(trial.state.name, "running"),
         value=curve[max(curve)] if value is None and curve else value,
         curve=curve,
-        parameters=dict(trial.params),
+        parameters=dict(sorted(trial.params.items())),
         reason=trial.user_attrs.get("reason"),
-    )
-
-
-def _parameter(name: str, distribution: "BaseDistribution") -> Parameter:
-    choices = getattr(distribution, "choices", None)
-    if choices is not None:
-        return Parameter(name, choices=tuple(choices))
-    numbers: Any = distribution
-    return Parameter(name, float(numbers.low), float(numbers.high), bool(numbers.log))
-
-
-def _winner(run: Run | None) -> Winner | None:
-    """Return the winner's scores; None while there is no result."""
-    if run is None or run.result is None:
-        return None
-    test = run.result.test
-    return Winner(
-        accuracy=test.accuracy,
-        sd=test.get("sd"),
-        interval=None if test.interval is None else (test.interval[0], test.interval[1]),
-        seeds=test.get("seeds", 1),
-        config=run.config,
     )

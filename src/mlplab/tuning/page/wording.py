@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from mlplab.pages.rendering import number, percent
 from mlplab.runs import Settings
-from mlplab.tuning.page.importance import ENOUGH, Importance
-from mlplab.tuning.page.trials import StudyRecord, Trial, Winner
+from mlplab.runs.result import Scores, SeedScores
+from mlplab.table import Table
+from mlplab.tuning.page.importance import ENOUGH
+from mlplab.tuning.page.trials import StudyRecord, Trial
 
 
 def score(value: float | None, metric: str, digits: int = 2) -> str:
@@ -41,28 +43,28 @@ def network(settings: Settings) -> str:
     return " → ".join(hidden) or "no hidden layer"
 
 
-def winner(run: Winner) -> str:
+def winner(test: Scores | SeedScores) -> str:
     """Describe the uncertainty of the winner's test accuracy."""
-    runs = f"The mean of {run.seeds} seeds" if run.seeds > 1 else "One run"
-    spread = "" if run.sd is None else f", which differ by {100 * run.sd:.2f} points (standard deviation)"
-    if run.interval is None:
+    seeds, sd = test.get("seeds", 1), test.get("sd")
+    runs = f"The mean of {seeds} seeds" if seeds > 1 else "One run"
+    spread = "" if sd is None else f", which differ by {100 * sd:.2f} points (standard deviation)"
+    if test.interval is None:
         return f"{runs}{spread}."
-    low, high = run.interval
+    low, high = test.interval
     return f"{runs}{spread}. 95 % interval: {percent(low, 2)} to {percent(high, 2)}."
 
 
-def importance(shares: Importance | None, titles: Sequence[str], study: StudyRecord) -> str:
+def importance(shares: Table | None, study: StudyRecord) -> str:
     """Say which parameters mattered, or why that is unknown."""
     judged = len(study.ranked())
-    if shares is None and len(titles) < 2:
+    if shares is None and len(study.parameters) < 2:
         return "Fewer than two parameters differed, so there is nothing to compare."
     if shares is None:
         return (
             f"{_counted(judged, 'trial')} can be compared. With fewer than {ENOUGH}, any order of the parameters would "
             "be mostly chance, so none is drawn."
         )
-    rows = zip(titles, shares.shares.tolist(), shares.chance.tolist(), strict=True)
-    clear = [f"{title} ({percent(share, 0)})" for title, share, chance in rows if share > chance]
+    clear = [f"{row['parameter']} ({percent(row['share'], 0)})" for row in shares if row["share"] > row["by chance"]]
     if not clear:
         return (
             f"No parameter stands out from chance among {judged:,} trials: within the ranges that were searched, none "
