@@ -50,7 +50,8 @@ def test_a_study_is_printed_recorded_and_alone_on_standard_output(folder):
         "trials 3–5 of 6: 1 trained to the end, the best 0.",
         "2 dropped, best so far 0.",
         "2 trials trained to the end, 4 dropped on the way, 0 diverged. Best: trial ",
-        "The winner's test accuracy, mean of 2 seeds: 0.",
+        "The winner was trained again. Test accuracy 0.",
+        "(mean and standard deviation of 2 seeds; 95 % interval of the mean ",
         "Study, as a page: new",
         f"The winner again: {printed['command']}",
     ):

@@ -79,7 +79,7 @@ def test_the_steps_of_a_scan_are_those_that_a_training_starts_with(rows, steps, 
 def a_scan(loss, rates=None, untrained=2.0) -> RateScan:
     loss = np.array(loss)
     rates = 10.0 ** np.arange(-5.0, -5.0 + len(loss)) if rates is None else np.array(rates)
-    return RateScan(rates, loss, loss, untrained, 100)
+    return RateScan(rates, loss, loss, untrained, 100, 10_000)
 
 
 def test_the_suggestion_is_the_middle_of_the_valley_or_half_of_it():

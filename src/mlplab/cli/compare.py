@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table as Grid
-from rich.text import Text
 
 from mlplab.cli.options import Json, Quiet, complete_run
-from mlplab.cli.output import open_console, print_json, say
+from mlplab.cli.output import open_console, print_json, print_rows, print_table, say
 from mlplab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ _ACROSS = 4
 _MOST_SETTINGS, _MOST_SCORES, _MOST_CLASSES, _GALLERY = 7, 2, 30, 10
 """The most settings and scores printed of each of many runs; the most classes; the most rows of a gallery."""
 
-_DIFFERENCE = "a − b, points"
+_POINTS = "a − b, points"
 
 
 def compare(
@@ -81,12 +79,15 @@ def _write(comparison: "Comparison", gallery: "Table | None", out: Path) -> Path
 def _print(
     console: Console, comparison: "Comparison", gallery: "Table | None", written: Path | None, runs: list[Path]
 ) -> None:
-    console.print(_side_by_side("What differs", _settings(comparison), _MOST_SETTINGS), "")
-    console.print(_side_by_side("Scores, 95 % intervals", _scores(comparison), _MOST_SCORES), "")
-    console.print(_pairs(comparison), "")
-    console.print(_classes(comparison), "")
+    _print_side_by_side(console, "What differs", _settings(comparison), _MOST_SETTINGS)
+    _print_side_by_side(console, "Scores, 95 % intervals", _scores(comparison), _MOST_SCORES)
+    _print_rows(console, "Rows that both, one or neither gets right; accuracy of a minus that of b", _pairs(comparison))
+    _print_rows(console, *_classes(comparison))
     if gallery is not None:
-        console.print(_gallery(gallery), "")
+        names = ("index", "true", "predicted_a", "confidence_a", "predicted_b", "confidence_b")
+        say(console, gallery.title, style="bold")
+        print_table(console, names, itertools.islice(gallery, _GALLERY))
+        console.print()
     for verdict in comparison.verdicts:
         say(console, verdict, style="bold")
     if written is not None:
@@ -102,7 +103,7 @@ def _settings(comparison: "Comparison") -> list[dict[str, Any]]:
 
 
 def _scores(comparison: "Comparison") -> list[dict[str, Any]]:
-    """Scores of each run, each value with its interval as one text."""
+    """Return the scores of each run, each value with its interval as one text."""
     from mlplab.inspection.comparison.verdicts import name as in_words
 
     names = [name for name in comparison.scores.columns if name != "run" and not name.endswith(("_low", "_high"))]
@@ -116,45 +117,40 @@ def _scores(comparison: "Comparison") -> list[dict[str, Any]]:
     ]
 
 
-def _side_by_side(title: str, rows: list[dict[str, Any]], most: int) -> Grid:
-    """One column for each run if they are few; else one row each, with the first `most` values, which fit."""
-    if len(rows) > _ACROSS:
-        cut = [dict(list(row.items())[: most + 1]) for row in rows]
-        return _grid(title if len(rows[0]) <= most + 1 else f"{title} (more in --json and --out)", cut)
+def _print_side_by_side(console: Console, title: str, rows: list[dict[str, Any]], most: int) -> None:
+    """Print a column for each run if there are few; else a row for each, with the first `most` values, which fit."""
     names = [name for name in rows[0] if name != "run"]
-    turned = [{"": name, **{row["run"]: row[name] for row in rows}} for name in names]
-    return _grid(title, turned or [{"": "nothing", **{row["run"]: "" for row in rows}}])
+    if len(rows) > _ACROSS:
+        rows = [{name: row[name] for name in ("run", *names[:most])} for row in rows]
+        title = title if len(names) <= most else f"{title} (more in --json and --out)"
+    else:
+        by_name = [{"": name, **{row["run"]: row[name] for row in rows}} for name in names]
+        rows = by_name or [{"": "nothing", **{row["run"]: "" for row in rows}}]
+    _print_rows(console, title, rows)
 
 
-def _pairs(comparison: "Comparison") -> Grid:
-    rows = [
+def _pairs(comparison: "Comparison") -> list[dict[str, Any]]:
+    return [
         {"a": row["a"], "b": row["b"], "both": row["both_right"], "only a": row["only_a"], "only b": row["only_b"]}
-        | {"neither": row["both_wrong"], _DIFFERENCE: _points(row), "p": _p(row)}
+        | {"neither": row["both_wrong"], _POINTS: _points(row), "p": _p(row)}
         for row in comparison.pairs
     ]
-    return _grid("Rows that both, one or neither gets right; accuracy of a minus that of b", rows)
 
 
-def _classes(comparison: "Comparison") -> Grid | str:
-    """Classes in which two runs differ significantly."""
+def _classes(comparison: "Comparison") -> tuple[str, list[dict[str, Any]]]:
+    """Return the classes in which two runs differ significantly, and what to say about them."""
     from mlplab.inspection.comparison.pairs import SIGNIFICANCE
 
     rows = [
-        {"class": row["class"], "a": row["a"], "b": row["b"], "rows": row["n"], _DIFFERENCE: _points(row), "p": _p(row)}
+        {"class": row["class"], "a": row["a"], "b": row["b"], "rows": row["n"], _POINTS: _points(row), "p": _p(row)}
         for row in comparison.classes
         if row["p_corrected"] < SIGNIFICANCE
     ]
     many = f"p corrected for {len(comparison.classes)} comparisons"
     if not rows:
-        return f"In no class alone is the difference significant ({many})."
+        return f"In no class alone is the difference significant ({many}).", []
     more = f"; {_MOST_CLASSES} of {len(rows)} shown" if len(rows) > _MOST_CLASSES else ""
-    return _grid(f"Classes that differ significantly ({many}{more})", rows[:_MOST_CLASSES])
-
-
-def _gallery(gallery: "Table") -> Grid:
-    names = ("index", "true", "predicted_a", "confidence_a", "predicted_b", "confidence_b")
-    shown = itertools.islice(gallery, _GALLERY)
-    return _grid(gallery.title, [{name.replace("_", " "): row[name] for name in names} for row in shown])
+    return f"Classes that differ significantly ({many}{more})", rows[:_MOST_CLASSES]
 
 
 def _points(row: dict[str, Any]) -> str:
@@ -168,17 +164,7 @@ def _p(row: dict[str, Any]) -> str:
     return "< 0.0001" if row["p_corrected"] < 0.0001 else f"{row['p_corrected']:.2g}"
 
 
-def _grid(title: str, rows: list[dict[str, Any]]) -> Grid:
-    grid = Grid(title=Text(title), title_justify="left", box=None, padding=(0, 1))
-    for name in rows[0] if rows else ():
-        narrowest = min(16, max(len(_cell(row[name])) for row in rows)) if name in ("a", "b", "run") else None
-        grid.add_column(Text(str(name)), overflow="fold", no_wrap=name in (_DIFFERENCE, "p"), min_width=narrowest)
-    for row in rows:
-        grid.add_row(*[Text(_cell(value)) for value in row.values()])
-    return grid
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _print_rows(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
+    say(console, title, style="bold")
+    print_rows(console, rows, unbroken=(_POINTS, "p"))
+    console.print()

@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from mlplab import figures
 from mlplab.cli.options import Dataset, Json, Quiet, complete_dataset
-from mlplab.cli.output import open_console, print_json, say
+from mlplab.cli.output import open_console, print_json, print_rows, say
 from mlplab.cli.terminal_images import can_show_images, print_images
 from mlplab.datasets import CATALOG, Data, Entry, find_entry, load
 from mlplab.datasets.cache import cache_folder
@@ -29,7 +28,7 @@ Name = Annotated[
 @app.command("list")
 def list_datasets(json_: Json = False, quiet: Quiet = False) -> None:
     """List the data sets that mlplab knows by name."""
-    open_console(quiet).print(_table())
+    print_rows(open_console(quiet), [_row(entry) for entry in CATALOG.values()])
     if json_:
         print_json(datasets=[_summary(entry) for entry in CATALOG.values()], cache=str(cache_folder()))
 
@@ -81,19 +80,16 @@ def _summary(entry: Entry) -> dict[str, object]:
     }
 
 
-def _table() -> Table:
-    table = Table("name", "training", "test", "pixels", "classes", "here", "licence", box=None)
-    for entry in CATALOG.values():
-        table.add_row(
-            entry.name,
-            f"{entry.train_rows:,}",
-            f"{entry.test_rows:,}",
-            "x".join(map(str, entry.image_shape)),
-            str(len(entry.class_names)),
-            "always" if entry.bundled else "yes" if is_here(entry) else "no",
-            entry.licence,
-        )
-    return table
+def _row(entry: Entry) -> dict[str, object]:
+    return {
+        "name": entry.name,
+        "training": f"{entry.train_rows:,}",
+        "test": f"{entry.test_rows:,}",
+        "pixels": "x".join(map(str, entry.image_shape)),
+        "classes": len(entry.class_names),
+        "here": "always" if entry.bundled else "yes" if is_here(entry) else "no",
+        "licence": entry.licence,
+    }
 
 
 def _draw(data: Data, path: Path) -> Path:
@@ -131,7 +127,7 @@ def _print_data(console: Console, data: Data, picture: Path | None) -> None:
     for part in parts:
         say(console, f"{part!r}, from {part.provenance.source}")
     say(console, f"Licence: {data.train.provenance.licence or 'not known'}")
-    console.print(_counts(data))
+    print_rows(console, _counts(data))
     for part in parts:
         hashes = part.provenance.sha256 or {f"{part.provenance.split} (content)": part.content_hash()}
         for file, digest in hashes.items():
@@ -145,9 +141,9 @@ def _print_data(console: Console, data: Data, picture: Path | None) -> None:
         say(console, f"Samples of each class: {picture}")
 
 
-def _counts(data: Data) -> Table:
-    table = Table("label", "class", "training", "test", box=None)
+def _counts(data: Data) -> list[dict[str, object]]:
     train, test = data.train.class_counts(), data.test.class_counts()
-    for label, name in enumerate(data.class_names):
-        table.add_row(str(label), name, f"{train[name]:,}", f"{test[name]:,}")
-    return table
+    return [
+        {"label": label, "class": name, "training": f"{train[name]:,}", "test": f"{test[name]:,}"}
+        for label, name in enumerate(data.class_names)
+    ]

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import typer
@@ -37,18 +37,28 @@ def reports_interrupt(message: str = "Interrupted.") -> Iterator[None]:
 
 
 def print_table(console: Console, columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> None:
-    """Print rows as a table; numbers to the right, each with its interval in one cell."""
-    columns, rows = list(columns), list(rows)
-    table = RichTable(box=None, padding=(0, 1))
+    """Print some columns of the rows of a `Table`, each number with its interval in one cell."""
+    columns = list(columns)
     intervals = {name: _INTERVALS.get(name, (f"{name}_low", f"{name}_high")) for name in columns}
     ends = {end for interval in intervals.values() if set(interval) <= set(columns) for end in interval}
-    shown = [name for name in columns if name not in ends]
-    for name in shown:
-        numeric = all(isinstance(row[name], int | float | None) for row in rows)
-        heading = Text(_HEADINGS.get(name, name.replace("_", " ")))
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+    shown = {name: _HEADINGS.get(name, name.replace("_", " ")) for name in columns if name not in ends}
+    print_rows(
+        console, [{heading: _cell(name, row, intervals[name]) for name, heading in shown.items()} for row in rows]
+    )
+
+
+def print_rows(console: Console, rows: Sequence[dict[str, Any]], unbroken: Collection[str] = ()) -> None:
+    """Print rows below their keys, numbers to the right. The columns `unbroken` are never broken into several lines."""
+    if not rows:
+        return
+    table = RichTable(box=None, padding=(0, 1), pad_edge=False)
+    for name in rows[0]:
+        texts = [_text(row[name]) for row in rows]
+        justify = "right" if all(text.startswith(_NUMBER) for text in texts) else "left"
+        least = min(16, max(map(len, texts))) if name in _NAMES else None
+        table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=name in unbroken, min_width=least)
     for row in rows:
-        table.add_row(*(Text(_cell(name, row, intervals[name])) for name in shown))
+        table.add_row(*(Text(_text(value)) for value in row.values()))
     console.print(table)
 
 
@@ -57,16 +67,24 @@ _HEADINGS = {"f1": "F1", "p_value": "p", "log_loss": "log-loss", "ece_width": "E
 _INTERVALS = {"value": ("low", "high")}
 """Columns whose interval has other names than `x_low` and `x_high`."""
 
+_NAMES = ("run", "a", "b")
+"""Columns with names of runs, which keep up to 16 characters in a line."""
+
+_NUMBER = (*"0123456789+-<", "\N{MINUS SIGN}", "\N{EN DASH}")
+"""What a number, or the dash for a missing one, begins with."""
+
 
 def _cell(name: str, row: dict[str, Any], interval: tuple[str, str]) -> str:
-    value = row[name]
+    if name == "p_value" and row[name] is not None and row[name] < 1e-4:
+        return "< 0.0001"
+    low, high = (row.get(end) for end in interval)
+    return _text(row[name]) + ("" if low is None or high is None else f" ({low:.3f}–{high:.3f})")
+
+
+def _text(value: Any) -> str:
     if value is None:
         return "–"
-    if name == "p_value" and value < 1e-4:
-        return "< 0.0001"
-    text = f"{value:.4f}" if isinstance(value, float) else str(value)
-    low, high = (row.get(end) for end in interval)
-    return text if low is None or high is None else f"{text} ({low:.3f}–{high:.3f})"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def print_json(**content: Any) -> None:

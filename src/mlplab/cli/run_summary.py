@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mlplab.cli.output import say
+from mlplab.cli.output import print_rows, say
 from mlplab.runs import Run, Settings
 
 _MOST_CLASSES = 40
@@ -22,10 +22,10 @@ def print_result(console: Console, run: Run, page: Path | None) -> None:
     if len(run.class_names) <= _MOST_CLASSES:
         console.print(_classes(run))
     if run.members:
-        console.print(_members(run))
-    accuracy = _accuracy_of_seeds(run.result) if run.members else _accuracy(run.result)
+        say(console, "Each seed alone", style="bold")
+        print_rows(console, _members(run))
     parameters = f"{run.result['parameters']:,} parameters{' each' if run.members else ''}"
-    say(console, f"{accuracy}, {parameters}, {run.result['seconds']['total']:.1f} s", style="bold")
+    say(console, f"{accuracy(run.result)}, {parameters}, {run.result['seconds']['total']:.1f} s", style="bold")
     if doubt := no_better_than_guessing(run.result):
         say(console, doubt, style="yellow")
     say(console, f"Run: {os.path.relpath(run.path)}" if page is None else f"Report: {os.path.relpath(page)}")
@@ -55,37 +55,32 @@ def _next(run: Run, reported: bool) -> str:
     return f"Next, labels that are probably wrong: mlplab labels {path}"
 
 
-def _accuracy(result: Mapping[str, Any]) -> str:
-    test = result["test"]
-    low, high = test["interval"]
-    return f"Test accuracy {test['accuracy']:.4f} (95 % interval {low:.4f}–{high:.4f}, {test['n']:,} images)"
-
-
-def _accuracy_of_seeds(result: Mapping[str, Any]) -> str:
-    test, ensemble = result["test"], result["ensemble"]["accuracy"]
+def accuracy(result: Mapping[str, Any]) -> str:
+    """Format the test accuracy with its interval; of several seeds, the mean and the ensemble's accuracy."""
+    test, ensemble = result["test"], result.get("ensemble")
+    text = f"Test accuracy {test['accuracy']:.4f}"
+    if ensemble is None:
+        low, high = test["interval"]
+        return f"{text} (95 % interval {low:.4f}–{high:.4f}, {test['n']:,} images)"
     if test["sd"] is None:
-        return f"Test accuracy {test['accuracy']:.4f} (the one seed that did not diverge), ensemble {ensemble:.4f}"
+        return f"{text} (the one seed that did not diverge), ensemble {ensemble['accuracy']:.4f}"
     low, high = test["interval"]
-    mean = f"{test['accuracy']:.4f} ± {test['sd']:.4f} (mean and standard deviation of {test['seeds']} seeds"
-    return f"Test accuracy {mean}; 95 % interval of the mean {low:.4f}–{high:.4f}), ensemble {ensemble:.4f}"
+    mean = f"mean and standard deviation of {test['seeds']} seeds; 95 % interval of the mean {low:.4f}–{high:.4f}"
+    return f"{text} ± {test['sd']:.4f} ({mean}), ensemble {ensemble['accuracy']:.4f}"
 
 
-def _members(run: Run) -> Table:
-    """A row for each seed."""
+def _members(run: Run) -> list[dict[str, Any]]:
+    """Return a row for each seed."""
     assert run.result is not None
-    held_out = run.result["validation"] is not None
-    table = Table(title="Each seed alone", title_justify="left", box=None, padding=(0, 1))
-    columns = ("seed", "test accuracy", *(("validation",) if held_out else ()), "log-loss", "epochs", "")
-    for column in columns:
-        table.add_column(column, justify="left" if column == "" else "right")
+    splits = {"test accuracy": "test"} | ({} if run.result["validation"] is None else {"validation": "validation"})
+    rows = []
     for member, result in zip(run.members, run.result["members"], strict=True):
-        scores = ["–"] * (len(columns) - 3)
-        if member.result is not None:
-            splits = ["test", "validation"] if held_out else ["test"]
-            scores = [f"{result[split]['accuracy']:.4f}" for split in splits] + [f"{result['test']['loss']:.4f}"]
+        row = {"seed": result["seed"]}
+        row |= {name: result[split]["accuracy"] if split in result else None for name, split in splits.items()}
+        row["log-loss"] = result["test"]["loss"] if "test" in result else None
         diverged = f"diverged: {result['diverged']}" if "diverged" in result else ""
-        table.add_row(str(result["seed"]), *scores, str(len(member.epochs)), escape(diverged))
-    return table
+        rows.append(row | {"epochs": len(member.epochs), "": diverged})
+    return rows
 
 
 def _classes(run: Run) -> Table:

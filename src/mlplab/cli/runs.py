@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from mlplab.cli.options import Json, Quiet
-from mlplab.cli.output import open_console, print_json, say
+from mlplab.cli.output import open_console, print_json, print_rows, say
 from mlplab.runs import Run, list_runs
 from mlplab.runs.result import PopulationResult
 
@@ -22,9 +20,8 @@ def runs(
     """List runs, oldest first: data set, network, epochs done, test accuracy."""
     listed = list_runs(folder)
     console = open_console(quiet)
-    if listed:
-        console.print(_table(listed))
-    else:
+    print_rows(console, [_row(run) for run in listed], unbroken=("run",))  # a name to copy
+    if not listed:
         say(console, f"No runs in {folder}. Make one: mlplab train fashion-mnist")
     for run in listed:
         if run.result is None:
@@ -48,16 +45,16 @@ def _described(run: Run) -> dict[str, object]:
     }
 
 
-def _table(listed: list[Run]) -> Table:
-    table = Table(box=None, padding=(0, 1), pad_edge=False, collapse_padding=True)
-    for column in ("run", "data", "hidden", "seed", "epochs", "test accuracy"):
-        table.add_column(column, overflow="fold", no_wrap=column == "run")  # a name to copy
-    for run in listed:
-        settings = run.config.settings
-        hidden = "own model" if settings.hidden is None else ",".join(map(str, settings.hidden))
-        epochs = f"{len(run.epochs)}/{settings.epochs}"
-        table.add_row(escape(run.path.name), escape(run.config.data["name"]), hidden, _seeds(run), epochs, _score(run))
-    return table
+def _row(run: Run) -> dict[str, str]:
+    settings = run.config.settings
+    return {
+        "run": run.path.name,
+        "data": run.config.data["name"],
+        "hidden": "own model" if settings.hidden is None else ",".join(map(str, settings.hidden)),
+        "seed": _seeds(run),
+        "epochs": f"{len(run.epochs)}/{settings.epochs}",
+        "test accuracy": _score(run),
+    }
 
 
 def _score(run: Run) -> str:

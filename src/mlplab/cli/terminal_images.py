@@ -27,27 +27,21 @@ def print_images(console: Console, images: Sequence[np.ndarray]) -> None:
     """
     low, high = min(image.min() for image in images), max(image.max() for image in images)
     scale = 255 / max(float(high) - float(low), 1e-9)
-    pixels = [_as_rgb((_smaller(image) - float(low)) * scale) for image in images]
+    pixels = [_pixels((image - float(low)) * scale) for image in images]
     across = max(1, (console.width + _GAP) // (pixels[0].shape[1] + _GAP))
     for start in range(0, len(pixels), across):
         console.print(Segments(_half_blocks(pixels[start : start + across])), end="")
         console.print()
 
 
-def _smaller(image: np.ndarray) -> np.ndarray:
-    """Average squares of pixels until the longer side is at most `_MAX_SIDE`; rows left over are cut off."""
-    step = -(-max(image.shape[:2]) // _MAX_SIDE)
-    height, width = (max(1, side // step) for side in image.shape[:2])
-    cut = image[: height * step, : width * step].astype(np.float32)
-    return cut.reshape(height, -1, width, min(step, cut.shape[1]), *image.shape[2:]).mean(axis=(1, 3))
+def _pixels(image: np.ndarray) -> np.ndarray:
+    """Return uint8 (h, w, 3) of values from 0 to 255: the first one or three channels, averaged to fit; h made even."""
+    from PIL import Image
 
-
-def _as_rgb(image: np.ndarray) -> np.ndarray:
-    """uint8 (h, w, 3), from one channel or the first three; h made even."""
-    if image.ndim == 2:
-        image = image[:, :, None]
-    colours = image[:, :, :3] if image.shape[2] >= 3 else np.repeat(image[:, :, :1], 3, axis=2)
-    return np.pad(colours.round().astype(np.uint8), ((0, len(image) % 2), (0, 0), (0, 0)))
+    channels = image if image.ndim == 3 and image.shape[2] >= 3 else image.reshape(*image.shape[:2], -1)[:, :, :1]
+    colours = np.broadcast_to(channels[:, :, :3], (*image.shape[:2], 3)).round().astype(np.uint8)
+    small = Image.fromarray(colours).reduce(-(-max(image.shape[:2]) // _MAX_SIDE))
+    return np.pad(np.asarray(small), ((0, small.height % 2), (0, 0), (0, 0)))
 
 
 def _half_blocks(images: Sequence[np.ndarray]) -> list[Segment]:

@@ -3,7 +3,6 @@
 import os
 import re
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +11,7 @@ from rich.console import Console
 
 from mlplab.cli.options import Dataset, Json, Quiet, check_dataset, check_resume
 from mlplab.cli.output import open_console, print_json, reports_interrupt, say
-from mlplab.cli.run_summary import no_better_than_guessing
+from mlplab.cli.run_summary import accuracy, no_better_than_guessing
 from mlplab.cli.train import device_line
 from mlplab.errors import UsageError
 
@@ -143,14 +142,8 @@ def _print_result(console: Console, study: "Study") -> None:
         f"{trials} trained to the end, {counts['dropped']} dropped on the way, {counts['failed']} "
         f"diverged. Best: trial {best['number']}, validation {study.config.metric} {best['value']:.4f}.",
     )
-    say(console, _test(winner.result["test"]), style="bold")
+    say(console, f"The winner was trained again. {accuracy(winner.result)}", style="bold")
     if doubt := no_better_than_guessing(winner.result):
         say(console, doubt, style="yellow")
     say(console, f"Study, as a page: {os.path.relpath(study.path / 'study.html')}")
     say(console, f"The winner again: {study.command}")
-
-
-def _test(test: Mapping[str, Any]) -> str:
-    low, high = test["interval"]
-    seeds = f", mean of {test['seeds']} seeds" if test.get("seeds", 1) > 1 else ""
-    return f"The winner's test accuracy{seeds}: {test['accuracy']:.4f} (95 % interval {low:.4f}–{high:.4f})"

@@ -1,10 +1,12 @@
 """Compare a network with simple methods on the same data: does it earn its cost?"""
 
+import dataclasses
 import hashlib
 import json
 import logging
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,7 @@ class Baseline:
 
     method: str
     predicted: np.ndarray
-    log_loss: tuple[float, float, float]
+    log_loss: Sequence[float]
     seconds: float
     training_rows: int
 
@@ -121,15 +123,15 @@ def baselines_of(data: Data, rows: np.ndarray | None = None) -> list[Baseline]:
     return results
 
 
-_FIELDS = ("method", "predicted", "log_loss", "seconds", "training_rows")
+_FIELDS = tuple(field.name for field in dataclasses.fields(Baseline))
 
 
 def _read(path: Path) -> list[Baseline]:
     """Read kept results; none if the file is damaged."""
     try:
         kept = files.read_arrays(path)
-        rows = zip(kept["predicted"], *(kept[name].tolist() for name in _FIELDS if name != "predicted"), strict=True)
-        return [Baseline(m, p, tuple(loss), seconds, n) for p, m, loss, seconds, n in rows]
+        columns = [kept[name] if name == "predicted" else kept[name].tolist() for name in _FIELDS]
+        return [Baseline(*row) for row in zip(*columns, strict=True)]
     except (RunError, KeyError, ValueError):
         _log.info(f"{path} is damaged. It is written again.")
         return []
@@ -148,23 +150,20 @@ def _fitted(train: Dataset, test: Dataset) -> list[Baseline]:
     }
     if len(np.unique(train.labels)) == 1:
         del kinds["logistic regression"]  # it needs two classes
-    return [_baseline(name, kind, x, train.labels, x_test, test.labels) for name, kind in kinds.items()]
-
-
-def _baseline(
-    name: str, kind: Any, x: np.ndarray, labels: np.ndarray, x_test: np.ndarray, test_labels: np.ndarray
-) -> Baseline:
-    start = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # stopping after 100 iterations is good enough for a comparison
-        predictions = kind.fit(x, labels).predict_proba(x_test)
-    seconds = time.perf_counter() - start
-    probabilities = np.zeros((len(x_test), 1 + max(labels.max(), test_labels.max())))
-    probabilities[:, kind.classes_] = predictions
-    # The others predict probabilities of 0, which make the log-loss meaningless.
-    given = probabilities[np.arange(len(test_labels)), test_labels].clip(scores.SMALLEST_PROBABILITY)
-    loss = mean_interval(-np.log(given)) if name == "logistic regression" else (np.nan, np.nan, np.nan)
-    return Baseline(name, probabilities.argmax(1), loss, seconds, len(x))
+    results = []
+    for name, kind in kinds.items():
+        start = time.perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # stopping after 100 iterations is good enough for a comparison
+            predictions = kind.fit(x, train.labels).predict_proba(x_test)
+        seconds = time.perf_counter() - start
+        probabilities = np.zeros((len(x_test), len(train.class_names)))
+        probabilities[:, kind.classes_] = predictions
+        # The others predict probabilities of 0, which make the log-loss meaningless.
+        losses = scores.log_losses(test.labels, probabilities) if name == "logistic regression" else None
+        loss = (np.nan, np.nan, np.nan) if losses is None else mean_interval(losses)
+        results.append(Baseline(name, probabilities.argmax(1), loss, seconds, len(x)))
+    return results
 
 
 def _subsample(train: Dataset) -> Dataset:

@@ -98,7 +98,7 @@ def learning_curve(
 
     with bar(verbose, "learning curve") as progress:
         scan = train_sizes(network, loaded, sizes=sizes, seeds=seeds, progress=progress)
-    columns = _columns(scan)
+    columns = Table.of_rows(_rows(scan)).columns
     gain, interval = last_doubling(scan)
     title = f"Accuracy by rows trained on ({loaded.name}, {seeds} seeds, {scan.held_out:,} rows held out)"
     return LearningCurve(
@@ -111,16 +111,17 @@ def learning_curve(
     ).show()  # pyright: ignore[reportReturnType] - it returns itself
 
 
-def _columns(scan: "SizeScan") -> dict[str, np.ndarray]:
+def _rows(scan: "SizeScan") -> list[dict[str, Any]]:
     rows = []
     for size, accuracy, val_accuracy in zip(scan.sizes, scan.accuracy, scan.val_accuracy, strict=True):
         present = val_accuracy[np.isfinite(val_accuracy)]
         mean, sd, interval = mean_accuracy(present.tolist()) if len(present) else (math.nan, None, None)
         low, high = (math.nan, math.nan) if interval is None else interval
         trained = float(np.nanmean(accuracy)) if np.isfinite(accuracy).any() else math.nan
-        rows.append((int(size), trained, mean, low, high, math.nan if sd is None else sd, len(present)))
-    names = ("rows", "accuracy", "val_accuracy", "val_accuracy_low", "val_accuracy_high", "sd", "seeds")
-    return {name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+        row = {"rows": int(size), "accuracy": trained, "val_accuracy": mean}
+        row |= {"val_accuracy_low": low, "val_accuracy_high": high}
+        rows.append(row | {"sd": math.nan if sd is None else sd, "seeds": len(present)})
+    return rows
 
 
 def last_doubling(scan: "SizeScan") -> tuple[float, tuple[float, float] | None]:

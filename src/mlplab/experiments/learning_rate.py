@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from mlplab.datasets import load
+from mlplab.datasets import Data, load
 from mlplab.errors import TrainingError, UsageError
 from mlplab.figures import scans
 from mlplab.progress import bar
@@ -94,31 +94,19 @@ def find_learning_rate(
     filled = Settings.with_defaults(own_model=model is not None, **settings)
     if y is not None and model is None:
         raise UsageError("Inputs and y need a model of yours: give model=…, or a data set instead of inputs.")
-    loaded = load(data, quiet=verbose == 0) if y is None else None
-    from mlplab.engine import inputs
+    source: Any = load(data, quiet=verbose == 0) if y is None else (data, y)
     from mlplab.experiments import rate_scan
-    from mlplab.training import splits
 
-    if model is not None:
-        rate_scan.check_model(model)
     with bar(verbose, "learning rates") as progress:
         options: dict[str, Any] = {"rates": rates, "steps": steps, "progress": progress}
         if model is None:
-            assert loaded is not None
-            scan = rate_scan.scan_settings(filled, loaded, **options)
-            rows = len(splits.split(loaded.train, filled)["train"])
+            scan, schedule = rate_scan.scan_settings(filled, source, **options), filled.schedule
         else:
-            preprocessing = None
-            if loaded is None:
-                x, y, _ = inputs.arrays_of((data, y))
-            else:
-                x, y, preprocessing = rate_scan.inputs_for(model, loaded)
-            scan = rate_scan.scan_model(model, x, y, settings=filled, preprocessing=preprocessing, **options)
-            rows = round(inputs.check_rows(x=x) * (1 - filled.validation))
-    planned = filled.epochs * -(-rows // filled.batch_size)
-    schedule = filled.schedule if model is None else rate_scan.schedule_of(model)
-    suggestion = suggest(scan, schedule, planned if model is None or "epochs" in settings else None)
-    title = f"Loss after {scan.steps:,} steps by learning rate ({'arrays' if loaded is None else loaded.name})"
+            scan = rate_scan.scan_model(model, source, settings=filled, **options)
+            schedule = rate_scan.schedule_of(model)
+    suggestion = suggest(scan, schedule, scan.training_steps if model is None or "epochs" in settings else None)
+    name = source.name if isinstance(source, Data) else "arrays"
+    title = f"Loss after {scan.steps:,} steps by learning rate ({name})"
     columns = {"learning_rate": scan.rates, "loss": scan.loss, "val_loss": scan.val_loss, "diverged": scan.diverged}
     valley = (suggestion.low, suggestion.high)
     return LearningRates(

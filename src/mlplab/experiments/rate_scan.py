@@ -18,11 +18,10 @@ from mlplab.engine import ArraySource, Member, Rows, checks, evaluate, fit, inpu
 from mlplab.errors import ModelError, TrainingError, require, require_whole
 from mlplab.experiments.population import HELD_OUT, hold_out, train_members
 from mlplab.progress import Progress, ProgressListener
-from mlplab.runs import Preprocessing, Settings
+from mlplab.runs import Settings
 from mlplab.training import splits
 from mlplab.training.device_data import DeviceData
-from mlplab.training.network import build_network, targets_for
-from mlplab.training.network import check_model as check_fits
+from mlplab.training.network import build_network, check_model, targets_for
 
 RATES = 10.0 ** np.linspace(-5, 0, 26)
 """The rates tried by default: five a decade."""
@@ -48,6 +47,7 @@ class RateScan:
         val_loss: float (n,), after the last step, on rows held out. NaN likewise.
         untrained: the validation loss before the first step.
         steps: at each rate.
+        training_steps: of the whole training that the settings describe.
     """
 
     rates: np.ndarray
@@ -55,6 +55,7 @@ class RateScan:
     val_loss: np.ndarray
     untrained: float
     steps: int
+    training_steps: int
 
     @property
     def diverged(self) -> np.ndarray:
@@ -97,16 +98,14 @@ def scan_settings(
     untrained = evaluate(models[0], held_out, verbose=0, return_dict=True)["loss"]
     members = [Member(model, source, held_out, epochs=start.epochs, validation_freq=start.epochs) for model in models]
     train_members(members, progress)
-    return _rate_scan(rates, [member.model.history.history for member in members], untrained, start.steps)
+    return _rate_scan(rates, [member.model.history.history for member in members], untrained, start)
 
 
 def scan_model(
     model: keras.Model,
-    x: Any,
-    y: Any,
+    data: Data | tuple[Any, Any],
     *,
     settings: Settings,
-    preprocessing: Preprocessing | None = None,
     rates: Sequence[float] | np.ndarray | None = None,
     steps: int | None = None,
     progress: ProgressListener | None = None,
@@ -117,16 +116,24 @@ def scan_model(
 
     Args:
         model: any model that `mlplab.fit` trains with one Keras optimizer.
-        x, y: rows (n, …) and targets, or nests of them.
+        data: a data set, whose inputs are scaled; or inputs (n, …) with targets, or nests of them, which go in
+            unchanged.
         settings: `batch_size`, `seed`, `validation` and `epochs` are used.
-        preprocessing: applied to the inputs; None: they go in unchanged.
         rates, steps: as in `scan_settings`.
         progress: called with the rates done.
 
     Raises:
         ModelError, DataError: for a model that cannot be trained on these rows.
     """
-    check_model(model)
+    _check_rate_can_be_set(model)
+    if isinstance(data, Data):
+        check_model(model, data)
+        train = data.train
+        x, y = train.inputs, targets_for(model, data)
+        preprocessing = splits.fit_preprocessing(train.inputs, np.arange(len(train)), standardize=False)
+    else:
+        x, y, _ = inputs.arrays_of(data)
+        preprocessing = None
     batch = Rows(preprocess=preprocessing)
     rates = checked_rates(rates, type(model.optimizer).__name__)
     count = inputs.check_rows(x=x, y=y)
@@ -151,21 +158,10 @@ def scan_model(
     finally:
         model.optimizer = optimizer
         state.write(model, before)
-    return _rate_scan(rates, histories, untrained, start.steps)
+    return _rate_scan(rates, histories, untrained, start)
 
 
-def inputs_for(model: keras.Model, data: Data) -> tuple[np.ndarray, np.ndarray, Preprocessing]:
-    """Return inputs, targets and scaling of a data set's training rows for a user's own model.
-
-    Raises:
-        ModelError: if the model does not fit the data set.
-    """
-    check_fits(model, data)
-    scaling = splits.fit_preprocessing(data.train.inputs, np.arange(len(data.train)), standardize=False)
-    return data.train.inputs, targets_for(model, data), scaling
-
-
-def check_model(model: Any) -> None:
+def _check_rate_can_be_set(model: Any) -> None:
     """Raise `ModelError` for a model whose learning rate cannot be varied."""
     checks.check_compiled(model, "find_learning_rate")
     wraps_another = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
@@ -209,12 +205,14 @@ class TrainingStart:
         rows: positions of the training rows that take part: those of one short epoch, or all.
         epochs: over these rows.
         steps: in all epochs.
+        training_steps: of the whole training.
         order: batch size, shuffling and seed, as a source takes them.
     """
 
     rows: np.ndarray
     epochs: int
     steps: int
+    training_steps: int
     order: dict[str, Any]
 
     @classmethod
@@ -224,12 +222,13 @@ class TrainingStart:
             require_whole("steps", steps, 1)
         size = min(settings.batch_size, rows)
         epoch = -(-rows // size)
-        wanted = steps or min(steps_for(model.count_params(), size), settings.epochs * epoch)
+        training_steps = settings.epochs * epoch
+        wanted = steps or min(steps_for(model.count_params(), size), training_steps)
         shuffled = np.random.default_rng((settings.seed, 0x17A7E)).permutation(rows)
         chosen = np.sort(shuffled[: wanted * size])
         epochs = max(1, round(wanted / epoch))
         order = {"batch_size": size, "shuffle": True, "seed": settings.seed}
-        return cls(chosen, epochs, epochs * -(-len(chosen) // size), order)
+        return cls(chosen, epochs, epochs * -(-len(chosen) // size), training_steps, order)
 
 
 def _history(model: keras.Model, source: ArraySource, held_out: ArraySource, epochs: int) -> dict[str, list[float]]:
@@ -240,10 +239,13 @@ def _history(model: keras.Model, source: ArraySource, held_out: ArraySource, epo
         return {}
 
 
-def _rate_scan(rates: np.ndarray, histories: list[dict[str, list[float]]], untrained: float, steps: int) -> RateScan:
+def _rate_scan(
+    rates: np.ndarray, histories: list[dict[str, list[float]]], untrained: float, start: TrainingStart
+) -> RateScan:
     def last(name: str) -> np.ndarray:
         values = [history[name][-1] if history.get(name) else math.nan for history in histories]
         return np.where(np.isfinite(values), values, math.nan)
 
     val_loss = last("val_loss")
-    return RateScan(rates, np.where(np.isnan(val_loss), math.nan, last("loss")), val_loss, float(untrained), steps)
+    loss = np.where(np.isnan(val_loss), math.nan, last("loss"))
+    return RateScan(rates, loss, val_loss, float(untrained), start.steps, start.training_steps)

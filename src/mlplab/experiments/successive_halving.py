@@ -64,13 +64,14 @@ class TrialResult:
     group: str
 
 
+@dataclass(eq=False)
 class _Trial:
     """One network in training."""
 
-    def __init__(self, settings: Settings, member: Member):
-        self.settings, self.member = settings, member
-        self.failed: str | None = None
-        self.dropped: int | None = None
+    settings: Settings
+    member: Member
+    failed: str | None = None
+    dropped: int | None = None
 
     @property
     def active(self) -> bool:
@@ -183,18 +184,15 @@ def _prepare(data: Data, task: HalvingTask) -> list[_Trial]:
             seed=one.seed,
         )
         model = build_network(one, data, len(split["train"]))
-        trials.append(
-            _Trial(one, Member(model, source, validation[one.standardize], epochs=one.epochs, trace_all=True))
-        )
+        member = Member(model, source, validation[one.standardize], epochs=one.epochs, trace_all=True)
+        trials.append(_Trial(one, member))
     return trials
 
 
 def _drop_worst(active: list[_Trial], rung: int, task: HalvingTask) -> None:
     remaining = [trial for trial in active if trial.active]
     sign = -1 if task.metric == "accuracy" else 1
-    ranked = sorted(
-        remaining, key=lambda trial: sign * trial.history[f"val_{task.metric}"][-1]
-    )  # stable: ties by order
+    ranked = sorted(remaining, key=lambda trial: sign * trial.history[f"val_{task.metric}"][-1])  # ties: by order
     for trial in ranked[math.ceil(len(active) / task.reduction) :]:
         trial.dropped = rung
 

@@ -27,17 +27,11 @@ class StudyConfig:
     Attributes:
         data: name, source and hashes of the data set, see `runs.dataset_ref.identity`.
         space: as `Space.of` takes it.
-        metric: "accuracy" or "loss", of the validation rows.
-        trials: in all; None: as many as the budget allows.
-        budget: seconds for the trials; None: no limit.
-        population: trials that are trained together and compared with each other.
-        parallel: populations whose trials are sampled at once, so that they can run at the same time.
+        metric, trials, budget, population, parallel, seed, seeds, command: as `tuner.tune` takes them. Of trials and
+            budget, one is None.
         rungs: epochs after which a population is halved; the last rung ends it.
         reduction: one trial in this many is trained on after a rung.
-        seed: of the split, of the values that are tried, and of each trial.
-        seeds: the number of seeds that the winner is trained with.
         versions, device, threads: that the study was started with.
-        command: the command line, or None for a study started in Python.
         format: see `FORMAT`.
     """
 

@@ -75,8 +75,11 @@ class StudyRunner:
         with quiet_optuna():
             while True:
                 trials = self.database.trials()
-                if trials and _all_finished(trials):
-                    _check_not_all_failed(trials)
+                if trials and all(trial.state.name == "FAIL" for trial in trials):
+                    raise TrainingError(
+                        f"All {len(trials)} trials diverged: the space has no network that can be trained. The first "
+                        f"one: {trials[0].user_attrs.get('reason')} Start a new study with smaller learning rates."
+                    )
                 numbers, size = self._next_round(trials)
                 if not numbers:
                     return
@@ -180,11 +183,3 @@ class StudyRunner:
 
 def _all_finished(trials: "Sequence[FrozenTrial]") -> bool:
     return all(trial.state.is_finished() for trial in trials)
-
-
-def _check_not_all_failed(trials: "Sequence[FrozenTrial]") -> None:
-    if all(trial.state.name == "FAIL" for trial in trials):
-        raise TrainingError(
-            f"All {len(trials)} trials diverged: the space has no network that can be trained. The first one: "
-            f"{trials[0].user_attrs.get('reason')} Start a new study with smaller learning rates."
-        )

@@ -182,7 +182,10 @@ def _parsed(declared: Setting, value: Any) -> Any:
     else:
         parameter = value
     if isinstance(parameter, Choice):
-        _check_choices(declared.name, parameter)
+        if not parameter.values:
+            raise UsageError(f"{declared.name} has an empty list: there is nothing to choose from.")
+        if len(set(map(repr, parameter.values))) < len(parameter.values):
+            raise UsageError(f"{declared.name} has the same choice twice: {list(parameter.values)}.")
         parameter = parameter.values[0] if len(parameter.values) == 1 else parameter
     if declared.fixed_in_space and isinstance(parameter, Range | Choice):
         raise UsageError(f"{declared.name} takes one value: {declared.fixed_in_space}. Got {value!r}.")
@@ -229,13 +232,6 @@ def _range(declared: Setting, value: Mapping[str, Any]) -> Any:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _check_choices(name: str, choice: Choice) -> None:
-    if not choice.values:
-        raise UsageError(f"{name} has an empty list: there is nothing to choose from.")
-    if len(set(map(repr, choice.values))) < len(choice.values):
-        raise UsageError(f"{name} has the same choice twice: {list(choice.values)}.")
 
 
 _WORDS = {str: "a name in quotes", bool: "true or false", int: "a whole number", float: "a number", tuple: "a list"}

@@ -1,5 +1,6 @@
 """The content of a study's page, section by section: the values that its template (study.html.j2) is filled with."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def render(study: StudyRecord, name: str, resume: str) -> str:
         "study.html.j2",
         Path(__file__).parent / "templates",
         {"brief": tables.brief, "title": title},
-        title=f"{name}: {study.data}, mlplab study",
+        title=f"{name}: {study.config.data['name']}, mlplab study",
         name=name,
         resume=resume,
         study=study,
@@ -74,7 +75,8 @@ def render(study: StudyRecord, name: str, resume: str) -> str:
 def _drawn(study: StudyRecord) -> StudyRecord:
     """Return the study with only the trials that figures show."""
     failed = [trial for trial in study.trials if trial.outcome == "failed"]
-    return study.only({trial.number for trial in [*study.ranked()[:MOST_DRAWN], *failed[: MOST_DRAWN // 5]]})
+    numbers = {trial.number for trial in [*study.ranked()[:MOST_DRAWN], *failed[: MOST_DRAWN // 5]]}
+    return dataclasses.replace(study, trials=[trial for trial in study.trials if trial.number in numbers])
 
 
 def _result(study: StudyRecord) -> dict[str, Any]:

@@ -48,7 +48,9 @@ def all_trials(study: StudyRecord) -> Table:
         for trial in study.trials
     ]
     return Table.of_rows(
-        rows, f"Trials of the study on {study.data}", lambda: charts.parallel(drawn(study), scales(study))
+        rows,
+        f"Trials of the study on {study.config.data['name']}",
+        lambda: charts.parallel(drawn(study), scales(study)),
     )
 
 

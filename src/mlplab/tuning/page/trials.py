@@ -1,7 +1,7 @@
 """A study as plain values, read from its directory: what the page is made of."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,11 +66,6 @@ class StudyRecord:
     seconds: float = 0.0
 
     @property
-    def data(self) -> str:
-        """The data set's name."""
-        return self.config.data["name"]
-
-    @property
     def metric(self) -> str:
         """accuracy or loss, of the validation rows."""
         return self.config.metric
@@ -93,10 +88,6 @@ class StudyRecord:
 
     def _merit(self, trial: Trial) -> float:
         return (trial.value or 0.0) * (1 if self.larger else -1)
-
-    def only(self, numbers: Collection[int]) -> "StudyRecord":
-        """Return the study with these trials only."""
-        return replace(self, trials=[trial for trial in self.trials if trial.number in numbers])
 
     def ranked(self) -> list[Trial]:
         """Return the trials that have a value and did not fail, the best first: by epochs, then by value."""
