@@ -166,5 +166,5 @@ def _p(row: dict[str, Any]) -> str:
 
 def _print_rows(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
     say(console, title, style="bold")
-    print_rows(console, rows, unbroken=(_POINTS, "p"))
+    print_rows(console, rows)
     console.print()

@@ -54,11 +54,11 @@ def print_rows(console: Console, rows: Sequence[dict[str, Any]], unbroken: Colle
     table = RichTable(box=None, padding=(0, 1), pad_edge=False)
     for name in rows[0]:
         texts = [_text(row[name]) for row in rows]
-        justify = "right" if all(text.startswith(_NUMBER) for text in texts) else "left"
-        least = min(16, max(map(len, texts))) if name in _NAMES else None
+        justify = "right" if all(map(_is_number, texts)) else "left"
+        least = min(10, max(map(len, texts))) if name in _NAMES else None
         table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=name in unbroken, min_width=least)
     for row in rows:
-        table.add_row(*(Text(_text(value)) for value in row.values()))
+        table.add_row(*(value if isinstance(value, Text) else Text(_text(value)) for value in row.values()))
     console.print(table)
 
 
@@ -68,10 +68,7 @@ _INTERVALS = {"value": ("low", "high")}
 """Columns whose interval has other names than `x_low` and `x_high`."""
 
 _NAMES = ("run", "a", "b")
-"""Columns with names of runs, which keep up to 16 characters in a line."""
-
-_NUMBER = (*"0123456789+-<", "\N{MINUS SIGN}", "\N{EN DASH}")
-"""What a number, or the dash for a missing one, begins with."""
+"""Columns with names of runs, which keep 10 characters in a line."""
 
 
 def _cell(name: str, row: dict[str, Any], interval: tuple[str, str]) -> str:
@@ -79,6 +76,11 @@ def _cell(name: str, row: dict[str, Any], interval: tuple[str, str]) -> str:
         return "< 0.0001"
     low, high = (row.get(end) for end in interval)
     return _text(row[name]) + ("" if low is None or high is None else f" ({low:.3f}–{high:.3f})")
+
+
+def _is_number(text: str) -> bool:
+    """Whether a cell has only numbers, such as `0.94 (0.93–0.95)` or `-1 to 2`, or the dash for a missing one."""
+    return not any(map(str.isalpha, text.replace(" to ", "")))
 
 
 def _text(value: Any) -> str:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from mlplab.cli.output import print_rows, say
 from mlplab.runs import Run, Settings
@@ -20,7 +19,9 @@ _MOST_CLASSES = 40
 def print_result(console: Console, run: Run, page: Path | None) -> None:
     assert run.result is not None
     if len(run.class_names) <= _MOST_CLASSES:
-        console.print(_classes(run))
+        by = ", by the ensemble" if run.members else ""
+        say(console, f"Rows: true class; columns: predicted{by}", style="bold")
+        print_rows(console, _classes(run))
     if run.members:
         say(console, "Each seed alone", style="bold")
         print_rows(console, _members(run))
@@ -83,19 +84,13 @@ def _members(run: Run) -> list[dict[str, Any]]:
     return rows
 
 
-def _classes(run: Run) -> Table:
-    """The confusion matrix with the accuracy of each class: rows true, columns predicted."""
+def _classes(run: Run) -> list[dict[str, Any]]:
+    """Return the rows of the confusion matrix, with the accuracy of each class and the diagonal in bold."""
     assert run.result is not None
-    title = "Rows: true class; columns: predicted" + (", by the ensemble" if run.members else "")
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 1))
-    table.add_column("")
-    table.add_column("accuracy", justify="right")
-    names = run.class_names
-    for i in range(len(names)):
-        table.add_column(str(i), justify="right")
-    for i, (name, row) in enumerate(zip(names, run.result["confusion"], strict=True)):
-        accuracy = run.result["per_class"][name]
-        cells = [f"[bold]{n}[/bold]" if i == j else str(n) if n else "·" for j, n in enumerate(row)]
-        label = escape(f"{i} {name}" if name != str(i) else name)
-        table.add_row(label, "–" if accuracy is None else f"{accuracy:.3f}", *cells)
-    return table
+    rows = []
+    for i, (name, counts) in enumerate(zip(run.class_names, run.result["confusion"], strict=True)):
+        right = run.result["per_class"][name]
+        row = {"": f"{i} {name}" if name != str(i) else name, "accuracy": None if right is None else f"{right:.3f}"}
+        cells = {str(j): Text(str(n), "bold") if i == j else str(n or "·") for j, n in enumerate(counts)}
+        rows.append(row | cells)
+    return rows
