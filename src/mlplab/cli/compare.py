@@ -3,7 +3,7 @@
 import itertools
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,10 +11,10 @@ from rich.console import Console
 from mlplab.cli.options import Json, Quiet, complete_run
 from mlplab.cli.output import open_console, print_json, print_rows, print_table, say
 from mlplab.errors import UsageError
-
-if TYPE_CHECKING:
-    from mlplab.inspection.comparison import Comparison
-    from mlplab.table import Table
+from mlplab.inspection.comparison import Comparison, verdicts
+from mlplab.inspection.comparison import compare as compare_runs
+from mlplab.inspection.comparison.pairs import SIGNIFICANCE
+from mlplab.table import Table
 
 _ACROSS = 4
 """Up to this number, runs stand side by side, one a column; more than that, one a row."""
@@ -52,8 +52,6 @@ def compare(
     Each pair is tested on the rows that only one of the two gets right (McNemar's exact test), corrected for the
     number of pairs.
     """
-    from mlplab.inspection.comparison import compare as compare_runs
-
     if (right is None) != (wrong is None):
         raise UsageError("--right NAME and --wrong NAME go together: rows that one run gets right and the other wrong.")
     console = open_console(quiet)
@@ -63,7 +61,8 @@ def compare(
         paths = dict(zip((path.resolve() for path in runs), comparison.names, strict=True))
         one, other = (paths.get(Path(given).resolve(), given) for given in (right, wrong))
         gallery = comparison.gallery(one, other)
-    written = None if out is None else _write(comparison, gallery, out)
+    is_page = out is not None and out.suffix.lower() in (".html", ".htm")
+    written = out and (comparison if gallery is None or is_page else gallery).save(out)
     _print(console, comparison, gallery, written, runs)
     if json_:
         content = comparison.to_json() | ({} if gallery is None else {"gallery": gallery.rows()})
@@ -71,15 +70,11 @@ def compare(
         print_json(**content, out=None if written is None else str(written))
 
 
-def _write(comparison: "Comparison", gallery: "Table | None", out: Path) -> Path:
-    is_page = out.suffix.lower() in (".html", ".htm")
-    return comparison.save(out) if gallery is None or is_page else gallery.save(out)
-
-
 def _print(
-    console: Console, comparison: "Comparison", gallery: "Table | None", written: Path | None, runs: list[Path]
+    console: Console, comparison: Comparison, gallery: Table | None, written: Path | None, runs: list[Path]
 ) -> None:
-    _print_side_by_side(console, "What differs", _settings(comparison), _MOST_SETTINGS)
+    settings = [{name: verdicts.plain(value) for name, value in row.items()} for row in comparison.settings]
+    _print_side_by_side(console, "What differs", settings, _MOST_SETTINGS)
     _print_side_by_side(console, "Scores, 95 % intervals", _scores(comparison), _MOST_SCORES)
     _print_rows(console, "Rows that both, one or neither gets right; accuracy of a minus that of b", _pairs(comparison))
     _print_rows(console, *_classes(comparison))
@@ -96,21 +91,13 @@ def _print(
         say(console, f"As a page, with images: mlplab compare {shlex.join(map(str, runs))} --out comparison.html")
 
 
-def _settings(comparison: "Comparison") -> list[dict[str, Any]]:
-    from mlplab.inspection.comparison.verdicts import plain
-
-    return [{name: plain(value) for name, value in row.items()} for row in comparison.settings]
-
-
-def _scores(comparison: "Comparison") -> list[dict[str, Any]]:
+def _scores(comparison: Comparison) -> list[dict[str, Any]]:
     """Return the scores of each run, each value with its interval as one text."""
-    from mlplab.inspection.comparison.verdicts import name as in_words
-
     names = [name for name in comparison.scores.columns if name != "run" and not name.endswith(("_low", "_high"))]
     return [
         {"run": row["run"]}
         | {
-            in_words(name): f"{row[name]:.4f} ({row[f'{name}_low']:.4f}–{row[f'{name}_high']:.4f})"
+            verdicts.name(name): f"{row[name]:.4f} ({row[f'{name}_low']:.4f}–{row[f'{name}_high']:.4f})"
             for name in sorted(names, key=lambda name: name not in ("accuracy", "log_loss"))
         }
         for row in comparison.scores
@@ -129,7 +116,7 @@ def _print_side_by_side(console: Console, title: str, rows: list[dict[str, Any]]
     _print_rows(console, title, rows)
 
 
-def _pairs(comparison: "Comparison") -> list[dict[str, Any]]:
+def _pairs(comparison: Comparison) -> list[dict[str, Any]]:
     return [
         {"a": row["a"], "b": row["b"], "both": row["both_right"], "only a": row["only_a"], "only b": row["only_b"]}
         | {"neither": row["both_wrong"], _POINTS: _points(row), "p": _p(row)}
@@ -137,10 +124,8 @@ def _pairs(comparison: "Comparison") -> list[dict[str, Any]]:
     ]
 
 
-def _classes(comparison: "Comparison") -> tuple[str, list[dict[str, Any]]]:
+def _classes(comparison: Comparison) -> tuple[str, list[dict[str, Any]]]:
     """Return the classes in which two runs differ significantly, and what to say about them."""
-    from mlplab.inspection.comparison.pairs import SIGNIFICANCE
-
     rows = [
         {"class": row["class"], "a": row["a"], "b": row["b"], "rows": row["n"], _POINTS: _points(row), "p": _p(row)}
         for row in comparison.classes

@@ -68,7 +68,7 @@ def check_resume(what: str, given: Iterable[str]) -> None:
 
 
 def numbers(option: str, text: str, kind: type, expected: str) -> list[Any]:
-    """Numbers with commas between. Raises `UsageError` for anything else."""
+    """Return the numbers of a text with commas between them. Raises `UsageError` for anything else."""
     try:
         return [kind(part) for part in text.split(",") if part.strip()]
     except ValueError as error:

@@ -45,13 +45,13 @@ def _described(run: Run) -> dict[str, object]:
     }
 
 
-def _row(run: Run) -> dict[str, str]:
-    settings = run.config.settings
+def _row(run: Run) -> dict[str, object]:
+    settings, seeds = run.config.settings, run.config.seeds
     return {
         "run": run.path.name,
         "data": run.config.data["name"],
         "hidden": "own model" if settings.hidden is None else ",".join(map(str, settings.hidden)),
-        "seed": _seeds(run),
+        "seed": settings.seed if seeds == 1 else f"{settings.seed}–{settings.seed + seeds - 1}",
         "epochs": f"{len(run.epochs)}/{settings.epochs}",
         "test accuracy": _score(run),
     }
@@ -65,8 +65,3 @@ def _score(run: Run) -> str:
         return f"{test['accuracy']:.4f} ({test['interval'][0]:.3f}–{test['interval'][1]:.3f})"
     spread = "" if test["sd"] is None else f" ± {test['sd']:.4f}"
     return f"{test['accuracy']:.4f}{spread}, all {run.result['ensemble']['accuracy']:.4f}"
-
-
-def _seeds(run: Run) -> str:
-    first = run.config.settings.seed
-    return str(first) if run.config.seeds == 1 else f"{first}–{first + run.config.seeds - 1}"

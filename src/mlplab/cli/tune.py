@@ -14,6 +14,9 @@ from mlplab.cli.output import open_console, print_json, reports_interrupt, say
 from mlplab.cli.run_summary import accuracy, no_better_than_guessing
 from mlplab.cli.train import device_line
 from mlplab.errors import UsageError
+from mlplab.tuning.config import check
+from mlplab.tuning.sampling import import_optuna
+from mlplab.tuning.space import Space
 
 if TYPE_CHECKING:
     from mlplab.tuning import Study
@@ -75,10 +78,13 @@ def tune(
         check_resume("study", given)
     if dataset is not None:
         check_dataset(dataset)
-    _check_early(space, given)
+    check(**{name: value for name, value in given.items() if name != "out"})
+    if space is not None:
+        Space.of(space)
+    import_optuna()
 
     console = open_console(quiet)
-    from mlplab.cli.progress_bars import StudyProgressBar
+    from mlplab.cli.progress_bars import StudyProgressBar  # Keras, which takes a second: wrong use is refused before
     from mlplab.tuning import tuner
 
     say(console, device_line())
@@ -95,7 +101,7 @@ def tune(
 
 
 def seconds(text: str) -> float:
-    """The seconds of `10m`, `1h30m` or `90s`. Raises `UsageError` for any other text."""
+    """Return the seconds of `10m`, `1h30m` or `90s`. Raises `UsageError` for any other text."""
     match = _TIME.fullmatch(text.strip().lower())
     parts = {} if match is None else {unit: float(number) for unit, number in match.groupdict().items() if number}
     if not parts:
@@ -104,7 +110,7 @@ def seconds(text: str) -> float:
 
 
 def content(study: "Study") -> dict[str, Any]:
-    """The object of --json."""
+    """Return the object of --json."""
     winner = study.winner
     return {
         "study": str(study.path),
@@ -117,18 +123,6 @@ def content(study: "Study") -> dict[str, Any]:
         "page": str(study.path / "study.html"),
         "winner": winner.result.to_json() if winner is not None and winner.result is not None else None,
     }
-
-
-def _check_early(space: Path | None, given: dict[str, Any]) -> None:
-    """Refuse wrong values before Keras is imported, which takes a second."""
-    from mlplab.tuning.config import check
-    from mlplab.tuning.sampling import import_optuna
-    from mlplab.tuning.space import Space
-
-    check(**{name: value for name, value in given.items() if name != "out"})
-    if space is not None:
-        Space.of(space)
-    import_optuna()
 
 
 def _print_result(console: Console, study: "Study") -> None:

@@ -1,7 +1,7 @@
 """Tuning: a space searched for the network that is best on a validation split.
 
     space.py      what is searched: ranges and choices, from TOML or a dict
-    config.py     what a study was asked to do: study.json
+    config.py     the configuration of a study: study.json
     sampling.py   the values that are tried next: Optuna's, a function of the earlier trials and the seed
     database.py   the trials: an Optuna study in SQLite
     study.py      the study's directory

@@ -1,4 +1,4 @@
-"""What a study was asked to do: study.json. Imports no Keras, so that wrong arguments are refused at once."""
+"""The configuration of a study: study.json. Imports no Keras, so that wrong arguments are refused at once."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ FILE = "study.json"
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """study.json: what the study was asked to do. Together with the data, it determines the study.
+    """The configuration of a study, as study.json holds it. Together with the data, it determines the study.
 
     Attributes:
         data: name, source and hashes of the data set, see `runs.dataset_ref.identity`.

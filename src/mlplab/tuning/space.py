@@ -150,7 +150,7 @@ def _space(given: Mapping[str, Any]) -> Space:
             "The space has no range and no choice: there is nothing to search. For example: "
             "learning_rate = {low = 1e-4, high = 1e-2, log = true}"
         )
-    return Space(varied, fixed, definition=_plain(dict(given)))
+    return Space(varied, fixed, definition=plain(dict(given)))
 
 
 def _declared(name: str) -> Setting:
@@ -246,8 +246,8 @@ def _check_value(declared: Setting, value: Any) -> None:
         raise UsageError(f"The space has values that a network cannot have: {error}") from error
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a value as JSON reads it back: lists for tuples."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {str(name): plain(inner) for name, inner in value.items()}
+    return [plain(inner) for inner in value] if isinstance(value, list | tuple) else value

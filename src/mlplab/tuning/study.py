@@ -13,7 +13,7 @@ from mlplab.tuning.config import FILE, StudyConfig
 from mlplab.tuning.database import TrialDatabase
 from mlplab.tuning.database import create as create_database
 from mlplab.tuning.sampling import values_of
-from mlplab.tuning.space import Space
+from mlplab.tuning.space import Space, plain
 from mlplab.tuning.winner import command_line, winner_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Study:
 
     Attributes:
         path: the directory, absolute.
-        config: what the study was asked to do.
+        config: its configuration.
 
     Raises:
         RunError: if it is no study, or is damaged.
@@ -69,7 +69,7 @@ class Study:
 
     @property
     def seconds(self) -> float:
-        """What all populations took together, without training the winner."""
+        """The seconds that all populations took together, without the training of the winner."""
         return sum(self.database.seconds().values())
 
     @property
@@ -116,8 +116,6 @@ def best_of(trials: "list[FrozenTrial]", metric: str) -> "FrozenTrial | None":
 
 
 def _as_dict(config: StudyConfig, trial: "FrozenTrial") -> dict[str, Any]:
-    space = Space.of(config.space)
-    values = {name: list(v) if isinstance(v, tuple) else v for name, v in values_of(space, trial.params).items()}
     return {
         "number": trial.number,
         "state": STATES.get(trial.state.name, "running"),
@@ -125,5 +123,5 @@ def _as_dict(config: StudyConfig, trial: "FrozenTrial") -> dict[str, Any]:
         "epochs": trial.last_step or 0,
         "reason": trial.user_attrs.get("reason"),
         "parameters": trial.user_attrs.get("parameters"),
-        **values,
+        **plain(values_of(Space.of(config.space), trial.params)),
     }
