@@ -4,7 +4,7 @@ import contextlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -56,8 +56,7 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8, with question marks for characters that are not Unicode, which file names can have."""
-    with _replacing(path) as file:
-        file.write(text.encode("utf-8", "replace"))
+    write_bytes(path, text.encode("utf-8", "replace"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -67,8 +66,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    with _replacing(path) as file:
-        file.write(json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n")
+    write_bytes(path, json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n")
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
@@ -80,14 +78,12 @@ def write_arrays(path: Path, **arrays: np.ndarray) -> None:
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], note: tuple[str, str] | None = None) -> None:
     """Write a safetensors file. `note`, a key and a value, goes into its header; several keys have no fixed order."""
     contiguous = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
-    with _replacing(path) as file:
-        file.write(save(contiguous, dict([note]) if note else None))
+    write_bytes(path, save(contiguous, dict([note]) if note else None))
 
 
 def write_lines(path: Path, values: list[Any]) -> None:
     """Write one JSON object a line."""
-    with _replacing(path) as file:
-        file.writelines(json.dumps(value).encode() + b"\n" for value in values)
+    write_bytes(path, b"".join(json.dumps(value).encode() + b"\n" for value in values))
 
 
 def append_line(path: Path, value: object) -> None:
@@ -97,36 +93,33 @@ def append_line(path: Path, value: object) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return _read(path, lambda: json.loads(path.read_bytes()))
+    with _reading(path):
+        return json.loads(path.read_bytes())
 
 
 def read_lines(path: Path) -> list[Any]:
     """Read a file of one JSON object a line; a last line cut short by a kill is left out."""
-    lines = _read(path, path.read_bytes).split(b"\n")
-    return _read(path, lambda: [json.loads(line) for line in lines[:-1]])
+    with _reading(path):
+        return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    def read() -> dict[str, np.ndarray]:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-
-    return _read(path, read)
+    """Read an NPZ file."""
+    with _reading(path), np.load(path, allow_pickle=False) as file:
+        return dict(file)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Read the tensors of a safetensors file, and the notes in its header."""
-
-    def read() -> tuple[dict[str, np.ndarray], dict[str, str]]:
-        with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 - no mapping
-
-    return _read(path, read)
+    with _reading(path), safe_open(path, framework="numpy") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 - no mapping
 
 
-def _read(path: Path, read: Callable[[], Any]) -> Any:
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Raise a `RunError` where `path` is missing or damaged."""
     try:
-        return read()
+        yield
     except FileNotFoundError as error:
         raise RunError(f"{path.parent} lacks {path.name}: it is not a run, or is damaged.") from error
     except (OSError, ValueError, KeyError, EOFError, SafetensorError) as error:
