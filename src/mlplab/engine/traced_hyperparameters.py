@@ -53,11 +53,9 @@ class TracedHyperparameter(NamedTuple):
 def traced_hyperparameters(
     model: keras.Model, names: Collection[str] | None = None, optimizer: Any = None
 ) -> list[TracedHyperparameter]:
-    """Return the numbers of a compiled model that can be arguments of its step.
+    """Return the numbers of a compiled model that can be arguments of its step: those with these names, or all.
 
-    Args:
-        names: keep only these; None keeps all.
-        optimizer: takes the place of the model's own: the copy that updates packed variables.
+    `optimizer` takes the place of the model's own: the copy that updates packed variables.
     """
     found: list[TracedHyperparameter] = []
     for i, layer in enumerate(keras_internals.layers(model)):
