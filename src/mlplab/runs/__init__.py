@@ -9,7 +9,7 @@ checkpoint.py     the newest complete epoch
 architecture.py   a model as JSON without code, and back
 dataset_ref.py    the data set of a run, verified
 travel.py         a run directory as bytes, to a cluster and back
-machine.py        versions, threads, memory of this process
+machine.py        versions, threads, memory of this process, and whether they are those of a run
 """
 
 from mlplab.runs.config import FORMAT, Config, Preprocessing

@@ -104,10 +104,6 @@ class RunDirectory:
     def append_metrics(self, epoch: dict[str, Any]) -> None:
         files.append_line(self.path / _METRICS, epoch)
 
-    @property
-    def has_weights(self) -> bool:
-        return (self.path / _WEIGHTS).exists()
-
     def write_weights(self, weights: Sequence[np.ndarray]) -> None:
         files.write_tensors(self.path / _WEIGHTS, {str(i): array for i, array in enumerate(weights)})
 

@@ -27,10 +27,6 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
         if "best" in self._checkpoint.state:
             self.best_weights = list(self._checkpoint.state["best"])
 
-    @property
-    def counters(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("wait", "best", "best_epoch", "stopped_epoch")}
-
 
 class CheckpointWriter(keras.callbacks.Callback):
     """Writes a checkpoint and a line of metrics.jsonl after each epoch. Must be last: it saves the others' state."""
@@ -42,18 +38,16 @@ class CheckpointWriter(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._history.append({"epoch": epoch + 1, **(logs or {})})
-        stopped, stopping = self._job.model.stop_training, self._stopping
-        kept = {} if stopping is None else {"stopping": stopping.counters, "best_weights": stopping.best_weights}
-        self._job.checkpoint(self._history, stopped=stopped, **kept).save(self._run.path)
+        kept: dict[str, Any] = {}
+        if self._stopping is not None:
+            counters = {name: getattr(self._stopping, name) for name in ("wait", "best", "best_epoch", "stopped_epoch")}
+            kept = {"stopping": counters, "best_weights": self._stopping.best_weights}
+        self._job.checkpoint(self._history, stopped=self._job.model.stop_training, **kept).save(self._run.path)
         self._run.directory.append_metrics(self._history[-1])
 
 
 class RunSession:
-    """The training of a run from its checkpoint on.
-
-    Args:
-        run: a run whose directory holds a checkpoint.
-        job: the run's job; its model gets the state of the checkpoint.
+    """The training of a run from the checkpoint in its directory on. The model of its job gets the checkpoint's state.
 
     Attributes:
         callbacks: in their order, for `fit` or a `Member`.
