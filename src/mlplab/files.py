@@ -1,10 +1,15 @@
-"""Files that are always whole, either the old or the new one: written beside, synced, renamed."""
+"""Files and directories that are always whole.
+
+A file is written beside the old one, synced and renamed. A directory is filled under another name and renamed.
+"""
 
 import contextlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -124,3 +129,71 @@ def _reading(path: Path) -> Iterator[None]:
         raise RunError(f"{path.parent} lacks {path.name}: it is not a run, or is damaged.") from error
     except (OSError, ValueError, KeyError, EOFError, SafetensorError) as error:
         raise RunError(f"{path} is damaged: {error}. Restore it from a copy, or train the run again.") from error
+
+
+def free_path(out: str | Path | None) -> Path | None:
+    """`out` as a path. Raises `RunError` if something is there already."""
+    if out is None:
+        return None
+    path = Path(out)
+    if path.is_dir() and any(path.iterdir()):
+        raise RunError(f"{out} exists already. Give another --out, or continue with what is there: --resume {out}")
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{out} is a file, and a directory is to be made there. Give another --out.")
+    return path
+
+
+def create_directory(path: Path | None, stem: str, write: Callable[[Path], None], kind: str = "run") -> Path:
+    """Create a run or study directory, complete in one moment: one that exists can be resumed.
+
+    Args:
+        path: where; None: in ./runs or ./studies, named by `stem` and the time.
+        write: fills an empty directory, which is renamed to `path` afterwards.
+        kind: "run" or "study".
+    """
+    parent = Path("studies" if kind == "study" else "runs")
+    wanted = path or parent / f"{stem}-{datetime.now():%Y-%m-%d-%H%M%S}"
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{wanted.name}.", dir=wanted.parent) as beside:
+            hidden = Path(beside) / wanted.name
+            hidden.mkdir()
+            write(hidden)
+            return _rename(hidden, wanted, may_number=path is None).resolve()
+    except OSError as error:
+        if isinstance(error, RunError):
+            raise
+        raise RunError(
+            f"The {kind} directory {wanted} cannot be made ({error.strerror}). Give another --out."
+        ) from error
+
+
+def _rename(hidden: Path, wanted: Path, may_number: bool) -> Path:
+    for number in range(1, 100):
+        numbered = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        try:
+            os.rename(hidden, numbered)
+        except OSError:
+            if not may_number:
+                raise
+        else:
+            return numbered
+    raise RunError(f"{wanted} exists already, and so do {wanted.name}-2 to {wanted.name}-99. Give another --out.")
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a run or study: two processes that train into it would mix their checkpoints."""
+    from filelock import FileLock, Timeout  # `mlplab data` does without
+
+    lock = FileLock(path / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(f"{path} is being trained by another process. Wait for it, or end it first.") from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be written to ({error.strerror}): make it writable, or copy it.") from error
+    try:
+        yield
+    finally:
+        lock.release()

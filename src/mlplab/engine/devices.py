@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -38,7 +39,7 @@ class Device:
 Job = Callable[[Device], None]
 
 
-class Devices:
+class Devices(AbstractContextManager):
     """A context in which jobs run on all devices."""
 
     def __init__(self) -> None:
@@ -53,9 +54,6 @@ class Devices:
 
     def __len__(self) -> int:
         return len(self._all)
-
-    def __enter__(self) -> "Devices":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()

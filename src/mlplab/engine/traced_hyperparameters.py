@@ -88,9 +88,8 @@ def _of_optimizer(optimizer: Any) -> list[TracedHyperparameter]:
 
 def _regularizers(model: keras.Model) -> list[Any]:
     """Return the regularizers of all weights and layers, with None for those that have none."""
-    return [v.regularizer for v in model.variables] + [
-        layer.activity_regularizer for layer in keras_internals.layers(model)
-    ]
+    layers = keras_internals.layers(model)
+    return [v.regularizer for v in model.variables] + [layer.activity_regularizer for layer in layers]
 
 
 def shared_regularizers(model: keras.Model) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Run directories: only this package writes and reads them. Opening one imports neither Keras nor JAX.
 
 run.py            `Run`: a run directory, opened
-directory.py      `RunDirectory`: names, creation, lock, reading and writing of its files
+directory.py      `RunDirectory`: names, reading and writing of its files
 settings.py       settings of a network and its training
 config.py         settings, data set, versions: config.json
 result.py         scores, seconds, memory: result.json

@@ -20,8 +20,6 @@ from mlplab.runs.result import PopulationResult, RunResult
 if TYPE_CHECKING:
     import keras
 
-PREDICT_BATCH = 1000
-
 
 class Run:
     """A run directory, opened: its configuration, result and predictions, and new predictions.
@@ -195,7 +193,7 @@ def probabilities_of(model: "keras.Model", inputs: np.ndarray, config: Config) -
     """
     from mlplab.engine import ArraySource, Rows, predict  # heavy: only for predictions
 
-    source = ArraySource(inputs, batch_size=PREDICT_BATCH, batch=Rows(preprocess=config.preprocessing))
+    source = ArraySource(inputs, batch_size=1000, batch=Rows(preprocess=config.preprocessing))
     outputs = np.asarray(predict(model, source, verbose=0), np.float32)
     if getattr(model.loss, "from_logits", False):
         exponentials = np.exp(outputs - outputs.max(1, keepdims=True))

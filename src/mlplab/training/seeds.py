@@ -22,13 +22,14 @@ from mlplab.engine import Member, backend, fit_members, keras
 from mlplab.engine.driver import Progress
 from mlplab.engine.population_progress import progress_printer
 from mlplab.errors import Interrupted, TrainingError, UsageError, require_whole
+from mlplab.files import locked
 from mlplab.runs import Run, architecture
-from mlplab.runs.directory import RunDirectory, locked
+from mlplab.runs.directory import RunDirectory
 from mlplab.training import splits
-from mlplab.training.job import DeviceData, RunSpec, TrainingJob
+from mlplab.training.job import RunSpec, TrainingJob
 from mlplab.training.network import build_network, rebuild
 from mlplab.training.outcome import Clock, save_outputs, write_population_result, write_result
-from mlplab.training.session import RunSession
+from mlplab.training.session import member_of_run
 
 Callbacks = Sequence[keras.callbacks.Callback] | Callable[[int], Sequence[keras.callbacks.Callback]]
 """Callbacks of one network; or a function from a seed to the callbacks of its network."""
@@ -156,34 +157,20 @@ def train_members(data: Data, paths: Sequence[Path], local: Local | None = None)
     Returns why runs diverged, by the names of their directories.
     """
     local = local or Local()
-    sessions: list[RunSession] = []
-    device_data: DeviceData | None = None
-    for path in paths:
-        run = Run(path)
-        job = local.jobs.get(path) or TrainingJob.of_run(run, data, device_data)
-        device_data = job.device_data
-        sessions.append(RunSession(run, job))
-    members = [_member(session, local) for session in sessions]
+    runs = [Run(path) for path in paths]
+    jobs: list[TrainingJob] = []
+    members: list[Member] = []
+    for path, run in zip(paths, runs, strict=True):
+        device_data = jobs[0].device_data if jobs else None
+        jobs.append(local.jobs.get(path) or TrainingJob.of_run(run, data, device_data))
+        seed = run.config.settings.seed
+        callbacks = local.callbacks(seed) if callable(local.callbacks) else local.callbacks
+        members.append(member_of_run(run, jobs[-1], callbacks, verbose=local.verbose if local.alone else 0))
     progress = None if local.alone else local.progress or progress_printer(members, local.verbose)
     with local.clock.training():
         fit_members(members, progress=progress)
-    pairs = list(zip(sessions, members, strict=True))
-    finished = [session for session, member in pairs if member.failure is None]
-    outputs = [save_outputs(session.run, session.job) for session in finished]
-    for session, split_scores in zip(finished, outputs, strict=True):
-        write_result(session.run, session.job, split_scores, local.clock.total(networks=len(sessions)))
-    return {session.run.path.name: member.failure for session, member in pairs if member.failure is not None}
-
-
-def _member(session: RunSession, local: Local) -> Member:
-    job, settings = session.job, session.job.config.settings
-    callbacks = local.callbacks(settings.seed) if callable(local.callbacks) else local.callbacks
-    return Member(
-        job.model,
-        job.source,
-        job.validation,
-        epochs=settings.epochs,
-        initial_epoch=session.initial_epoch,
-        verbose=local.verbose if local.alone else 0,
-        callbacks=[*callbacks, *session.callbacks],
-    )
+    trained = list(zip(runs, jobs, members, strict=True))
+    finished = [(run, job, save_outputs(run, job)) for run, job, member in trained if member.failure is None]
+    for run, job, split_scores in finished:
+        write_result(run, job, split_scores, local.clock.total(networks=len(runs)))
+    return {run.path.name: member.failure for run, _, member in trained if member.failure is not None}

@@ -1,8 +1,9 @@
 """Train a run from its checkpoint on: early stopping that survives a restart, and a checkpoint after each epoch."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from mlplab.engine import keras
+from mlplab.engine import Member, keras
 from mlplab.runs import Run
 from mlplab.runs.checkpoint import Checkpoint
 from mlplab.training.job import TrainingJob
@@ -27,6 +28,10 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
         if "best" in self._checkpoint.state:
             self.best_weights = list(self._checkpoint.state["best"])
 
+    @property
+    def counters(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("wait", "best", "best_epoch", "stopped_epoch")}
+
 
 class CheckpointWriter(keras.callbacks.Callback):
     """Writes a checkpoint and a line of metrics.jsonl after each epoch. Must be last: it saves the others' state."""
@@ -38,30 +43,29 @@ class CheckpointWriter(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._history.append({"epoch": epoch + 1, **(logs or {})})
-        kept: dict[str, Any] = {}
-        if self._stopping is not None:
-            counters = {name: getattr(self._stopping, name) for name in ("wait", "best", "best_epoch", "stopped_epoch")}
-            kept = {"stopping": counters, "best_weights": self._stopping.best_weights}
-        self._job.checkpoint(self._history, stopped=self._job.model.stop_training, **kept).save(self._run.path)
+        stopped, stopping = self._job.model.stop_training, self._stopping
+        kept = {} if stopping is None else {"stopping": stopping.counters, "best_weights": stopping.best_weights}
+        self._job.checkpoint(self._history, stopped=stopped, **kept).save(self._run.path)
         self._run.directory.append_metrics(self._history[-1])
 
 
-class RunSession:
-    """The training of a run from the checkpoint in its directory on. The model of its job gets the checkpoint's state.
-
-    Attributes:
-        callbacks: in their order, for `fit` or a `Member`.
-        initial_epoch: number of completed epochs; the run's number of epochs if its training has ended.
-    """
-
-    def __init__(self, run: Run, job: TrainingJob):
-        self.run, self.job = run, job
-        checkpoint = Checkpoint.load(run.path)
-        job.restore(checkpoint, run)
-        run.directory.write_metrics(checkpoint.history)
-        settings, stopping = job.config.settings, None
-        if settings.early_stopping:
-            stopping = ResumableEarlyStopping(job.model, checkpoint, settings.early_stopping)
-        writer = CheckpointWriter(run, job, checkpoint, stopping)
-        self.callbacks = [writer] if stopping is None else [stopping, writer]
-        self.initial_epoch = settings.epochs if checkpoint.stopped else checkpoint.epoch
+def member_of_run(
+    run: Run, job: TrainingJob, callbacks: Sequence[keras.callbacks.Callback], verbose: int | str
+) -> Member:
+    """Return the training of a run from the checkpoint in its directory on, whose state the model of its job gets."""
+    checkpoint = Checkpoint.load(run.path)
+    job.restore(checkpoint, run)
+    run.directory.write_metrics(checkpoint.history)
+    settings, stopping = job.config.settings, None
+    if settings.early_stopping:
+        stopping = ResumableEarlyStopping(job.model, checkpoint, settings.early_stopping)
+    writer = CheckpointWriter(run, job, checkpoint, stopping)
+    return Member(
+        job.model,
+        job.source,
+        job.validation,
+        epochs=settings.epochs,
+        initial_epoch=settings.epochs if checkpoint.stopped else checkpoint.epoch,
+        verbose=verbose,
+        callbacks=[*callbacks, writer] if stopping is None else [*callbacks, stopping, writer],
+    )

@@ -15,9 +15,9 @@ from mlplab.datasets.corrections import read_corrections
 from mlplab.engine import keras
 from mlplab.engine.driver import Progress
 from mlplab.errors import Interrupted, TrainingError, UsageError
+from mlplab.files import create_directory, free_path, locked
 from mlplab.runs import Run, Settings, machine
 from mlplab.runs.dataset_ref import data_of, identity
-from mlplab.runs.directory import create, free_path, locked
 from mlplab.runs.settings_arguments import takes_settings
 from mlplab.runs.settings_types import SettingsArguments
 from mlplab.training import seeds as population
@@ -101,11 +101,11 @@ def train(
         if seeds > 1:
             jobs = population.create_jobs(spec, model)
             write = functools.partial(population.write_start, spec=spec, jobs=jobs, corrections=corrections)
-            return population.train_population(create(path, stem, write), data, local, pool, jobs)
+            return population.train_population(create_directory(path, stem, write), data, local, pool, jobs)
     model = build_network(chosen, data, len(split["train"])) if model is None else model
     job = TrainingJob(spec.config(chosen.seed, split), data, split, model)
     write = functools.partial(population.write_network_start, job=job, corrections=corrections)
-    return _finish(create(path, stem, write), job, local)
+    return _finish(create_directory(path, stem, write), job, local)
 
 
 def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | Path | None = None) -> Run:
@@ -145,7 +145,7 @@ def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | P
     check_model(model, data, "save_run")
     job = TrainingJob(RunSpec(settings, data, identity(data)).config(settings.seed, split), data, split, model)
     write = functools.partial(population.write_network_start, job=job, history=epochs)
-    return _finish(create(path, Path(data.name).stem, write), job, local)
+    return _finish(create_directory(path, Path(data.name).stem, write), job, local)
 
 
 def _epochs_of(history: Any) -> list[dict[str, Any]]:

@@ -11,10 +11,10 @@ from mlplab.cluster import Workers, workers
 from mlplab.datasets import Data, load
 from mlplab.engine import backend
 from mlplab.errors import DataError, Interrupted, RunError, UsageError
+from mlplab.files import free_path, locked
 from mlplab.progress import ProgressListener
 from mlplab.runs import machine
 from mlplab.runs.dataset_ref import identity
-from mlplab.runs.directory import free_path, locked
 from mlplab.training.network import build_network
 from mlplab.tuning.config import StudyConfig, check, rungs
 from mlplab.tuning.database import TrialDatabase
