@@ -72,7 +72,7 @@ def test_a_wrong_address_is_refused(address):
 
 
 def test_processors_must_be_positive():
-    with pytest.raises(UsageError, match="cpus_per_task must be a whole number from 1 on; got 0"):
+    with pytest.raises(UsageError, match="cpus_per_task must be a whole number of at least 1; got 0"):
         workers("local", cpus_per_task=0).__enter__()
 
 

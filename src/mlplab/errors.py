@@ -64,10 +64,11 @@ def require(holds: bool, argument: str, value: object, expected: str) -> None:
         raise UsageError(f"{argument} must be {expected}; got {value!r}.", arguments=(argument,))
 
 
-def require_whole(argument: str, value: Any, least: int) -> None:
-    """Raise `UsageError` unless an argument's value is a whole number of at least `least`."""
+def require_whole(argument: str, value: Any, least: int = 1) -> int:
+    """Return an argument's value as an int. Raise `UsageError` unless it is a whole number of at least `least`."""
     valid = isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
     require(valid, argument, value, f"a whole number of at least {least}")
+    return int(value)
 
 
 def flag(argument: str) -> str:

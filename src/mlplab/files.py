@@ -1,10 +1,15 @@
-"""Files that are always whole, either the old or the new one: written beside, synced, renamed."""
+"""Files and directories that are always whole.
+
+A file is written beside the old one, synced and renamed. A directory is filled under another name and renamed.
+"""
 
 import contextlib
 import json
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -56,8 +61,7 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8, with question marks for characters that are not Unicode, which file names can have."""
-    with _replacing(path) as file:
-        file.write(text.encode("utf-8", "replace"))
+    write_bytes(path, text.encode("utf-8", "replace"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -67,8 +71,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    with _replacing(path) as file:
-        file.write(json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n")
+    write_bytes(path, json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n")
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
@@ -80,14 +83,12 @@ def write_arrays(path: Path, **arrays: np.ndarray) -> None:
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], note: tuple[str, str] | None = None) -> None:
     """Write a safetensors file. `note`, a key and a value, goes into its header; several keys have no fixed order."""
     contiguous = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
-    with _replacing(path) as file:
-        file.write(save(contiguous, dict([note]) if note else None))
+    write_bytes(path, save(contiguous, dict([note]) if note else None))
 
 
 def write_lines(path: Path, values: list[Any]) -> None:
     """Write one JSON object a line."""
-    with _replacing(path) as file:
-        file.writelines(json.dumps(value).encode() + b"\n" for value in values)
+    write_bytes(path, b"".join(json.dumps(value).encode() + b"\n" for value in values))
 
 
 def append_line(path: Path, value: object) -> None:
@@ -97,37 +98,102 @@ def append_line(path: Path, value: object) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return _read(path, lambda: json.loads(path.read_bytes()))
+    with _reading(path):
+        return json.loads(path.read_bytes())
 
 
 def read_lines(path: Path) -> list[Any]:
     """Read a file of one JSON object a line; a last line cut short by a kill is left out."""
-    lines = _read(path, path.read_bytes).split(b"\n")
-    return _read(path, lambda: [json.loads(line) for line in lines[:-1]])
+    with _reading(path):
+        return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    def read() -> dict[str, np.ndarray]:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-
-    return _read(path, read)
+    """Read an NPZ file."""
+    with _reading(path), np.load(path, allow_pickle=False) as file:
+        return dict(file)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Read the tensors of a safetensors file, and the notes in its header."""
-
-    def read() -> tuple[dict[str, np.ndarray], dict[str, str]]:
-        with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 - no mapping
-
-    return _read(path, read)
+    with _reading(path), safe_open(path, framework="numpy") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 - no mapping
 
 
-def _read(path: Path, read: Callable[[], Any]) -> Any:
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Raise a `RunError` where `path` is missing or damaged."""
     try:
-        return read()
+        yield
     except FileNotFoundError as error:
         raise RunError(f"{path.parent} lacks {path.name}: it is not a run, or is damaged.") from error
     except (OSError, ValueError, KeyError, EOFError, SafetensorError) as error:
         raise RunError(f"{path} is damaged: {error}. Restore it from a copy, or train the run again.") from error
+
+
+def free_path(out: str | Path | None) -> Path | None:
+    """`out` as a path. Raises `RunError` if something is there already."""
+    if out is None:
+        return None
+    path = Path(out)
+    if path.is_dir() and any(path.iterdir()):
+        raise RunError(f"{out} exists already. Give another --out, or continue with what is there: --resume {out}")
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{out} is a file, and a directory is to be made there. Give another --out.")
+    return path
+
+
+def create_directory(path: Path | None, stem: str, write: Callable[[Path], None], kind: str = "run") -> Path:
+    """Create a run or study directory, complete in one moment: one that exists can be resumed.
+
+    Args:
+        path: where; None: in ./runs or ./studies, named by `stem` and the time.
+        write: fills an empty directory, which is renamed to `path` afterwards.
+        kind: "run" or "study".
+    """
+    parent = Path("studies" if kind == "study" else "runs")
+    wanted = path or parent / f"{stem}-{datetime.now():%Y-%m-%d-%H%M%S}"
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{wanted.name}.", dir=wanted.parent) as beside:
+            hidden = Path(beside) / wanted.name
+            hidden.mkdir()
+            write(hidden)
+            return _rename(hidden, wanted, may_number=path is None).resolve()
+    except OSError as error:
+        if isinstance(error, RunError):
+            raise
+        raise RunError(
+            f"The {kind} directory {wanted} cannot be made ({error.strerror}). Give another --out."
+        ) from error
+
+
+def _rename(hidden: Path, wanted: Path, may_number: bool) -> Path:
+    for number in range(1, 100):
+        numbered = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        try:
+            os.rename(hidden, numbered)
+        except OSError:
+            if not may_number:
+                raise
+        else:
+            return numbered
+    raise RunError(f"{wanted} exists already, and so do {wanted.name}-2 to {wanted.name}-99. Give another --out.")
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a run or study: two processes that train into it would mix their checkpoints."""
+    from filelock import FileLock, Timeout  # `mlplab data` does without
+
+    lock = FileLock(path / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(f"{path} is being trained by another process. Wait for it, or end it first.") from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be written to ({error.strerror}): make it writable, or copy it.") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -41,7 +41,7 @@ def test_a_program_runs_apart_from_the_session(tmp_path):
     assert made["layer"].name == "dense"
     assert (random.getstate(), np.random.get_state()[1].tolist()) == states  # noqa: NPY002
     assert keras.layers.Dense(1).name == f"dense_{number + 1}"
-    assert mlplab.engine.backend.keras_seed() == 7
+    assert mlplab.engine.keras_internals.get_random_seed() == 7
 
 
 @pytest.mark.slow

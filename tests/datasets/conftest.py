@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from mlplab.datasets.catalog import Entry, IdxSplit
+from mlplab.datasets.catalog import Entry
 from mlplab.datasets.payload import Payload
 
 
@@ -115,9 +115,7 @@ def zipped(payloads: dict[str, bytes]) -> dict[str, bytes]:
 @pytest.fixture(scope="session")
 def entry(payloads: dict[str, bytes]) -> Entry:
     """Their entry, without providers."""
-    train_images, train_labels, test_images, test_labels = (
-        Payload(file, hashlib.sha256(content).hexdigest(), len(content)) for file, content in payloads.items()
-    )
+    files = (Payload(file, hashlib.sha256(content).hexdigest(), len(content)) for file, content in payloads.items())
     return Entry(
         name="tiny",
         title="Eight images",
@@ -126,6 +124,5 @@ def entry(payloads: dict[str, bytes]) -> Entry:
         image_shape=(2, 3),
         train_rows=6,
         test_rows=2,
-        train=IdxSplit(train_images, train_labels),
-        test=IdxSplit(test_images, test_labels),
+        payloads=tuple(files),
     )

@@ -17,11 +17,10 @@ def test_entries_are_complete(entry: Entry) -> None:
     assert (entry.bundled is None) == (len(entry.payloads) == 4) == bool(entry.providers)
     for payload in entry.payloads:
         assert re.fullmatch("[0-9a-f]{64}", payload.sha256)
-    for split, rows in ((entry.train, entry.train_rows), (entry.test, entry.test_rows)):
-        if split:
+    for rows, files in ((entry.train_rows, entry.payloads[:2]), (entry.test_rows, entry.payloads[2:])):
+        if files:
             height, width = entry.image_shape
-            assert split.images.size == 16 + rows * height * width
-            assert split.labels.size == 8 + rows
+            assert [file.size for file in files] == [16 + rows * height * width, 8 + rows]
 
 
 def test_find_entry() -> None:

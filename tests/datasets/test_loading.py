@@ -20,7 +20,8 @@ TEST = RNG.integers(0, 256, (3, 4, 4), dtype=np.uint8), np.array([2, 1, 0])
 def test_named_data_sets_are_what_the_catalog_says(name: str, request: pytest.FixtureRequest) -> None:
     data, entry = request.getfixturevalue(name.replace("-", "_")), CATALOG[name]
     assert (data.name, data.class_names) == (name, entry.class_names)
-    for part, split, rows in ((data.train, entry.train, 60_000), (data.test, entry.test, 10_000)):
+    parts = (data.train, entry.payloads[:2], 60_000), (data.test, entry.payloads[2:], 10_000)
+    for part, (images, labels), rows in parts:
         assert part.images.shape == (rows, *entry.image_shape)
         assert part.images.dtype == np.uint8
         assert len(np.unique(part.labels)) == 10
@@ -28,10 +29,10 @@ def test_named_data_sets_are_what_the_catalog_says(name: str, request: pytest.Fi
         # The arrays are the files' bytes after the headers: hash them as IDX files again.
         header = bytes([0, 0, 8, 3]) + np.array([rows, 28, 28], ">u4").tobytes()
         payload = hashlib.sha256(header + part.images.tobytes()).hexdigest()
-        assert payload == split.images.sha256 == part.provenance.sha256[split.images.file]
+        assert payload == images.sha256 == part.provenance.sha256[images.file]
         header = bytes([0, 0, 8, 1]) + np.array([rows], ">u4").tobytes()
         payload = hashlib.sha256(header + part.labels.astype(np.uint8).tobytes()).hexdigest()
-        assert payload == split.labels.sha256 == part.provenance.sha256[split.labels.file]
+        assert payload == labels.sha256 == part.provenance.sha256[labels.file]
 
 
 def test_load_data_has_the_form_of_keras_datasets(fashion_mnist: Data) -> None:

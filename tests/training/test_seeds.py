@@ -9,7 +9,7 @@ from scipy import stats
 from small_runs import FILES, SMALL, Interrupt, Poison, bytes_of
 
 import mlplab
-from mlplab import cluster
+from mlplab.cluster.workers import _carry_out_directories
 from mlplab.errors import DataError, RunError, TrainingError, UsageError
 from mlplab.inspection.network.internals import internals_of
 from mlplab.inspection.seeds import show_seeds
@@ -139,7 +139,7 @@ def test_a_member_is_the_same_after_its_travel_to_a_cluster_and_back(population,
     (killed / "checkpoint.safetensors").rename(killed / "checkpoint.next.safetensors")
     shutil.copy(diverged.members[1].path / "checkpoint.safetensors", killed)  # of another epoch
     contents = {path.name: travel.pack_unfinished(path) for path in paths}
-    returned, reasons = cluster._carry_out_directories(digits, (train_members, contents), None)
+    returned, reasons = _carry_out_directories(digits, (train_members, contents), None)
     assert reasons == {}
     for path, expected in zip(paths, population.members, strict=True):
         travel.replace(path, returned[path.name])

@@ -172,8 +172,8 @@ def test_a_users_model_becomes_a_run(kind, digits, tmp_path):
         (lambda: users_model(classes=7), r"shape \(7,\), and digits has 10 classes"),
         (lambda: users_model(shape=(28, 28)), r"inputs of shape \(28, 28\), and digits has \(8, 8\)"),
         (lambda: users_model(loss=lambda y, p: keras.ops.mean(p)), "code of your own"),
-        (lambda: keras.Sequential([layers.Flatten()]), "compiled"),
-        (lambda: "mlp", "compiled keras.Model"),
+        (lambda: keras.Sequential([layers.Flatten()]), "Compile the model before"),
+        (lambda: "mlp", "train takes a keras.Model; got str"),
     ],
     ids=["classes", "shape", "own loss", "not compiled", "no model"],
 )
@@ -346,7 +346,7 @@ def test_a_trained_model_is_kept_as_a_run(digits, tmp_path):
 
 def test_a_model_without_history_is_kept_too_and_nonsense_is_refused(digits, tmp_path):
     model = mlplab.mlp((8, 8), 10, [8], seed=0)
-    with pytest.raises(ModelError, match="must be a compiled"):
+    with pytest.raises(ModelError, match=r"Compile the model before mlplab\.save_run"):
         mlplab.save_run(model, "digits", out=tmp_path / "run")
     model.compile(loss="sparse_categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
     with pytest.raises(UsageError, match="History that fit returns; got dict"):

@@ -13,15 +13,12 @@ from mlplab.errors import DataError
 def normal_inputs(inputs: ArrayLike, what: str) -> np.ndarray:
     """Return `inputs` as uint8 or float32, C-contiguous and read-only. Copy them only if the type changes.
 
-    Images of whole numbers become uint8, all other inputs float32. Nothing is rescaled.
-
-    Args:
-        inputs: numbers of shape (n, d), (n, h, w) or (n, h, w, c).
-        what: the name of the data set in messages ("fashion-mnist train").
+    Images of whole numbers become uint8, all other inputs float32. Nothing is rescaled. Messages name the data set as
+    `what` ("fashion-mnist train").
 
     Raises:
-        DataError: if the shape is another one, if an axis is empty, or if the values are not finite numbers, or are
-            whole numbers of images outside 0 to 255.
+        DataError: if the shape is not (n, d), (n, h, w) or (n, h, w, c), if an axis is empty, or if the values are not
+            finite numbers, or are whole numbers of images outside 0 to 255.
     """
     array = _as_array(inputs, f"The inputs of {what}")
     _check_shape(array, what)

@@ -34,10 +34,7 @@ def locked(folder: Path, say: Callable[[str], None]) -> Iterator[Path]:
     """Lock a data set's folder for this process, and yield a scratch folder within it.
 
     The scratch folder is on the same file system, so that complete files can be renamed. It is removed at the end, and
-    so is one that a killed process has left.
-
-    Raises:
-        OSError: if the folder cannot be made or written.
+    so is one that a killed process has left. Raises `OSError` if the folder cannot be made or written.
     """
     import filelock  # imports asyncio, which reading the cache does not need
 

@@ -4,23 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from mlplab.datasets.digits import read_digits
+from mlplab.datasets.digits import Arrays, read_digits
 from mlplab.datasets.payload import Payload
 from mlplab.datasets.providers import AptPackage, Folder, Mirror, NpmPackage, Provider
 from mlplab.errors import UsageError, unknown_name
-
-Arrays = tuple[np.ndarray, np.ndarray]
-"""Images uint8 (n, h, w) and labels (n,)."""
-
-
-@dataclass(frozen=True)
-class IdxSplit:
-    """The two IDX files of a training or test set."""
-
-    images: Payload
-    labels: Payload
 
 
 @dataclass(frozen=True)
@@ -30,7 +17,8 @@ class Entry:
     Attributes:
         licence: the licence, and who made the data set.
         class_names: in the order of the labels.
-        train, test: the files; None for a data set that is bundled.
+        payloads: the IDX files with images and labels of the training set, then of the test set; none for a bundled
+            data set.
         providers: who delivers files that are not on this machine, in the order in which they are asked.
         bundled: a function that returns training and test arrays; None for a data set with files.
     """
@@ -42,23 +30,20 @@ class Entry:
     image_shape: tuple[int, ...]
     train_rows: int
     test_rows: int
-    train: IdxSplit | None = None
-    test: IdxSplit | None = None
+    payloads: tuple[Payload, ...] = ()
     providers: tuple[Provider, ...] = ()
     bundled: Callable[[], tuple[Arrays, Arrays]] | None = None
 
-    @property
-    def payloads(self) -> tuple[Payload, ...]:
-        """All files; none for a data set that a dependency brings."""
-        return tuple(file for split in (self.train, self.test) if split for file in (split.images, split.labels))
 
-
-def _idx_split(prefix: str, rows: int, images_sha256: str, labels_sha256: str) -> IdxSplit:
-    """Return the files of `rows` images of 28×28 pixels, named as in MNIST. Headers have 16 and 8 bytes."""
-    return IdxSplit(
-        images=Payload(f"{prefix}-images-idx3-ubyte", images_sha256, 16 + rows * 28 * 28),
-        labels=Payload(f"{prefix}-labels-idx1-ubyte", labels_sha256, 8 + rows),
-    )
+def _files(*sha256: str) -> tuple[Payload, ...]:
+    """Return the files of 60,000 and 10,000 images of 28×28 pixels, named as MNIST's. Headers have 16 and 8 bytes."""
+    sizes = {
+        "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
+        "train-labels-idx1-ubyte": 8 + 60_000,
+        "t10k-images-idx3-ubyte": 16 + 10_000 * 28 * 28,
+        "t10k-labels-idx1-ubyte": 8 + 10_000,
+    }
+    return tuple(Payload(file, digest, size) for (file, size), digest in zip(sizes.items(), sha256, strict=True))
 
 
 _FASHION_MNIST = Entry(
@@ -72,15 +57,9 @@ _FASHION_MNIST = Entry(
     image_shape=(28, 28),
     train_rows=60_000,
     test_rows=10_000,
-    train=_idx_split(
-        "train",
-        60_000,
+    payloads=_files(
         "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
         "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    ),
-    test=_idx_split(
-        "t10k",
-        10_000,
         "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
         "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
@@ -100,15 +79,9 @@ _MNIST = Entry(
     image_shape=(28, 28),
     train_rows=60_000,
     test_rows=10_000,
-    train=_idx_split(
-        "train",
-        60_000,
+    payloads=_files(
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
         "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    ),
-    test=_idx_split(
-        "t10k",
-        10_000,
         "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),

@@ -13,12 +13,9 @@ class CommandError(Exception):
 
 
 def run_command(command: Sequence[str], folder: Path, limit: float) -> None:
-    """Run `command` in `folder`, and write its output to a file there.
+    """Run a program in a folder that exists for it alone, and write its output to a file there.
 
-    Args:
-        command: the program's name and its arguments.
-        folder: an existing folder for this command alone.
-        limit: in seconds, after which the program and all its children are killed.
+    After `limit` seconds, the program and all its children are killed.
 
     Raises:
         CommandError: if the program is not installed, exits with a code other than 0, or exceeds the limit.

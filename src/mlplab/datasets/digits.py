@@ -3,6 +3,7 @@
 import numpy as np
 
 Arrays = tuple[np.ndarray, np.ndarray]
+"""Images uint8 (n, h, w) and labels (n,)."""
 
 _EVERY = 5
 

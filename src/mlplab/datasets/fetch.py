@@ -85,7 +85,7 @@ class _Search:
     say: Callable[[str], None]
     progress: bool
     files: dict[str, Fetched] = field(default_factory=dict)
-    reasons: dict[str, list[str]] = field(default_factory=dict)
+    reasons: dict[str, dict[str, None]] = field(default_factory=dict)
 
     def missing(self) -> list[Payload]:
         return [payload for payload in self.entry.payloads if payload.file not in self.files]
@@ -158,9 +158,7 @@ class _Search:
         return None
 
     def _add_reason(self, place: object, reason: str) -> None:
-        reasons = self.reasons.setdefault(str(place), [])
-        if reason not in reasons:
-            reasons.append(reason)
+        self.reasons.setdefault(str(place), {})[reason] = None  # each once, in order
 
     def _describe_cache_error(self, error: OSError) -> str:
         if error.errno in _NO_ROOM:

@@ -4,10 +4,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from mlplab.datasets.catalog import Arrays, Entry, IdxSplit, find_entry
+from mlplab.datasets.catalog import Arrays, Entry, find_entry
 from mlplab.datasets.classes import numbered_classes
 from mlplab.datasets.dataset import Data, Dataset, Provenance
 from mlplab.datasets.fetch import Fetched, fetch_entry
@@ -45,12 +44,10 @@ def load(
         data = mlplab.load("digits")
         print(data.train.images.shape, data.class_names)
     """
-    if isinstance(source, Data):
-        _refuse_class_names(class_names)
-        return source
-    if isinstance(source, str) and not is_path(source):
-        _refuse_class_names(class_names)
-        return _load_named(find_entry(source), quiet)
+    if isinstance(source, Data) or (isinstance(source, str) and not is_path(source)):
+        if class_names is not None:
+            raise UsageError("class_names is for files and arrays. A named data set has class names: leave it out.")
+        return source if isinstance(source, Data) else _load_named(find_entry(source), quiet)
     if isinstance(source, str | os.PathLike):
         return _load_npz(Path(source), class_names)
     return _load_arrays(source, class_names)
@@ -72,11 +69,6 @@ def load_data(name: str, *, quiet: bool = False) -> ArrayPairs:
     return _arrays(entry, fetch_entry(entry, quiet=quiet))
 
 
-def _refuse_class_names(class_names: object) -> None:
-    if class_names is not None:
-        raise UsageError("class_names is for files and arrays. A named data set has class names: leave it out.")
-
-
 def is_path(source: str) -> bool:
     """Return whether `load` treats this text as a path (True) or as the name of a data set (False)."""
     return source.endswith(".npz") or os.sep in source or "/" in source
@@ -85,22 +77,18 @@ def is_path(source: str) -> bool:
 def _arrays(entry: Entry, files: dict[str, Fetched]) -> ArrayPairs:
     if entry.bundled:
         return entry.bundled()
-    assert entry.train is not None
-    assert entry.test is not None
-    return _read_split(entry.train, files), _read_split(entry.test, files)
-
-
-def _read_split(split: IdxSplit, files: dict[str, Fetched]) -> Arrays:
-    images = read_idx(files[split.images.file].content, ndim=3, dtype=np.uint8, name=split.images.file)
-    labels = read_idx(files[split.labels.file].content, ndim=1, dtype=np.uint8, name=split.labels.file)
-    return images, labels
+    x_train, y_train, x_test, y_test = (
+        read_idx(files[payload.file].content, ndim=ndim, name=payload.file)
+        for payload, ndim in zip(entry.payloads, (3, 1, 3, 1), strict=True)
+    )
+    return (x_train, y_train), (x_test, y_test)
 
 
 def _load_named(entry: Entry, quiet: bool) -> Data:
     files = fetch_entry(entry, quiet=quiet)
     parts = []
-    for name, arrays, split in zip(("train", "test"), _arrays(entry, files), (entry.train, entry.test), strict=True):
-        payloads = (split.images, split.labels) if split else ()
+    payloads_of_parts = (entry.payloads[:2], entry.payloads[2:])
+    for name, arrays, payloads in zip(("train", "test"), _arrays(entry, files), payloads_of_parts, strict=True):
         origins = sorted({files[payload.file].origin for payload in payloads}) or ["scikit-learn"]
         hashes = {payload.file: payload.sha256 for payload in payloads}
         provenance = Provenance(entry.name, name, hashes, ", ".join(origins), entry.licence)

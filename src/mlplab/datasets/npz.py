@@ -15,7 +15,6 @@ _LAYOUTS = (
     ("train_images", "train_labels", "test_images", "test_labels"),
 )
 
-
 Pair = tuple[np.ndarray, np.ndarray]
 
 

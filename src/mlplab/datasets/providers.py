@@ -26,12 +26,9 @@ class Provider(Protocol):
     """Delivers files of data sets. Messages and provenance use its `str()` as its name."""
 
     def deliver(self, files: Sequence[str], scratch: Path, progress: bool) -> Iterator[tuple[str, Path]]:
-        """Yield those of `files` that it has.
+        """Yield those of `files`, names without `.gz`, that it has.
 
-        Args:
-            files: names without `.gz`.
-            scratch: an empty folder for the files that it writes.
-            progress: whether to show a bar on standard error.
+        `scratch` is an empty folder for the files that it writes. `progress` shows a bar on standard error.
         """
         ...
 

@@ -32,11 +32,9 @@ def _make_every_core_a_device() -> None:
 
     The environment variable `MLPLAB_DEVICES` sets another number. A number that the user gave JAX stays.
     """
+    if "host_platform_device_count" in os.environ.get("XLA_FLAGS", "") or jax.config.jax_num_cpu_devices > 0:
+        return
     wanted = os.environ.get("MLPLAB_DEVICES", "")
-    if "XLA_FLAGS" in os.environ and "host_platform_device_count" in os.environ["XLA_FLAGS"]:
-        return
-    if jax.config.jax_num_cpu_devices > 0:
-        return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     global started_before
     try:
@@ -84,11 +82,6 @@ def compile_seconds() -> float:
     """Return the seconds that this process has spent tracing and compiling since mlplab was imported."""
     with _compiling_lock:
         return sum(end - start for start, end in _compiling)
-
-
-def keras_seed() -> int | None:
-    """Return the seed given to `keras.utils.set_random_seed`, if it was called."""
-    return keras_internals.get_random_seed()
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from mlplab.engine import checks
 from mlplab.engine.backend import keras
 from mlplab.errors import UsageError
 
@@ -19,7 +20,7 @@ def training_callbacks(
         by_epoch = isinstance(callback, keras.callbacks.TerminateOnNaN | keras.callbacks.ProgbarLogger) or (
             isinstance(callback, keras.callbacks.ModelCheckpoint) and callback.save_freq == "epoch"
         )
-        hooks = [name for name in _BATCH_HOOKS if not _is_default(callback, name)]
+        hooks = [name for name in _BATCH_HOOKS if checks.overrides(callback, name, of=keras.callbacks.Callback)]
         if hooks and not by_epoch:
             raise UsageError(
                 f"{type(callback).__name__} needs to be called for every batch ({', '.join(hooks)}), and mlplab runs "
@@ -37,10 +38,6 @@ def callbacks_of(
     return keras.callbacks.CallbackList(
         callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs, steps=steps, **arguments
     )
-
-
-def _is_default(callback: keras.callbacks.Callback, hook: str) -> bool:
-    return getattr(getattr(callback, hook), "__func__", None) is getattr(keras.callbacks.Callback, hook)
 
 
 def piece_listener(callbacks: keras.callbacks.CallbackList) -> Callable[[int, dict[str, Any]], None] | None:

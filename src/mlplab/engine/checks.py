@@ -1,4 +1,4 @@
-"""Checks of what a person gives: the model, whether data fits it, counts."""
+"""Checks of what a person gives: the model, and whether data fits it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,13 +29,6 @@ def check_compiled(model: Any, verb: str) -> None:
         )
 
 
-def check_count(name: str, value: Any, least: int = 1) -> int:
-    """Return `value` as an int. Raises `UsageError` if it is no whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise UsageError(f"{name} must be a whole number of at least {least}; got {value!r}.")
-    return int(value)
-
-
 def check_not_given(why: str, **arguments: Any) -> None:
     """Refuse arguments that would have no effect."""
     if given := [name for name, value in arguments.items() if value is not None]:
@@ -45,11 +38,7 @@ def check_not_given(why: str, **arguments: Any) -> None:
 def build(model: keras.Model, source: Source, names: str = "") -> Any:
     """Create the variables that the model lacks, for the source's batches, and check that the two fit.
 
-    Args:
-        names: put before y in messages.
-
-    Returns:
-        A batch's shapes, `(x, y, sample_weight)`.
+    Returns the shapes of a batch, `(x, y, sample_weight)`. `names` is put before y in messages.
 
     Raises:
         ModelError: the model cannot take such data; quotes Keras's error.
@@ -80,9 +69,9 @@ def check_optimizer(model: keras.Model) -> None:
         )
 
 
-def overrides(model: keras.Model, *methods: str) -> bool:
-    """Return whether the model overrides one of these methods of `keras.Model`."""
-    return any(getattr(getattr(model, name), "__func__", None) is not getattr(keras.Model, name) for name in methods)
+def overrides(part: Any, *methods: str, of: type = keras.Model) -> bool:
+    """Return whether a model, or another object, overrides one of these methods of the class `of`."""
+    return any(getattr(getattr(part, name), "__func__", None) is not getattr(of, name) for name in methods)
 
 
 @contextmanager

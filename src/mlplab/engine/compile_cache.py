@@ -5,7 +5,8 @@ function of the state, by position. So it serves every model with the same signa
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Collection, Hashable
+from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -49,7 +50,11 @@ def compiled_loop(
     cache_key = (kind, packed, batch, key)
     template, loop = _loops.get(cache_key, (None, None))
     # A template that was changed meanwhile would be traced as another step for a new batch size.
-    if template is None or loop is None or (template is not model and _changed(template, kind, traced, key)):
+    if (
+        template is None
+        or loop is None
+        or (template is not model and signature(template, traced, training=kind != "predict") != key)
+    ):
         template, loop = model, _new_loop(kind, model, batch, traced, packed)
     _loops[cache_key] = (template, loop)
     _loops.move_to_end(cache_key)
@@ -58,19 +63,12 @@ def compiled_loop(
     return loop
 
 
-def _changed(template: keras.Model, kind: Kind, traced: Collection[str], key: Hashable) -> bool:
-    return signature(template, traced, training=kind != "predict") != key
-
-
 def first_logs(model: keras.Model, step: str, state: tuple, shapes: Any) -> dict[str, Any]:
-    """Return zeros in the form of the logs that the loop carries: those of an overridden step, else none.
+    """Return zeros in the form of the logs that the loop carries: those of an overridden step, otherwise none.
 
-    Args:
-        step: "train_step" or "test_step".
-        state: what that step takes.
-        shapes: a batch as `(x, y, sample_weight)` of shapes.
+    `step` is "train_step" or "test_step", `state` what it takes, and `shapes` a batch as `(x, y, sample_weight)`.
     """
-    if not _has_own_logs(model, step):
+    if not overrides(model, step, "compute_metrics"):
         return {}
     batch = keras.utils.pack_x_y_sample_weight(*shapes)
     logs = jax.eval_shape(getattr(model, step), state, batch)[0]
@@ -80,11 +78,8 @@ def first_logs(model: keras.Model, step: str, state: tuple, shapes: Any) -> dict
 def results(model: keras.Model, metrics: list, logs: dict[str, Any]) -> dict[str, Any]:
     """Return an epoch's logs as Keras has them: the metrics' results, unless the step logged other names.
 
-    They are computed outside the loop, as in Keras: inside, XLA would round some of them differently.
-
-    Args:
-        metrics: the state of the metrics after a step.
-        logs: what the loop carried: the last step's own logs, or none.
+    They are computed outside the loop, as in Keras: inside, XLA would round some of them differently. `metrics` is the
+    state of the metrics after a step; `logs` is what the loop carried: the last step's own logs, or none.
     """
     with keras.StatelessScope(state_mapping=list(zip(model.metrics_variables, metrics, strict=True))):
         computed = model.get_metrics_result()
@@ -93,12 +88,12 @@ def results(model: keras.Model, metrics: list, logs: dict[str, Any]) -> dict[str
 
 def _new_loop(kind: Kind, model: keras.Model, batch: Batch, traced: Collection[str], packed: bool) -> Loop:
     packing = Packing.of(model) if kind == "train" and packed else None
-    body = {"train": _train_body, "test": _test_body, "predict": _predict_body}[kind](model, packing)
+    step = {"train": partial(_train, packing=packing), "test": _test, "predict": _predict}[kind]
     numbers = traced_hyperparameters(model, traced, optimizer=packing and packing.optimizer) if traced else []
 
     def body_with_arguments(carry: Any, fixed: Any, data: Any) -> Any:
         with replaced(numbers, fixed[0]):
-            return body(carry, fixed[1], data)
+            return step(model, carry, fixed[1], data)
 
     if packing is None:
         return Loop(body_with_arguments, batch)
@@ -110,41 +105,24 @@ def _new_loop(kind: Kind, model: keras.Model, batch: Batch, traced: Collection[s
     )
 
 
-Body = Callable[[Any, Any, Any], Any]
-"""`body(carry, weights, data) -> carry`."""
+def _train(model: keras.Model, carry: Any, weights: None, data: Any, packing: Packing | None) -> Any:
+    logs, state = model.train_step(tuple(carry[0]), data) if packing is None else packing.step(carry[0], data)
+    return State(*state), _carried_logs(carry[1], logs)
 
 
-def _train_body(model: keras.Model, packing: Packing | None) -> Body:
-    def body(carry: Any, weights: None, data: Any) -> Any:
-        logs, state = model.train_step(tuple(carry[0]), data) if packing is None else packing.step(carry[0], data)
-        return State(*state), _step_logs(model, "train_step", carry[1], logs)
-
-    return body
+def _test(model: keras.Model, carry: Any, weights: list, data: Any) -> Any:
+    non_trainable, metrics, before = carry
+    logs, (_, non_trainable, metrics) = model.test_step((weights, non_trainable, metrics), data)
+    return non_trainable, metrics, _carried_logs(before, logs)
 
 
-def _test_body(model: keras.Model, packing: None) -> Body:
-    def body(carry: Any, weights: list, data: Any) -> Any:
-        non_trainable, metrics, before = carry
-        logs, (_, non_trainable, metrics) = model.test_step((weights, non_trainable, metrics), data)
-        return non_trainable, metrics, _step_logs(model, "test_step", before, logs)
-
-    return body
+def _predict(model: keras.Model, carry: Any, weights: list, data: Any) -> Any:
+    non_trainable, outputs, done = carry
+    y, non_trainable = model.predict_step((weights, non_trainable), data)
+    put = jax.tree.map(lambda out, rows: jax.lax.dynamic_update_slice_in_dim(out, rows, done, 0), outputs, y)
+    return non_trainable, put, done + len(jax.tree.leaves(y)[0])
 
 
-def _predict_body(model: keras.Model, packing: None) -> Body:
-    def body(carry: Any, weights: list, data: Any) -> Any:
-        non_trainable, outputs, done = carry
-        y, non_trainable = model.predict_step((weights, non_trainable), data)
-        put = jax.tree.map(lambda out, rows: jax.lax.dynamic_update_slice_in_dim(out, rows, done, 0), outputs, y)
-        return non_trainable, put, done + len(jax.tree.leaves(y)[0])
-
-    return body
-
-
-def _has_own_logs(model: keras.Model, step: str) -> bool:
-    return overrides(model, step, "compute_metrics")
-
-
-def _step_logs(model: keras.Model, step: str, before: dict, logs: dict) -> dict:
-    """Return the logs that the loop carries: those of an overridden step; else none, as the metrics have them all."""
-    return dict(logs) if _has_own_logs(model, step) else before
+def _carried_logs(before: dict, logs: dict) -> dict:
+    """Return a step's logs if the loop carries logs, see `first_logs`. Otherwise the metrics have them all."""
+    return dict(logs) if before else before

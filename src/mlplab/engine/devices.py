@@ -3,7 +3,8 @@
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -32,17 +33,13 @@ class Device:
     def check_stop(self) -> None:
         """End the job, between two pieces, if another one failed or after Ctrl-C."""
         if self._stop.is_set():
-            raise _StoppedError
-
-
-class _StoppedError(Exception):
-    pass
+            raise CancelledError
 
 
 Job = Callable[[Device], None]
 
 
-class Devices:
+class Devices(AbstractContextManager):
     """A context in which jobs run on all devices."""
 
     def __init__(self) -> None:
@@ -53,15 +50,10 @@ class Devices:
         self._free: queue.SimpleQueue[Device] = queue.SimpleQueue()
         for device in self._all:
             self._free.put(device)
-        self._pool = ThreadPoolExecutor(
-            len(devices), thread_name_prefix="device"
-        )  # starts threads when they are needed
+        self._pool = ThreadPoolExecutor(len(devices), thread_name_prefix="device")  # starts threads only when needed
 
     def __len__(self) -> int:
         return len(self._all)
-
-    def __enter__(self) -> "Devices":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()

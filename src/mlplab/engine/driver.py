@@ -10,7 +10,7 @@ alone, bit for bit. A GPU gets several models in a call: their states stacked, a
 
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -122,19 +122,13 @@ def _training(member: Member, packed: bool) -> Pass:
 
     carry = before, compile_cache.first_logs(model, "train_step", before, member.shapes)
     training = Pass("train", model, member.source, member.signature, carry, None, finish, watch, packed=packed)
-    training.position, training.seed = member.position, member.seed
-    return _with_program_of(member, training)
+    return replace(training, position=member.position, seed=member.seed, traced=member.traced or (), loops=member.loops)
 
 
 def _validation(member: Member) -> Pass:
     assert member.validation is not None
     validation = evaluation(member.model, member.validation, member.validation_shapes, member.signature)
-    return _with_program_of(member, validation)
-
-
-def _with_program_of(member: Member, one: Pass) -> Pass:
-    one.traced, one.loops = member.traced or (), member.loops
-    return one
+    return replace(validation, traced=member.traced or (), loops=member.loops)
 
 
 def evaluation(
@@ -182,9 +176,7 @@ def run(
 ) -> list[Any]:
     """Do all passes and return their results: on a CPU one in a call, on a GPU those that share a program stacked.
 
-    Args:
-        devices: to run on; by default all, opened for this call.
-        count: called with each number of steps that were done.
+    `devices` are by default all, opened for this call. `count` is called with each number of steps that were done.
     """
     if devices is None:
         with Devices() as all_devices:

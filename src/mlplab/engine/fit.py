@@ -5,11 +5,11 @@ import weakref
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from mlplab.engine import checks, inputs
-from mlplab.engine.backend import keras, keras_seed
+from mlplab.engine import checks, inputs, keras_internals
+from mlplab.engine.backend import keras
 from mlplab.engine.driver import fit_members
 from mlplab.engine.member import Member
-from mlplab.errors import TrainingError, UsageError
+from mlplab.errors import TrainingError, UsageError, require_whole
 
 _random_seeds: weakref.WeakKeyDictionary[keras.Model, int] = weakref.WeakKeyDictionary()
 """Drawn for models that were given no seed."""
@@ -74,10 +74,10 @@ def fit(
         history = mlplab.fit(model, x / 16, y, epochs=3, validation_split=0.1, verbose=2)
     """
     checks.check_compiled(model, "fit")
-    checks.check_count("epochs", epochs)
-    checks.check_count("initial_epoch", initial_epoch, least=0)
+    require_whole("epochs", epochs)
+    require_whole("initial_epoch", initial_epoch, least=0)
     if not isinstance(validation_freq, list | tuple | set):
-        checks.check_count("validation_freq", validation_freq)
+        require_whole("validation_freq", validation_freq)
     checks.check_not_given(
         "for endless streams; mlplab.fit goes through all rows.",
         steps_per_epoch=steps_per_epoch,
@@ -86,12 +86,10 @@ def fit(
     held_out = validation_data
     if hasattr(x, "segments"):
         given = {"y": y, "class_weight": class_weight, "sample_weight": sample_weight, "batch_size": batch_size}
-        checks.check_not_given(
-            "the Source given as x brings its own.", **given, seed=seed, validation_split=validation_split or None
-        )
+        inputs.refuse_beside_source(**given, seed=seed, validation_split=validation_split or None)
         source = x
     else:
-        batch_size = checks.check_count("batch_size", 32 if batch_size is None else batch_size)
+        batch_size = require_whole("batch_size", 32 if batch_size is None else batch_size)
         data = inputs.arrays_of((x, y, sample_weight))
         if held_out is None and validation_split:
             data, held_out = inputs.split(data, validation_split)
@@ -99,17 +97,13 @@ def fit(
             if data[2] is not None:
                 raise UsageError("Give class_weight or sample_weight, not both: multiply them into one sample_weight.")
             data = (*data[:2], inputs.weights_of_classes(data[1], class_weight))
-        seed = _seed_of(model) if seed is None else checks.check_count("seed", seed, least=0)
+        seed = _seed_of(model) if seed is None else require_whole("seed", seed, least=0)
         source = inputs.from_arrays(data, batch_size, shuffle=shuffle, seed=seed)
-    validation = None
-    if held_out is not None:
-        rows = validation_batch_size if validation_batch_size is not None else getattr(source, "batch_size", 32)
-        rows = checks.check_count("validation_batch_size", rows)
-        validation = inputs.source_of(held_out, rows, "validation_data's ")
+    rows = getattr(source, "batch_size", 32) if validation_batch_size is None else validation_batch_size
     member = Member(
         model,
         source,
-        validation,
+        inputs.validation_source(held_out, require_whole("validation_batch_size", rows)),
         epochs=epochs,
         initial_epoch=initial_epoch,
         validation_freq=validation_freq,
@@ -123,5 +117,5 @@ def fit(
 
 
 def _seed_of(model: keras.Model) -> int:
-    seed = keras_seed()
+    seed = keras_internals.get_random_seed()
     return _random_seeds.setdefault(model, secrets.randbits(31)) if seed is None else seed

@@ -6,10 +6,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from mlplab.engine import uint8_images
+from mlplab.engine import checks, uint8_images
 from mlplab.engine.backend import keras
 from mlplab.engine.source import ArraySource, Rows, Source
-from mlplab.errors import DataError, UsageError
+from mlplab.errors import DataError, UsageError, require_whole
 
 
 def split(data: tuple, validation_split: float) -> tuple[tuple, tuple]:
@@ -24,19 +24,29 @@ def split(data: tuple, validation_split: float) -> tuple[tuple, tuple]:
     return jax.tree.map(lambda a: a[:first], data), jax.tree.map(lambda a: a[first:], data)
 
 
-def source_of(data: Any, batch_size: int, names: str = "") -> Source:
-    """Return a source unchanged; make one of arrays, in their own order."""
-    if hasattr(data, "segments"):
+def source_given(x: Any, y: Any = None, sample_weight: Any = None, *, batch_size: Any) -> Source:
+    """Return the source of the arguments of `evaluate` or `predict`: x itself, or one of arrays in their own order."""
+    if hasattr(x, "segments"):
+        refuse_beside_source(y=y, sample_weight=sample_weight, batch_size=batch_size)
+        return x
+    rows = require_whole("batch_size", 32 if batch_size is None else batch_size)
+    return from_arrays(arrays_of((x, y, sample_weight)), rows)
+
+
+def refuse_beside_source(**arguments: Any) -> None:
+    """Raise `UsageError` for arguments that a `Source` decides."""
+    checks.check_not_given("the Source given as x brings its own.", **arguments)
+
+
+def validation_source(data: Any, batch_size: int) -> Source | None:
+    """Return the source of `validation_data`: None, a source unchanged, or one of arrays in their own order."""
+    if data is None or hasattr(data, "segments"):
         return data
-    return from_arrays(arrays_of(data, names), batch_size)
+    return from_arrays(arrays_of(data, "validation_data's "), batch_size)
 
 
 def from_arrays(data: tuple, batch_size: int, **order: Any) -> ArraySource:
-    """Make the source of `(x, y, sample_weight)`. Images / 255 are bytes on the device, see `uint8_images.py`.
-
-    Args:
-        order: arguments of `ArraySource`.
-    """
+    """Make the source of `(x, y, sample_weight)`. Images / 255 are bytes on the device, see `uint8_images.py`."""
     x, y, sample_weight = data
     whole = uint8_images.whole_numbers(x)
     if whole is None:
@@ -47,8 +57,7 @@ def from_arrays(data: tuple, batch_size: int, **order: Any) -> ArraySource:
 def arrays_of(data: Any, names: str = "") -> tuple[Any, Any, Any]:
     """Return `(x, y, sample_weight)` from what Keras takes as data, checked against each other.
 
-    Args:
-        names: put before x, y and sample_weight in messages.
+    `names` is put before x, y and sample_weight in messages.
     """
     parts = zip(("x", "y", "sample_weight"), keras.utils.unpack_x_y_sample_weight(data), strict=True)
     x, y, sample_weight = (as_arrays(value, names + name) for name, value in parts)

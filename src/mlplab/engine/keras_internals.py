@@ -18,10 +18,9 @@ def session_state() -> dict[str, Any]:
 
 
 def build(model: keras.Model, batch: Any) -> None:
-    """Create the variables of model, metrics and optimizer that do not exist yet, from the shapes of one batch.
+    """Create the variables of model, metrics and optimizer that do not exist yet.
 
-    Args:
-        batch: `(x, y, sample_weight)` of arrays, or of shapes with dtypes.
+    `batch` is the `(x, y, sample_weight)` of one batch: arrays, or shapes with dtypes.
     """
     model._symbolic_build(data_batch=batch)
 

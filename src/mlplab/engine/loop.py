@@ -26,10 +26,8 @@ _tracing = threading.Lock()
 class Loop:
     """`body(carry, fixed, batch) -> carry`, compiled once for each combination of shapes of a segment.
 
-    A piece is the steps of a segment that one call into the compiled loop does.
-
-    The trip count is an argument of the compiled program, not a constant in it: pieces of every length share one
-    compilation.
+    A piece is the steps of a segment that one call into the compiled loop does. The trip count is an argument of the
+    compiled program, not a constant in it: pieces of every length share one compilation.
 
     Args:
         body: pure; it reads `fixed` and does not change it.

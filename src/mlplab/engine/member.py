@@ -29,6 +29,7 @@ class Member:
     Attributes:
         epoch: epochs done.
         shapes, validation_shapes: of one batch, `(x, y, sample_weight)`.
+        position: decides the order of this epoch, see `Source.segments`.
         logs: metrics of the epoch in progress.
         last_logs: metrics of the newest complete epoch.
         failure: why training stopped early, for a member that diverged; else None.
@@ -50,7 +51,7 @@ class Member:
         trace_all: bool = False,
     ):
         self.model, self.source, self.validation = model, source, validation
-        self.epoch, self.epochs = initial_epoch, epochs
+        self.epoch, self.epochs, self.position = initial_epoch, epochs, initial_epoch - 1
         self.shapes = checks.build(model, source)
         checks.check_optimizer(model)
         self.validation_shapes = None if validation is None else checks.build(model, validation, "validation_data's ")
@@ -63,7 +64,6 @@ class Member:
         self._may_change = bool(callbacks)
         self._signature: Hashable = None
         self._validation_freq = validation_freq
-        self._position = initial_epoch - 1
 
     @property
     def active(self) -> bool:
@@ -82,11 +82,6 @@ class Member:
         """Makes the keys of this epoch's steps."""
         return self.source.seed % 2**32, self.position
 
-    @property
-    def position(self) -> int:
-        """Decides this epoch's order, see `Source.segments`."""
-        return self._position
-
     def begin(self) -> None:
         self.model.stop_training = False
         self.callbacks.on_train_begin()
@@ -97,7 +92,7 @@ class Member:
         if self._may_change:  # by a callback, which may freeze a layer or compile the model again
             self._signature = None
         # The order changes also where a custom step does not use the optimizer, which then counts nothing.
-        self._position = max(keras_internals.steps_taken(self.model), self._position + 1)
+        self.position = max(keras_internals.steps_taken(self.model), self.position + 1)
 
     def take(self, after: state.State, logs: dict[str, Any]) -> None:
         """Give the model the state after an epoch if all of it is finite. Raises `TrainingError` if not."""

@@ -11,7 +11,7 @@ so; docs/engine-notes.md has the figures.
 import math
 from collections.abc import Callable
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +39,7 @@ class Packing:
         optimizer: the copy of the model's optimizer that updates the packed weights.
     """
 
-    def __init__(self, model: keras.Model, slots: list["_Slot"], flat: keras.optimizers.Optimizer):
+    def __init__(self, model: keras.Model, slots: "list[Slot]", flat: keras.optimizers.Optimizer):
         self._model = model
         self.optimizer = flat
         self._slots = slots
@@ -75,9 +75,7 @@ class Packing:
 
     def pack(self, state: State) -> State:
         optimizer = [
-            state.optimizer[slot.scalar]
-            if slot.moments is None
-            else self._join([state.optimizer[i] for i in slot.moments])
+            state.optimizer[slot] if isinstance(slot, int) else self._join([state.optimizer[i] for i in slot])
             for slot in self._slots
         ]
         return state._replace(trainable=[self._join(state.trainable)], optimizer=optimizer)
@@ -85,10 +83,10 @@ class Packing:
     def unpack(self, packed: State) -> State:
         optimizer: dict[int, jax.Array] = {}
         for slot, value in zip(self._slots, packed.optimizer, strict=True):
-            if slot.moments is None:
-                optimizer[slot.scalar] = value
+            if isinstance(slot, int):
+                optimizer[slot] = value
             else:
-                optimizer.update(zip(slot.moments, self._split(value), strict=True))
+                optimizer.update(zip(slot, self._split(value), strict=True))
         return packed._replace(
             trainable=self._split(packed.trainable[0]), optimizer=[optimizer[i] for i in sorted(optimizer)]
         )
@@ -149,27 +147,24 @@ def _joined_for_stacked_models(
     return _joined(rows), True
 
 
-class _Slot(NamedTuple):
-    """Positions, among the model's optimizer variables, of what a variable of the packed optimizer stands for."""
-
-    scalar: int = -1
-    moments: tuple[int, ...] | None = None
+Slot = int | tuple[int, ...]
+"""What a variable of the packed optimizer stands for among the model's: a scalar, or the moments of all weights."""
 
 
-def _slots(optimizer: keras.optimizers.Optimizer, flat: keras.optimizers.Optimizer) -> list[_Slot] | None:
+def _slots(optimizer: keras.optimizers.Optimizer, flat: keras.optimizers.Optimizer) -> list[Slot] | None:
     """Match the packed optimizer's variables with the model's: scalars one to one, lists of moments whole.
 
     Returns None if a variable of either optimizer has no match.
     """
     position = {id(variable): i for i, variable in enumerate(optimizer.variables)}
-    found: dict[int, _Slot] = {}
+    found: dict[int, Slot] = {}
     for name, packed in vars(flat).items():
         plain = vars(optimizer).get(name)
         if isinstance(packed, keras.Variable) and id(plain) in position:
-            found[id(packed)] = _Slot(scalar=position[id(plain)])
+            found[id(packed)] = position[id(plain)]
         elif isinstance(packed, list) and isinstance(plain, list) and {id(v) for v in plain} <= position.keys():
-            found |= {id(v): _Slot(moments=tuple(position[id(variable)] for variable in plain)) for v in packed}
+            found |= dict.fromkeys(map(id, packed), tuple(position[id(variable)] for variable in plain))
     slots = [found[id(variable)] for variable in flat.variables if id(variable) in found]
-    covered = sorted(i for slot in slots for i in (slot.moments if slot.moments is not None else (slot.scalar,)))
+    covered = sorted(i for slot in slots for i in ([slot] if isinstance(slot, int) else slot))
     complete = len(slots) == len(flat.variables) and covered == list(range(len(optimizer.variables)))
     return slots if complete else None

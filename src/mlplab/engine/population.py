@@ -1,7 +1,7 @@
 """A population: one network in many variations, trained at once, each as it would be alone."""
 
 import inspect
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from mlplab.engine.population_progress import progress_printer
 from mlplab.engine.predict import evaluate, output_shapes
 from mlplab.engine.signature import signature
 from mlplab.engine.source import ArraySource, Source, batch_shapes
-from mlplab.errors import ModelError, TrainingError, UsageError, unknown_name
+from mlplab.errors import ModelError, TrainingError, UsageError, require_whole, unknown_name
 
 _OF_TRAINING = ("seed", "batch_size", "epochs")
 
@@ -55,9 +55,6 @@ class Population(Sequence[TrainedMember]):
     def __getitem__(self, position: Any) -> Any:
         return self._members[position]
 
-    def __iter__(self) -> Iterator[TrainedMember]:
-        return iter(self._members)
-
     def __repr__(self) -> str:
         diverged = sum(member.diverged is not None for member in self)
         return f"Population({len(self)} members{f', {diverged} of them diverged' if diverged else ''})"
@@ -68,10 +65,7 @@ class Population(Sequence[TrainedMember]):
         Raises:
             DataError, ModelError: data that the members cannot take, or networks with several outputs.
         """
-        rows = checks.check_count("batch_size", batch_size)
-        x = inputs.as_arrays(x, "x")
-        inputs.check_rows(x=x)
-        source = inputs.from_arrays((x, None, None), rows)
+        source = inputs.source_given(x, batch_size=batch_size)
         shapes = batch_shapes(source)
         outputs: dict[Hashable, Any] = {}
         passes = []
@@ -153,7 +147,7 @@ def fit_population(
             f"{'a model' if isinstance(build, keras.Model) else type(build).__name__}."
         )
     named = _variations(build, variations, seed)
-    checks.check_count("epochs", epochs)
+    require_whole("epochs", epochs)
     if callbacks is not None and not callable(callbacks):
         raise UsageError(
             "callbacks must be a function of a variation, since each member needs callbacks of its own: "
@@ -162,8 +156,8 @@ def fit_population(
     data, held_out = inputs.arrays_of((x, y, sample_weight)), validation_data
     if held_out is None and validation_split:
         data, held_out = inputs.split(data, validation_split)
-    source = inputs.from_arrays(data, checks.check_count("batch_size", batch_size))
-    validation = None if held_out is None else inputs.source_of(held_out, batch_size, "validation_data's ")
+    source = inputs.from_arrays(data, require_whole("batch_size", batch_size))
+    validation = inputs.validation_source(held_out, batch_size)
     members: list[Member] = []
     for variation in named:
         rows = variation.get("batch_size", batch_size)
@@ -196,8 +190,7 @@ def _variations(
 ) -> list[dict[str, Any]]:
     """Return a dict for each member, with its seed. Raises `UsageError` for what `build` cannot take."""
     if isinstance(variations, int | np.integer):
-        count = checks.check_count("variations", variations)
-        variations = [{"seed": seed + number} for number in range(count)]
+        variations = [{"seed": seed + number} for number in range(require_whole("variations", variations))]
     if not isinstance(variations, Sequence) or not all(isinstance(variation, Mapping) for variation in variations):
         raise UsageError(
             "variations must be a number of seeds, or a list with a dict for each member, such as "
@@ -206,32 +199,30 @@ def _variations(
     named = [{"seed": seed, **variation} for variation in variations]
     if not named:
         raise UsageError("variations must name at least one member; got none.")
-    parameters, takes_any_name = _parameters(build)
-    for name in dict.fromkeys(name for variation in named for name in variation if not takes_any_name):
-        if name not in (known := {*parameters, *_OF_TRAINING}):
+    for name in dict.fromkeys(name for variation in named for name in variation):
+        if name not in _OF_TRAINING and not _takes(build, name):
+            known = {*inspect.signature(build).parameters, *_OF_TRAINING}
             more = " A variation holds arguments of build, and seed, batch_size and epochs."
             raise UsageError(unknown_name("variation", name, known) + more)
     for variation in named:
-        checks.check_count("seed", variation["seed"], least=0)
+        require_whole("seed", variation["seed"], least=0)
         for name in ("batch_size", "epochs"):
-            if name in variation:
-                checks.check_count(name, variation[name])
+            require_whole(name, variation.get(name, 1))
     return named
 
 
-def _parameters(build: Callable[..., keras.Model]) -> tuple[set[str], bool]:
-    """Return the names of a function's parameters, and whether it takes any other name."""
+def _takes(build: Callable[..., keras.Model], name: str) -> bool:
+    """Return whether an argument of a variation goes to `build`."""
     parameters = inspect.signature(build).parameters
-    return set(parameters), any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    takes_any_name = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    return name in parameters or (takes_any_name and name not in _OF_TRAINING)
 
 
 def _build_model(build: Callable[..., keras.Model], variation: dict[str, Any]) -> keras.Model:
     """Build the model of a variation, as in a session that starts with its seed."""
-    parameters, takes_any_name = _parameters(build)
-    names = {n for n in variation if n in parameters or (takes_any_name and n not in _OF_TRAINING)}
     with isolated_random_state():
         keras.utils.set_random_seed(variation["seed"])
-        model = build(**{name: variation[name] for name in names})
+        model = build(**{name: value for name, value in variation.items() if _takes(build, name)})
     if not isinstance(model, keras.Model):
         raise UsageError(f"build must return a compiled keras.Model; got {type(model).__name__}.")
     checks.check_compiled(model, "fit_population")

@@ -51,7 +51,7 @@ def progress_printer(members: Sequence[Member], verbose: int | str) -> Progress 
     if verbose == 0:
         return None
     if verbose == 2:
-        return _Lines(members)
+        return _line_printer(members)
     total = sum(member.source.steps * (member.epochs - member.epoch) for member in members)
     bar: Any = keras.utils.Progbar(total, unit_name="step", stateful_metrics=())
 
@@ -64,15 +64,16 @@ def progress_printer(members: Sequence[Member], verbose: int | str) -> Progress 
     return update_bar
 
 
-class _Lines:
-    """Prints a line for each epoch that a member reaches first."""
+def _line_printer(members: Sequence[Member]) -> Progress:
+    """Return what prints a line for each epoch that a member reaches first."""
+    printed = min(member.epoch for member in members)
+    epochs = max(member.epochs for member in members)
 
-    def __init__(self, members: Sequence[Member]):
-        self._printed = min(member.epoch for member in members)
-
-    def __call__(self, done: int, members: Sequence[Member]) -> None:
+    def print_line(done: int, members: Sequence[Member]) -> None:
+        nonlocal printed
         reached = max(member.epoch for member in members)
-        if reached > self._printed:
-            self._printed = reached
-            epochs = max(member.epochs for member in members)
+        if reached > printed:
+            printed = reached
             print_msg(f"Epoch {reached}/{epochs} - {len(members)} members - {population_progress(members)}")
+
+    return print_line

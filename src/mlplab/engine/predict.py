@@ -44,14 +44,7 @@ def evaluate(
     """
     checks.check_compiled(model, "evaluate")
     checks.check_not_given("not used in a compiled loop over all rows.", steps=steps, callbacks=callbacks)
-    if hasattr(x, "segments"):
-        checks.check_not_given(
-            "the Source given as x brings its own.", y=y, sample_weight=sample_weight, batch_size=batch_size
-        )
-        source = x
-    else:
-        batch_size = checks.check_count("batch_size", 32 if batch_size is None else batch_size)
-        source = inputs.source_of((x, y, sample_weight), batch_size)
+    source = inputs.source_given(x, y, sample_weight, batch_size=batch_size)
     shapes = checks.build(model, source)
     listed = callbacks_of(model, verbose, source.steps)
     listed.on_test_begin()
@@ -93,14 +86,7 @@ def predict(
     """
     checks.check_model(model, "predict")
     checks.check_not_given("not used in a compiled loop over all rows.", steps=steps, callbacks=callbacks)
-    if hasattr(x, "segments"):
-        checks.check_not_given("the Source given as x brings its own.", batch_size=batch_size)
-        source = x
-    else:
-        batch_size = checks.check_count("batch_size", 32 if batch_size is None else batch_size)
-        x = inputs.as_arrays(x, "x")
-        inputs.check_rows(x=x)
-        source = inputs.from_arrays((x, None, None), batch_size)
+    source = inputs.source_given(x, batch_size=batch_size)
     shapes = batch_shapes(source)
     listed = callbacks_of(model, verbose, source.steps)
     key, outputs = signature(model, training=False), output_shapes(model, shapes)

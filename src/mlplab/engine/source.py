@@ -35,20 +35,16 @@ class Batch(Protocol):
     """Makes the data of one step. Traced into the compiled step, so it is pure; equal hashable ones share a program."""
 
     def rows(self, arrays: Arrays, index: Any) -> Any:
-        """Return the rows of one step, a pytree of arrays. The rows of several steps are taken at once.
+        """Return the rows of one step, a pytree, from a segment's arrays. The rows of several steps are taken at once.
 
-        Args:
-            arrays: a segment's arrays.
-            index: one row of the segment's indices, int32 (batch,).
+        `index` is one row of the segment's indices, int32 (batch,).
         """
         ...
 
     def __call__(self, rows: Any, key: jax.Array) -> Any:
         """Return `x`, `(x, y)` or `(x, y, sample_weight)` of one step, as Keras packs it.
 
-        Args:
-            rows: of the step, from the method `rows`.
-            key: a random key; every step has another one.
+        `rows` comes from the method of this name. `key` is a random key; every step has another one.
         """
         ...
 

@@ -53,11 +53,9 @@ class TracedHyperparameter(NamedTuple):
 def traced_hyperparameters(
     model: keras.Model, names: Collection[str] | None = None, optimizer: Any = None
 ) -> list[TracedHyperparameter]:
-    """Return the numbers of a compiled model that can be arguments of its step.
+    """Return the numbers of a compiled model that can be arguments of its step: those with these names, or all.
 
-    Args:
-        names: keep only these; None keeps all.
-        optimizer: takes the place of the model's own: the copy that updates packed variables.
+    `optimizer` takes the place of the model's own: the copy that updates packed variables.
     """
     found: list[TracedHyperparameter] = []
     for i, layer in enumerate(keras_internals.layers(model)):
@@ -90,9 +88,8 @@ def _of_optimizer(optimizer: Any) -> list[TracedHyperparameter]:
 
 def _regularizers(model: keras.Model) -> list[Any]:
     """Return the regularizers of all weights and layers, with None for those that have none."""
-    return [v.regularizer for v in model.variables] + [
-        layer.activity_regularizer for layer in keras_internals.layers(model)
-    ]
+    layers = keras_internals.layers(model)
+    return [v.regularizer for v in model.variables] + [layer.activity_regularizer for layer in layers]
 
 
 def shared_regularizers(model: keras.Model) -> tuple[int, ...]:

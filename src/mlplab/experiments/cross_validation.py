@@ -12,7 +12,7 @@ from mlplab.experiments.population import ModelBuilder, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Config, Run
 from mlplab.runs.run import probabilities_of
-from mlplab.training.device_data import DeviceData
+from mlplab.training.job import DeviceData
 from mlplab.training.network import targets_for
 
 _AT_ONCE = 16

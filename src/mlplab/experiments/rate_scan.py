@@ -20,7 +20,7 @@ from mlplab.experiments.population import HELD_OUT, hold_out, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Settings
 from mlplab.training import splits
-from mlplab.training.device_data import DeviceData
+from mlplab.training.job import DeviceData
 from mlplab.training.network import build_network, check_model, targets_for
 
 RATES = 10.0 ** np.linspace(-5, 0, 26)

@@ -18,7 +18,7 @@ from mlplab.progress import ProgressListener
 from mlplab.runs import Run, Settings
 from mlplab.runs.settings import is_kind
 from mlplab.training import splits
-from mlplab.training.device_data import DeviceData
+from mlplab.training.job import DeviceData
 from mlplab.training.network import targets_for
 from mlplab.training.session import monitored
 

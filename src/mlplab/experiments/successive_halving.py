@@ -16,7 +16,7 @@ from mlplab.experiments.population import hold_out, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Settings
 from mlplab.training import splits
-from mlplab.training.device_data import DeviceData
+from mlplab.training.job import DeviceData
 from mlplab.training.network import build_network
 
 _ESTIMABLE = 0.2

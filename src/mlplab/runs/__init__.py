@@ -1,7 +1,7 @@
 """Run directories: only this package writes and reads them. Opening one imports neither Keras nor JAX.
 
 run.py            `Run`: a run directory, opened
-directory.py      `RunDirectory`: names, creation, lock, reading and writing of its files
+directory.py      `RunDirectory`: names, reading and writing of its files
 settings.py       settings of a network and its training
 config.py         settings, data set, versions: config.json
 result.py         scores, seconds, memory: result.json
@@ -9,7 +9,7 @@ checkpoint.py     the newest complete epoch
 architecture.py   a model as JSON without code, and back
 dataset_ref.py    the data set of a run, verified
 travel.py         a run directory as bytes, to a cluster and back
-machine.py        versions, threads, memory of this process
+machine.py        versions, threads, memory of this process, and whether they are those of a run
 """
 
 from mlplab.runs.config import FORMAT, Config, Preprocessing

@@ -25,8 +25,8 @@ def describe(model: "keras.Model") -> dict[str, Any]:
     Raises:
         ModelError: if it has parts that JSON cannot hold without code.
     """
-    if foreign := _foreign_class(type(model)):
-        raise ModelError(_refusal(foreign))
+    if type(model).__module__.split(".")[0] != "keras":
+        raise ModelError(_refusal(type(model).__qualname__))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Keras warns of what is refused below
@@ -64,10 +64,6 @@ def read(path: Path) -> "keras.Model":
     if not isinstance(model, keras.Model):
         raise RunError(f"{path} describes a {type(model).__name__}, not a model.")
     return model
-
-
-def _foreign_class(kind: type) -> str | None:
-    return None if kind.__module__.split(".")[0] == "keras" else kind.__qualname__
 
 
 def _foreign(part: Any) -> str | None:

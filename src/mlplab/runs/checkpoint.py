@@ -64,13 +64,6 @@ class Checkpoint:
         raise RunError(f"{folder} has no state of epoch {text.get('epoch')}: the checkpoint is damaged.")
 
 
-def kept_epoch(folder: Path) -> int:
-    """The epoch, from 1, whose weights a finished run kept; 0 for a model that was kept without its history."""
-    text = files.read_json(folder / TEXT)
-    stopping = text.get("stopping")
-    return int(stopping["best_epoch"]) + 1 if stopping else len(text["history"])
-
-
 def _by_part(tensors: Mapping[str, np.ndarray]) -> Tensors:
     state: dict[str, dict[int, np.ndarray]] = {}
     for name, tensor in tensors.items():

@@ -80,18 +80,15 @@ class Config:
                 f"{'Update mlplab' if written > FORMAT else 'Train the run again'}."
             )
         try:
+            scaling = {k: tuple(v) if isinstance(v, list) else v for k, v in value["preprocessing"].items()}
             return cls(
                 **{
                     **value,
                     "settings": Settings(**value["settings"]),
                     "input_shape": tuple(value["input_shape"]),
                     "class_names": tuple(value["class_names"]),
-                    "preprocessing": Preprocessing(**{k: _number(v) for k, v in value["preprocessing"].items()}),
+                    "preprocessing": Preprocessing(**scaling),
                 }
             )
         except (TypeError, KeyError, AttributeError, UsageError) as error:
             raise RunError(f"{where} is damaged: {error}. Restore it from a copy, or train the run again.") from error
-
-
-def _number(value: float | list[float]) -> float | tuple[float, ...]:
-    return tuple(value) if isinstance(value, list) else value

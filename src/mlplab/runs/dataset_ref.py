@@ -26,7 +26,6 @@ def data_of(run: Run, data: Any = None, *, quiet: bool = False) -> Data:
     """Load the data set of a run, with the labels that the run corrected, and verify it.
 
     Args:
-        run: the run.
         data: needed for runs begun with arrays: the same arrays, or anything that `load` takes for them.
         quiet: as in `load`.
 

@@ -1,11 +1,8 @@
-"""A run directory: its creation, its lock, and the only reader and writer of its files, which docs/runs.md lists."""
+"""The files of a run directory, which docs/runs.md lists, and their only reader and writer."""
 
-import contextlib
 import hashlib
 import logging
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -103,10 +100,6 @@ class RunDirectory:
 
     def append_metrics(self, epoch: dict[str, Any]) -> None:
         files.append_line(self.path / _METRICS, epoch)
-
-    @property
-    def has_weights(self) -> bool:
-        return (self.path / _WEIGHTS).exists()
 
     def write_weights(self, weights: Sequence[np.ndarray]) -> None:
         files.write_tensors(self.path / _WEIGHTS, {str(i): array for i, array in enumerate(weights)})
@@ -208,71 +201,3 @@ def is_run(path: str | Path) -> bool:
 def created_at(path: Path) -> float:
     """When a run was created, in seconds since the epoch."""
     return (path / _CONFIG).stat().st_mtime
-
-
-def free_path(out: str | Path | None) -> Path | None:
-    """`out` as a path. Raises `RunError` if something is there already."""
-    if out is None:
-        return None
-    path = Path(out)
-    if path.is_dir() and any(path.iterdir()):
-        raise RunError(f"{out} exists already. Give another --out, or continue with what is there: --resume {out}")
-    if path.exists() and not path.is_dir():
-        raise RunError(f"{out} is a file, and a directory is to be made there. Give another --out.")
-    return path
-
-
-def create(path: Path | None, stem: str, write: Callable[[Path], None], kind: str = "run") -> Path:
-    """Create a directory, complete in one moment: one that exists can be resumed.
-
-    Args:
-        path: where; None: in ./runs or ./studies, named by `stem` and the time.
-        write: fills an empty directory, which is renamed to `path` afterwards.
-        kind: "run" or "study".
-    """
-    parent = Path("studies" if kind == "study" else "runs")
-    wanted = path or parent / f"{stem}-{datetime.now():%Y-%m-%d-%H%M%S}"
-    try:
-        wanted.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{wanted.name}.", dir=wanted.parent) as beside:
-            hidden = Path(beside) / wanted.name
-            hidden.mkdir()
-            write(hidden)
-            return _rename(hidden, wanted, may_number=path is None).resolve()
-    except OSError as error:
-        if isinstance(error, RunError):
-            raise
-        raise RunError(
-            f"The {kind} directory {wanted} cannot be made ({error.strerror}). Give another --out."
-        ) from error
-
-
-def _rename(hidden: Path, wanted: Path, may_number: bool) -> Path:
-    for number in range(1, 100):
-        numbered = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
-        try:
-            os.rename(hidden, numbered)
-        except OSError:
-            if not may_number:
-                raise
-        else:
-            return numbered
-    raise RunError(f"{wanted} exists already, and so do {wanted.name}-2 to {wanted.name}-99. Give another --out.")
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a run or study: two processes that train into it would mix their checkpoints."""
-    from filelock import FileLock, Timeout  # `mlplab data` does without
-
-    lock = FileLock(path / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise RunError(f"{path} is being trained by another process. Wait for it, or end it first.") from error
-    except OSError as error:
-        raise RunError(f"{path} cannot be written to ({error.strerror}): make it writable, or copy it.") from error
-    try:
-        yield
-    finally:
-        lock.release()

@@ -3,23 +3,22 @@
 import functools
 import statistics
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlplab import files
 from mlplab.errors import DataError, RunError
-from mlplab.runs.checkpoint import kept_epoch
+from mlplab.runs.checkpoint import TEXT
 from mlplab.runs.config import Config
 from mlplab.runs.directory import Predictions, RunDirectory, created_at, is_run
 from mlplab.runs.result import PopulationResult, RunResult
 
 if TYPE_CHECKING:
     import keras
-
-PREDICT_BATCH = 1000
 
 
 class Run:
@@ -138,7 +137,9 @@ class Run:
     @property
     def kept_epoch(self) -> int:
         """The epoch, from 1, whose weights the finished run has; 0 for a model that was kept without its history."""
-        return kept_epoch(self.path)
+        checkpoint = files.read_json(self.path / TEXT)
+        stopping = checkpoint.get("stopping")
+        return int(stopping["best_epoch"]) + 1 if stopping else len(checkpoint["history"])
 
     def predictions(self, split: str = "test") -> Predictions:
         """Return the predictions kept for "test" or "validation". Raises `RunError` where there are none."""
@@ -158,8 +159,7 @@ class Run:
     def model(self) -> "keras.Model":
         """The finished Keras model. It takes inputs scaled by `config.preprocessing`; `predict` takes raw ones."""
         self.require_one()
-        if not self.directory.has_weights:
-            self.require_finished()
+        self.require_finished()
         return self.directory.trained_model()
 
     def predict(self, images: ArrayLike) -> np.ndarray:
@@ -193,7 +193,7 @@ def probabilities_of(model: "keras.Model", inputs: np.ndarray, config: Config) -
     """
     from mlplab.engine import ArraySource, Rows, predict  # heavy: only for predictions
 
-    source = ArraySource(inputs, batch_size=PREDICT_BATCH, batch=Rows(preprocess=config.preprocessing))
+    source = ArraySource(inputs, batch_size=1000, batch=Rows(preprocess=config.preprocessing))
     outputs = np.asarray(predict(model, source, verbose=0), np.float32)
     if getattr(model.loss, "from_logits", False):
         exponentials = np.exp(outputs - outputs.max(1, keepdims=True))
@@ -226,13 +226,11 @@ def list_runs(folder: str | Path = "runs") -> list[Run]:
         for run in mlplab.list_runs():
             print(run.path.name, run.summary)
     """
-
-    def runs() -> Iterator[Run]:
-        for path in Path(folder).iterdir() if Path(folder).is_dir() else ():
-            if is_run(path) and not path.name.startswith("."):
-                try:
-                    yield Run(path)
-                except RunError as error:
-                    warnings.warn(f"Left out of the list: {error}", stacklevel=3)
-
-    return sorted(runs(), key=lambda run: created_at(run.path))
+    runs = []
+    for path in Path(folder).iterdir() if Path(folder).is_dir() else ():
+        if is_run(path) and not path.name.startswith("."):
+            try:
+                runs.append(Run(path))
+            except RunError as error:
+                warnings.warn(f"Left out of the list: {error}", stacklevel=2)
+    return sorted(runs, key=lambda run: created_at(run.path))

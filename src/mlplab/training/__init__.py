@@ -3,12 +3,10 @@
     trainer.py        train, resume, save_run: load → split → build → fit → save
     splits.py         rows for training and validation, and the scaling of inputs
     network.py        the model: built from settings, or the user's
-    device_data.py    the training rows on the device, and sources over them
-    job.py            a model with its data, ready to train; model ↔ checkpoint
+    job.py            the training rows on the device; a model with them, ready to train; model ↔ checkpoint
     session.py        early stopping, and a checkpoint after each epoch
     outcome.py        predictions, scores, seconds
     seeds.py          several seeds as one run
-    environment.py    versions, device and threads, compared on resuming
 
 The package is not called `train`: `mlplab.train` is the function, and a module of that name would take its place.
 """

@@ -1,27 +1,42 @@
-"""A model with its data on the device, ready to train; and its state as a checkpoint."""
+"""The training rows on the device; a model that is ready to train on them; and its state as a checkpoint."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import backend, keras, keras_internals, source, state
+from mlplab.engine import ArraySource, Rows, backend, keras, keras_internals, source, state
 from mlplab.errors import ModelError, RunError
-from mlplab.runs import Config, Run, Settings, machine
+from mlplab.runs import Config, Preprocessing, Run, Settings, machine
 from mlplab.runs.checkpoint import Checkpoint
 from mlplab.training import splits
-from mlplab.training.device_data import DeviceData
 from mlplab.training.network import targets_for
+
+
+class DeviceData:
+    """Raw training inputs and their targets, on the device once, for any number of sources.
+
+    The targets are (n,) or (n, classes), see `network.targets_for`. The test rows of the data set stay where they are.
+    """
+
+    def __init__(self, data: Data, targets: np.ndarray):
+        self._arrays: Any = jax.device_put((data.train.inputs, targets, None))
+
+    def source(self, rows: np.ndarray | None = None, *, preprocessing: Preprocessing, **order: Any) -> ArraySource:
+        """Return a source of some rows, by their integer positions, or of all.
+
+        `order`: the arguments batch_size, shuffle and seed of `ArraySource`.
+        """
+        return ArraySource(*self._arrays, batch=Rows(preprocess=preprocessing), subset=rows, **order)
 
 
 class TrainingJob:
     """A model with its data on the device, ready to train: the same for a new run and for one that is resumed.
 
-    Args:
-        config, data, split, model: of the run.
-        device_data: of another job with the same data set and targets.
+    `device_data` comes from another job with the same data set and targets.
     """
 
     def __init__(

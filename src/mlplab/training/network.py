@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import backend, keras
+from mlplab.engine import backend, checks, keras
 from mlplab.errors import ModelError, UsageError, unknown_name
 from mlplab.models import mlp
 from mlplab.runs import Settings, architecture
@@ -48,10 +48,9 @@ def _is_optimizer(kind: Any) -> bool:
     return is_optimizer and kind.__name__ not in wrappers
 
 
-def check_model(model: keras.Model, data: Data) -> None:
+def check_model(model: keras.Model, data: Data, verb: str = "train") -> None:
     """Raises `ModelError` for a user's model that a run cannot train on the data, or cannot keep."""
-    if not isinstance(model, keras.Model) or not model.compiled:
-        raise ModelError("model must be a compiled keras.Model: model.compile(loss=…, optimizer=…, metrics=[…]).")
+    checks.check_compiled(model, verb)
     shape = data.train.inputs.shape[1:]
     if model.built and model.input_shape[1:] != shape:
         raise ModelError(f"The model takes inputs of shape {model.input_shape[1:]}, and {data.name} has {shape}.")
@@ -72,14 +71,9 @@ def targets_for(model: keras.Model, data: Data) -> np.ndarray:
 
 
 def rebuild(description: dict[str, Any], seed: int) -> keras.Model:
-    """Build another model of an architecture with the initial weights of a seed.
+    """Build another model that `runs.architecture.describe` described, with the weights, dropout and noise of a seed.
 
-    Seeds of layers and initializers in the architecture are dropped: with them, every model would have the same
-    initial weights.
-
-    Args:
-        description: see `runs.architecture.describe`.
-        seed: of initial weights, dropout and noise.
+    Seeds of its layers and initializers are dropped: with them, every model would have the same initial weights.
     """
     with backend.isolated_random_state():
         keras.utils.set_random_seed(seed)

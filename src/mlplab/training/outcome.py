@@ -81,10 +81,7 @@ def write_result(run: Run, job: TrainingJob, split_scores: dict[str, Any], secon
 def write_population_result(run: Run, diverged: Mapping[str, str], clock: Clock) -> None:
     """Write the ensemble's predictions of the test set, and the result of a population.
 
-    Args:
-        run: a population whose members are finished or have diverged.
-        diverged: the reasons, by the names of the members' directories.
-        clock: of the whole population.
+    Its members are finished or have diverged: `diverged` has the reasons, by the names of their directories.
     """
     results = [m.result for m in run.members if isinstance(m.result, RunResult)]
     tests = [member.predictions("test") for member in run.members if member.result is not None]

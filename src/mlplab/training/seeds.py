@@ -22,65 +22,62 @@ from mlplab.engine import Member, backend, fit_members, keras
 from mlplab.engine.driver import Progress
 from mlplab.engine.population_progress import progress_printer
 from mlplab.errors import Interrupted, TrainingError, UsageError, require_whole
+from mlplab.files import locked
 from mlplab.runs import Run, architecture
-from mlplab.runs.directory import RunDirectory, locked
+from mlplab.runs.directory import RunDirectory
 from mlplab.training import splits
-from mlplab.training.device_data import DeviceData
 from mlplab.training.job import RunSpec, TrainingJob
 from mlplab.training.network import build_network, rebuild
 from mlplab.training.outcome import Clock, save_outputs, write_population_result, write_result
-from mlplab.training.session import RunSession
+from mlplab.training.session import member_of_run
 
 Callbacks = Sequence[keras.callbacks.Callback] | Callable[[int], Sequence[keras.callbacks.Callback]]
 """Callbacks of one network; or a function from a seed to the callbacks of its network."""
 
-Diverged = Mapping[str, str]
-"""Why members diverged, by the names of their directories."""
-
-
-@dataclass(frozen=True)
-class ExecutionOptions:
-    """Options that change how a population is trained, but not its numbers: see `trainer.train`."""
-
-    ray: str | None = None
-    verbose: int | str = 0
-    callbacks: Callbacks = ()
-    progress: Progress | None = None
-
 
 @dataclass(frozen=True)
 class Local:
-    """What stays in this process: the clock, callbacks and progress, and the jobs of members by their paths."""
+    """What stays in this process and changes no number.
+
+    Attributes:
+        clock: of the whole training.
+        verbose, callbacks, progress: as in `trainer.train`.
+        jobs: of runs by their paths, where they exist already.
+        alone: whether the run is no member of a population. Then Keras displays its progress.
+    """
 
     clock: Clock = field(default_factory=Clock)
-    options: ExecutionOptions = field(default_factory=ExecutionOptions)
+    verbose: int | str = 0
+    callbacks: Callbacks = ()
+    progress: Progress | None = None
     jobs: Mapping[Path, TrainingJob] = field(default_factory=dict)
+    alone: bool = False
 
 
-def check_options(seeds: Any, options: ExecutionOptions) -> None:
+def check_options(seeds: Any, ray: str | None, callbacks: Callbacks) -> None:
     """Raises `UsageError` for an impossible number of seeds, and for options that contradict it."""
-    require_whole("seeds", seeds, 1)
+    require_whole("seeds", seeds)
     if seeds == 1:
-        if options.ray is not None:
+        if ray is not None:
             raise UsageError(
                 "ray trains several networks, and this is one: give seeds too, or leave ray out.",
                 arguments=("ray", "seeds"),
             )
-        if callable(options.callbacks):
+        if callable(callbacks):
             raise UsageError("callbacks is a function of the seed only where there are several: give a list.")
-    elif options.callbacks and not callable(options.callbacks):
+    elif callbacks and not callable(callbacks):
         raise UsageError(
             f"Each of {seeds} networks needs its own callbacks: give a function from a seed to a list, "
             "callbacks=lambda seed: […]."
         )
-    elif options.callbacks and options.ray is not None:
+    elif callbacks and ray is not None:
         raise UsageError("Callbacks stay in this process, and ray trains elsewhere: leave one of them out.")
 
 
 def create_jobs(spec: RunSpec, model: keras.Model | None) -> list[TrainingJob]:
     """Create a job for each seed, all over one copy of the training set on the device.
 
-    `model`: the user's, rebuilt with new weights for each seed; None: the network of the settings.
+    A user's model is rebuilt with new weights for each seed. None is the network of the settings.
     """
     description = None if model is None else architecture.describe(model)
     jobs: list[TrainingJob] = []
@@ -122,22 +119,10 @@ def write_network_start(
     directory.write_network_start(job.split, job.checkpoint(history or [], stopped=history is not None))
 
 
-def train_population(
-    path: Path,
-    data: Data,
-    clock: Clock,
-    options: ExecutionOptions,
-    workers: Workers,
-    jobs: Sequence[TrainingJob] = (),
-) -> Run:
-    """Train the members that are not finished, and finish the population.
+def train_population(path: Path, data: Data, local: Local, workers: Workers, jobs: Sequence[TrainingJob] = ()) -> Run:
+    """Train the members that are not finished, and finish the population at `path`.
 
-    Args:
-        path, data: the population and its data set.
-        clock: of all of it.
-        options: see `ExecutionOptions`.
-        workers: train the members.
-        jobs: of all members, where they exist already.
+    `jobs` are those of all members, if they exist already.
 
     Raises:
         TrainingError: if all members diverged.
@@ -150,10 +135,10 @@ def train_population(
         unfinished = [member for member in members if not RunDirectory(member).is_finished]
         size = max(1, workers.networks_per_task(len(unfinished)))
         groups = [unfinished[start : start + size] for start in range(0, len(unfinished), size)]
-        local = Local(clock, options, dict(zip(members, jobs, strict=False)))
+        local = dataclasses.replace(local, jobs=dict(zip(members, jobs, strict=False)))
         diverged: dict[str, str] = {}
         try:
-            with clock.training():
+            with local.clock.training():
                 for _, reasons in workers.map_directories(train_members, groups, shared=data, local=local):
                     diverged |= reasons
         except KeyboardInterrupt as interrupt:
@@ -162,39 +147,30 @@ def train_population(
             ) from interrupt
         if len(diverged) == len(members):
             raise TrainingError(f"All {len(members)} seeds diverged. The first: {next(iter(diverged.values()))}")
-        write_population_result(Run(path), diverged, clock)
+        write_population_result(Run(path), diverged, local.clock)
     return Run(path)
 
 
-def train_members(data: Data, paths: Sequence[Path], local: Local | None = None) -> Diverged:
-    """Train members from their checkpoints to their ends, all in step, and finish their directories."""
+def train_members(data: Data, paths: Sequence[Path], local: Local | None = None) -> dict[str, str]:
+    """Train runs of one network from their checkpoints to their ends, all in step, and finish their directories.
+
+    Returns why runs diverged, by the names of their directories.
+    """
     local = local or Local()
-    sessions: list[RunSession] = []
-    device_data: DeviceData | None = None
-    for path in paths:
-        run = Run(path)
-        job = local.jobs.get(path) or TrainingJob.of_run(run, data, device_data)
-        device_data = job.device_data
-        sessions.append(RunSession(run, job))
-    members = [_member(session, local.options) for session in sessions]
+    runs = [Run(path) for path in paths]
+    jobs: list[TrainingJob] = []
+    members: list[Member] = []
+    for path, run in zip(paths, runs, strict=True):
+        device_data = jobs[0].device_data if jobs else None
+        jobs.append(local.jobs.get(path) or TrainingJob.of_run(run, data, device_data))
+        seed = run.config.settings.seed
+        callbacks = local.callbacks(seed) if callable(local.callbacks) else local.callbacks
+        members.append(member_of_run(run, jobs[-1], callbacks, verbose=local.verbose if local.alone else 0))
+    progress = None if local.alone else local.progress or progress_printer(members, local.verbose)
     with local.clock.training():
-        fit_members(members, progress=local.options.progress or progress_printer(members, local.options.verbose))
-    pairs = list(zip(sessions, members, strict=True))
-    finished = [session for session, member in pairs if member.failure is None]
-    outputs = [save_outputs(session.run, session.job) for session in finished]
-    for session, split_scores in zip(finished, outputs, strict=True):
-        write_result(session.run, session.job, split_scores, local.clock.total(networks=len(sessions)))
-    return {session.run.path.name: member.failure for session, member in pairs if member.failure is not None}
-
-
-def _member(session: RunSession, options: ExecutionOptions) -> Member:
-    job, settings = session.job, session.job.config.settings
-    callbacks = options.callbacks(settings.seed) if callable(options.callbacks) else options.callbacks
-    return Member(
-        job.model,
-        job.source,
-        job.validation,
-        epochs=settings.epochs,
-        initial_epoch=session.initial_epoch,
-        callbacks=[*callbacks, *session.callbacks],
-    )
+        fit_members(members, progress=progress)
+    trained = list(zip(runs, jobs, members, strict=True))
+    finished = [(run, job, save_outputs(run, job)) for run, job, member in trained if member.failure is None]
+    for run, job, split_scores in finished:
+        write_result(run, job, split_scores, local.clock.total(networks=len(runs)))
+    return {run.path.name: member.failure for run, _, member in trained if member.failure is not None}

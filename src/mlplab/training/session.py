@@ -1,8 +1,9 @@
 """Train a run from its checkpoint on: early stopping that survives a restart, and a checkpoint after each epoch."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from mlplab.engine import keras
+from mlplab.engine import Member, keras
 from mlplab.runs import Run
 from mlplab.runs.checkpoint import Checkpoint
 from mlplab.training.job import TrainingJob
@@ -48,26 +49,23 @@ class CheckpointWriter(keras.callbacks.Callback):
         self._run.directory.append_metrics(self._history[-1])
 
 
-class RunSession:
-    """The training of a run from its checkpoint on.
-
-    Args:
-        run: a run whose directory holds a checkpoint.
-        job: the run's job; its model gets the state of the checkpoint.
-
-    Attributes:
-        callbacks: in their order, for `fit` or a `Member`.
-        initial_epoch: number of completed epochs; the run's number of epochs if its training has ended.
-    """
-
-    def __init__(self, run: Run, job: TrainingJob):
-        self.run, self.job = run, job
-        checkpoint = Checkpoint.load(run.path)
-        job.restore(checkpoint, run)
-        run.directory.write_metrics(checkpoint.history)
-        settings, stopping = job.config.settings, None
-        if settings.early_stopping:
-            stopping = ResumableEarlyStopping(job.model, checkpoint, settings.early_stopping)
-        writer = CheckpointWriter(run, job, checkpoint, stopping)
-        self.callbacks = [writer] if stopping is None else [stopping, writer]
-        self.initial_epoch = settings.epochs if checkpoint.stopped else checkpoint.epoch
+def member_of_run(
+    run: Run, job: TrainingJob, callbacks: Sequence[keras.callbacks.Callback], verbose: int | str
+) -> Member:
+    """Return the training of a run from the checkpoint in its directory on, whose state the model of its job gets."""
+    checkpoint = Checkpoint.load(run.path)
+    job.restore(checkpoint, run)
+    run.directory.write_metrics(checkpoint.history)
+    settings, stopping = job.config.settings, None
+    if settings.early_stopping:
+        stopping = ResumableEarlyStopping(job.model, checkpoint, settings.early_stopping)
+    writer = CheckpointWriter(run, job, checkpoint, stopping)
+    return Member(
+        job.model,
+        job.source,
+        job.validation,
+        epochs=settings.epochs,
+        initial_epoch=settings.epochs if checkpoint.stopped else checkpoint.epoch,
+        verbose=verbose,
+        callbacks=[*callbacks, writer] if stopping is None else [*callbacks, stopping, writer],
+    )

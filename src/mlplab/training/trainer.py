@@ -1,5 +1,6 @@
 """Training a run: load → split → build → fit → save; resuming one; keeping a model that is trained already."""
 
+import dataclasses
 import functools
 import logging
 from collections.abc import Mapping
@@ -11,21 +12,19 @@ import numpy as np
 from mlplab.cluster import workers
 from mlplab.datasets import Data, load
 from mlplab.datasets.corrections import read_corrections
-from mlplab.engine import fit, keras
+from mlplab.engine import keras
 from mlplab.engine.driver import Progress
-from mlplab.errors import Interrupted, UsageError
-from mlplab.runs import Run, Settings
+from mlplab.errors import Interrupted, TrainingError, UsageError
+from mlplab.files import create_directory, free_path, locked
+from mlplab.runs import Run, Settings, machine
 from mlplab.runs.dataset_ref import data_of, identity
-from mlplab.runs.directory import create, free_path, locked
 from mlplab.runs.settings_arguments import takes_settings
 from mlplab.runs.settings_types import SettingsArguments
 from mlplab.training import seeds as population
 from mlplab.training import splits
-from mlplab.training.environment import warn_of_differences
 from mlplab.training.job import RunSpec, TrainingJob
 from mlplab.training.network import build_network, check_model
-from mlplab.training.outcome import Clock, save_outputs, write_result
-from mlplab.training.session import RunSession
+from mlplab.training.outcome import Clock
 
 _log = logging.getLogger("mlplab")
 
@@ -81,33 +80,32 @@ def train(
         run = mlplab.train("digits", hidden=[16], epochs=2, out="runs/first")
         print(run.result["test"]["accuracy"])
     """
-    clock = Clock()
+    local = population.Local(Clock(), verbose, callbacks, progress)
     chosen = Settings.with_defaults(own_model=model is not None, **settings)
-    options = population.ExecutionOptions(ray, verbose, callbacks, progress)
-    population.check_options(seeds, options)
+    population.check_options(seeds, ray, callbacks)
     path = free_path(out)
     data = load(data, quiet=verbose == 0)
     data_identity = identity(data)
     corrections = None if corrected_labels is None else read_corrections(corrected_labels, data)
     if corrections is not None:
         data = corrections.applied_to(data)
-    clock.loaded()
+    local.clock.loaded()
     split = splits.split(data.train, chosen)
-    corrected = 0 if corrections is None else len(corrections)
-    _log_data(data, split, None if corrections is None else corrected)
+    corrected = None if corrections is None else len(corrections)
+    _log_data(data, split, corrected)
     if model is not None:
         check_model(model, data)
     stem = Path(data.name).stem
     with workers(ray) as pool:
-        spec = RunSpec(chosen, data, data_identity, command, corrected, seeds, pool.threads)
+        spec = RunSpec(chosen, data, data_identity, command, corrected or 0, seeds, pool.threads)
         if seeds > 1:
             jobs = population.create_jobs(spec, model)
             write = functools.partial(population.write_start, spec=spec, jobs=jobs, corrections=corrections)
-            return population.train_population(create(path, stem, write), data, clock, options, pool, jobs)
+            return population.train_population(create_directory(path, stem, write), data, local, pool, jobs)
     model = build_network(chosen, data, len(split["train"])) if model is None else model
     job = TrainingJob(spec.config(chosen.seed, split), data, split, model)
     write = functools.partial(population.write_network_start, job=job, corrections=corrections)
-    return _finish(Run(create(path, stem, write)), job, clock, verbose, callbacks)
+    return _finish(create_directory(path, stem, write), job, local)
 
 
 def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | Path | None = None) -> Run:
@@ -137,17 +135,17 @@ def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | P
         history = mlplab.fit(model, x / 16, y, epochs=2, verbose=0)
         run = mlplab.save_run(model, "digits", history=history)
     """
-    clock = Clock()
+    local = population.Local(Clock())
     epochs = _epochs_of(history)
     settings = Settings.with_defaults(own_model=True, epochs=max(len(epochs), 1), validation=0.0)
     path = free_path(out)
     data = load(data)
-    clock.loaded()
+    local.clock.loaded()
     split = splits.split(data.train, settings)
-    check_model(model, data)
+    check_model(model, data, "save_run")
     job = TrainingJob(RunSpec(settings, data, identity(data)).config(settings.seed, split), data, split, model)
     write = functools.partial(population.write_network_start, job=job, history=epochs)
-    return _finish(Run(create(path, Path(data.name).stem, write)), job, clock, verbose=0, callbacks=())
+    return _finish(create_directory(path, Path(data.name).stem, write), job, local)
 
 
 def _epochs_of(history: Any) -> list[dict[str, Any]]:
@@ -189,48 +187,36 @@ def resume(
         run = mlplab.train("digits", hidden=[16], epochs=2, verbose=0)
         run = mlplab.resume(run.path)  # after an interruption; this one is finished already
     """
-    clock = Clock()
+    local = population.Local(Clock(), verbose, callbacks, progress)
     run = Run(path)
     if run.result is not None:
         _log.info(f"{run.path} is finished already: there is nothing left to do.")
         return run
-    options = population.ExecutionOptions(ray, verbose, callbacks, progress)
-    population.check_options(run.config.seeds, options)
+    population.check_options(run.config.seeds, ray, callbacks)
     data = data_of(run, data, quiet=verbose == 0)
-    clock.loaded()
+    local.clock.loaded()
     _log_data(data, run.first.split, run.config.corrected_labels or None)
     with workers(ray) as pool:
-        warn_of_differences("run", run.config, pool.threads)
+        machine.warn_of_differences("run", run.config, pool.threads)
         if run.config.seeds > 1:
-            return population.train_population(run.path, data, clock, options, pool)
-    return _finish(run, TrainingJob.of_run(run, data), clock, verbose, callbacks)
+            return population.train_population(run.path, data, local, pool)
+    return _finish(run.path, TrainingJob.of_run(run, data), local)
 
 
-def _finish(run: Run, job: TrainingJob, clock: Clock, verbose: int | str, callbacks: population.Callbacks) -> Run:
-    """Train from the run's checkpoint to the end, and write the outcome."""
-    assert not callable(callbacks), "see population.check_options"
-    with locked(run.path):
-        session = RunSession(run, job)
-        epochs = job.config.settings.epochs
+def _finish(path: Path, job: TrainingJob, local: population.Local) -> Run:
+    """Train one network from the checkpoint of its run to the end, and write the outcome."""
+    local = dataclasses.replace(local, jobs={path: job}, alone=True)
+    with locked(path):
         try:
-            with clock.training():
-                fit(
-                    job.model,
-                    job.source,
-                    validation_data=job.validation,
-                    epochs=epochs,
-                    initial_epoch=session.initial_epoch,
-                    verbose=verbose,
-                    callbacks=[*callbacks, *session.callbacks],
-                )
+            diverged = population.train_members(job.data, [path], local)
         except KeyboardInterrupt as interrupt:
             raise Interrupted(
-                f"Interrupted after epoch {len(run.epochs)} of {epochs}; complete epochs are saved. "
-                f"Continue with: mlplab train --resume {run.path}"
+                f"Interrupted after epoch {len(Run(path).epochs)} of {job.config.settings.epochs}; complete epochs are "
+                f"saved. Continue with: mlplab train --resume {path}"
             ) from interrupt
-        split_scores = save_outputs(run, job)
-        write_result(run, job, split_scores, clock.total())
-    return Run(run.path)
+    if diverged:
+        raise TrainingError(diverged[path.name])
+    return Run(path)
 
 
 def _log_data(data: Data, split: Mapping[str, np.ndarray], corrected: int | None) -> None:

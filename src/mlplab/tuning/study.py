@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from mlplab import files
 from mlplab.errors import RunError
 from mlplab.runs import Run
-from mlplab.runs.directory import create as create_directory
 from mlplab.tuning.config import FILE, StudyConfig
 from mlplab.tuning.database import TrialDatabase
 from mlplab.tuning.database import create as create_database
@@ -31,7 +30,7 @@ def create(folder: Path | None, config: StudyConfig, stem: str) -> Path:
         files.write_json(path / FILE, dataclasses.asdict(config))
         create_database(path, config.metric)
 
-    return create_directory(folder, stem, write, kind="study")
+    return files.create_directory(folder, stem, write, kind="study")
 
 
 class Study:

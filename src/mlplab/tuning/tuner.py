@@ -12,11 +12,10 @@ from mlplab.cluster import Workers, workers
 from mlplab.datasets import Data, load
 from mlplab.engine import backend
 from mlplab.errors import DataError, Interrupted, RunError, UsageError
+from mlplab.files import free_path, locked
 from mlplab.progress import ProgressListener
 from mlplab.runs import machine
 from mlplab.runs.dataset_ref import identity
-from mlplab.runs.directory import free_path, locked
-from mlplab.training.environment import warn_of_differences
 from mlplab.training.network import build_network
 from mlplab.tuning.config import StudyConfig, check, rungs
 from mlplab.tuning.database import TrialDatabase
@@ -154,7 +153,7 @@ def resume(
     loaded = _data_of(study, data, quiet)
     with workers(ray) as pool:
         if study.winner is None or study.winner.result is None:
-            warn_of_differences("study", study.config, pool.threads)
+            machine.warn_of_differences("study", study.config, pool.threads)
         return _finish(study.path, study.config, loaded, pool, progress, ray)
 
 

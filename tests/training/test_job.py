@@ -2,7 +2,7 @@ import numpy as np
 from small_runs import SMALL
 
 from mlplab.runs import Preprocessing
-from mlplab.training.device_data import DeviceData
+from mlplab.training.job import DeviceData
 
 
 def test_sources_of_any_rows_share_one_copy_of_the_training_set(digits):

@@ -1,0 +1,5 @@
+"""Workers that carry out tasks: this process, or the nodes of a Ray cluster. Only this package imports Ray."""
+
+from mlplab.cluster.workers import Workers, workers
+
+__all__ = ["Workers", "workers"]
