@@ -32,7 +32,9 @@ def logged(solved, **logs):
 
 
 @pytest.mark.slow
-def test_the_solution_passes(solved):
+def test_the_solution_passes(solved, monkeypatch):
+    usual = {"validation accuracy": (0.8338, 0.831, 0.8344), "gap": (0.1507, 0.1525, 0.1436)}  # of three seeds
+    monkeypatch.setattr("mlplab.course.checking.usual_values", lambda *_: usual)
     answer = answer_to(NAME, solved)
     assert answer.passed, answer
     assert answer_to(NAME, {**solved, "best_epoch": np.int64(solved["best_epoch"])}).passed

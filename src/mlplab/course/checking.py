@@ -42,7 +42,7 @@ def _answer(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
     holds: list[str] = []
     ranges: list[UsualRange] = []
     details: list[str] = []
-    message = f"{exercise.title}: solved."
+    passed, message = True, f"{exercise.title}: solved."
     try:
         for finding in _findings(exercise, names):
             if isinstance(finding, Measured):
@@ -57,8 +57,8 @@ def _answer(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
             else:
                 holds.append(finding)
     except WrongAnswer as wrong:
-        return Answer(exercise.name, False, str(wrong), tuple(holds), tuple(ranges), tuple(details))
-    return Answer(exercise.name, True, message, tuple(holds), tuple(ranges), tuple(details))
+        passed, message = False, str(wrong)
+    return Answer(exercise.name, passed, message, tuple(holds), tuple(ranges), tuple(details))
 
 
 def _findings(exercise: Exercise, names: Mapping[str, Any]) -> Iterator[str | Measured | Target]:
