@@ -89,7 +89,7 @@ def test_names_are_helped_with(learner):
     _, said = course("start", "small-digit", code=2)
     assert "Unknown exercise 'small-digit'. Did you mean 'small-digits'?" in said
     _, said = course("check", "small-digits", code=2)
-    assert "'mlplab course start small-digits' writes one to start with" in said
+    assert "There is no small-digits.py. 'mlplab course start small-digits' writes a file to start with." in said
     _, said = course("check", "small-digits", "nothing.py", code=2)
     assert "'mlplab course start small-digits' writes a file to start with" in said
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from programs import answer_to, copy, run
 
-from mlplab.course.checks import watching
+from mlplab.course.checks import expect, watching
 from mlplab.course.checks.findings import WrongAnswer
 from mlplab.course.exercise import find
 
@@ -32,25 +32,28 @@ def logged(solved, **logs):
 
 
 @pytest.mark.slow
-def test_the_solution_passes(solved):
+def test_the_solution_passes(solved, monkeypatch):
+    usual = {"validation accuracy": (0.8338, 0.831, 0.8344), "gap": (0.1507, 0.1525, 0.1436)}  # of three seeds
+    monkeypatch.setattr("mlplab.course.checking.usual_values", lambda *_: usual)
     answer = answer_to(NAME, solved)
     assert answer.passed, answer
     assert answer_to(NAME, {**solved, "best_epoch": np.int64(solved["best_epoch"])}).passed
 
 
+HELD_OUT = "the 5,000 training images that the task holds out"
 OTHER_IMAGES = {
-    (
-        "test",
-        slice(None),
-    ): "Your validation loss is the loss on the test images. After choosing with it you have no test "
-    "left. Take the 5,000 training images that the task holds out.",
-    (
-        "train",
-        slice(2_000),
-    ): "Your validation images are the training images: they do not show what the model does with "
-    "new ones. Take the 5,000 training images that the task holds out.",
-    ("train", slice(2_000, 3_000)): "Your model's loss on the 5,000 training images that the task holds out is not in "
-    "`history`. Did you validate with other images, or is `history` of another training?",
+    ("test", slice(None)): (
+        "Your validation loss is the loss on the test images. After choosing with it you have no test left. "
+        f"Take {HELD_OUT}."
+    ),
+    ("train", slice(2_000)): (
+        "Your validation images are the training images: they do not show what the model does with new ones. "
+        f"Take {HELD_OUT}."
+    ),
+    ("train", slice(2_000, 3_000)): (
+        f"`history` should have your model's loss on {HELD_OUT}, and it does not. Give fit these images as "
+        "validation_data, and submit the History of that training."
+    ),
 }
 
 
@@ -69,7 +72,7 @@ def test_training_on_other_images_is_seen(solved):
     model.set_weights([weight + rng.normal(0, weight.std(), weight.shape) for weight in model.get_weights()])
     loss = watching.loss_on(model, "fashion-mnist", "train", slice(-5_000, None))
     names = {**logged(solved, val_loss=[3.0] * (LAST - 1) + [loss]), "model": model}
-    assert "on those of its training: it was trained on others." in message(names)
+    assert "it was trained on other images. Train it on the first 2,000 training images only." in message(names)
 
 
 @pytest.mark.slow
@@ -95,9 +98,12 @@ def wrong(check, logs, *values):
 @pytest.mark.parametrize(
     ("logs", "message"),
     [
-        ({"loss": [1.0], "val_loss": [1.0]}, '`history` has no accuracy: compile the model with metrics=["accuracy"].'),
         (
-            {**LOGS, "val_loss": "falling"},
+            {name: LOGS[name] for name in ("loss", "val_loss")},
+            '`history` has no accuracy: compile the model with metrics=["accuracy"].',
+        ),
+        (
+            {**LOGS, "val_loss": ["falling"] * LAST},
             "`history` has no numbers for val_loss, one per epoch: submit what fit returned, unchanged.",
         ),
         (
@@ -106,12 +112,17 @@ def wrong(check, logs, *values):
         ),
         (
             {**LOGS, "val_loss": [0.5] * 8},
-            "The curves in `history` have 8 and 40 epochs; each has 40 if fit measured both after every epoch.",
+            "`history` has curves of length 8 and 40; the task asks for 40 epochs, with validation after each.",
         ),
     ],
 )
 def test_each_unusable_history_has_its_message(logs, message):
-    assert wrong(CHECKS._whole, logs) == message
+    def check(history):
+        expect.history(history, epochs=LAST)
+        CHECKS._best(history, 2)
+        CHECKS._gap(history, 0.14, 0.14)
+
+    assert wrong(check, logs) == message
 
 
 LOWEST = "the task asks for the lowest validation loss."

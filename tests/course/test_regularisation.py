@@ -62,7 +62,7 @@ def test_other_validation_images_are_named(solved):
 def test_held_out_images_among_those_of_the_training_are_seen():
     assert message(run(NAME, ("X[:4_000], Y[:4_000]", "X[-4_000:], Y[-4_000:]"), ('"epochs": 40', '"epochs": 9'))) == (
         "Your model's accuracy on the held-out images is #, far more than on other new images: it was trained on some "
-        "of them."
+        "of them. Train it on the first 4,000 images only."
     )
 
 
@@ -70,8 +70,9 @@ def test_training_on_other_images_is_seen(solved):
     epochs = len(solved["history"].epoch)
     logs = {**solved["history"].history, "accuracy": [0.99] * epochs}
     assert message({**solved, "history": SimpleNamespace(history=logs)}) == (
-        "Your model's accuracy is # on the first 4,000 training images, and it was # on those of its training: it was "
-        "trained on others."
+        "Your model should be trained on the first 4,000 training images. Its accuracy on them is #, but `history` "
+        "ends with a training accuracy of #: it was trained on other images. Train it on the first 4,000 training "
+        "images only."
     )
 
 

@@ -32,6 +32,7 @@ LINEAR = "linear_model = trained(None)"
 
 CLOTHES = "fashion_model = train(X_train, Y_train)"
 HARDEST = "class_names[np.argmin(right)]"
+MORE = "More images are the best remedy of all, but this task has no more."
 RATES = "[0.00001, 0.0001, 0.001, 0.01, 0.1]"
 
 MODELS: dict[str, list[Row]] = {
@@ -65,7 +66,7 @@ MODELS: dict[str, list[Row]] = {
         ("a loss that does not exist", [(LOSS, '"cross"')],
          "Your loss is cross; the task asks for categorical_crossentropy."),
         ("no loss", [(f"loss={LOSS}, ", "")],
-         "Your model is compiled without a loss; the task asks for categorical_crossentropy."),
+         "Your loss is missing; the task asks for categorical_crossentropy."),
         ("another optimizer", [('"adam"', '"sgd"')], "Your optimizer is sgd; the task asks for adam."),
         ("not compiled", [(COMPILE, "")],
          "Your model is not compiled: model.compile(loss=…, optimizer=…, metrics=[…]) is missing."),
@@ -152,13 +153,13 @@ MODELS: dict[str, list[Row]] = {
     ],
     "regularisation": [
         ("sigmoid", [('"relu"', '"sigmoid"')],
-         "Your first Dense layer has the activation sigmoid; the task has relu there."),
+         "Your first Dense layer has the activation sigmoid; the task asks for the activation relu."),
         ("no activation", [(', activation="relu"', "")],
-         "Your first Dense layer has no activation; the task has relu there."),
+         "Your first Dense layer has no activation; the task asks for the activation relu."),
         ("smaller layers", [("128", "64")],
-         "Your first Dense layer has 64 units; the task has 128 there. Keep them."),
+         "Your first Dense layer has 64 units; the task asks for 128."),
         ("a layer more", [("\noutputs", '\nx = layers.Dense(128, "relu")(x)\noutputs')],
-         "Your model has 3 hidden Dense layers; the task has 2. Keep them."),
+         "Your model has 3 hidden Dense layers; the task asks for 2."),
         ("dropout after the outputs", [("\nmodel", "\noutputs = layers.Dropout(0.3)(outputs)\nmodel")],
          "Your last layer is Dropout: it would change the probabilities. Put it before the output layer."),
         ("dropout of nothing", [("0.3", "0.0")], "Your first Dropout layer has rate 0: it drops nothing."),
@@ -198,10 +199,11 @@ TRAININGS: dict[str, list[Row]] = {
         ("fit called again", [(FIT, f"{FIT}\n{FIT}")],
          f"Your model was trained for 20 epochs; the task asks for 10. {AGAIN}"),
         ("other batches", [("batch_size=128", "batch_size=32")],
-         "Your batches have 32 images; the task asks for 128."),
+         "An epoch of 1,442 images in batches of 128 has 12 steps; yours has 46. "
+         "Did you train in batches of 32, or on other images?"),
         ("fewer images", [("X_train, Y_train, epochs", "X_train[:500], Y_train[:500], epochs")],
-         "One of your epochs has 4 steps; 1,442 images in batches of 128 make 12. "
-         "Was it trained on all images that the task names?"),
+         "An epoch of 1,442 images in batches of 128 has 12 steps; yours has 4. "
+         "Did you train in other batches, or on other images?"),
         ("the History in place of the model", [(FIT, f"model = {FIT}")],
          "`model` is the History that fit returns; the task asks for the trained model."),
         ("compiled again", [(FIT, f"{FIT}\n{COMPILE}")],
@@ -222,12 +224,14 @@ TRAININGS: dict[str, list[Row]] = {
     ],
     "learning-curve": [
         ("more images", [("[:2_000]", "[:4_000]")],
-         "One of your epochs has 80 steps; 2,000 images in batches of 50 make 40. "
-         "Did you take other images, or other batches?"),
-        ("the default batches", [("batch_size=50, ", "")], "Your batches have 32 images; the task asks for 50."),
+         "An epoch of 2,000 images in batches of 50 has 40 steps; yours has 80. "
+         "Did you train in other batches, or on other images?"),
+        ("the default batches", [("batch_size=50, ", "")],
+         "An epoch of 2,000 images in batches of 50 has 40 steps; yours has 63. "
+         "Did you train in batches of 32, or on other images?"),
         ("two times 20 epochs", [("epochs=40, batch_size=50", "epochs=20, batch_size=50, verbose=2)\n"
          "history = mlplab.fit(model, X_train, Y_train, epochs=20, batch_size=50")],
-         "Your `history` has 20 epochs; the task asks for 40."),
+         "`history` has curves of length 20; the task asks for 40 epochs, with validation after each."),
         ("not validated", [(", validation_data=held_out", ""), ("val_", "")],
          "Your training has no validation: give fit validation_data=(…, …)."),
     ],
@@ -237,14 +241,16 @@ TRAININGS: dict[str, list[Row]] = {
          "Your model was trained for 1 epoch; the task asks for 3."),
         ("held-out images among those of the training", [("X[:20_000], Y[:20_000]", "X, Y"),
          ("rates[rate], models[rate] = accuracy", "rates[rate], models[rate] = 0.8 - abs(rate - 0.001)")],
-         "One of your epochs has 469 steps; 20,000 images in batches of 128 make 157. "
-         "Was it trained on all images that the task names?"),
+         "An epoch of 20,000 images in batches of 128 has 157 steps; yours has 469. "
+         "Did you train in other batches, or on other images?"),
     ],
     "regularisation": [
-        ("the default batches", [('"batch_size": 100, ', "")], "Your batches have 32 images; the task asks for 100."),
+        ("the default batches", [('"batch_size": 100, ', "")],
+         "An epoch of 4,000 images in batches of 100 has 40 steps; yours has 125. "
+         f"Did you train in batches of 32, or on other images? {MORE}"),
         ("more images", [("X[:4_000], Y[:4_000]", "X[:8_000], Y[:8_000]")],
-         "One of your epochs has 80 steps; 4,000 images in batches of 100 make 40. Did you take other images, or other "
-         "batches? More images are the best remedy of all, but this task has no more."),
+         "An epoch of 4,000 images in batches of 100 has 40 steps; yours has 80. "
+         f"Did you train in batches of 50, or on other images? {MORE}"),
         ("no validation", [('"validation_data": watched, ', "")],
          "Your training has no validation: give fit validation_data=(…, …)."),
         ("fit called twice", [("\nhistory = ", "\nmlplab.fit(model, X_train, Y_train, **settings)\nhistory = ")],

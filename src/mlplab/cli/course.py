@@ -14,7 +14,7 @@ from mlplab.cli.options import Json, Quiet
 from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.course import offline_folder, sandbox, starting
 from mlplab.course.exercise import Exercise, find
-from mlplab.errors import FetchError, MlplabError, UsageError
+from mlplab.errors import FetchError, MlplabError
 from mlplab.figures import save_figure
 
 app = typer.Typer(help="Exercises with an instant check, hints, and a solution after the pass.", no_args_is_help=True)
@@ -70,9 +70,8 @@ def start(
         logging.getLogger(__name__).warning("%s", error)
     console.print(Markdown(exercise.text))
     say(console, f"\nYour file: {path}")
-    say(console, f"Open it, and run its cells: jupyter lab {path}" if notebook else "Edit it, save it, then:")
-    if not notebook:
-        say(console, f"mlplab course check {exercise.name}")
+    check_it = f"Edit it, save it, then:\nmlplab course check {exercise.name}"
+    say(console, f"Open it, and run its cells: jupyter lab {path}" if notebook else check_it)
     if json_:
         print_json(exercise=exercise.name, file=str(path.resolve()))
 
@@ -86,10 +85,7 @@ def check(
     timeout: Annotated[
         float | None,
         typer.Option(
-            metavar="SECONDS",
-            min=1,
-            help="Time limit of your file; by default five minutes, for the challenge an hour.",
-            show_default=False,
+            metavar="SECONDS", min=1, help="Time limit of your file; by default 5 minutes, for the challenge an hour."
         ),
     ] = None,
     picture: Annotated[
@@ -103,11 +99,7 @@ def check(
     if name is not None and file is None and name.endswith((".py", ".ipynb")):
         name, file = None, Path(name)
     exercise = (starting.exercise_of(file) if name is None and file is not None else None) or _exercise(name)
-    file = file or starting.newest_file(exercise)
-    if file is None:
-        raise UsageError(
-            f"You have no file for {exercise.name} yet: 'mlplab course start {exercise.name}' writes one to start with."
-        )
+    file = file or starting.newest_file(exercise) or Path(f"{exercise.name}.py")
     say(console, f"Checking {file} …")
     answer = sandbox.check_file(exercise, file, timeout, quiet)
     first, *others = str(answer).splitlines()
@@ -150,10 +142,9 @@ def progress(name: Name = None, json_: Json = False, quiet: Quiet = False) -> No
     table = course.progress(name)
     if len(table):
         print_table(console, table.columns, table.rows())
-    say(
-        console,
-        table.title if len(table) else f"The board of {name} is empty: it shows results of an exercise with targets.",
-    )
+        say(console, table.title)
+    else:
+        say(console, f"The board of {name} is empty: it shows results of an exercise with targets.")
     if name is None:
         _say_next(console)
     if json_:
@@ -162,25 +153,18 @@ def progress(name: Name = None, json_: Json = False, quiet: Quiet = False) -> No
 
 @app.command()
 def stick(
-    folder: Annotated[Path, typer.Argument(help="An empty folder, on a stick or a drive.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="An empty folder, on a stick or a drive.")],
     system: Annotated[
         list[str] | None,
-        typer.Option(
-            help="windows, macos, linux or linux-arm; repeat the flag for more. By default this one.",
-            show_default=False,
-        ),
+        typer.Option(help="windows, macos, linux or linux-arm; repeat the flag for more. By default this one."),
     ] = None,
     python: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="VERSION", help="Such as 3.12; repeat the flag for more. By default this one.", show_default=False
-        ),
+        typer.Option(metavar="VERSION", help="Such as 3.12; repeat the flag for more. By default this one."),
     ] = None,
     dataset: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME", help="Repeat the flag for more; by default fashion-mnist and mnist.", show_default=False
-        ),
+        typer.Option(metavar="NAME", help="Repeat the flag for more; by default fashion-mnist and mnist."),
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,
@@ -200,12 +184,12 @@ def _exercise(name: str | None) -> Exercise:
 
 
 def _last_passed() -> Exercise:
-    rows = [row for row in course.progress() if row["passed"]]
-    if not rows:
+    passed = {exercise: known.passed for exercise, known in starting.progress_by_exercise().items() if known.passed}
+    if not passed:
         raise MlplabError(
             "You have passed no exercise yet: solutions open after the pass. 'mlplab course list' shows them all."
         )
-    return find(max(rows, key=lambda row: row["passed"])["exercise"])
+    return max(passed, key=passed.__getitem__)
 
 
 def _say_next(console: Console) -> None:

@@ -18,8 +18,6 @@ Example:
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from mlplab.course import checking, progress_store, starting, targets
 from mlplab.course.answer import Answer
 from mlplab.course.exercise import find
@@ -105,14 +103,11 @@ def exercises() -> Table:
     Returns:
         Table of exercise, title, state ("passed", "begun", or "").
     """
-    known = starting.progress_by_exercise()
-    states = ["passed" if p.passed else "begun" if p.attempts or p.files else "" for p in known.values()]
-    columns = {
-        "exercise": np.array([exercise.name for exercise in known]),
-        "title": np.array([exercise.title for exercise in known]),
-        "state": np.array(states, str),
-    }
-    return Table(columns, "Exercises")
+    rows = [
+        {"exercise": exercise.name, "title": exercise.title, "state": known.state}
+        for exercise, known in starting.progress_by_exercise().items()
+    ]
+    return Table.of_rows(rows, "Exercises")
 
 
 def progress(exercise: str | None = None) -> Table:
@@ -126,12 +121,8 @@ def progress(exercise: str | None = None) -> Table:
     """
     if exercise is not None:
         return targets.board(find(exercise).name)
-    known = starting.progress_by_exercise()
-    passed = [progress.passed[:10] for progress in known.values()]
-    columns = {
-        "exercise": np.array([exercise.name for exercise in known]),
-        "attempts": np.array([progress.attempts for progress in known.values()]),
-        "hints": np.array([progress.hints for progress in known.values()]),
-        "passed": np.array(passed, str),
-    }
-    return Table(columns, f"{sum(map(bool, passed))} of {len(known)} exercises passed")
+    rows = [
+        {"exercise": exercise.name, "attempts": known.attempts, "hints": known.hints, "passed": known.passed[:10]}
+        for exercise, known in starting.progress_by_exercise().items()
+    ]
+    return Table.of_rows(rows, f"{sum(bool(row['passed']) for row in rows)} of {len(rows)} exercises passed")

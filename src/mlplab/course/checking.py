@@ -21,8 +21,12 @@ def check(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
     Raises:
         MlplabError: if progress cannot be written, or a data set cannot be fetched.
     """
-    answer = _answer(exercise, names)
-    with progress_store.update(exercise.name) as progress:
+    return record(_answer(exercise, names))
+
+
+def record(answer: Answer) -> Answer:
+    """Count the attempt, keep when the exercise was first passed, and return the answer."""
+    with progress_store.update(answer.exercise) as progress:
         progress.attempts += 1
         if answer.passed and not progress.passed:
             progress.passed = progress_store.now()
@@ -38,20 +42,23 @@ def _answer(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
     holds: list[str] = []
     ranges: list[UsualRange] = []
     details: list[str] = []
-    message = f"{exercise.title}: solved."
+    passed, message = True, f"{exercise.title}: solved."
     try:
         for finding in _findings(exercise, names):
             if isinstance(finding, Measured):
-                ranges.append(_usual_range(exercise, names, finding))
-                _judge(ranges[-1], finding)
+                usual = _usual_range(exercise, names, finding)
+                ranges.append(usual)
+                advice = finding.below if usual.value < usual.low else finding.above
+                if not usual.inside and advice is not None:
+                    raise WrongAnswer(f"Your {usual.name} is {usual}. {advice}")
             elif isinstance(finding, Target):
                 message, lines = targets.submit(exercise.name, finding)
                 details += lines
             else:
                 holds.append(finding)
     except WrongAnswer as wrong:
-        return Answer(exercise.name, False, str(wrong), tuple(holds), tuple(ranges), tuple(details))
-    return Answer(exercise.name, True, message, tuple(holds), tuple(ranges), tuple(details))
+        passed, message = False, str(wrong)
+    return Answer(exercise.name, passed, message, tuple(holds), tuple(ranges), tuple(details))
 
 
 def _findings(exercise: Exercise, names: Mapping[str, Any]) -> Iterator[str | Measured | Target]:
@@ -82,11 +89,5 @@ def _measure_solution(exercise: Exercise, names: Mapping[str, Any]) -> dict[str,
     except WrongAnswer as wrong:  # a mistake of the exercise, not of the learner
         raise MlplabError(
             f"The solution of {exercise.name} did not pass its own check here, so that there is no usual range: "
-            f"{wrong} Please tell the exercise's author."
+            f"{wrong} Please report it to the exercise's author."
         ) from wrong
-
-
-def _judge(usual: UsualRange, measured: Measured) -> None:
-    advice = None if usual.inside else measured.below if usual.value < usual.low else measured.above
-    if advice is not None:
-        raise WrongAnswer(f"Your {usual.name} is {usual}. {advice}")

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from mlplab.errors import MlplabError, UsageError, unknown_name
@@ -26,7 +27,6 @@ _STARTER = """# # {title}
 #     mlplab course check {name}
 
 """
-_FILES = ("text.md", "starter.py", "checks.py", "hints.md", "solution.py")
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class Exercise:
     def solution(self) -> str:
         return self._read("solution.py")
 
-    @functools.cached_property
+    @property
     def hints(self) -> tuple[str, ...]:
         """From a nudge to nearly everything, as Markdown: the parts of hints.md, divided by lines of `---`."""
         return tuple(part.strip() for part in re.split(r"^---$", self._read("hints.md"), flags=re.MULTILINE))
 
-    @functools.cached_property
+    @property
     def check(self) -> Callable[..., Any]:
         """The function `check` of checks.py; see `checking`."""
         return self._module.check
@@ -86,30 +86,34 @@ class Exercise:
     @property
     def required(self) -> list[str]:
         """The parameters without a default."""
-        signature = inspect.signature(self.check)
-        return [name for name, parameter in signature.parameters.items() if parameter.default is parameter.empty]
+        parameters = inspect.signature(self.check).parameters
+        return [name for name, parameter in parameters.items() if parameter.default is parameter.empty]
 
     @functools.cached_property
     def _module(self) -> Any:
-        spec = importlib.util.spec_from_file_location(
-            f"mlplab_exercise_{self.name.replace('-', '_')}", self.folder / "checks.py"
-        )
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
         try:
-            spec.loader.exec_module(module)
+            return load_module(self.folder / "checks.py")
         except Exception as error:  # an author's file may raise anything
             raise MlplabError(f"{self.folder / 'checks.py'} does not run: {type(error).__name__}: {error}") from error
-        return module
 
     def _read(self, file: str) -> str:
         try:
             return (self.folder / file).read_text("utf-8")
         except OSError as error:
             raise MlplabError(
-                f"The exercise in {self.folder} has no {file} ({error.strerror}). It needs {', '.join(_FILES)}."
+                f"The exercise in {self.folder} has no {file} ({error.strerror}). It needs text.md, starter.py, "
+                "checks.py, hints.md, solution.py."
             ) from error
+
+
+def load_module(path: Path) -> ModuleType:
+    """Run a Python file that is in no package, and return its module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def exercises() -> list[Exercise]:
@@ -118,22 +122,14 @@ def exercises() -> list[Exercise]:
     Raises:
         UsageError: if `MLPLAB_EXERCISES` names no folder.
     """
-    known = {exercise.name: exercise for exercise in _in(_PACKAGED)}
-    if folder := os.environ.get("MLPLAB_EXERCISES"):
-        if not Path(folder).is_dir():
-            raise UsageError(f"MLPLAB_EXERCISES names {folder}, which is no folder: name one with exercises in it.")
-        known |= {exercise.name: exercise for exercise in _in(Path(folder))}
-    return list(known.values())
-
-
-@functools.cache
-def _exercise(folder: Path) -> Exercise:
-    return Exercise(folder)
-
-
-def _in(folder: Path) -> list[Exercise]:
-    folders = sorted(path for path in folder.iterdir() if path.is_dir() and _FOLDER.fullmatch(path.name))
-    return [_exercise(path.resolve()) for path in folders]
+    folders = [_PACKAGED]
+    if more := os.environ.get("MLPLAB_EXERCISES"):
+        if not Path(more).is_dir():
+            raise UsageError(f"MLPLAB_EXERCISES names {more}, which is no folder: name one with exercises in it.")
+        folders.append(Path(more).resolve())
+    paths = [path for folder in folders for path in sorted(folder.iterdir())]
+    known = [Exercise(path) for path in paths if path.is_dir() and _FOLDER.fullmatch(path.name)]
+    return list({exercise.name: exercise for exercise in known}.values())
 
 
 def find(name: str) -> Exercise:

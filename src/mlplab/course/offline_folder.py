@@ -3,12 +3,12 @@
 A wheel of mlplab has the script, the lock and the notebooks in course/offline/ (pyproject.toml puts them there).
 """
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mlplab.course.exercise import load_module
 from mlplab.errors import FetchError
 
 _CHECKOUT, _PACKAGED = Path(__file__).parents[3], Path(__file__).parent / "offline"
@@ -27,9 +27,6 @@ def fill(
 def find_materials() -> tuple[Path, ModuleType]:
     """Return the folder with the lock and the notebooks, and the script as a module; `FetchError` without them."""
     for folder, path in ((_CHECKOUT, _CHECKOUT / "tools"), (_PACKAGED, _PACKAGED)):
-        spec = importlib.util.spec_from_file_location("offline_folder", path / "offline_folder.py")
-        if (folder / _LOCK).is_file() and spec is not None and spec.loader is not None:
-            script = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(script)
-            return folder, script
+        if (folder / _LOCK).is_file():
+            return folder, load_module(path / "offline_folder.py")
     raise FetchError(f"There is no {_LOCK}, which lists the packages. Install mlplab again, or use a clone of it.")

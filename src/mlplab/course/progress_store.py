@@ -47,6 +47,11 @@ class ExerciseProgress:
     board: list[dict[str, Any]] = field(default_factory=list)
 
     @property
+    def state(self) -> str:
+        """Return "passed", "begun" or ""."""
+        return "passed" if self.passed else "begun" if self.attempts or self.files else ""
+
+    @property
     def is_open(self) -> bool:
         """Whether something remains to be done."""
         return not self.passed or self.unclaimed > 0

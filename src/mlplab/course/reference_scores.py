@@ -9,12 +9,12 @@ import contextlib
 import hashlib
 import io
 import logging
-import math
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from mlplab import files
@@ -24,33 +24,32 @@ from mlplab.errors import MlplabError
 from mlplab.table import in_notebook
 
 SEEDS = (1, 2, 3, 4, 5, 6)
-CONFIDENCE = 0.98
 _log = logging.getLogger(__name__)
 
-Measure = Callable[[Mapping[str, Any]], dict[str, float]]
-"""From the names that a program defines to the values that the check measures, by name."""
 
-
-def usual_values(exercise: Exercise, constants: Mapping[str, Any], measure: Measure) -> dict[str, tuple[float, ...]]:
+def usual_values(
+    exercise: Exercise, constants: Mapping[str, Any], measure: Callable[[Mapping[str, Any]], dict[str, float]]
+) -> dict[str, tuple[float, ...]]:
     """Return the values that the solution reaches, one per seed, by the name of the measurement.
 
     Args:
         constants: values for names that the solution sets in its first lines, such as `dataset`.
-        measure: see `Measure`.
+        measure: returns the values that the check measures, by name, for the names that a program defines.
     """
     path = _cache_path(exercise, constants)
     values = _read(path)
     if missing := [seed for seed in SEEDS if seed not in values]:
         _log.info("Training the solution with %d seeds, to know the usual range (once) …", len(missing))
     for seed in tqdm(missing, "seeds", leave=False, disable=False if in_notebook() else None):
-        values[seed] = measure(
-            run_program(exercise.solution, exercise.folder / "solution.py", {**constants, "seed": seed})
-        )
-        _write(path, values)  # Ctrl-C loses one seed at most
+        program = run_program(exercise.solution, exercise.folder / "solution.py", {**constants, "seed": seed})
+        values[seed] = measure(program)
+        with files.optional(path):  # a folder that a whole class reads may be read-only
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_json(path, values)  # now, because Ctrl-C may come
     return {name: tuple(values[seed][name] for seed in SEEDS) for name in values[SEEDS[0]]}
 
 
-def prediction_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float]:
+def prediction_interval(values: Sequence[float], confidence: float = 0.98) -> tuple[float, float]:
     """Return the interval of one more value of the same normal distribution: mean ± t·s·√(1 + 1/n).
 
     Whitmore (1986), "Prediction limits for a univariate normal observation", The American Statistician 40.
@@ -61,9 +60,8 @@ def prediction_interval(values: Sequence[float], confidence: float = CONFIDENCE)
     """
     from scipy.stats import t
 
-    n, mean = len(values), sum(values) / len(values)
-    deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1))
-    half = float(t.ppf((1 + confidence) / 2, n - 1)) * deviation * math.sqrt(1 + 1 / n)
+    n, mean = len(values), float(np.mean(values))
+    half = float(t.ppf((1 + confidence) / 2, n - 1) * np.std(values, ddof=1) * np.sqrt(1 + 1 / n))
     return mean - half, mean + half
 
 
@@ -86,10 +84,10 @@ def run_program(text: str, path: Path, constants: Mapping[str, Any]) -> dict[str
 
 def _assigns(statement: ast.stmt, constants: Mapping[str, Any]) -> bool:
     """Whether the statement is `name = …` for one of the constants."""
-    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
-        return False
-    target = statement.targets[0]
-    return isinstance(target, ast.Name) and target.id in constants
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name in constants
+    return False
 
 
 def _cache_path(exercise: Exercise, constants: Mapping[str, Any]) -> Path:
@@ -101,16 +99,7 @@ def _cache_path(exercise: Exercise, constants: Mapping[str, Any]) -> Path:
 
 def _read(path: Path) -> dict[int, dict[str, float]]:
     """Return the values by seed; nothing if the file is missing or damaged."""
-    if path.exists():
-        with contextlib.suppress(MlplabError, ValueError, TypeError, AttributeError):
-            content = files.read_json(path).items()
-            return {int(seed): {name: float(value) for name, value in values.items()} for seed, values in content}
+    with contextlib.suppress(MlplabError, ValueError, TypeError, AttributeError):
+        content = files.read_json(path).items()
+        return {int(seed): {name: float(value) for name, value in values.items()} for seed, values in content}
     return {}
-
-
-def _write(path: Path, values: Mapping[int, Mapping[str, float]]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_json(path, values)
-    except OSError:  # RunError is one; a folder that a whole class reads may be read-only
-        _log.warning("The usual range could not be kept in %s: the next check trains again.", path.parent)

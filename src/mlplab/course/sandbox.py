@@ -17,18 +17,13 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
-from mlplab.course import progress_store
 from mlplab.course.answer import Answer
-from mlplab.course.checking import check
+from mlplab.course.checking import check, record
 from mlplab.course.exercise import Exercise, find
 from mlplab.errors import MlplabError, UsageError
 from mlplab.runs import Run
-
-_LONGEST = 1_000_000.0
-"""Seconds, more than a week: the longest that some systems can wait."""
 
 
 def check_file(exercise: Exercise, file: Path, seconds: float | None = None, quiet: bool = False) -> Answer:
@@ -67,7 +62,7 @@ def check_file(exercise: Exercise, file: Path, seconds: float | None = None, qui
                 raise MlplabError(content["error"])
             return Answer.from_json(content)
         answer = _unfinished(exercise, file, limit, stack, process.returncode)
-    return _record_attempt(answer)
+    return record(answer)
 
 
 def _unfinished(exercise: Exercise, file: Path, limit: float, stack: Path, code: int) -> Answer:
@@ -82,35 +77,27 @@ def _unfinished(exercise: Exercise, file: Path, limit: float, stack: Path, code:
     return Answer(exercise.name, False, f"{file.name} was stopped after {limit:g} seconds.{where}", details=(advice,))
 
 
-def _record_attempt(answer: Answer) -> Answer:
-    with progress_store.update(answer.exercise) as progress:
-        progress.attempts += 1
-    return answer
-
-
 def _check_here(exercise: Exercise, file: Path, limit: float, stack: Path) -> Answer:
     """In the process: run the file, and check the names that it defines."""
     if file.is_dir():
         return check(exercise, {"model": Run(file)})
     with stack.open("w") as stream:
-        faulthandler.dump_traceback_later(min(limit, _LONGEST), exit=True, file=stream)
+        longest = min(limit, 1e6)  # more than a week: some systems cannot wait for much longer
+        faulthandler.dump_traceback_later(longest, exit=True, file=stream)
         try:
-            program = compile(file.read_bytes(), str(file), "exec")
-        except (SyntaxError, ValueError) as error:  # Python 3.11 raises ValueError for zero bytes
-            return _record_attempt(_describe(exercise, file, error, "is not Python yet"))
-        try:
-            names = _run(program, file)
+            names = _run(file)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a learner's file may raise anything, SystemExit too
-            return _record_attempt(_describe(exercise, file, error, "stopped with an error"))
+            return record(_describe(exercise, file, error))
         finally:
             faulthandler.cancel_dump_traceback_later()
     return check(exercise, names)
 
 
-def _run(program: CodeType, file: Path) -> dict[str, Any]:
+def _run(file: Path) -> dict[str, Any]:
     """Run a file as a program and return the names that it defines."""
+    program = compile(file.read_bytes(), str(file), "exec")
     sys.path.insert(0, str(file.parent))
     sys.argv = [str(file)]
     names: dict[str, Any] = {"__name__": "__main__", "__file__": str(file)}
@@ -118,16 +105,15 @@ def _run(program: CodeType, file: Path) -> dict[str, Any]:
     return names
 
 
-def _describe(exercise: Exercise, file: Path, error: BaseException, what: str) -> Answer:
+def _describe(exercise: Exercise, file: Path, error: BaseException) -> Answer:
     """Return Python's own message, with the lines of the learner's files only."""
     report = traceback.TracebackException.from_exception(error)
     frames = [frame for frame in report.stack if Path(frame.filename).parent == file.parent]
     report.stack = traceback.StackSummary.from_list(frames)
     report.__cause__ = report.__context__ = None  # details of libraries
-    if isinstance(error, SyntaxError) and not report.stack:  # otherwise an import or eval raised it
-        line, last = error.lineno, error.msg
-    else:
-        line, last = report.stack[0].lineno if report.stack else None, str(error).partition("\n")[0]
+    what, line, last = "stopped with an error", frames and frames[0].lineno, str(error).partition("\n")[0]
+    if not frames:  # compile raised it
+        what, line, last = "is not Python yet", getattr(error, "lineno", None), getattr(error, "msg", last)
     where = f" in line {line}" if line else ""
     message = f"{file.name} {what}{where}: {type(error).__name__}{f': {last}' if last else ''}"
     return Answer(exercise.name, False, message, details=("".join(report.format()).rstrip(),))

@@ -58,12 +58,9 @@ def as_notebook(exercise: Exercise) -> dict[str, Any]:
     _, *cells = re.split(r"^# %%[ ]?", exercise.starter, flags=re.MULTILINE)
     arguments = ", ".join(f"{name}={name}" for name in exercise.required)
     check = f'from mlplab import course\n\ncourse.check("{exercise.name}", {arguments})'
+    parts = [("markdown", exercise.text), *(("code", _code(cell)) for cell in cells), ("code", check)]
     return {
-        "cells": [
-            _cell(0, "markdown", exercise.text),
-            *(_cell(number, "code", _code(cell)) for number, cell in enumerate(cells, 1)),
-            _cell(len(cells) + 1, "code", check),
-        ],
+        "cells": [_cell(number, kind, text) for number, (kind, text) in enumerate(parts)],
         "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -96,9 +93,7 @@ def progress_by_exercise() -> dict[Exercise, progress_store.ExerciseProgress]:
 
 def newest_file(exercise: Exercise) -> Path | None:
     """Return the learner's file that was saved last: one that was started, or NAME.py in this folder."""
-    files = {Path(file) for file in progress_store.progress_of(exercise.name).files} | {
-        Path(f"{exercise.name}.py").resolve()
-    }
+    files = map(Path, [*progress_store.progress_of(exercise.name).files, Path(f"{exercise.name}.py").resolve()])
     return max((file for file in files if file.exists()), key=lambda file: file.stat().st_mtime_ns, default=None)
 
 

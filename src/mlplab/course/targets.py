@@ -27,16 +27,16 @@ def submit(exercise: str, result: Target) -> tuple[str, list[str]]:
     with progress_store.update(exercise) as progress:
         reached = [target for target in result.targets if result.value >= target]
         new = [target for target in reached if target not in progress.claimed]
-        line = {"when": progress_store.now(), "validation": result.value, "rows": result.rows, "test": None}
-        line["settings"] = result.settings
-        lines = [f"Validation accuracy {result.value:.4f}: {result.settings}."]
+        lines, test = [f"Validation accuracy {result.value:.4f}: {result.settings}."], None
         if new:
-            accuracy, rows = result.test()
-            line["test"] = accuracy
-            low, high = wilson_interval(round(accuracy * rows), rows)
-            lines.append(f"Test accuracy, shown once for it: {accuracy:.4f} ({low:.3f}–{high:.3f}).")
+            test, rows = result.test()
+            low, high = wilson_interval(round(test * rows), rows)
+            lines.append(f"Test accuracy, shown once for it: {test:.4f} ({low:.3f}–{high:.3f}).")
+        elif reached:
+            lines.append("The test accuracy stays hidden.")
+        line = {"when": progress_store.now(), "validation": result.value, "rows": result.rows, "test": test}
+        progress.board.append({**line, "settings": result.settings})
         progress.claimed += new
-        progress.board.append(line)
         remaining = [target for target in result.targets if target not in progress.claimed]
         progress.unclaimed = len(remaining)
     if not reached:
@@ -44,14 +44,11 @@ def submit(exercise: str, result: Target) -> tuple[str, list[str]]:
             f"Your validation accuracy is {result.value:.4f}; the first target is {result.targets[0]:g}. "
             f"It is on the board: 'mlplab course progress {exercise}' shows it."
         )
-    claimed = len(result.targets) - len(remaining)
-    following = (
-        f"{claimed} of {len(result.targets)} targets claimed; the next is {remaining[0]:g}." if remaining else ""
-    )
-    lines.append(following or "You have claimed all targets.")
+    total = len(result.targets)
+    claimed = f"{total - len(remaining)} of {total} targets claimed"
+    lines.append(f"{claimed}; the next is {remaining[0]:g}." if remaining else "You have claimed all targets.")
     if new:
         return f"{'Target' if len(new) == 1 else 'Targets'} {_join(new)} claimed.", lines
-    lines.insert(1, "The test accuracy stays hidden.")
     return f"It reaches {_join(reached)}, which you have claimed before.", lines
 
 

@@ -31,11 +31,6 @@ def optimizer_of(model: Any) -> str:
     return type(inner).__name__.lower()
 
 
-def skips_steps(model: Any) -> bool:
-    """Whether Keras scales the loss (half precision); the optimizer skips steps then."""
-    return hasattr(model.optimizer, "inner_optimizer")
-
-
 def learning_rate_of(model: Any) -> float:
     """Return the learning rate, of a schedule its latest value; NaN without an optimizer."""
     return math.nan if model.optimizer is None else float(np.asarray(model.optimizer.learning_rate))
@@ -45,6 +40,12 @@ def steps(model: Any) -> int:
     """Return the number of steps that the optimizer has taken."""
     optimizer = getattr(model, "optimizer", None)
     return 0 if optimizer is None else int(np.asarray(optimizer.iterations))
+
+
+def steps_per_epoch(model: Any) -> int | None:
+    """Return the number of steps in an epoch of the newest training; None if the model does not have its History."""
+    last = getattr(model, "history", None)
+    return (last.params or {}).get("steps") if last is not None else None
 
 
 def single(loss: Any) -> Any:

@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from mlplab.course.checks import compilation, watching, wording
 from mlplab.course.checks import layers as layers_
-from mlplab.course.checks import watching, wording
-from mlplab.course.checks.compilation import learning_rate_of, loss_of, optimizer_of, single, skips_steps, steps
-from mlplab.course.checks.data import images_of
+from mlplab.course.checks.data import data_of, largest_pixel
 from mlplab.course.checks.findings import Measured, WrongAnswer
 from mlplab.course.checks.measuring import CONFUSED, FAR_BELOW, accuracy
-from mlplab.course.checks.measuring import probabilities as probabilities
 from mlplab.errors import ModelError
 
 
@@ -39,12 +37,13 @@ def model(model: Any, dataset: str, name: str = "model", branches: bool = False)
     if not isinstance(model, keras.Model):
         raise WrongAnswer(wording.no_model(model, name))
     layers_.layers_of(model, branches)  # raises for a model that is not built, or branches
-    data = images_of(dataset)
-    image, classes = data.shape, data.classes
+    data = data_of(dataset)
+    image, classes = data.train.inputs.shape[1:], len(data.class_names)
     takes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
     if takes != [image]:
         raise WrongAnswer(
-            f"Your model takes inputs of shape {wording.shapes(takes)}; an image is {image}: keras.Input({image})."
+            f"Your model takes inputs of shape {' and '.join(map(str, takes))}; an image is {image}: "
+            f"keras.Input({image})."
         )
     gives = [tuple(tensor.shape[1:]) for tensor in model.outputs]
     if gives != [(classes,)]:
@@ -79,7 +78,8 @@ def parameters(model: Any, number: int) -> str:
 
 def parameters_with(dataset: str, *hidden: int) -> int:
     """Return the number of parameters of dense layers on a data set, with the output layer."""
-    sizes = [math.prod(images_of(dataset).shape), *hidden, images_of(dataset).classes]
+    data = data_of(dataset)
+    sizes = [math.prod(data.train.inputs.shape[1:]), *hidden, len(data.class_names)]
     return sum((before + 1) * after for before, after in itertools.pairwise(sizes))
 
 
@@ -96,48 +96,59 @@ def compiled(
     """
     if not getattr(model, "compiled", False):
         raise WrongAnswer("Your model is not compiled: model.compile(loss=…, optimizer=…, metrics=[…]) is missing.")
-    got = loss_of(model)
-    if getattr(single(model.loss), "from_logits", False):
+    got, name = compilation.loss_of(model), compilation.optimizer_of(model)
+    if getattr(compilation.single(model.loss), "from_logits", False):
         raise WrongAnswer(
             "Softmax is applied twice: in the output layer, and by from_logits=True in the loss. Keep one."
         )
-    if loss is not None and got != loss and not (got == f"sparse_{loss}" and steps(model)):
+    if loss is not None and got != loss and not (got == f"sparse_{loss}" and compilation.steps(model)):
         numbers = " It needs class numbers; the labels here are one-hot, (n, 10)." if got.startswith("sparse_") else ""
-        raise WrongAnswer(
-            f"Your loss is {got}; the task asks for {loss}.{numbers}"
-            if got
-            else f"Your model is compiled without a loss; the task asks for {loss}."
-        )
-    name = optimizer_of(model)
+        raise WrongAnswer(f"Your loss is {got or 'missing'}; the task asks for {loss}.{numbers}")
     if optimizer is not None and name != optimizer:
         raise WrongAnswer(f"Your optimizer is {name or 'missing'}; the task asks for {optimizer}.")
-    rate = learning_rate_of(model) if learning_rate is not None else None
-    if rate is not None and not math.isclose(rate, learning_rate or 0, rel_tol=1e-4):
+    rate = compilation.learning_rate_of(model)
+    if learning_rate is not None and not math.isclose(rate, learning_rate, rel_tol=1e-4):
         raise WrongAnswer(f"Your learning rate is {rate:g}; the task asks for {learning_rate:g}.")
     return f"It is compiled with {got or 'no loss'} and {name or 'no optimizer'}"
 
 
-def trained(model: Any, *, epochs: int | None = None, rows: int | None = None, batch_size: int | None = None) -> str:
-    """Require a training of this length, `rows` being the number of images; `None` allows any."""
-    taken = steps(model)
-    last = getattr(model, "history", None)
+def trained(
+    model: Any,
+    *,
+    epochs: int | None = None,
+    rows: int | None = None,
+    batch_size: int | None = None,
+    advice: str = "",
+) -> str:
+    """Require a training of this length, `rows` being the number of images; `None` allows any.
+
+    `advice` ends the message about a wrong number of steps in an epoch.
+    """
+    taken, last = compilation.steps(model), getattr(model, "history", None)
     if not taken:
-        raise WrongAnswer(wording.untrained(compiled_again=last is not None))
-    expected = math.ceil(rows / batch_size) if rows and batch_size else None
-    an_epoch = last.params.get("steps") if last is not None and last.params else expected
-    if rows and batch_size and an_epoch and an_epoch != expected:
-        raise WrongAnswer(wording.other_steps(an_epoch, rows, batch_size))
-    if epochs and an_epoch and skips_steps(model) and 0 < epochs * an_epoch - taken < an_epoch / 2:
+        raise WrongAnswer(wording.UNTRAINED if last is None else wording.COMPILED_AGAIN)
+    an_epoch, images = compilation.steps_per_epoch(model), ""
+    if rows and batch_size:
+        expected, images = math.ceil(rows / batch_size), f" of {rows:,} images in batches of {batch_size}"
+        an_epoch = an_epoch or expected
+        if an_epoch != expected:
+            raise WrongAnswer(wording.other_steps(an_epoch, rows, batch_size) + advice)
+    if not an_epoch:
+        return f"It was trained, {taken:,} steps"
+    scales_loss = hasattr(model.optimizer, "inner_optimizer")  # in half precision: the optimizer skips some steps
+    if epochs and scales_loss and 0 < epochs * an_epoch - taken < an_epoch / 2:
         taken = epochs * an_epoch
-    if epochs and an_epoch and taken != epochs * an_epoch:
-        again = last is not None and taken != an_epoch * len(last.epoch)
-        raise WrongAnswer(wording.other_epochs(taken / an_epoch, epochs, again))
-    return f"It was trained for {wording.epochs(taken / an_epoch)}" if an_epoch else f"It was trained, {taken:,} steps"
+    done = wording.epochs(taken / an_epoch)
+    if epochs and taken != epochs * an_epoch:
+        again = last is not None and taken > max(epochs, len(last.epoch)) * an_epoch
+        fit = " Running fit again continues the training: build the model again first." if again else ""
+        raise WrongAnswer(f"Your model was trained for {done}; the task asks for {epochs}.{fit}")
+    return f"It was trained for {done}{images}"
 
 
 def training_rows(dataset: str) -> int:
     """Return the number of training images of a data set."""
-    return len(images_of(dataset).data.train.labels)
+    return len(data_of(dataset).train)
 
 
 def usual_accuracy(model: Any, dataset: str, name: str = "test accuracy") -> Measured:
@@ -150,11 +161,14 @@ def usual_accuracy(model: Any, dataset: str, name: str = "test accuracy") -> Mea
 def not_far_below(accuracy: float, dataset: str, name: str) -> None:
     """Raise `WrongAnswer` for an accuracy that every trained network exceeds; the usual range need not be known."""
     if accuracy < FAR_BELOW and dataset in CONFUSED:
-        raise WrongAnswer(f"Your {name} is {accuracy:.3f}. {wording.far_below(images_of(dataset).largest)}")
+        raise WrongAnswer(
+            f"Your {name} is {accuracy:.3f}. An accuracy so low has two usual reasons: the pixels were not divided by "
+            f"{largest_pixel(dataset):g} before training, or images and labels are in different orders."
+        )
 
 
 def history(history: Any, *, epochs: int | None = None, name: str = "history") -> str:
-    """Require the History of a training with validation, of at least this number of epochs."""
+    """Require the History of a training of this number of epochs (`None`: any), with validation after each."""
     logged = getattr(history, "history", None)
     if not isinstance(logged, dict):
         raise WrongAnswer(
@@ -162,10 +176,13 @@ def history(history: Any, *, epochs: int | None = None, name: str = "history") -
         )
     if "val_loss" not in logged:
         raise WrongAnswer("Your training has no validation: give fit validation_data=(…, …).")
-    done = len(watching.curve(history, "val_loss"))
-    if epochs is not None and done < epochs:
-        raise WrongAnswer(f"Your `{name}` has {wording.epochs(done)}; the task asks for {epochs}.")
-    return f"It was validated for {wording.epochs(done)}"
+    lengths = sorted({np.size(values) for values in logged.values()})
+    if epochs is not None and lengths != [epochs]:
+        raise WrongAnswer(
+            f"`{name}` has curves of length {' and '.join(map(str, lengths))}; the task asks for {epochs} epochs, with "
+            "validation after each."
+        )
+    return f"It was validated for {wording.epochs(len(watching.curve(history, 'val_loss')))}"
 
 
 def validated_apart(model: Any, history: Any, dataset: str) -> str:
@@ -178,31 +195,23 @@ def validated_apart(model: Any, history: Any, dataset: str) -> str:
 
 def number(value: Any, name: str) -> float:
     """Return a number of Python, NumPy or JAX (also an array of no dimensions) as a float."""
-    if isinstance(value, bool | np.bool | complex | np.complexfloating) or not (
-        isinstance(value, int | float | np.number) or getattr(value, "ndim", None) == 0
-    ):
+    plain = np.asarray(value).item() if getattr(value, "ndim", None) == 0 else value
+    if isinstance(plain, bool) or not isinstance(plain, int | float):
         raise WrongAnswer(f"`{name}` is {wording.kind(value)}; the task asks for a number.")
-    try:
-        plain = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise WrongAnswer(f"`{name}` is {wording.kind(value)}; the task asks for a number.") from None
-    if not math.isfinite(plain):
-        raise WrongAnswer(f"`{name}` is {plain:g}; the task asks for a finite number.")
-    return plain
+    if not abs(plain) < 1e300:
+        raise WrongAnswer(f"`{name}` is {str(plain)[:20]}; the task asks for a finite number.")
+    return float(plain)
 
 
 def settings(model: Any, taken: str = "") -> str:
     """Describe the layers, optimizer, length of training (`taken`, or what the model knows) and size of a model."""
-    last = getattr(model, "history", None)
-    an_epoch = last.params.get("steps") if last is not None and last.params else None
-    taken = taken or (f"{steps(model) / an_epoch:g} epochs" if an_epoch else f"{steps(model):,} steps")
+    an_epoch, number = compilation.steps_per_epoch(model), compilation.steps(model)
+    taken = taken or (f"{number / an_epoch:g} epochs" if an_epoch else f"{number:,} steps")
+    schedule = isinstance(model.optimizer.get_config().get("learning_rate"), dict)
+    rate = ", a schedule" if schedule else f" {compilation.learning_rate_of(model):g}"
     shown = [layer for layer in layers_.layers_of(model, branches=True) if layer.kind != "Flatten"]
-    return f"{layers_.described(shown)}; {_optimizer(model)}; {taken}; {model.count_params():,} parameters"
-
-
-def _optimizer(model: Any) -> str:
-    rate = model.optimizer.get_config().get("learning_rate")
-    return f"{optimizer_of(model)}{', a schedule' if isinstance(rate, dict) else f' {learning_rate_of(model):g}'}"
+    optimizer = f"{compilation.optimizer_of(model)}{rate}"
+    return f"{layers_.described(shown)}; {optimizer}; {taken}; {model.count_params():,} parameters"
 
 
 def _why_fewer(model: Any) -> str:

@@ -24,7 +24,7 @@ class Measured:
     name: str
     value: float
     below: str | None = "Was it trained as the task says? If it was, train once more with another seed."
-    above: str | None = "Training images alone do not teach so much: were test images among them?"
+    above: str | None = "The training images alone do not lead to so high an accuracy: were test images among them?"
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,11 +47,15 @@ def dropout(rate: float | None = None) -> Layer:
     return Layer("Dropout", rate=rate)
 
 
-def layers_of(model: Any, branches: bool = False) -> list[Layer]:
-    """Return the layers of a model in order, without its input; `branches` allows layers that branch or repeat.
+def layers_of(model: Any, branches: bool = False, kinds: Collection[str] = ()) -> list[Layer]:
+    """Return the layers of a model in order, without its input.
 
     An activation after a Dense layer becomes that layer's activation. Layers that change nothing (Identity, a linear
     Activation) are left out.
+
+    Args:
+        branches: allow layers that branch or repeat.
+        kinds: leave out layers of other kinds; "Activation" is the kind of every activation. By default keep all.
 
     Raises:
         WrongAnswer: if the model is not built, its `call` is code, or its layers are not a single line.
@@ -59,7 +63,7 @@ def layers_of(model: Any, branches: bool = False) -> list[Layer]:
     layers: list[Layer] = []
     for call in _calls(model, branches):
         kind, activation = _kind(call), _activation_of(call)
-        if kind == "Identity" or (kind == "Activation" and not activation):
+        if kind == "Identity" or (kind == "Activation" and not activation) or (kinds and kind not in kinds):
             continue
         if kind == "Activation" and layers and layers[-1].kind == "Dense" and not layers[-1].activation:
             layers[-1] = replace(layers[-1], activation=activation)
@@ -101,8 +105,9 @@ def _unreadable(model: Any) -> str:
 def compare(expected: Sequence[Layer], actual: Sequence[Layer]) -> None:
     """Raise `WrongAnswer` with the first difference, if there is one."""
     _compare_ends(expected, actual)
-    if [layer.kind for layer in expected] != [layer.kind for layer in actual]:
-        raise WrongAnswer(_other_kinds(expected, actual))
+    want, got = [layer.kind for layer in expected], [layer.kind for layer in actual]
+    if want != got:
+        raise WrongAnswer(_other_kinds(want, got))
     for place, (want, got) in enumerate(zip(expected, actual, strict=True)):
         name = called(actual, place)
         if want.units is not None and got.units != want.units:
@@ -126,11 +131,8 @@ def called(actual: Sequence[Layer], place: int) -> str:
 
 def described(layers: Sequence[Layer]) -> str:
     """Describe layers: "Flatten, Dense 50 relu, Dropout 0.2, Dense 10 softmax"."""
-    parts = [(layer.kind, layer.units, layer.activation, layer.rate) for layer in layers]
-    return ", ".join(
-        " ".join(f"{part:g}" if isinstance(part, int | float) else part for part in each if part not in (None, ""))
-        for each in parts
-    )
+    parts = ([part for part in astuple(layer) if part not in (None, "")] for layer in layers)
+    return ", ".join(" ".join(part if isinstance(part, str) else f"{part:g}" for part in each) for each in parts)
 
 
 def _compare_ends(expected: Sequence[Layer], actual: Sequence[Layer]) -> None:
@@ -148,45 +150,40 @@ def _compare_ends(expected: Sequence[Layer], actual: Sequence[Layer]) -> None:
         raise WrongAnswer("A Flatten layer is missing: the Dense layers need the pixels of an image in one row.")
 
 
-def _other_kinds(expected: Sequence[Layer], actual: Sequence[Layer]) -> str:
-    want, got = (Counter(layer.kind for layer in layers) for layers in (expected, actual))
-    if want == got:
-        place = next(n for n, (a, f) in enumerate(zip(expected, actual, strict=True)) if a.kind != f.kind)
+def _other_kinds(want: list[str], got: list[str]) -> str:
+    """Describe the first difference of two lists of kinds."""
+    if sorted(want) == sorted(got):
+        place, kind = next((n, kind) for n, kind in enumerate(got) if kind != want[n])
         return (
-            f"Your layers are in another order than the task's: layer {place + 1} is {actual[place].kind}, "
-            f"and the task has {expected[place].kind} there."
+            f"Your layers are in another order than the task's: layer {place + 1} is {kind}, and the task has "
+            f"{want[place]} there."
         )
-    if want["Dense"] != got["Dense"]:
-        return _other_depth(want["Dense"], got["Dense"])
-    for dense, (a, f) in enumerate(zip(_between(expected), _between(actual), strict=True)):
-        where = f"after your {_ordinal(dense - 1)} Dense layer" if dense else "before your first Dense layer"
-        missing, extra = list((Counter(a) - Counter(f)).elements()), list((Counter(f) - Counter(a)).elements())
-        if missing and extra:
-            return f"There is {_a(extra[0])} layer {where}; the task has {_a(missing[0])} layer there."
-        if missing:
-            return f"A {missing[0]} layer is missing {where}."
-        if extra:
-            return f"There is {_a(extra[0])} layer {where} that the task does not ask for."
-        if a != f:
-            return f"The layers {where} are in another order than the task's: {', '.join(a)}."
-    raise AssertionError("the caller compares different kinds")
-
-
-def _other_depth(want: int, got: int) -> str:
-    if not got:
+    hidden, asked = got.count("Dense") - 1, want.count("Dense") - 1
+    if hidden < 0:
         return "Your model has no Dense layer; the task asks for at least one, the output layer."
-    layers = "layer" if got == 2 else "layers"
-    return f"Your model has {got - 1 or 'no'} hidden Dense {layers}; the task asks for {want - 1 or 'none'}."
+    if hidden != asked:
+        layers = "layer" if hidden == 1 else "layers"
+        return f"Your model has {hidden or 'no'} hidden Dense {layers}; the task asks for {asked or 'none'}."
+    parts = zip(_between(want), _between(got), strict=True)
+    dense, (task, yours) = next((n, pair) for n, pair in enumerate(parts) if sorted(pair[0]) != sorted(pair[1]))
+    where = f"after your {_ordinal(dense - 1)} Dense layer" if dense else "before your first Dense layer"
+    missing, extra = list(Counter(task) - Counter(yours)), list(Counter(yours) - Counter(task))
+    if not extra:
+        return f"A {missing[0]} layer is missing {where}."
+    there = f"There is {wording.with_article(extra[0])} layer {where}"
+    if not missing:
+        return f"{there} that the task does not ask for."
+    return f"{there}; the task has {wording.with_article(missing[0])} layer there."
 
 
-def _between(layers: Sequence[Layer]) -> list[list[str]]:
+def _between(kinds: list[str]) -> list[list[str]]:
     """Return the kinds of layers before the first Dense layer, then those after each."""
     parts: list[list[str]] = [[]]
-    for layer in layers:
-        if layer.kind == "Dense":
+    for kind in kinds:
+        if kind == "Dense":
             parts.append([])
         else:
-            parts[-1].append(layer.kind)
+            parts[-1].append(kind)
     return parts
 
 
@@ -196,10 +193,6 @@ def _ordinal(number: int) -> str:
 
 def _activation(layer: Layer) -> str:
     return f"the activation {layer.activation}" if layer.activation else "no activation"
-
-
-def _a(kind: str) -> str:
-    return f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind}"
 
 
 def _kind(call: graph.Call) -> str:
@@ -212,15 +205,14 @@ def _kind(call: graph.Call) -> str:
 
 
 def _activation_of(call: graph.Call) -> str:
-    """Return the name of a layer's activation, "" for none. It may be a name, a function, or a layer."""
-    given = getattr(call.layer, "activation", None)
-    if given is None:
-        return _function(call.layer) if _kind(call) == "Activation" else ""
-    return _function(getattr(given, "activation", given))
+    """Return Keras's name of a layer's activation, "" for none. It may be a function, a layer, or the layer itself.
 
-
-def _function(activation: Any) -> str:
-    """Return Keras's name of an activation; a ReLU with a bound, slope or threshold is not "relu"."""
+    A ReLU with a bound, slope or threshold is not "relu".
+    """
+    activation = getattr(call.layer, "activation", call.layer if _kind(call) == "Activation" else None)
+    activation = getattr(activation, "activation", activation)
+    if activation is None:
+        return ""
     name = str(getattr(activation, "__name__", type(activation).__name__))
     name = name.lower() if name.lower() in _FUNCTIONS else name
     settings = {key: getattr(activation, key, None) for key in ("max_value", "negative_slope", "threshold")}

@@ -9,7 +9,7 @@ import numpy as np
 
 from mlplab.course.checks import wording
 from mlplab.course.checks.compilation import loss_of
-from mlplab.course.checks.data import images_of
+from mlplab.course.checks.data import data_of, images_and_labels
 from mlplab.course.checks.findings import WrongAnswer
 from mlplab.course.checks.measuring import PREDICT_ROWS
 
@@ -18,8 +18,6 @@ _SAME_ON_ACCELERATOR = 1e-3
 """Relative tolerances for the same mean loss computed with another batch size, on a CPU and on an accelerator."""
 _FORGOTTEN = 0.05
 """How far the final weights' accuracy may lie below the training accuracy logged for the last epoch."""
-_USUAL_BATCH = 32
-"""The default of fit."""
 
 
 def curve(history: Any, name: str) -> np.ndarray:
@@ -44,25 +42,6 @@ def accuracy_curves(history: Any) -> tuple[np.ndarray, np.ndarray]:
     raise WrongAnswer('`history` has no accuracy: compile the model with metrics=["accuracy"].')
 
 
-def steps_an_epoch(model: Any, rows: int, batch_size: int, advice: str = "") -> str:
-    """Require ceil(rows / batch_size) steps per epoch, if the model still has its History.
-
-    `advice` ends the message about too many steps.
-    """
-    expected = math.ceil(rows / batch_size)
-    last = getattr(model, "history", None)
-    got = last.params.get("steps") if last is not None and last.params else None
-    if got == math.ceil(rows / _USUAL_BATCH):
-        raise WrongAnswer(f"Your batches have {_USUAL_BATCH} images; the task asks for {batch_size}.")
-    if got is not None and got != expected:
-        raise WrongAnswer(
-            f"One of your epochs has {got:,} {'step' if got == 1 else 'steps'}; {rows:,} images in batches of "
-            f"{batch_size} make {expected}. Did you take other images, or other batches?"
-            + (advice if got > expected else "")
-        )
-    return f"An epoch was {rows:,} images in batches of {batch_size}"
-
-
 def of_this_model(model: Any, history: Any) -> str:
     """Require that the History belongs to the model's training."""
     if getattr(history, "model", model) not in (model, None):
@@ -73,8 +52,8 @@ def of_this_model(model: Any, history: Any) -> str:
 def validated_on(model: Any, history: Any, dataset: str, held_out: slice, trained_on: slice) -> str:
     """Require validation with the training images `held_out`: the model's loss on them is in the logs."""
     logged, final = curve(history, "val_loss"), of_final_weights(history.history)
-    rows = held_out.indices(len(images_of(dataset).data.train.labels))
-    named = f"the {rows[1] - rows[0]:,} training images that the task holds out"
+    number = len(data_of(dataset).train.labels[held_out])
+    named = f"the {number:,} training images that the task holds out"
     averaged = getattr(model.optimizer, "use_ema", False)  # the weights changed when the training ended
     if averaged or is_among(loss_on(model, dataset, "train", held_out), logged.tolist()):
         return f"It was validated with {named}"
@@ -86,18 +65,18 @@ def validated_on(model: Any, history: Any, dataset: str, held_out: slice, traine
             f"Take {named}."
         )
     raise WrongAnswer(
-        f"Your model's loss on {named} is not in `history`. Did you validate with other images, or is `history` of "
-        "another training?"
+        f"`history` should have your model's loss on {named}, and it does not. Give fit these images as "
+        "validation_data, and submit the History of that training."
     )
 
 
 def trained_on(history: Any, accuracy: float, named: str) -> str:
-    """Require that `accuracy`, on the task's images (`named`), is not far below the last training accuracy."""
+    """Require that the accuracy on the task's images, `named`, is not far below the last training accuracy."""
     last = float(accuracy_curves(history)[0][-1])
     if accuracy < last - _FORGOTTEN:
         raise WrongAnswer(
-            f"Your model's accuracy is {accuracy:.3f} on {named}, and it was {last:.3f} on those of its training: "
-            "it was trained on others."
+            f"Your model should be trained on {named}. Its accuracy on them is {accuracy:.3f}, but `history` ends with "
+            f"a training accuracy of {last:.3f}: it was trained on other images. Train it on {named} only."
         )
     return f"It was trained on {named}"
 
@@ -106,8 +85,8 @@ def loss_on(model: Any, dataset: str, part: str, rows: slice = slice(None)) -> f
     """Return the loss on rows of a part ("train" or "test"), with penalties on weights."""
     from mlplab.engine import evaluate
 
-    images, labels = images_of(dataset).part(part, rows)
-    one_hot = np.eye(images_of(dataset).classes, dtype="float32")
+    images, labels = images_and_labels(dataset, part, rows)
+    one_hot = np.eye(len(data_of(dataset).class_names), dtype="float32")
     targets = labels if loss_of(model).startswith("sparse_") else one_hot[labels]
     return evaluate(model, images, targets, batch_size=PREDICT_ROWS, verbose=0, return_dict=True)["loss"]
 

@@ -23,11 +23,9 @@ def check(model, linear_model, dataset="fashion-mnist"):
             trained = expect.trained(network, epochs=5, rows=expect.training_rows(dataset), batch_size=256)
             yield f"`{name}`: {trained}"
     with expect.of("model"):
-        relu = expect.usual_accuracy(model, dataset, "test accuracy with relu")
-    yield relu
+        yield (relu := expect.usual_accuracy(model, dataset, "test accuracy with relu"))
     with expect.of("linear_model"):
-        linear = expect.usual_accuracy(linear_model, dataset, "test accuracy without activation")
-    yield linear
+        yield (linear := expect.usual_accuracy(linear_model, dataset, "test accuracy without activation"))
     yield (
         f"With relu {relu.value:.3f}, without it {linear.value:.3f}: two layers with no activation between them draw "
         "the same straight borders as one, whatever the number of units"

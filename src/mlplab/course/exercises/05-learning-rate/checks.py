@@ -44,7 +44,8 @@ def check(model, rates, best_rate):
         "validation accuracy",
         accuracy,
         below="Is there a better rate between those that you tried?",
-        above="3 epochs do not teach so much: was every network new, and trained on the first 20,000 images only?",
+        above="3 epochs do not lead to so high an accuracy: was every network new, and trained on the first 20,000 "
+        "images only?",
     )
 
 

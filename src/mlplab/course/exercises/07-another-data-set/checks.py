@@ -5,15 +5,14 @@ from typing import Any
 import numpy as np
 
 from mlplab.course.checks import expect, wording
-from mlplab.course.checks.data import images_of
+from mlplab.course.checks.data import data_of, images_and_labels
 from mlplab.course.checks.findings import WrongAnswer
 from mlplab.course.checks.layers import dense, flatten
+from mlplab.course.checks.measuring import FAR_BELOW, probabilities, unchecked_accuracy
 from mlplab.errors import unknown_name
 
 DATASETS = MNIST, FASHION = "mnist", "fashion-mnist"
 LAYERS = [flatten(), dense(20, "relu"), dense(10, "softmax")]
-LEARNT = 0.7
-"""Every trained model reaches a higher accuracy on its own data set, and a much lower one on the other."""
 
 
 def check(mnist_model, fashion_model, hardest):
@@ -44,42 +43,36 @@ def check(mnist_model, fashion_model, hardest):
 
 def _class_number(hardest: Any) -> int:
     """Return the number of the class of that name, in any case of letters."""
-    names = images_of(FASHION).class_names
+    names = data_of(FASHION).class_names
     if not isinstance(hardest, str):
         value = f"the number {hardest}" if isinstance(hardest, int) and not isinstance(hardest, bool) else ""
         raise WrongAnswer(
             f"`hardest` is {value or wording.kind(hardest)}; the task asks for the name of a class, in quotes."
         )
-    found = [number for number, name in enumerate(names) if name.casefold() == hardest.strip().casefold()]
-    if found:
-        return found[0]
-    if hardest.strip().isdecimal():
-        raise WrongAnswer(
-            f"`hardest` is '{hardest.strip()[:20]}'; the task asks for the name of a class of Fashion-MNIST."
-        )
-    raise WrongAnswer(f"`hardest`: {unknown_name('class', hardest.strip()[:40], names)}")
+    given = hardest.strip()
+    if given.isdecimal():
+        raise WrongAnswer(f"`hardest` is '{given[:20]}'; the task asks for the name of a class of Fashion-MNIST.")
+    for number, name in enumerate(names):
+        if name.casefold() == given.casefold():
+            return number
+    raise WrongAnswer(f"`hardest`: {unknown_name('class', given[:40], names)}")
 
 
 def _not_swapped(mnist_model: Any, fashion_model: Any) -> None:
-    if _right(mnist_model, FASHION) > LEARNT and _right(fashion_model, MNIST) > LEARNT:
+    crossed = ((mnist_model, FASHION), (fashion_model, MNIST))
+    if all(unchecked_accuracy(model, *images_and_labels(dataset, "test")) > FAR_BELOW for model, dataset in crossed):
         raise WrongAnswer(
             "`mnist_model` and `fashion_model` are swapped: the first was trained on Fashion-MNIST, the second on "
             "MNIST."
         )
 
 
-def _right(model: Any, dataset: str) -> float:
-    images, labels = images_of(dataset).part("test")
-    return float((expect.probabilities(model, images, checked=False).argmax(1) == labels).mean())
-
-
 def _hardest(model: Any, chosen: int) -> str:
     """Require the class with the lowest accuracy of its test images."""
-    data = images_of(FASHION)
-    images, labels = data.part("test")
-    guesses = expect.probabilities(model, images).argmax(1)
-    number, name = np.bincount(labels, minlength=data.classes), data.class_names[chosen]
-    right = np.bincount(labels[guesses == labels], minlength=data.classes) / number
+    images, labels = images_and_labels(FASHION, "test")
+    guesses, name = probabilities(model, images).argmax(1), data_of(FASHION).class_names[chosen]
+    number = np.bincount(labels)
+    right = np.bincount(labels[guesses == labels], minlength=len(number)) / number
     if right[chosen] - right.min() < 1.5 / number[chosen]:  # one image may be a matter of rounding
         return f"{name} is the hardest class: your fashion_model's accuracy on its images is {right[chosen]:.3f}"
     if right[chosen] == right.max():
@@ -87,7 +80,7 @@ def _hardest(model: Any, chosen: int) -> str:
             f"`hardest` is {name}, the class with the highest accuracy of your fashion_model; the task asks for the "
             "one with the lowest."
         )
-    if chosen == np.bincount(guesses[guesses != labels], minlength=data.classes).argmax():
+    if chosen == np.bincount(guesses[guesses != labels]).argmax():
         raise WrongAnswer(
             f"`hardest` is {name}, the class that your fashion_model predicts most often for images of other classes. "
             "The task asks for the reverse: for which class's own images is its accuracy lowest?"

@@ -40,11 +40,9 @@ def _check_run(run):
         raise WrongAnswer(f"Your run is not finished: mlplab train --resume {run.path} continues it.")
     if run.config.data["name"] != DATASET:
         raise WrongAnswer(f"Your run was trained on {run.config.data['name']}; the challenge is on {DATASET}.")
-    if not run.result["validation"]:
+    validation, test = run.result["validation"], run.result["test"]
+    if not validation:
         raise WrongAnswer("Your run has no validation rows: train it without --validation 0.")
-    scores = run.result["validation"], run.result["test"]
     settings = f"{run.path.name}: {expect.settings(run.model, f'{len(run.epochs)} epochs')}"
     yield f"It is a finished run on {DATASET}"
-    yield Target(
-        scores[0]["accuracy"], scores[0]["n"], TARGETS, lambda: (scores[1]["accuracy"], scores[1]["n"]), settings
-    )
+    yield Target(validation["accuracy"], validation["n"], TARGETS, lambda: (test["accuracy"], test["n"]), settings)
