@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from mlplab.errors import RunError
+from mlplab.errors import RunError, UsageError
 
 _log = logging.getLogger("mlplab")
 
@@ -64,6 +64,15 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write bytes as they are."""
     with _replacing(path) as file:
         file.write(content)
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file that a person named. Raises `UsageError` if it cannot be written."""
+    try:
+        write_bytes(path, content)
+    except RunError as error:
+        reason = getattr(error.__cause__, "strerror", None) or error
+        raise UsageError(f"{path} cannot be written: {reason}. Name another file.") from error
 
 
 def write_json(path: Path, value: object) -> None:
