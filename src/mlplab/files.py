@@ -39,6 +39,15 @@ def optional(path: Path) -> Iterator[None]:
         _log.info(f"{path} could not be written ({reason}), so it will be computed again next time.")
 
 
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file that a person named. Raises `UsageError` if it cannot be written."""
+    try:
+        write_bytes(path, content)
+    except RunError as error:
+        reason = getattr(error.__cause__, "strerror", None) or error
+        raise UsageError(f"{path} cannot be written: {reason}. Name another file.") from error
+
+
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
@@ -64,15 +73,6 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write bytes as they are."""
     with _replacing(path) as file:
         file.write(content)
-
-
-def write_output(path: Path, content: bytes) -> None:
-    """Write a file that a person named. Raises `UsageError` if it cannot be written."""
-    try:
-        write_bytes(path, content)
-    except RunError as error:
-        reason = getattr(error.__cause__, "strerror", None) or error
-        raise UsageError(f"{path} cannot be written: {reason}. Name another file.") from error
 
 
 def write_json(path: Path, value: object) -> None:

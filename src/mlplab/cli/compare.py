@@ -103,7 +103,7 @@ def _settings(comparison: "Comparison") -> list[dict[str, Any]]:
 
 def _scores(comparison: "Comparison") -> list[dict[str, Any]]:
     """Scores of each run, each value with its interval as one text."""
-    from mlplab.inspection.comparison.verdicts import in_words
+    from mlplab.inspection.comparison.verdicts import name as in_words
 
     names = [name for name in comparison.scores.columns if name != "run" and not name.endswith(("_low", "_high"))]
     return [

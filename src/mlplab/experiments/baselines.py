@@ -71,15 +71,15 @@ def baselines(source: Run | Any, data: Any = None) -> Table:
         data = load(source)
         rows = [_row(baseline, data.test.labels) for baseline in baselines_of(data)]
         return Table.of_rows(rows, f"Simple methods on {data.name}")
-    return compare_with_baselines(source, examples_of(source, data=data, inputs=False), data_of(source, data))
+    return compare_with_baselines(examples_of(source, data=data, inputs=False), data_of(source, data), source)
 
 
-def compare_with_baselines(run: Run, examples: Examples, data: Data) -> Table:
-    """Compare a run's predictions of test rows with those of the simple methods, see `baselines`.
+def compare_with_baselines(examples: Examples, data: Data, run: Run | None = None) -> Table:
+    """Compare a network's predictions of test rows with those of the simple methods, see `baselines`.
 
-    If the run used few labels, the simple methods use the same training rows.
+    If the network's run used few labels, the simple methods use the same training rows.
     """
-    rows = None if run.config.settings.labelled is None else run.first.split["train"]
+    rows = None if run is None or run.config.settings.labelled is None else run.first.split["train"]
     table = []
     for baseline in baselines_of(data, rows):
         right = baseline.predicted[examples.index] == examples.labels

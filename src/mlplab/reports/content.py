@@ -106,7 +106,7 @@ def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
         "settings": wording.settings(run.config, len(run.epochs)),
         "model_name": "the ensemble" if run.members else "this network",
         "finished": run.directory.finished_at,
-        "baselines": None if data is None else compare_with_baselines(run, examples, data),
+        "baselines": None if data is None else compare_with_baselines(examples, data, run),
     }
 
 

@@ -11,7 +11,8 @@ from mlplab import pages
 from mlplab.figures import svg
 from mlplab.figures.intervals import Intervals, intervals
 from mlplab.inspection.comparison import pairs
-from mlplab.inspection.comparison.verdicts import in_words, plain
+from mlplab.inspection.comparison.verdicts import name as in_words
+from mlplab.inspection.comparison.verdicts import plain
 from mlplab.inspection.examples import Examples
 from mlplab.pages.sprites import sprites
 from mlplab.table import Table

@@ -18,7 +18,7 @@ _ONE_RUN = (
 _ARRAYS = "This result is about these predictions for these rows. Networks trained with other seeds may differ."
 
 
-def in_words(column: str) -> str:
+def name(column: str) -> str:
     """Return the name of a score as the report has it: `top-2 accuracy`, `log-loss`, `Brier score`, `macro F1`."""
     words = re.sub(r"^top_(\d+)", r"top-\1", column).replace("log_loss", "log-loss").replace("_", " ")
     return words.replace("brier", "Brier").replace("f1", "F1")
