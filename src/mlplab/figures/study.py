@@ -153,9 +153,7 @@ def learning_curves(
     for trial in trials.positions():
         epochs, values = curves[trial]
         if len(epochs):
-            axes.plot(
-                epochs, values, **{**_MARKS[trials.kind(trial)], **trials.line(trial)}, markevery=[len(epochs) - 1]
-            )
+            axes.plot(epochs, values, **(_MARKS[trials.kind(trial)] | trials.line(trial)), markevery=[-1])
     starts = [values[0] for _, values in curves if len(values)]
     if starts:  # include the median first value, and the best value, which may lie inside a curve
         start = float(np.median(starts))
