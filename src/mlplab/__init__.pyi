@@ -22,9 +22,9 @@ from mlplab.inspection.curves import show_curves as show_curves
 from mlplab.inspection.failures import show_failures as show_failures
 from mlplab.inspection.network.attribution import show_neighbours as show_neighbours
 from mlplab.inspection.network.attribution import show_saliency as show_saliency
+from mlplab.inspection.network.hidden_layers import show_projection as show_projection
+from mlplab.inspection.network.hidden_layers import show_units as show_units
 from mlplab.inspection.network.model_graph import plot_model as plot_model
-from mlplab.inspection.network.projection import show_projection as show_projection
-from mlplab.inspection.network.units import show_units as show_units
 from mlplab.inspection.seeds import show_seeds as show_seeds
 from mlplab.models import mlp as mlp
 from mlplab.reports import report as report

@@ -17,7 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from mlplab.errors import RunError
+from mlplab.errors import RunError, UsageError
 
 _log = logging.getLogger("mlplab")
 
@@ -42,6 +42,15 @@ def optional(path: Path) -> Iterator[None]:
     except OSError as error:  # RunError is one
         reason = getattr(error.__cause__ or error, "strerror", None) or error
         _log.info(f"{path} could not be written ({reason}), so it will be computed again next time.")
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file that a person named. Raises `UsageError` if it cannot be written."""
+    try:
+        write_bytes(path, content)
+    except RunError as error:
+        reason = getattr(error.__cause__, "strerror", None) or error
+        raise UsageError(f"{path} cannot be written: {reason}. Name another file.") from error
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlplab import files
-from mlplab.errors import MlplabError, RunError, UsageError
+from mlplab.errors import MlplabError, UsageError
 from mlplab.figures import png, save_figure
 
 if TYPE_CHECKING:
@@ -70,12 +70,8 @@ class Table:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Iterate over the rows, each a dict of Python values by column name. NaN becomes None, as in JSON."""
-        lists = [column.tolist() for column in self.columns.values()]
-        for place, column in enumerate(self.columns.values()):
-            if column.dtype.kind == "f":
-                lists[place] = [None if value != value else value for value in lists[place]]
-        for values in zip(*lists, strict=True):
-            yield dict(zip(self.columns, values, strict=True))
+        for values in zip(*(column.tolist() for column in self.columns.values()), strict=True):
+            yield {name: None if value != value else value for name, value in zip(self.columns, values, strict=True)}
 
     @functools.cached_property
     def figure(self) -> "Figure":
@@ -108,10 +104,7 @@ class Table:
         writer = csv.writer(text)
         writer.writerow(self.columns)
         writer.writerows(row.values() for row in self)
-        try:
-            files.write_text(path, text.getvalue())
-        except RunError as error:
-            raise UsageError(f"{path} cannot be written: {getattr(error.__cause__, 'strerror', error)}.") from error
+        files.write_output(path, text.getvalue().encode("utf-8", "replace"))
         return path
 
     def show(self) -> "Table":
@@ -123,7 +116,7 @@ class Table:
         return self
 
     def __repr__(self) -> str:
-        shown = [[_text(value) for value in row.values()] for row, _ in zip(self, range(SHOWN), strict=False)]
+        shown = self._shown()
         widths = [max(map(len, column)) for column in zip(self.columns, *shown, strict=True)]
         lines = [
             "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -134,12 +127,14 @@ class Table:
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_text(value))}</td>" for value in row.values()) + "</tr>"
-            for row, _ in zip(self, range(SHOWN), strict=False)
+            "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in row) + "</tr>" for row in self._shown()
         )
         more = "".join(f"<p>{line}</p>" for line in self._more())
         title = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
         return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+    def _shown(self) -> list[list[str]]:
+        return [[_text(value) for value in row.values()] for row in self.select(slice(SHOWN))]
 
     def _more(self) -> list[str]:
         return [f"… {len(self) - SHOWN} more rows"] if len(self) > SHOWN else []

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 import mlplab
-from mlplab.experiments.baselines import against, baselines_of
+from mlplab.experiments.baselines import baselines_of, compare_with_baselines
 from mlplab.inspection.examples import examples_of
 
 
@@ -111,5 +111,5 @@ def test_a_feature_that_is_constant_in_training_does_not_dominate():
 def test_a_network_that_is_right_on_the_same_rows_has_no_interval():
     x, labels = np.arange(80).reshape(20, 4).astype(np.float32), np.zeros(20, int)
     network = examples_of(np.ones((20, 1)), labels, class_names=["only"])
-    table = against(network, mlplab.load(((x, labels), (x, labels))))
+    table = compare_with_baselines(network, mlplab.load(((x, labels), (x, labels))))
     assert table.title.startswith("Right on the same of 20 test rows as the best simple method, majority class")

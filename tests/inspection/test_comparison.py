@@ -107,7 +107,7 @@ def test_a_gallery_starts_with_the_largest_difference_and_shows_images(runs, fou
         four.gallery("large", "digits")
     with pytest.raises(UsageError, match="twice"):
         four.gallery("digits", "digits")
-    with pytest.raises(UsageError, match="at_most must be at least 1; got 0"):
+    with pytest.raises(UsageError, match="at_most must be a whole number of at least 1; got 0"):
         four.gallery("large-0", "digits", at_most=0)
 
 
@@ -262,11 +262,11 @@ def test_contradictory_arguments_are_refused(runs, arrays):
         compare(runs[0], runs[1], runs[0].path)
     with pytest.raises(UsageError, match="leave out y"):
         compare(runs[0], runs[1], y=labels)
-    with pytest.raises(UsageError, match="either runs or probabilities"):
+    with pytest.raises(UsageError, match="only runs or only probabilities"):
         compare({"a": runs[0], "b": probabilities["b & c"]}, labels)
     with pytest.raises(UsageError, match="need names"):
         compare(*probabilities.values(), y=labels)
-    with pytest.raises(UsageError, match="followed by labels"):
+    with pytest.raises(UsageError, match="labels and inputs once"):
         compare(probabilities, labels, images, images)
     with pytest.raises(UsageError, match="labels"):
         compare(probabilities)
@@ -301,7 +301,7 @@ def changed(run, path, **arrays):
 def test_different_test_sets_are_refused(runs, tmp_path):
     hashes = {"train": {"content": "0"}, "test": {"content": "1"}}
     other = with_config(runs[1], tmp_path / "other", data={"name": "others", "source": None, "hashes": hashes})
-    with pytest.raises(DataError, match="digits was tested on that of digits and other on that of others"):
+    with pytest.raises(DataError, match="digits was tested on digits, and other on others, whose test rows differ"):
         compare(runs[0], other)
     with pytest.raises(DataError, match="2 of 355 rows have other labels in relabelled than in digits"):
         compare(runs[0], changed(runs[1], tmp_path / "relabelled", label=lambda a: np.r_[(a[:2] + 1) % 10, a[2:]]))

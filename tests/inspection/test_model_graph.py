@@ -12,7 +12,7 @@ import mlplab
 from mlplab import keras
 from mlplab.errors import ModelError, UsageError
 from mlplab.figures.layout import layered
-from mlplab.figures.model_graph import Box, model_graph
+from mlplab.figures.model_graph import model_graph
 from mlplab.inspection.network.internals import internals_of
 from mlplab.inspection.network.model_graph import plot_model
 
@@ -141,6 +141,6 @@ def test_small_layouts():
 
 
 def test_deep_networks_fit_into_a_figure():
-    boxes = [Box("Dense", "Dense", "8", f"dense_{i}", "72 parameters") for i in range(300)]
-    figure = model_graph(boxes, [[], *([i] for i in range(299))])
+    texts = {"kind": "Dense", "activation": "relu", "shape": "8", "parameters": 72}
+    figure = model_graph([{"name": f"dense_{i}", "parents": f"dense_{i - 1}", **texts} for i in range(300)])
     assert max(figure.get_size_inches() * figure.dpi) <= 30_000.5

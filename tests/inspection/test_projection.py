@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mlplab.figures import networks, png
+from mlplab.inspection.network.hidden_layers import show_projection
 from mlplab.inspection.network.internals import internals_of
-from mlplab.inspection.network.projection import show_projection
 
 
 def test_the_table_has_a_row_for_each_test_row(drawn_run, digits):

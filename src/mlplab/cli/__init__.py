@@ -107,5 +107,5 @@ def with_flags(error: MlplabError) -> str:
     return message
 
 
-_FLAGS = {"at_most": "--max"}
+_FLAGS = {"maxtoshow": "--max"}
 """Flags that are not the name of their Python argument."""

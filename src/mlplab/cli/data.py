@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
 
@@ -94,9 +95,9 @@ def _row(entry: Entry) -> dict[str, object]:
 
 def _draw(data: Data, path: Path) -> Path:
     train = data.train
-    samples = figures.class_samples(train.images, train.labels, len(data.class_names), _SAMPLES)
     title = f"{data.name}: the first training images of each class"
-    return figures.save_figure(figures.sample_grid(samples, data.class_names, title), path)
+    figure = figures.sample_grid(train.images, train.labels, data.class_names, _SAMPLES, title)
+    return figures.save_figure(figure, path)
 
 
 def _described(data: Data) -> dict[str, object]:
@@ -135,9 +136,9 @@ def _print_data(console: Console, data: Data, picture: Path | None) -> None:
     for provider in entry.providers if entry else ():
         say(console, f"Source: {provider}")
     if picture:
-        samples = figures.class_samples(data.train.images, data.train.labels, len(data.class_names), 1)
         if can_show_images(console):
-            print_images(console, [images[0] for images in samples if len(images)])
+            first_of_class = np.unique(data.train.labels, return_index=True)[1]
+            print_images(console, list(data.train.images[first_of_class]))
         say(console, f"Samples of each class: {picture}")
 
 

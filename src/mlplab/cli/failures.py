@@ -38,14 +38,14 @@ def show(
     run = Run(path)
     rows = examples.examples_of(run, split=split)
     all_rows = out is not None and out.suffix.lower() == ".csv"
-    table = failures.failures(
+    table = failures.show_failures(
         rows,
-        true,
-        predicted,
+        trueclass=true,
+        predictedclass=predicted,
+        maxtoshow=None if all_rows else at_most,
         order=order,
         least_confidence=least_confidence,
         most_confidence=most_confidence,
-        at_most=None if all_rows else at_most,
     )
     written = out and (table.save(out) if all_rows or table.draw else None)
     shown = table.rows()[:at_most]

@@ -11,7 +11,7 @@ from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.errors import UsageError, unknown_name
 from mlplab.inspection import calibration, confusion, curves
 from mlplab.inspection.classification import classification_report
-from mlplab.inspection.network import attribution, model_graph, projection, units
+from mlplab.inspection.network import attribution, hidden_layers, model_graph
 from mlplab.runs import Run
 from mlplab.table import SHOWN, Table
 
@@ -22,9 +22,9 @@ FIGURES: dict[str, tuple[str, Callable[..., Table]]] = {
     "curves": ("loss and accuracy by epoch", curves.show_curves),
     "graph": ("the model's layers", model_graph.plot_model),
     "neighbours": ("the training images nearest to one image", attribution.show_neighbours),
-    "projection": ("the last hidden layer, in two dimensions", projection.show_projection),
+    "projection": ("the last hidden layer, in two dimensions", hidden_layers.show_projection),
     "saliency": ("the pixels that one prediction hangs on", attribution.show_saliency),
-    "units": ("what the first layer's units look for", units.show_units),
+    "units": ("what the first layer's units look for", hidden_layers.show_units),
 }
 _OF_ONE_ROW = ("neighbours", "saliency")
 _TAKE = {

@@ -43,7 +43,7 @@ def show(
     }
     if simple and split == "test":
         try:
-            tables["baselines"] = baselines.against(rows, data_of(run, quiet=True), baselines.few_rows(run))
+            tables["baselines"] = baselines.compare_with_baselines(rows, data_of(run, quiet=True), run)
         except (DataError, FetchError) as error:
             logging.getLogger("mlplab").info(f"No comparison with simple methods: {error}")
     for name, table in tables.items():

@@ -73,19 +73,15 @@ def baselines(source: Run | Any, data: Any = None) -> Table:
         data = load(source)
         rows = [_row(baseline, data.test.labels) for baseline in baselines_of(data)]
         return Table.of_rows(rows, f"Simple methods on {data.name}")
-    return against(examples_of(source, data=data, inputs=False), data_of(source, data), few_rows(source))
+    return compare_with_baselines(examples_of(source, data=data, inputs=False), data_of(source, data), source)
 
 
-def few_rows(run: Run) -> np.ndarray | None:
-    """Return the training rows of a run that used few labels, for the simple methods to use the same; else None."""
-    return None if run.config.settings.labelled is None else run.first.split["train"]
-
-
-def against(examples: Examples, data: Data, rows: np.ndarray | None = None) -> Table:
+def compare_with_baselines(examples: Examples, data: Data, run: Run | None = None) -> Table:
     """Compare a network's predictions of test rows with those of the simple methods, see `baselines`.
 
-    `rows` are the training rows for the simple methods, see `baselines_of`.
+    If the network's run used few labels, the simple methods use the same training rows.
     """
+    rows = None if run is None or run.config.settings.labelled is None else run.first.split["train"]
     table = []
     for baseline in baselines_of(data, rows):
         right = baseline.predicted[examples.index] == examples.labels

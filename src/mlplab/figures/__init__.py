@@ -10,6 +10,6 @@ study.py        the trials of a search
 """
 
 from mlplab.figures.canvas import png, save_figure, svg
-from mlplab.figures.images import class_samples, displayable, gallery, sample_grid
+from mlplab.figures.images import displayable, gallery, sample_grid
 
-__all__ = ["class_samples", "displayable", "gallery", "png", "sample_grid", "save_figure", "svg"]
+__all__ = ["displayable", "gallery", "png", "sample_grid", "save_figure", "svg"]

@@ -2,12 +2,13 @@
 
 import io
 import re
+import textwrap
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlplab import files
-from mlplab.errors import RunError, UsageError
+from mlplab.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +18,9 @@ CLASS_COLOURS = (
     "#4c78a8", "#f58518", "#54a24b", "#e45756", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"
 )  # fmt: skip
 """Colours of the first ten classes, distinguishable on white and on black; the eleventh class repeats the first."""
+
+SIGNED = "RdBu_r"
+"""Colour map of signed numbers: blue below 0, white at 0, red above."""
 
 BLUE, ORANGE, RED, GREY = CLASS_COLOURS[0], CLASS_COLOURS[1], CLASS_COLOURS[3], "#888888"
 
@@ -53,27 +57,33 @@ def label_text(text: object, longest: int = 24) -> str:
     return cut.replace("$", r"\$")
 
 
+def wrapped(title: str, figure: "Figure") -> str:
+    """Break a title into lines that fit the figure's width."""
+    return textwrap.fill(label_text(title, 160), max(20, int(12 * figure.get_figwidth())))
+
+
 def save_figure(figure: "Figure", path: Path) -> Path:
     """Write the figure in the format of the path's suffix, and return the path.
 
     Raises:
         UsageError: if the format is unknown or the file cannot be written.
     """
-    content = io.BytesIO()
     try:
-        figure.savefig(content, format=path.suffix.lower().removeprefix(".") or "none")
-        files.write_bytes(path, content.getvalue())
-    except RunError as error:
-        raise UsageError(f"{path} cannot be written: {getattr(error.__cause__, 'strerror', error)}.") from error
+        content = _encoded(figure, path.suffix.lower().removeprefix(".") or "none")
     except ValueError as error:
         raise UsageError(f"{path}: {error}. Name a .png file.") from error
+    files.write_output(path, content)
     return path
 
 
 def png(figure: "Figure") -> bytes:
     """Return the figure as the bytes of a PNG file."""
+    return _encoded(figure, "png")
+
+
+def _encoded(figure: "Figure", kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format=kind, **options)
     return buffer.getvalue()
 
 
@@ -88,12 +98,10 @@ def svg(figure: "Figure", name: str) -> str:
     """
     import matplotlib
 
-    buffer = io.StringIO()
     no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with warnings.catch_warnings(), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the page's fonts draw the text, not matplotlib's
-        figure.savefig(buffer, format="svg", transparent=True, metadata=no_metadata)
-    text = buffer.getvalue()
+        text = _encoded(figure, "svg", transparent=True, metadata=no_metadata).decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.DOTALL)
     # Change tags only: a class may be called "#000000".

@@ -20,7 +20,6 @@ def confusion_matrix(counts: np.ndarray, shares: np.ndarray | None, class_names:
     Args:
         counts: int (classes, classes).
         shares: float (classes, classes), drawn as per cent in place of the counts; NaN: no rows.
-        class_names: one for each class.
     """
     classes = len(class_names)
     size = min(max(3.2, 0.5 * classes + 1.6), 14)

@@ -1,4 +1,4 @@
-"""Place the boxes of a directed graph in layers from top to bottom. NumPy only.
+"""Place the boxes of a directed graph in layers from top to bottom.
 
 The four steps of Sugiyama, Tagawa and Toda (1981), "Methods for visual understanding of hierarchical system
 structures": assign layers, order each layer for few crossings, place the boxes, lead edges around boxes.
@@ -40,10 +40,7 @@ def layered(parents: Sequence[Sequence[int]], gap: float = 0.15) -> Layout:
     neighbours = _neighbours(chains, sum(map(len, layers)))
     _order(layers, neighbours)
     x = _places(layers, neighbours, len(parents), gap)
-    levels = np.empty(len(x))
-    for level, nodes in enumerate(layers):
-        levels[nodes] = level
-    edges = [np.stack([x[chain], levels[chain]], 1) for chain in chains]
+    edges = [np.stack([x[chain], layer[chain[0]] + np.arange(len(chain))], 1) for chain in chains]
     return Layout(x[: len(parents)], layer, edges)
 
 
@@ -75,46 +72,39 @@ def _with_bends(parents: Sequence[Sequence[int]], layer: np.ndarray) -> tuple[li
     return layers, chains
 
 
-def _neighbours(chains: list[list[int]], nodes: int) -> tuple[list[list[int]], list[list[int]]]:
-    """Return the upper and the lower neighbours of each node."""
-    above: list[list[int]] = [[] for _ in range(nodes)]
-    below: list[list[int]] = [[] for _ in range(nodes)]
+def _neighbours(chains: list[list[int]], nodes: int) -> list[list[int]]:
+    """Return the neighbours of each node in the layers above and below."""
+    neighbours: list[list[int]] = [[] for _ in range(nodes)]
     for chain in chains:
         for upper, lower in itertools.pairwise(chain):
-            above[lower].append(upper)
-            below[upper].append(lower)
-    return above, below
+            neighbours[lower].append(upper)
+            neighbours[upper].append(lower)
+    return neighbours
 
 
-def _order(layers: list[list[int]], neighbours: tuple[list[list[int]], list[list[int]]]) -> None:
-    """Sort each layer by the mean place of its neighbours, downwards and upwards in turn."""
-    above, below = neighbours
+def _order(layers: list[list[int]], neighbours: list[list[int]]) -> None:
+    """Sort each layer by the mean place of its neighbours in the layer above, then in the layer below, in turn."""
     for sweep in range(_SWEEPS):
         down = sweep % 2 == 0
         for level in range(1, len(layers)) if down else range(len(layers) - 2, -1, -1):
-            beside = layers[level - 1] if down else layers[level + 1]
-            place = {node: i for i, node in enumerate(beside)}
-            adjacent = above if down else below
-            middles = {
-                node: float(np.mean([place[other] for other in adjacent[node]])) if adjacent[node] else i
-                for i, node in enumerate(layers[level])
-            }
+            place = {node: i for i, node in enumerate(layers[level - 1] if down else layers[level + 1])}
+            middles = {}
+            for i, node in enumerate(layers[level]):
+                places = [place[other] for other in neighbours[node] if other in place]
+                middles[node] = float(np.mean(places)) if places else i
             layers[level].sort(key=middles.__getitem__)
 
 
-def _places(
-    layers: list[list[int]], neighbours: tuple[list[list[int]], list[list[int]]], boxes: int, gap: float
-) -> np.ndarray:
+def _places(layers: list[list[int]], neighbours: list[list[int]], boxes: int, gap: float) -> np.ndarray:
     """Return x of each node: least squares of the edges' widths, layer by layer, without overlaps."""
-    x = np.zeros(sum(map(len, layers)))
+    x = np.zeros(len(neighbours))
     widths = np.where(np.arange(len(x)) < boxes, 1.0, 0.2)
     for nodes in layers:
         x[nodes] = np.cumsum(widths[nodes] + gap) - (widths[nodes] + gap).sum() / 2
-    above, below = neighbours
     for sweep in range(_SETTLE):
         before = x.copy()
         for nodes in layers if sweep % 2 == 0 else reversed(layers):
-            adjacent = [[*above[node], *below[node]] or [node] for node in nodes]
+            adjacent = [neighbours[node] or [node] for node in nodes]
             targets = np.array([x[others].mean() for others in adjacent])
             x[nodes] = _without_overlap(targets, np.array(list(map(len, adjacent)), float), widths[nodes], gap)
         if np.abs(x - before).max() < 1e-4:
@@ -125,14 +115,12 @@ def _places(
 def _without_overlap(targets: np.ndarray, weights: np.ndarray, widths: np.ndarray, gap: float) -> np.ndarray:
     """Return the places nearest to `targets` (weighted least squares) that keep the order and do not overlap.
 
-    With the least distances subtracted, this is isotonic regression, solved by pooling adjacent violators
-    (Barlow et al., 1972, "Statistical inference under order restrictions", section 1.2).
+    With the least distances subtracted, this is isotonic regression (Barlow et al., 1972, "Statistical inference under
+    order restrictions", section 1.2).
     """
+    if len(targets) == 1:
+        return targets
+    from scipy.optimize import isotonic_regression  # takes 0.2 s, so it is imported only for branches
+
     least = np.concatenate([[0.0], np.cumsum((widths[1:] + widths[:-1]) / 2 + gap)])
-    pools: list[list[float]] = []  # mean, weight, nodes
-    for value, weight in zip(targets - least, weights, strict=True):
-        pools.append([value, weight, 1])
-        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
-            (a, u, m), (b, v, n) = pools[-2:]
-            pools[-2:] = [[(a * u + b * v) / (u + v), u + v, m + n]]
-    return np.concatenate([np.full(int(count), mean) for mean, _, count in pools]) + least
+    return isotonic_regression(targets - least, weights=weights).x + least

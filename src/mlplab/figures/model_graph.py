@@ -1,12 +1,11 @@
 """Draw a model's graph: a box for each layer, arrows from top to bottom. Needs no system package."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlplab.figures.canvas import CLASS_COLOURS, GREY, label_text, new_figure
+from mlplab.figures.canvas import BLUE, GREY, ORANGE, RED, label_text, new_figure
 from mlplab.figures.layout import layered
 
 if TYPE_CHECKING:
@@ -22,39 +21,35 @@ _LETTER = 0.068
 _MOST_PIXELS = 30_000
 
 _COLOURS = {
-    "InputLayer": GREY,
-    **dict.fromkeys(("Dense", "EinsumDense"), CLASS_COLOURS[0]),
-    **dict.fromkeys(("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"), "#9467bd"),
+    GREY: ("Input",),
+    BLUE: ("Dense",),
+    "#54a24b": ("Norm",),
+    ORANGE: ("Drop", "Noise"),
+    RED: ("Activation", "ReLU", "ELU", "Softmax"),
+    "#17becf": ("Conv", "Pool"),
+    "#9467bd": ("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
 }
-_FAMILIES = (
-    ("Norm", "#54a24b"), ("Drop", "#f58518"), ("Noise", "#f58518"), ("Activation", "#e45756"), ("ReLU", "#e45756"),
-    ("ELU", "#e45756"), ("Softmax", "#e45756"), ("Conv", "#17becf"), ("Pool", "#17becf"),
-)  # fmt: skip
+"""Colours of boxes, by parts of the names of layers' classes; the first that fits."""
 _OTHER = "#8c8c8c"
 
 
-@dataclass(frozen=True)
-class Box:
-    """The texts of a box: title and shape in the upper line, name and parameters in the lower."""
-
-    kind: str
-    title: str
-    shape: str
-    name: str
-    parameters: str
-
-
-def model_graph(boxes: Sequence[Box], parents: Sequence[Sequence[int]]) -> "Figure":
-    """Draw boxes and the arrows between them.
+def model_graph(
+    layers: Sequence[Mapping[str, Any]], show_shapes: bool = True, show_layer_names: bool = True
+) -> "Figure":
+    """Draw a box for each layer, and the arrows between them.
 
     Args:
-        boxes: one for each layer.
-        parents: positions of the boxes that each one's inputs come from, all smaller than its own.
+        layers: rows of `graph.layers_table`, each after its parents.
+        show_shapes, show_layer_names: whether boxes contain the output shape and the layer's name.
     """
+    positions = {layer["name"]: position for position, layer in enumerate(layers)}
+    parents = [[positions[name] for name in layer["parents"].split(", ") if name in positions] for layer in layers]
+    boxes = [_texts(layer, show_shapes, show_layer_names) for layer in layers]
     layout = layered(parents)
     # Letters of the longer line; those of the upper line are larger and bold.
     letters = [
-        max(1.3 * len(box.title) + 1.1 * len(box.shape), len(box.name) + len(box.parameters)) + 2 for box in boxes
+        max(1.3 * len(title) + 1.1 * len(shape), len(name) + len(parameters)) + 2
+        for title, shape, name, parameters in boxes
     ]
     width = max(1.6, _LETTER * max(letters) + 0.3)
     x, y = (layout.x - layout.x.min()) * width, layout.layer * _STEP
@@ -71,21 +66,32 @@ def model_graph(boxes: Sequence[Box], parents: Sequence[Sequence[int]]) -> "Figu
     axes.axis("off")
     for points in bends:
         _arrow(axes, points)
-    for box, middle_x, middle_y in zip(boxes, x, y, strict=True):
-        _draw(axes, box, middle_x, middle_y, width)
+    for layer, texts, middle_x, middle_y in zip(layers, boxes, x, y, strict=True):
+        _draw(axes, layer["kind"], texts, middle_x, middle_y, width)
     return figure
 
 
-def _draw(axes: "Axes", box: Box, x: float, y: float, width: float) -> None:
+def _texts(layer: Mapping[str, Any], show_shapes: bool, show_layer_names: bool) -> tuple[str, str, str, str]:
+    """Return title and shape for the upper line of a box, name and number of parameters for the lower line."""
+    kind, activation, count = layer["kind"], layer["activation"], layer["parameters"]
+    title = "Input" if kind == "InputLayer" else kind
+    title += f" · {activation}" if activation and activation != kind.lower() else ""
+    parameters = "1 parameter" if count == 1 else f"{count:,} parameters" if count else ""
+    parameters = parameters or ("same weights" if ":" in layer["name"] else "")
+    shape = layer["shape"].replace("×", " × ") if show_shapes else ""
+    return title, shape, layer["name"] if show_layer_names else "", parameters
+
+
+def _draw(axes: "Axes", kind: str, texts: tuple[str, str, str, str], x: float, y: float, width: float) -> None:
     from matplotlib.patches import FancyBboxPatch
 
-    colour = _COLOURS.get(box.kind) or next((colour for part, colour in _FAMILIES if part in box.kind), _OTHER)
+    colour = next((colour for colour, parts in _COLOURS.items() if any(part in kind for part in parts)), _OTHER)
     corner = (x - width / 2, y - _HEIGHT / 2)
     shape = "round,pad=0,rounding_size=0.07"
     axes.add_patch(
         FancyBboxPatch(corner, width, _HEIGHT, shape, facecolor=f"{colour}26", edgecolor=colour, linewidth=1)
     )
-    lines = [(box.title, box.shape, 8.5, "bold"), (box.name, box.parameters, 7, "normal")]
+    lines = [(*texts[:2], 8.5, "bold"), (*texts[2:], 7, "normal")]
     lines = [line for line in lines if line[0] or line[1]]
     for (left, right, size, weight), up in zip(lines, ((-0.1, 0.12) if len(lines) == 2 else (0.0,)), strict=True):
         style = {"fontsize": size, "va": "center_baseline"}

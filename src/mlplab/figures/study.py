@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MARKS = {
-    "completed": {"marker": "o", "color": BLUE, "markersize": 5},
     "dropped": {"marker": "v", "color": GREY, "markersize": 4.5, "markerfacecolor": "white", "markeredgewidth": 1.1},
     "failed": {"marker": "x", "color": RED, "markersize": 5.5, "markeredgewidth": 1.6},
+    "completed": {"marker": "o", "color": BLUE, "markersize": 5},
+    "best": {"marker": "*", "color": ORANGE, "markersize": 13, "markeredgecolor": "white", "markeredgewidth": 0.6},
 }
-_BEST = {"marker": "*", "color": ORANGE, "markersize": 13, "markeredgecolor": "white", "markeredgewidth": 0.6}
 _LINES = {
-    "completed": {"color": BLUE, "linewidth": 1.3},
     "dropped": {"color": GREY, "linewidth": 0.9, "alpha": 0.5},
     "failed": {"color": RED, "linewidth": 0.9, "linestyle": (0, (3, 2)), "alpha": 0.8},
+    "completed": {"color": BLUE, "linewidth": 1.3},
+    "best": {"color": ORANGE, "linewidth": 2.8},
 }
-_BEST_LINE = {"color": ORANGE, "linewidth": 2.8}
+"""Styles of trials, in drawing order: the best trial comes last, on top."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,19 +50,17 @@ class TrialPoints:
     metric: str
     larger: bool
 
-    def positions(self) -> list[int]:
-        """Return all positions in drawing order: the best trial last, on top."""
-        order = {"dropped": 0, "failed": 1, "completed": 2}
-        return sorted(range(len(self.number)), key=lambda trial: (trial == self.best, order[self.outcome[trial]]))
+    def kind(self, trial: int) -> str:
+        """Return "best" or the outcome of the trial at a position."""
+        return "best" if trial == self.best else str(self.outcome[trial])
 
-    def mark(self, trial: int) -> dict[str, Any]:
-        """Return the marker style of the trial at a position."""
-        return _BEST if trial == self.best else _MARKS[self.outcome[trial]]
+    def positions(self) -> list[int]:
+        """Return all positions in drawing order."""
+        return sorted(range(len(self.number)), key=lambda trial: list(_MARKS).index(self.kind(trial)))
 
     def line(self, trial: int) -> dict[str, Any]:
         """Return the line style and the id of the trial at a position."""
-        style = _BEST_LINE if trial == self.best else _LINES[self.outcome[trial]]
-        return {**style, "gid": f"trial-{self.number[trial]}"}
+        return {**_LINES[self.kind(trial)], "gid": f"trial-{self.number[trial]}"}
 
     def on_edge(self) -> bool:
         """Whether the mark of a failed or a much worse trial lies on the edge of a figure."""
@@ -73,12 +72,13 @@ class TrialPoints:
         values = self.value[np.isfinite(self.value)]
         if not len(values):
             return (0.0, 1.0)
-        signed = values if self.larger else -values
-        median = np.median(signed)
-        worst = max(signed.min(), median - 1.5 * (signed.max() - median))
-        ends = (worst, signed.max()) if self.larger else (-signed.max(), -worst)
-        width = (ends[1] - ends[0]) or 0.01 * abs(ends[0]) or 1.0
-        return (float(ends[0] - 0.06 * width), float(ends[1] + 0.06 * width))
+        low, median, high = float(values.min()), float(np.median(values)), float(values.max())
+        if self.larger:
+            low = max(low, median - 1.5 * (high - median))
+        else:
+            high = min(high, median + 1.5 * (median - low))
+        margin = 0.06 * ((high - low) or 0.01 * abs(low) or 1.0)
+        return (low - margin, high + margin)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +153,7 @@ def learning_curves(
     for trial in trials.positions():
         epochs, values = curves[trial]
         if len(epochs):
-            axes.plot(epochs, values, **{**trials.mark(trial), **trials.line(trial)}, markevery=[len(epochs) - 1])
+            axes.plot(epochs, values, **(_MARKS[trials.kind(trial)] | trials.line(trial)), markevery=[-1])
     starts = [values[0] for _, values in curves if len(values)]
     if starts:  # include the median first value, and the best value, which may lie inside a curve
         start = float(np.median(starts))
@@ -256,7 +256,7 @@ def _draw_marks(axes: "Axes", trials: TrialPoints, places: np.ndarray) -> None:
     for trial in trials.positions():
         value = trials.value[trial] if trials.outcome[trial] != "failed" else np.nan
         height = np.clip(value, low, high) if np.isfinite(value) else worst
-        style = {**trials.mark(trial), "linestyle": "none", "gid": f"trial-{trials.number[trial]}"}
+        style = {**_MARKS[trials.kind(trial)], "linestyle": "none", "gid": f"trial-{trials.number[trial]}"}
         axes.plot([places[trial]], [height], clip_on=False, **style)
     axes.set_ylim(low, high)
 
@@ -265,9 +265,9 @@ def _with_legend(figure: "Figure", trials: TrialPoints) -> "Figure":
     """Name the marks of the figure above it."""
     from matplotlib.lines import Line2D
 
-    marks = {"best": _BEST} if trials.best is not None else {}
-    marks |= {name: mark for name, mark in _MARKS.items() if (trials.outcome == name).any()}
-    handles = [Line2D([], [], linestyle="none", label=name, **mark) for name, mark in marks.items()]
+    kinds = {*trials.outcome.tolist(), *([] if trials.best is None else ["best"])}
+    marks = [(kind, mark) for kind, mark in reversed(_MARKS.items()) if kind in kinds]
+    handles = [Line2D([], [], linestyle="none", label=kind, **mark) for kind, mark in marks]
     place: dict[str, Any] = {"loc": "outside upper center", "ncols": 4, "handletextpad": 0.1, "columnspacing": 1.0}
     figure.legend(handles=handles, fontsize="small", frameon=False, **place)
     return figure

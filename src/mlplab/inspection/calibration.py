@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlplab.errors import RunError, UsageError, unknown_name
+from mlplab.errors import RunError, UsageError, require_whole, unknown_name
 from mlplab.figures import charts
 from mlplab.inspection.classification import mean_interval
 from mlplab.inspection.examples import Examples, Source, examples_of, open_run
@@ -74,16 +74,13 @@ def calibrate(run: Run) -> dict[str, float]:
     run = open_run(run)
     if kept := _kept(run):
         return kept
-    try:
-        validation = run.predictions("validation")
-    except RunError as error:
-        if run.members:
-            raise
+    if not run.members and not run.directory.has_predictions("validation"):
         raise RunError(
             f"{run.path} has no validation split, and a temperature must not be fitted to the test set. "
             "Train with validation above 0, such as 0.1.",
             arguments=("validation",),
-        ) from error
+        )
+    validation = run.predictions("validation")
     fitted = temperature(validation.probabilities, validation.label)
     run.directory.keep(CALIBRATION, fitted)
     return fitted
@@ -91,12 +88,8 @@ def calibrate(run: Run) -> dict[str, float]:
 
 def _kept(run: Run) -> dict[str, float] | None:
     """Read the calibration kept in a run; None if there is none of this version."""
-    kept = run.directory.kept(CALIBRATION)
-    try:
-        return kept and {name: float(kept[name]) for name in ("temperature", "low", "high", "before", "after")}
-    except (KeyError, TypeError, ValueError):
-        run.directory.log_outdated(CALIBRATION)
-        return None
+    names = ("temperature", "low", "high", "before", "after")
+    return run.directory.kept(CALIBRATION, lambda kept: {name: float(kept[name]) for name in names})
 
 
 def reliability(examples: Examples, bins: int = BINS, equal: str = "width") -> Table:
@@ -173,7 +166,7 @@ def calibration_errors(examples: Examples, run: Run | None = None) -> Table:
 
 def temperature_of(run: Run) -> dict[str, float] | None:
     """Return the result of `calibrate`, or None for a run without a validation split."""
-    return _kept(run) or (calibrate(run) if run.directory.has_predictions("validation") else None)
+    return calibrate(run) if run.directory.has_predictions("validation") else None
 
 
 def temperature(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -213,8 +206,7 @@ def _bins(confidence: np.ndarray, bins: int, equal: str) -> tuple[np.ndarray, np
     """Return the limits of the bins, (bins + 1,), and the bin [low, high) of each confidence, the last one closed."""
     if equal not in BINNINGS:
         raise UsageError(unknown_name("kind of bins", equal, BINNINGS))
-    if bins < 1:
-        raise UsageError(f"bins must be a number of at least 1; got {bins}.")
+    require_whole("bins", bins, 1)
     edges = np.linspace(0, 1, bins + 1)
     if equal == "mass":
         edges[1:-1] = np.quantile(confidence, edges[1:-1])

@@ -66,14 +66,10 @@ def most_confused(
         rows = mlplab.most_confused(run).rows()
     """
     examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False)
-    matrix = scores.confusion(examples.labels, examples.predicted, len(examples.class_names))
-    totals = matrix.sum(1)
-    np.fill_diagonal(matrix, 0)
-    true, predicted = np.nonzero(matrix >= max(min_count, 1))
-    order = np.argsort(-matrix[true, predicted], kind="stable")
-    true, predicted = true[order], predicted[order]
-    columns = _columns(examples, true, predicted, matrix[true, predicted], totals[true])
-    return Table(columns, f"Most confused classes ({examples.name})")
+    cells = confusion(examples, "true")
+    confused = np.flatnonzero((cells["true"] != cells["predicted"]) & (cells["count"] >= max(min_count, 1)))
+    order = np.argsort(-cells["count"][confused], kind="stable")
+    return Table(cells.select(confused[order]).columns, f"Most confused classes ({examples.name})")
 
 
 def confusion(examples: Examples, normalize: str | None = None) -> Table:
@@ -85,18 +81,9 @@ def confusion(examples: Examples, normalize: str | None = None) -> Table:
     axis = {None: None, "true": 1, "pred": 0}[normalize]
     totals = np.broadcast_to(matrix.sum(axis, keepdims=True), matrix.shape)
     true, predicted = np.indices(matrix.shape).reshape(2, -1)
-    columns = _columns(examples, true, predicted, matrix.reshape(-1), totals.reshape(-1))
-    shares = None if normalize is None else columns["share"].reshape(matrix.shape)
-    draw = functools.partial(charts.confusion_matrix, matrix, shares, names)
-    return Table(columns, f"Confusion matrix ({examples.name})", draw)
-
-
-def _columns(
-    examples: Examples, true: np.ndarray, predicted: np.ndarray, counts: np.ndarray, totals: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Return the columns of pairs of classes: names, count, and share of `totals` with its interval."""
+    counts, totals = matrix.reshape(-1), totals.reshape(-1)
     low, high = scores.wilson_intervals(counts, totals)
-    return {
+    columns = {
         "true": examples.names(true),
         "predicted": examples.names(predicted),
         "count": counts,
@@ -104,3 +91,6 @@ def _columns(
         "share_low": low,
         "share_high": high,
     }
+    shares = None if normalize is None else columns["share"].reshape(matrix.shape)
+    draw = functools.partial(charts.confusion_matrix, matrix, shares, names)
+    return Table(columns, f"Confusion matrix ({examples.name})", draw)

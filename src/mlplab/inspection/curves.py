@@ -1,6 +1,7 @@
 """Loss and metrics of training and validation by epoch."""
 
 import functools
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,6 @@ def _with_range(columns: dict[str, np.ndarray], members: list[dict[str, np.ndarr
     for name, values in columns.items():
         table[name] = values
         if name != "epoch":
-            member_columns = np.full((len(members), len(values)), np.nan)
-            for row, member in zip(member_columns, members, strict=True):
-                row[: len(member[name])] = member[name]
-            table |= {f"{name}_low": np.nanmin(member_columns, 0), f"{name}_high": np.nanmax(member_columns, 0)}
+            by_epoch = list(itertools.zip_longest(*(member[name] for member in members), fillvalue=np.nan))
+            table |= {f"{name}_low": np.nanmin(by_epoch, 1), f"{name}_high": np.nanmax(by_epoch, 1)}
     return table

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 
 from mlplab import scores
 from mlplab.datasets import Data
-from mlplab.datasets.classes import class_number
 from mlplab.errors import DataError, FetchError, UsageError, unknown_name
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
@@ -77,10 +76,6 @@ class Examples:
         """Return the names of class numbers."""
         return np.array(self.class_names, dtype=object)[classes]
 
-    def class_number(self, label: str | int) -> int:
-        """Return the number of a class given by name or number. Raises `UsageError` with the nearest names."""
-        return class_number(label, self.class_names)
-
 
 Source: TypeAlias = Run | Examples | ArrayLike
 """A run or its directory, probabilities, or the `Examples` that `examples_of` returned."""
@@ -133,14 +128,11 @@ def examples_of(
             "Give a run, or probabilities (n, classes) and labels: (predictions, y_test), and X_test to see images. "
             f"Got {type(source).__name__} alone."
         )
-    return _from_arrays(_array(source), _array(y), None if X is None else _array(X), class_names)
-
-
-def _array(values: ArrayLike) -> np.ndarray:
     try:
-        return np.asarray(values)
+        arrays = np.asarray(source), np.asarray(y), None if X is None else np.asarray(X)
     except ValueError as error:  # rows of different lengths
         raise DataError(f"Expected an array, or lists of one length: {error}") from error
+    return _from_arrays(*arrays, class_names)
 
 
 def _from_run(run: Run, split: str, data: Any, inputs: bool) -> Examples:

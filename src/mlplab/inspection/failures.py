@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlplab.datasets.classes import class_number
 from mlplab.errors import UsageError, require, unknown_name
 from mlplab.figures import gallery
-from mlplab.inspection.examples import Examples, Source, examples_of
+from mlplab.inspection.examples import Source, examples_of
 from mlplab.table import Table
 
 ORDERS = {"index": "in the order of the data set", "loss": "highest loss first", "confidence": "surest first"}
@@ -21,7 +22,7 @@ def show_failures(
     X_test: ArrayLike | None = None,
     trueclass: str | int | None = None,
     predictedclass: str | int | None = None,
-    maxtoshow: int = 10,
+    maxtoshow: int | None = 10,
     *,
     order: str = "index",
     least_confidence: float = 0.0,
@@ -39,7 +40,7 @@ def show_failures(
             and no figure.
         trueclass, predictedclass: show only failures of this class, by name or number. If both are the same class,
             show rows predicted right.
-        maxtoshow: most failures shown.
+        maxtoshow: most failures shown; None: all.
         order: "index", the order of the data set; "loss", highest first; "confidence", highest first.
         least_confidence, most_confidence: limits for the probability of the predicted class.
         split: rows of the run: "test", "validation" or "train".
@@ -50,7 +51,8 @@ def show_failures(
         without rows if there are no failures. The figure draws the images.
 
     Raises:
-        UsageError: for an unknown class (the message names the nearest), order or split, or confidences outside 0 … 1.
+        UsageError: for an unknown class (the message names the nearest), order or split, maxtoshow below 1, or
+            confidences outside 0 … 1.
         DataError: for arrays that do not fit together.
 
     Example:
@@ -58,29 +60,16 @@ def show_failures(
         worst = table.rows()[0]["index"]
     """
     examples = examples_of(predictions, y_test, X_test, split=split, class_names=class_names, data=data)
-    return failures(examples, trueclass, predictedclass, maxtoshow, order, least_confidence, most_confidence).show()
-
-
-def failures(
-    examples: Examples,
-    true: str | int | None = None,
-    predicted: str | int | None = None,
-    at_most: int | None = None,
-    order: str = "index",
-    least_confidence: float = 0.0,
-    most_confidence: float = 1.0,
-) -> Table:
-    """Build the table of `show_failures`."""
     if order not in ORDERS:
         raise UsageError(unknown_name("order", str(order), ORDERS))
-    require(at_most is None or at_most >= 1, "at_most", at_most, "a number of rows, at least 1")
+    require(maxtoshow is None or maxtoshow >= 1, "maxtoshow", maxtoshow, "a number of rows, at least 1")
     if not 0 <= least_confidence <= most_confidence <= 1:
         raise UsageError(
             "Confidences must be fractions, the least first, as in 0.5 to 0.9; "
             f"got {least_confidence} to {most_confidence}."
         )
-    true_class = None if true is None else examples.class_number(true)
-    predicted_class = None if predicted is None else examples.class_number(predicted)
+    true_class = None if trueclass is None else class_number(trueclass, examples.class_names)
+    predicted_class = None if predictedclass is None else class_number(predictedclass, examples.class_names)
     correct = predicted_class is not None and predicted_class == true_class
     confidence = examples.confidence.clip(max=1)  # rounding can make it larger
     rows = (confidence >= least_confidence) & (confidence <= most_confidence) & (examples.correct == correct)
@@ -94,23 +83,18 @@ def failures(
         matches = matches[np.argsort(key[matches], kind="stable")]
     kind = "rows predicted right" if correct else "failures"
     title = f"{len(matches):,} {kind}, {ORDERS[order]} ({examples.name})"
-    shown = matches[:at_most]
-    return _table(examples, shown, f"{len(shown):,} of {title}" if len(matches) else f"No {kind}.")
-
-
-def _table(examples: Examples, rows: np.ndarray, title: str) -> Table:
+    shown = matches[:maxtoshow]
+    title = f"{len(shown):,} of {title}" if len(matches) else f"No {kind}."
     columns = {
-        "index": examples.index[rows],
-        "true": examples.names(examples.labels[rows]),
-        "predicted": examples.names(examples.predicted[rows]),
-        "confidence": examples.confidence[rows],
-        "true_probability": examples.true_probability[rows],
-        "loss": examples.losses[rows],
+        "index": examples.index[shown],
+        "true": examples.names(examples.labels[shown]),
+        "predicted": examples.names(examples.predicted[shown]),
+        "confidence": examples.confidence[shown],
+        "true_probability": examples.true_probability[shown],
+        "loss": examples.losses[shown],
     }
-    if examples.images is None or not len(rows):
+    if examples.images is None or not len(shown):
         return Table(columns, title)
-    captions = [
-        "{predicted} ({true})\n{confidence:.2f} ({true_probability:.2f})\n#{index}".format(**row)
-        for row in Table(columns)
-    ]
-    return Table(columns, title, functools.partial(gallery, examples.images[rows], captions))
+    text = "{predicted} ({true})\n{confidence:.2f} ({true_probability:.2f})\n#{index}"
+    captions = [text.format(**row) for row in Table(columns)]
+    return Table(columns, title, functools.partial(gallery, examples.images[shown], captions)).show()

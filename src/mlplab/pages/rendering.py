@@ -5,6 +5,7 @@ that a page fills in. `macros.html.j2` has tables and figures.
 """
 
 import base64
+import contextlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -46,12 +47,9 @@ def write_page(path: Path, text: str) -> Path:
     path = path.expanduser()
     if path.is_dir():
         raise UsageError(f"{path} is a folder: name a file in it, as in {path / 'report.html'}.")
-    try:
+    with contextlib.suppress(OSError):  # writing then fails, too, and says why
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_text(path, text)
-    except OSError as error:
-        reason = getattr(error.__cause__ or error, "strerror", None) or error
-        raise UsageError(f"{path} cannot be written: {reason}. Name another file.") from error
+    files.write_output(path, text.encode("utf-8", "replace"))
     return path.resolve()
 
 

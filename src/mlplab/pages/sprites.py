@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,60 +100,52 @@ def as_bytes(images: np.ndarray) -> np.ndarray:
 
 def picture(image: np.ndarray) -> str:
     """Encode one image, uint8 (h, w), (h, w, 3), or (h, w, 4) with opacity, as the data URI of a PNG file."""
-    return _data_uri(_pillow(image), "PNG", optimize=True)
+    return _data_uri(image, "PNG", optimize=True)
 
 
 def _encode(images: np.ndarray, side: int, quality: int) -> Sprites:
+    """Encode images whose longer side has at most `side` pixels."""
     pixels = _smaller(as_bytes(images), side)
     count, height, width = pixels.shape[:3]
     block = BLOCK if pixels.ndim == 3 else 2 * BLOCK
     cell_height, cell_width = (-(-length // block) * block for length in (height, width))
-    columns = min(50, count)
+    # Each image is in the middle of its cell; its edge pixels are repeated outwards.
+    down, across = cell_height - height, cell_width - width
+    margins = [(0, 0), (down // 2, down - down // 2), (across // 2, across - across // 2), (0, 0)]
+    cells = np.pad(pixels, margins[: pixels.ndim], mode="edge")
+    columns, subsampling = min(50, count), 0 if quality >= 75 else 2
     sheets = tuple(
-        _data_uri(_pillow(sheet), "JPEG", quality=quality, subsampling=0 if quality >= 75 else 2)
-        for sheet in _sheets(_padded(pixels, cell_height, cell_width), columns)
+        _data_uri(_sheet(cells[start : start + PER_SHEET], columns), "JPEG", quality=quality, subsampling=subsampling)
+        for start in range(0, count, PER_SHEET)
     )
     return Sprites(sheets, count, width, height, cell_width, cell_height, columns, PER_SHEET, quality)
 
 
-def _sheets(cells: np.ndarray, columns: int) -> Iterator[np.ndarray]:
-    """Lay out cells (n, h, w[, 3]) as pictures with `columns` cells in a row. Empty places are black."""
-    for start in range(0, len(cells), PER_SHEET):
-        part = cells[start : start + PER_SHEET]
-        rows = -(-len(part) // columns)
-        grid = np.zeros((rows * columns, *cells.shape[1:]), np.uint8)
-        grid[: len(part)] = part
-        height, width, *channels = cells.shape[1:]
-        ordered = grid.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
-        yield ordered.reshape(rows * height, columns * width, *channels)
-
-
-def _padded(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Put each image in the middle of a cell, and repeat its edge pixels outwards."""
-    down, across = height - pixels.shape[1], width - pixels.shape[2]
-    margins = [(0, 0), (down // 2, down - down // 2), (across // 2, across - across // 2)]
-    return np.pad(pixels, [*margins, *[(0, 0)] * (pixels.ndim - 3)], mode="edge")
+def _sheet(cells: np.ndarray, columns: int) -> np.ndarray:
+    """Lay out cells (n, h, w[, 3]) as one picture with `columns` cells in a row. Empty places are black."""
+    height, width, *channels = cells.shape[1:]
+    rows = -(-len(cells) // columns)
+    grid = np.zeros((rows * columns, *cells.shape[1:]), np.uint8)
+    grid[: len(cells)] = cells
+    ordered = grid.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
+    return ordered.reshape(rows * height, columns * width, *channels)
 
 
 def _smaller(pixels: np.ndarray, side: int) -> np.ndarray:
     """Scale images down until their longer side is at most `side` pixels."""
+    from PIL import Image
+
     height, width = pixels.shape[1:3]
-    if max(height, width) <= side:
-        return pixels
     scale = side / max(height, width)
+    if scale >= 1:
+        return pixels
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.stack([np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX)) for image in pixels])
+
+
+def _data_uri(pixels: np.ndarray, kind: str, **options: object) -> str:
     from PIL import Image
 
-    return np.stack([np.asarray(_pillow(image).resize(size, Image.Resampling.BOX)) for image in pixels])
-
-
-def _pillow(pixels: np.ndarray):
-    from PIL import Image
-
-    return Image.fromarray(np.ascontiguousarray(pixels))
-
-
-def _data_uri(image, kind: str, **options: object) -> str:
     buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
+    Image.fromarray(pixels).save(buffer, kind, **options)
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

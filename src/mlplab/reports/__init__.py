@@ -3,8 +3,6 @@
 content.py          the values for each section of the page
 network_section.py  the sections about the inside of the network
 rows.py             the test rows on the page, with their images
-matrix.py           the confusion matrix, or the most confused part of it
-labels.py           training labels that may be wrong
 wording.py          sentences that depend on numbers
 templates/          the page's template, style and scripts
 """

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from mlplab import scores
 from mlplab.datasets import Data
-from mlplab.experiments.baselines import against, few_rows
-from mlplab.figures import svg
+from mlplab.experiments.baselines import compare_with_baselines
+from mlplab.figures import charts, svg
 from mlplab.figures.canvas import CLASS_COLOURS
 from mlplab.inspection.calibration import calibration_errors, reliability, temperature_of
 from mlplab.inspection.classification import classification_report, score
@@ -16,12 +17,17 @@ from mlplab.inspection.confusion import most_confused
 from mlplab.inspection.curves import curves, member_columns
 from mlplab.inspection.examples import Examples, available_data, examples_of
 from mlplab.inspection.seeds import seeds
-from mlplab.reports import network_section, wording
-from mlplab.reports.labels import doubtful
-from mlplab.reports.matrix import matrix
+from mlplab.pages.sprites import sprites
+from mlplab.reports import wording
+from mlplab.reports.network_section import network_sections
 from mlplab.reports.rows import for_script, select_rows
 from mlplab.runs import Run
 from mlplab.table import Table
+
+MOST_CLASSES = 25
+"""Classes in the confusion matrix."""
+
+SHOWN_LABELS = 48
 
 _SECTIONS = (
     ("result", "Result"),
@@ -43,9 +49,8 @@ def content(run: Run, data: Any = None) -> dict[str, Any]:
     data, why_not = available_data(run, data)
     examples = examples_of(run, data=data, inputs=data is not None)
     rows = select_rows(examples)
-    inside = network_section.inside(run.first, data, rows.positions)
-    projection = None if inside.internals is None else inside.internals.projection
-    confusion_matrix, confusions = matrix(examples), most_confused(examples)
+    network = network_sections(run.first, data, rows.positions)
+    confusions, matrix = most_confused(examples), confusion_matrix(examples)
     sections: dict[str, Any] = {
         "result": _result(run, examples, data),
         "seeds": _seeds(run),
@@ -58,28 +63,24 @@ def content(run: Run, data: Any = None) -> dict[str, Any]:
         },
         "calibration": _calibration(run, examples),
         "classes": _classes(examples),
-        "units": inside.units,
-        "map": inside.map,
-        "labels": doubtful(run, data),
+        "units": network["units"],
+        "map": network["map"],
+        "labels": _labels(run, data),
         "made": _made(run, data),
     }
-    headings = dict(_SECTIONS) | {"images": sections["result"]["what"].capitalize()}
+    headings = dict(_SECTIONS) | {"images": sections["result"]["item_name"].capitalize()}
     return {
         "title": f"{run.path.name}: {run.config.data['name']}, mlplab report",
         "sections": [(id, name) for id, name in headings.items() if sections[id] is not None],
         "run": run,
-        "matrix": confusion_matrix,
+        "matrix": matrix,
         "colours": CLASS_COLOURS,
         **sections,
         "script": {
             "classes": run.class_names,
-            "rows": for_script(examples, rows, projection),
-            "matrix": {
-                "classes": confusion_matrix.classes.tolist(),
-                "of_true": confusion_matrix.of_true.tolist(),
-                "of_predicted": confusion_matrix.of_predicted.tolist(),
-            },
-            "inside": inside.for_script,
+            "rows": for_script(examples, rows, network["projection"]),
+            "matrix": {name: matrix[name].tolist() for name in ("classes", "of_true", "of_predicted")},
+            "worst": network["worst"],
             "labels": sections["labels"] and sections["labels"]["for_script"],
         },
     }
@@ -88,24 +89,24 @@ def content(run: Run, data: Any = None) -> dict[str, Any]:
 def _why_no_images(run: Run, examples: Examples, why_no_data: str) -> str:
     """Return why the report has no images, and what to do about it; "" if it has images."""
     if why_no_data and run.config.data["source"] is None:
-        return f"{why_no_data} With them: mlplab.report(run, data=((x_train, y_train), (x_test, y_test)))."
+        return f"{why_no_data} To see images: mlplab.report(run, data=((x_train, y_train), (x_test, y_test)))."
     if why_no_data or examples.images is not None:
         return why_no_data
     return "The inputs are features, so the rows have numbers and no images."
 
 
 def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
-    scores = score(examples)
+    table = score(examples)
     return {
-        "scores": scores,
-        "accuracy": scores.rows()[0],
+        "scores": table,
+        "accuracy": table.rows()[0],
         "n": len(examples),
-        "what": "images" if examples.images is not None or len(run.config.input_shape) > 1 else "rows",
+        "item_name": "images" if examples.images is not None or len(run.config.input_shape) > 1 else "rows",
         "network": wording.network(run.config),
         "settings": wording.settings(run.config, len(run.epochs)),
-        "who": "the ensemble" if run.members else "this network",
+        "model_name": "the ensemble" if run.members else "this network",
         "finished": run.directory.finished_at,
-        "simple": None if data is None else against(examples, data, few_rows(run)),
+        "baselines": None if data is None else compare_with_baselines(examples, data, run),
     }
 
 
@@ -128,29 +129,50 @@ def _curves(run: Run) -> dict[str, Any] | None:
     if not run.epochs:
         return None
     table = curves(run)
-    if run.members:
-        names = [name for name in ("loss", "accuracy") if name in table.columns]
-        summary = wording.curves_of_seeds(table, [len(member.epochs) for member in run.members])
-        drawings = [(name, _curve(table, name, None, member_columns(run))) for name in names]
-        return {"table": table, "summary": summary, "drawings": drawings}
-    kept, stopping = run.kept_epoch, run.config.settings.early_stopping
     names = [name for name in ("loss", "accuracy") if name in table.columns] or list(table.columns)[1:3]
-    return {
-        "table": table,
-        "summary": wording.curves(table, kept),
-        "drawings": [(name, _curve(table, name, kept if stopping else None)) for name in names],
-    }
+    if run.members:
+        summary = wording.curves_of_seeds(table, [len(member.epochs) for member in run.members])
+    else:
+        summary = wording.curves(table, run.kept_epoch)
+    kept = run.kept_epoch if run.config.settings.early_stopping and not run.members else None
+    members = member_columns(run)
+    drawings = [(name, _curve(table, name, kept, members)) for name in names]
+    return {"table": table, "summary": summary, "drawings": drawings}
 
 
-def _curve(table: Table, name: str, kept: int | None, members: Sequence[Mapping[str, np.ndarray]] = ()) -> str:
-    from mlplab.figures import charts
-
+def _curve(table: Table, name: str, kept: int | None, members: Sequence[Mapping[str, np.ndarray]]) -> str:
     shown = {key: table[key] for key in ("epoch", name, f"val_{name}") if key in table.columns}
     figure = charts.curves(shown, members)
     if kept is not None:
         figure.axes[0].axvline(kept, color="#888888", linewidth=1, linestyle=":", label="kept")
         figure.axes[0].legend(fontsize="small", frameon=False)
     return svg(figure, f"curve-{name}")
+
+
+def confusion_matrix(examples: Examples) -> dict[str, Any]:
+    """Return the confusion matrix; of more than 25 classes, those in the most frequent confusions.
+
+    Returns:
+        classes: the classes shown, int (k,), ascending.
+        counts: int (k, k), rows true, columns predicted.
+        of_true, of_predicted: for each class shown, the number of all rows with this label, and with this prediction.
+        total: the number of all classes.
+    """
+    total = len(examples.class_names)
+    counts = scores.confusion(examples.labels, examples.predicted, total)
+    classes = np.arange(total)
+    if total > MOST_CLASSES:
+        confusions = np.argsort(-(counts - np.diag(counts.diagonal())), axis=None, kind="stable")
+        pairs = np.stack(np.divmod(confusions, total), 1)
+        places = np.sort(np.unique(pairs, return_index=True)[1])[:MOST_CLASSES]  # where each class comes first
+        classes = np.sort(pairs.ravel()[places])
+    return {
+        "classes": classes,
+        "counts": counts[np.ix_(classes, classes)],
+        "of_true": counts.sum(1)[classes],
+        "of_predicted": counts.sum(0)[classes],
+        "total": total,
+    }
 
 
 def _calibration(run: Run, examples: Examples) -> dict[str, Any]:
@@ -174,6 +196,34 @@ def _classes(examples: Examples) -> dict[str, Any]:
         "shown": table.select(without=limits),
         "drawing": svg(table.figure, "classes"),
         "summary": wording.classes(table),
+    }
+
+
+def _labels(run: Run, data: Data | None) -> dict[str, Any] | None:
+    """Return the training labels with the lowest probability, from the predictions that `mlplab labels` keeps.
+
+    The order is that of `label_errors.label_quality`. None for a run without these predictions.
+    """
+    kept = run.directory.cross_validation()
+    if kept is None:
+        return None
+    judged = Examples("", kept.index, kept.label, kept.probabilities, run.class_names)
+    order = np.argsort(judged.true_probability, kind="stable")
+    first = order[~judged.correct[order]][:SHOWN_LABELS]
+    columns = {
+        "index": judged.index[first],
+        "given": judged.names(judged.labels[first]),
+        "suggested": judged.names(judged.predicted[first]),
+        "given_probability": judged.true_probability[first],
+        "suggested_probability": judged.confidence[first],
+    }
+    images = sprites(data.train.images[judged.index[first]], 300_000) if data and data.train.has_images else None
+    table = Table(columns)
+    return {
+        "table": table,
+        "judged": len(judged),
+        "path": str(run.path),
+        "for_script": {"rows": table.rows(), "images": images and images.for_script()},
     }
 
 

@@ -1,6 +1,5 @@
 """The inside of the network: its weights, units and graph, and the test rows in its last hidden layer."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,8 @@ import numpy as np
 from mlplab.datasets import Data
 from mlplab.errors import MlplabError
 from mlplab.figures import svg
-from mlplab.inspection.network import model_graph, units
+from mlplab.figures.model_graph import model_graph
+from mlplab.inspection.network.hidden_layers import units
 from mlplab.inspection.network.internals import Internals, internals_of, kept_internals
 from mlplab.pages.sprites import picture, sprites
 from mlplab.reports import wording
@@ -21,61 +21,48 @@ _POSITIVE, _NEGATIVE = (226, 84, 58), (58, 122, 214)
 """Colours of weights, visible on white and on black."""
 
 
-@dataclass(frozen=True)
-class Inside:
-    """The values for the sections about the inside of a network.
-
-    Attributes:
-        internals: see `internals_of`; None if they are not available.
-        units, map: values for the two sections of the template; None leaves a section out.
-        for_script: saliency and nearest training images of the worst failures, by row of the page.
-    """
-
-    internals: Internals | None = None
-    units: dict[str, Any] | None = None
-    map: dict[str, Any] | None = None
-    for_script: dict[str, Any] = field(default_factory=dict)
-
-
-def inside(run: Run, data: Data | None, positions: np.ndarray) -> Inside:
-    """Return the internals that the run keeps, or compute them with its model and its data.
+def network_sections(run: Run, data: Data | None, positions: np.ndarray) -> dict[str, Any]:
+    """Return the values for the sections about the inside of a network.
 
     Args:
-        run, data: the run and its data set. Without data, only internals that the run keeps are shown.
+        run: one network. Its internals are read from the run, or computed with its model and `data` and kept.
+        data: its data set. Without it, only internals that the run keeps are shown.
         positions: the positions of the page's rows in the test predictions.
+
+    Returns:
+        units, map: values for two sections of the template; None leaves a section out.
+        projection: see `Internals`; None without internals.
+        worst: saliency and nearest training images of the worst failures, for the page's script.
     """
+    sections: dict[str, Any] = {"units": None, "map": None, "projection": None, "worst": {}}
     try:
         internals = kept_internals(run) if data is None else internals_of(run, data)
     except MlplabError as error:
-        return Inside(units={"error": str(error)})
+        return sections | {"units": {"error": str(error)}}
     if internals is None:
-        return Inside()
-    map_ = {"explained": [float(share) for share in internals.explained], "of": internals.projection_of}
-    return Inside(internals, _units(internals, run), map_, _worst(internals, data, positions))
+        return sections
+    return {
+        "units": _units(internals, run),
+        "map": {"explained": internals.explained.tolist(), "of": internals.projection_of},
+        "projection": internals.projection,
+        "worst": _worst(internals, data, positions),
+    }
 
 
 def _units(internals: Internals, run: Run) -> dict[str, Any]:
-    weights, table = internals.weights[:MOST_UNITS], internals.units
+    weights, table, shape = internals.weights[:MOST_UNITS], internals.units, run.config.input_shape
     images = [picture(weight_image(unit)) for unit in weights] if weights.ndim > 2 else []
     return {
         "error": "",
         "images": images,
-        "drawing": svg(units.units(internals).figure, "units") if not images and len(table) else "",
+        "drawing": svg(units(internals).figure, "units") if not images and len(table) else "",
         "all_units": len(internals.weights),
-        "size": _image_size(run.config.input_shape),
+        "size": [round(84 * side / max(shape[:2])) for side in shape[1::-1]],  # width and height in pixels
         "table": table,
         "summary": wording.units(table) if len(table) else "There are no dense layers whose units could be shown.",
         "layers": internals.layers,
-        "graph": svg(model_graph.graph_figure(internals.layers, True, True), "graph"),
+        "graph": svg(model_graph(internals.layers.rows()), "graph"),
     }
-
-
-def _image_size(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return width and height on the page, in pixels, of images of shape (h, w, …)."""
-    if len(shape) < 2:
-        return 0, 0
-    scale = 84 / max(shape[:2])
-    return round(shape[1] * scale), round(shape[0] * scale)
 
 
 def weight_image(weights: np.ndarray) -> np.ndarray:
@@ -109,9 +96,8 @@ def _worst(internals: Internals, data: Data | None, positions: np.ndarray) -> di
 
 def heat_image(saliency: np.ndarray) -> np.ndarray:
     """Draw the absolute gradients of an image as uint8 (h, w, 3), from black over orange to white."""
-    size = np.abs(saliency if saliency.ndim == 2 else np.abs(saliency).sum(-1))
+    size = np.abs(saliency).reshape(*saliency.shape[:2], -1).sum(-1)
     strength = (size / max(float(size.max()), 1e-12)) ** 0.7
     stops = np.array([[0, 0, 0], [120, 28, 60], [240, 110, 40], [255, 220, 120], [255, 255, 240]])
-    return np.stack([np.interp(strength, np.linspace(0, 1, 5), stops[:, channel]) for channel in range(3)], -1).astype(
-        np.uint8
-    )
+    channels = [np.interp(strength, np.linspace(0, 1, 5), channel) for channel in stops.T]
+    return np.stack(channels, -1).astype(np.uint8)

@@ -36,16 +36,12 @@ def select_rows(examples: Examples, most_rows: int = MOST_ROWS, most_bytes: int 
     """Select as many rows as fit on a page: failures first, then right ones, each drawn at random."""
     shuffled = np.random.default_rng(0).permutation(len(examples))
     order = shuffled[np.argsort(examples.correct[shuffled], kind="stable")][:most_rows]
-    images = None
-    if examples.images is not None:
-        while (images := sprites(examples.images[_sorted(examples, order)], most_bytes)) is None:
-            order = order[: len(order) * 2 // 3]
-    positions = _sorted(examples, order)
-    return ReportRows(positions, images, _note(examples, positions))
-
-
-def _sorted(examples: Examples, positions: np.ndarray) -> np.ndarray:
-    return positions[np.lexsort((examples.index[positions], examples.correct[positions]))]
+    while True:
+        positions = order[np.lexsort((examples.index[order], examples.correct[order]))]
+        images = None if examples.images is None else sprites(examples.images[positions], most_bytes)
+        if images is not None or examples.images is None:
+            return ReportRows(positions, images, _note(examples, positions))
+        order = order[: len(order) * 2 // 3]
 
 
 def _note(examples: Examples, positions: np.ndarray) -> str:

@@ -138,12 +138,7 @@ def no_temperature(run: Run) -> str:
 
 
 def temperature(kept: dict[str, float], errors: Table) -> str:
-    """Describe the effect of the temperature on the test rows, to which it was not fitted.
-
-    Args:
-        kept: see `calibrate`.
-        errors: see `calibration.errors`.
-    """
+    """Describe the effect of the temperature of `calibrate` on the test rows, with their `calibration_errors`."""
     t = kept["temperature"]
     interval = f"(95 % interval {kept['low']:.2f} to {kept['high']:.2f})"
     if abs(t - 1) < _NEAR_ONE:

@@ -2,11 +2,11 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,8 @@ _METRICS, _WEIGHTS, _RESULT = "metrics.jsonl", "model.safetensors", "result.json
 _CROSS_VALIDATED, _CROSS_VALIDATION = "crossvalidated", "cross-validation.json"
 
 _log = logging.getLogger("mlplab")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -150,17 +152,15 @@ class RunDirectory:
             else:
                 files.write_arrays(path, **values)
 
-    def kept(self, name: str) -> dict[str, Any] | None:
-        """What `keep` wrote; None where nothing is, or where the file is damaged, which is logged."""
+    def kept(self, name: str, parse: Callable[[dict[str, Any]], T]) -> T | None:
+        """Parse what `keep` wrote. Return None if there is no file, or, with a log, if it is damaged or outdated."""
         path = self.path / name
         try:
-            return (files.read_json if path.suffix == ".json" else files.read_arrays)(path) if path.exists() else None
-        except RunError:
-            self.log_outdated(name)
+            read = files.read_json if path.suffix == ".json" else files.read_arrays
+            return parse(read(path)) if path.exists() else None
+        except (RunError, KeyError, TypeError, ValueError):
+            _log.info(f"{path} is damaged or of another version, and is computed again.")
             return None
-
-    def log_outdated(self, name: str) -> None:
-        _log.info(f"{self.path / name} is damaged or of another version, and is computed again.")
 
     def keep_predictions(self, split: str, predictions: Predictions) -> None:
         """Write predictions that only save time: a failure is logged."""
@@ -180,7 +180,7 @@ class RunDirectory:
         """What `keep_cross_validation` wrote, if it was with this number of folds; None: with any."""
         if not self.has_predictions(_CROSS_VALIDATED):
             return None
-        about = self.kept(_CROSS_VALIDATION) or {}
+        about = self.kept(_CROSS_VALIDATION, dict) or {}
         return self.predictions(_CROSS_VALIDATED) if folds in (None, about.get("folds")) else None
 
     @property

@@ -188,7 +188,7 @@ def history(history: Any, *, epochs: int | None = None, name: str = "history") -
 def validated_apart(model: Any, history: Any, dataset: str) -> str:
     """Require that the test loss of the final (or restored best) weights is not in the logs."""
     loss = watching.loss_on(model, dataset, "test")
-    if watching.is_among(loss, watching.of_final_weights(history.history)):
+    if watching.is_among(loss, watching.losses_of_final_weights(history.history)):
         raise WrongAnswer(f"{wording.TEST_SET} Hold out some training images.")
     return "The test set was not used for choices"
 

@@ -51,7 +51,7 @@ def of_this_model(model: Any, history: Any) -> str:
 
 def validated_on(model: Any, history: Any, dataset: str, held_out: slice, trained_on: slice) -> str:
     """Require validation with the training images `held_out`: the model's loss on them is in the logs."""
-    logged, final = curve(history, "val_loss"), of_final_weights(history.history)
+    logged, final = curve(history, "val_loss"), losses_of_final_weights(history.history)
     number = len(data_of(dataset).train.labels[held_out])
     named = f"the {number:,} training images that the task holds out"
     averaged = getattr(model.optimizer, "use_ema", False)  # the weights changed when the training ended
@@ -91,7 +91,7 @@ def loss_on(model: Any, dataset: str, part: str, rows: slice = slice(None)) -> f
     return evaluate(model, images, targets, batch_size=PREDICT_ROWS, verbose=0, return_dict=True)["loss"]
 
 
-def of_final_weights(logged: Mapping[str, Any]) -> list[float]:
+def losses_of_final_weights(logged: Mapping[str, Any]) -> list[float]:
     """Return the validation losses of the epochs whose weights the model may have: the last, and the best ones."""
     losses = np.asarray(logged["val_loss"], float)
     epochs = {len(losses) - 1, int(losses.argmin())}

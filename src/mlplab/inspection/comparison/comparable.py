@@ -20,7 +20,9 @@ def named(
     if sources and isinstance(sources[0], Mapping):
         mapping, *rest = sources
         if len(rest) > 2 or (rest and y is not None) or (len(rest) == 2 and X is not None):
-            raise UsageError("A mapping is followed by labels, then inputs: compare({'a': …, 'b': …}, y_test, X_test).")
+            raise UsageError(
+                "Give labels and inputs once, after the mapping: compare({'a': …, 'b': …}, y_test, X_test)."
+            )
         y, X = rest[0] if rest else y, rest[1] if len(rest) == 2 else X
         names, sources = list(map(str, mapping)), list(mapping.values())
     contestants = [open_run(source) if isinstance(source, str | Path) else source for source in sources]
@@ -34,12 +36,14 @@ def named(
             f"Got {' and '.join(sorted({type(source).__name__ for source in sources}))}."
         )
     if 0 < len(runs) < len(contestants):
-        raise UsageError("Give either runs or probabilities. For a run's: run.predictions().probabilities.")
+        raise UsageError(
+            "Expected only runs or only probabilities; got both. Give a run's run.predictions().probabilities instead."
+        )
     return dict(zip(names or _short_names(runs), contestants, strict=True)), y, X
 
 
 def _short_names(runs: Sequence[Run]) -> list[str]:
-    """Return as many of the last parts of the paths as make them different."""
+    """Name each run after the end of its path: its folder, or as many parent folders as make the names different."""
     depth = 1
     while len({run.path.parts[-depth:] for run in runs}) < len(runs):
         depth += 1
@@ -54,9 +58,8 @@ def of_runs(runs: Mapping[str, Run], data: Any) -> dict[str, Examples]:
     for name, other in others:
         if other.config.input_shape != first.config.input_shape or not _same_test_set(first, other):
             raise DataError(
-                f"Runs can be compared on one test set only. {first_name} was tested on that of "
-                f"{first.config.data['name']} and {name} on that of {other.config.data['name']}, which has other "
-                "content."
+                f"Expected runs with the same test set. {first_name} was tested on {first.config.data['name']}, and "
+                f"{name} on {other.config.data['name']}, whose test rows differ. Compare runs of one data set."
             )
     examples = {name: examples_of(run, inputs=False) for name, run in runs.items()}
     check_alike(examples)

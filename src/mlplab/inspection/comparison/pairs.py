@@ -1,8 +1,9 @@
 """The tables of a comparison: scores side by side, each pair tested, the rows on which a pair disagrees."""
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,6 @@ from mlplab.inspection.classification import score as scores_of
 from mlplab.inspection.examples import Examples
 from mlplab.inspection.paired_tests import bootstrap_interval, holm, mcnemar, welch
 from mlplab.table import Table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SIGNIFICANCE = 0.05
 """A difference is significant if its corrected p-value is below this level."""
@@ -78,19 +76,13 @@ def gallery(examples: Mapping[str, Examples], right: str, wrong: str, at_most: i
     rows = only_right(examples[right], examples[wrong])
     title = f"{len(rows):,} rows that {right} gets right and {wrong} gets wrong, the largest differences first"
     rows = rows[:at_most]
+    table = Table(_columns(examples, right, wrong, rows), title)
     images = next(iter(examples.values())).images
-
-    def draw() -> "Figure":
-        captions = [
-            f"{row['true']}, not {row['predicted_b']}\n{row['confidence_a']:.2f}, {row['confidence_b']:.2f}\n"
-            f"#{row['index']}"
-            for row in table.select(slice(SHOWN_IMAGES))
-        ]
-        assert images is not None
-        return figures.gallery(images[rows[:SHOWN_IMAGES]], captions)
-
-    table = Table(_columns(examples, right, wrong, rows), title, None if images is None or not len(rows) else draw)
-    return table
+    if images is None or not len(rows):
+        return table
+    text = "{true}, not {predicted_b}\n{confidence_a:.2f}, {confidence_b:.2f}\n#{index}"
+    captions = [text.format(**row) for row in table.select(slice(SHOWN_IMAGES))]
+    return Table(table.columns, title, functools.partial(figures.gallery, images[rows[:SHOWN_IMAGES]], captions))
 
 
 def groups(members: Sequence[Sequence[int]], labels: Sequence[str], examples: Sequence[Examples]) -> Table:

@@ -1,6 +1,7 @@
 """`compare` and its result: which run is better, how certain that is, and where runs differ."""
 
 import functools
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from mlplab.errors import UsageError, unknown_name
+from mlplab.errors import UsageError, require_whole, unknown_name
 from mlplab.figures.intervals import intervals
 from mlplab.inspection.comparison import pairs, settings_diff, verdicts
 from mlplab.inspection.comparison.comparable import check_alike, named, of_runs
@@ -58,6 +59,10 @@ class Comparison:
         """The names of the runs or predictions."""
         return tuple(self.examples)
 
+    @property
+    def _tables(self) -> dict[str, Table]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Table)}
+
     @functools.cached_property
     def figure(self) -> "Figure":
         """Accuracies and differences with their intervals, drawn on first access."""
@@ -82,8 +87,8 @@ class Comparison:
                 raise UsageError(unknown_name("run", name, self.names))
         if right == wrong:
             raise UsageError(f"A gallery needs two different runs; got {right!r} twice.")
-        if at_most is not None and at_most < 1:
-            raise UsageError(f"at_most must be at least 1; got {at_most}.")
+        if at_most is not None:
+            require_whole("at_most", at_most, 1)
         return pairs.gallery(self.examples, right, wrong, at_most)
 
     def save(self, path: str | Path) -> Path:
@@ -97,7 +102,7 @@ class Comparison:
             from mlplab.inspection.comparison.page import page  # Jinja, only needed for pages
             from mlplab.pages import write_page
 
-            return write_page(path, page(self))
+            return write_page(path, page(self.examples, self._tables, self.verdicts))
         return Table(self.pairs.columns, draw=lambda: self.figure).save(path)
 
     def show(self) -> "Comparison":
@@ -107,13 +112,12 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Return the whole comparison as plain values. A table becomes a list of rows."""
-        tables = ("settings", "scores", "pairs", "classes", "groups", "group_pairs", "disagreements")
         return {
             "schema": SCHEMA,
             "runs": list(self.names),
             "n": len(next(iter(self.examples.values()))),
             "verdicts": list(self.verdicts),
-            **{name: getattr(self, name).rows() for name in tables},
+            **{name: table.rows() for name, table in self._tables.items()},
         }
 
     def __repr__(self) -> str:
@@ -121,8 +125,6 @@ class Comparison:
         return "\n\n".join([*map(repr, tables), "\n".join(self.verdicts)])
 
     def _repr_html_(self) -> str:
-        import html
-
         verdicts = "".join(f"<p>{html.escape(verdict)}</p>" for verdict in self.verdicts)
         tables = [self.settings, self.scores, self.pairs, self.classes]
         tables += [self.groups] if len(self.group_pairs) else []

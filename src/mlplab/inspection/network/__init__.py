@@ -3,5 +3,5 @@
 internals.py    `Internals`: everything computed, and internals.npz
 graph.py        a Keras model read as a graph of layer calls
 activity.py     forward passes, gradients, statistics of units; geometry.py: nearest rows, principal components
-units.py attribution.py projection.py model_graph.py    tables with a figure each
+hidden_layers.py attribution.py model_graph.py    tables with a figure each
 """

@@ -16,13 +16,8 @@ _BLOCK_NUMBERS = 2**23
 """Most rows of a block, and most numbers it returns: 32 MB of float32."""
 
 LIMITS = {
-    "sigmoid": (0.0, 1.0),
-    "hard_sigmoid": (0.0, 1.0),
-    "sparse_sigmoid": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "hard_tanh": (-1.0, 1.0),
-    "softsign": (-1.0, 1.0),
-    "soft_sign": (-1.0, 1.0),
+    **dict.fromkeys(("sigmoid", "hard_sigmoid", "sparse_sigmoid"), (0.0, 1.0)),
+    **dict.fromkeys(("tanh", "hard_tanh", "softsign", "soft_sign"), (-1.0, 1.0)),
 }
 """Activation functions bounded on both sides, with their limits."""
 
@@ -34,13 +29,11 @@ class Forward:
     """Compute tensors of a network for raw rows, in blocks of one shape, so that one compilation serves all.
 
     Args:
-        network: the network.
-        tensors: the symbolic tensors to compute.
+        tensors: the symbolic tensors of the network to compute.
         preprocess: applied to the raw rows first, inside the compiled function.
-        rows: most rows of a block.
     """
 
-    def __init__(self, network: Network, tensors: Sequence[Any], preprocess: Any, rows: int = _BLOCK):
+    def __init__(self, network: Network, tensors: Sequence[Any], preprocess: Any):
         import jax
 
         from mlplab.engine import keras
@@ -48,7 +41,7 @@ class Forward:
         part = keras.Model(network.model.inputs, list(tensors))
         self._weights = _weights(part)
         width = sum(math.prod(side or 1 for side in tensor.shape[1:]) for tensor in [*part.inputs, *tensors])
-        self._block = max(1, min(rows, _BLOCK_NUMBERS // width))
+        self._block = max(1, min(_BLOCK, _BLOCK_NUMBERS // width))
         self._compiled = jax.jit(
             lambda weights, x: keras.tree.flatten(part.stateless_call(*weights, preprocess(x), training=False)[0])
         )
@@ -70,11 +63,8 @@ def saliency(model: "keras.Model", inputs: np.ndarray, classes: np.ndarray) -> n
 
     Args:
         model: returns probabilities, or logits if its loss has `from_logits`.
-        inputs: preprocessed, float32 (n, …).
+        inputs: preprocessed, float32 (n, …), as are the gradients.
         classes: int (n,).
-
-    Returns:
-        float32 (n, …).
     """
     import jax
 

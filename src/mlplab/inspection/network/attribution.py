@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.errors import UsageError, unknown_name
+from mlplab.errors import UsageError, require_whole, unknown_name
 from mlplab.figures import networks
 from mlplab.inspection.examples import SPLITS, open_run
 from mlplab.inspection.network import activity, geometry, graph
@@ -54,7 +54,7 @@ def show_saliency(run: Run, index: int, split: str = "test", data: Any = None) -
     names = {1: ("feature",), 2: ("row", "column"), 3: ("row", "column", "channel")}[gradient.ndim]
     places = np.indices(gradient.shape).reshape(gradient.ndim, -1)
     name = run.class_names[predicted]
-    title = f"{row.title}, predicted {'so' if name == row.true else name}: gradient of log p({name})"
+    title = f"{split} {index}, {row.true}, predicted {'so' if name == row.true else name}: gradient of log p({name})"
     draw = networks.saliency_bars if gradient.ndim == 1 else networks.saliency_maps
     columns = {**dict(zip(names, places, strict=True)), "gradient": gradient.reshape(-1)}
     return Table(columns, title, functools.partial(draw, row.input, gradient, title)).show()
@@ -82,8 +82,7 @@ def show_neighbours(run: Run, index: int, split: str = "test", n: int = 5, data:
         table = mlplab.show_neighbours(run, index=3, n=2)
         classes = table["class"]
     """
-    if n < 1:
-        raise UsageError(f"n must be a number of neighbours of at least 1; got {n}.")
+    require_whole("n", n, 1)
     run = open_run(run)
     row = _row(run, index, split, data)
     if row.failure is not None and n <= row.internals.neighbour_index.shape[1]:
@@ -94,14 +93,14 @@ def show_neighbours(run: Run, index: int, split: str = "test", n: int = 5, data:
         nearest, distance, space = _nearest(run, row, n)
     labels = row.data.train.labels[nearest]
     names = np.array(run.class_names)[labels]
-    title = f"{row.title}: nearest training {'images' if row.input.ndim > 1 else 'rows'} by {space}"
+    title = f"{split} {index}, {row.true}: nearest training {'images' if row.input.ndim > 1 else 'rows'} by {space}"
     rows = zip(nearest, names, distance, strict=True)
     titles = [f"train {i}\n{name}\ndistance {length:#.3g}" for i, name, length in rows]
-    titles = [f"{row.split} {row.index}\n{row.true}\n{_prediction(run, row)}", *titles]
+    titles = [f"{split} {index}\n{row.true}\n{_prediction(run, row)}", *titles]
     inputs = np.concatenate([row.input[None], row.data.train.inputs[nearest]])
     if row.input.ndim == 1:  # the scales of raw features may differ too much for one axis
         inputs = run.config.preprocessing(inputs)
-    draw = functools.partial(networks.neighbour_row, inputs, titles, (names == row.true).tolist(), title)
+    draw = functools.partial(networks.neighbours, inputs, titles, (names == row.true).tolist(), title)
     return Table({"index": nearest, "label": labels, "class": names, "distance": distance}, title, draw).show()
 
 
@@ -131,10 +130,6 @@ class _Row:
     internals: Any
     failure: int | None
 
-    @property
-    def title(self) -> str:
-        return f"{self.split} {self.index}, {self.true}"
-
 
 def _row(run: Run, index: int, split: str, data: Any) -> _Row:
     run.require_one()
@@ -158,9 +153,9 @@ def _row(run: Run, index: int, split: str, data: Any) -> _Row:
 def _nearest(run: Run, row: _Row, n: int) -> tuple[np.ndarray, np.ndarray, str]:
     """Return positions and distances (m,) of the nearest training rows, and the space they are measured in."""
     net = graph.read(run.model)
-    forward = activity.Forward(net, [net.last_hidden()[0]], run.config.preprocessing)
-    query = next(forward(row.input[None]))[0].reshape(1, -1)
-    train = (hidden.reshape(len(hidden), -1) for (hidden,) in forward(row.data.train.inputs))
-    itself = np.array([-1 if row.split == "test" else row.index])
-    index, distance = geometry.nearest_rows(query, train, n, itself)
-    return index[0], distance[0], net.hidden_name()
+    forward = activity.Forward(net, [net.last_hidden()], run.config.preprocessing)
+    [query] = next(forward(row.input[None]))
+    train = (hidden for (hidden,) in forward(row.data.train.inputs))
+    index, distance = geometry.nearest_rows(query.reshape(1, -1), train, n + 1)
+    others = np.flatnonzero((index[0] != row.index) | (row.split == "test"))[:n]
+    return index[0, others], distance[0, others], net.hidden_name()

@@ -1,21 +1,20 @@
-"""Nearest rows and principal components of points. NumPy, and SciPy for many dimensions."""
+"""Nearest rows and principal components of points."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+_EXACT = 512
+"""Rows or columns up to which principal components are computed exactly; of larger arrays, by Lanczos iteration."""
 
-def nearest_rows(
-    queries: np.ndarray, blocks: Iterator[np.ndarray], n: int, leave_out: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+
+def nearest_rows(queries: np.ndarray, blocks: Iterator[np.ndarray], n: int) -> tuple[np.ndarray, np.ndarray]:
     """Find the rows nearest to each query, by Euclidean distance.
 
     Args:
         queries: (k, d).
-        blocks: all rows, in blocks (b, d).
+        blocks: all rows, in blocks (b, …) of d numbers a row.
         n: number of rows for each query.
-        leave_out: int (k,), a row to exclude for each query, or -1.
 
     Returns:
         Row numbers int64 (k, m) and distances float64 (k, m), nearest first; m is at most `n`.
@@ -27,12 +26,9 @@ def nearest_rows(
     vectors = np.empty((len(queries), 0, queries.shape[1]))
     start = 0
     for block in blocks:
-        block = block.astype(np.float64)
+        block = block.reshape(len(block), -1).astype(np.float64)
         # |q - b|² = |q|² - 2 q·b + |b|²; |q|² is the same for all rows.
         block_squares = (block**2).sum(1) - 2 * queries @ block.T
-        if leave_out is not None:
-            excluded = np.flatnonzero((leave_out >= start) & (leave_out < start + len(block)))
-            block_squares[excluded, leave_out[excluded] - start] = np.inf
         candidates = np.argpartition(block_squares, min(n, len(block)) - 1, 1)[:, :n]
         squares = np.concatenate([squares, block_squares[every, candidates]], 1)
         numbers = np.concatenate([numbers, start + candidates], 1)
@@ -42,10 +38,8 @@ def nearest_rows(
         start += len(block)
     # Distances of the differences themselves: the squares above lose digits, and equal rows must have distance 0.
     exact = np.sqrt(((vectors - queries[:, None]) ** 2).sum(-1))
-    exact[np.isinf(squares)] = np.inf
     best = np.lexsort((numbers, exact), axis=1)
-    finite = np.isfinite(exact[every, best]).all(0)
-    return numbers[every, best][:, finite], exact[every, best][:, finite]
+    return numbers[every, best], exact[every, best]
 
 
 def principal_components(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,24 +51,18 @@ def principal_components(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         Scores of the rows, float32 (n, 2), and fractions of the variance, (2,); zeros for a component without variance.
     """
-    mean = rows.mean(0, dtype=np.float64)
-    centred = rows - mean
-    total = float(np.vdot(centred, centred))
-    if min(rows.shape) <= 512:
-        short = centred if rows.shape[0] > rows.shape[1] else centred.T
-        values, vectors = np.linalg.eigh(short.T @ short)
-        values, vectors = values[:-3:-1], vectors[:, :-3:-1]
-        if short is not centred:  # eigenvectors of X Xᵀ; those of Xᵀ X are Xᵀ times them
-            vectors = centred.T @ vectors / np.sqrt(np.maximum(values, 1e-300))
-    else:
-        from scipy.sparse.linalg import svds
+    from sklearn.decomposition import PCA  # takes a third of a second, so it is imported only for new internals
 
-        start = np.random.default_rng(0).standard_normal(min(rows.shape))
-        result: Any = svds(centred.astype(np.float32), k=2, v0=start, tol=1e-5)  # pyright: ignore[reportArgumentType]
-        values, vectors = result[1][::-1] ** 2, result[2][::-1].T
-    positive = values > 1e-12 * total  # rounding leaves variance where there is none
-    vectors = vectors[:, positive] * np.sign(vectors[np.abs(vectors).argmax(0), np.arange(len(values))])[positive]
     scores, explained = np.zeros((len(rows), 2), np.float32), np.zeros(2)
-    scores[:, : vectors.shape[1]] = rows @ vectors.astype(np.float32) - mean @ vectors
-    explained[: vectors.shape[1]] = values[positive] / total
+    if len(rows) < 2:
+        return scores, explained
+    centred = rows - rows.mean(0, dtype=np.float64)
+    exact = min(rows.shape) <= _EXACT
+    solver = ("covariance_eigh" if rows.shape[1] <= _EXACT else "full") if exact else "arpack"
+    pca = PCA(min(2, *rows.shape), svd_solver=solver, tol=1e-5, random_state=0)
+    with np.errstate(invalid="ignore"):  # 0 / 0 if no row differs from the mean
+        points = pca.fit_transform(centred if exact else centred.astype(np.float32))
+    shares = pca.explained_variance_ratio_
+    varying = np.flatnonzero(shares > 1e-12)  # rounding leaves variance where there is none
+    scores[:, varying], explained[varying] = points[:, varying], shares[varying]
     return scores, explained

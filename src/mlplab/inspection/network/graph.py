@@ -96,21 +96,18 @@ class Network:
         for call in self.calls:
             yield from ((call, place) for place, taken in enumerate(call.inputs) if taken is tensor)
 
-    def last_hidden(self) -> tuple[Any, Call | None]:
-        """Return the input tensor of the last layer with weights, and the hidden layer that computes it.
+    def last_hidden(self) -> Any:
+        """Return the input tensor of the last layer with weights, which are the model's inputs without hidden layer.
 
-        Without hidden layer, return the model's inputs and None. If branches merge after the last layer, follow the
-        first branch.
+        If branches merge after the last layer, follow the first branch.
         """
-        tensor = self.model.outputs[0]
-        last = self._back_to_weights(tensor)
-        tensor = last.inputs[0] if last is not None else self.model.inputs[0]
-        return tensor, self._back_to_weights(tensor)
+        last = self._back_to_weights(self.model.outputs[0])
+        return last.inputs[0] if last is not None else self.model.inputs[0]
 
     def hidden_name(self) -> str:
         """Describe the tensor of `last_hidden` in a few words."""
-        tensor, source = self.last_hidden()
-        if source is None:
+        tensor = self.last_hidden()
+        if self._back_to_weights(tensor) is None:
             return "the inputs themselves, as there is no hidden layer"
         size = math.prod(side or 1 for side in tensor.shape[1:])
         call = self.producer(tensor)
@@ -119,6 +116,7 @@ class Network:
         return f"the {size:,} outputs of {call.name}, the last hidden layer"
 
     def _back_to_weights(self, tensor: Any) -> Call | None:
+        """Return the layer with weights that a tensor comes from, following first inputs; None if there is none."""
         call = self.producer(tensor)
         while not call.has_weights and call.inputs:
             call = self.producer(call.inputs[0])

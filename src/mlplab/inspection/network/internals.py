@@ -4,7 +4,7 @@ Reading that file imports neither Keras nor JAX.
 """
 
 import logging
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ class Internals:
         weights: float32 (units, *input_shape), of the first dense layer on the inputs, most important unit first;
             (0, *input_shape) if there is no such layer.
         units: Table(layer, unit, mean, sd, active, importance, state) of the hidden dense layers, most important
-            unit of a layer first; its first rows match `weights`. See `units.show_units`.
+            unit of a layer first; its first rows match `weights`. See `show_units`.
         projection: float32 (n, 2), principal components of the last hidden layer's outputs for the test rows.
         explained: (2,), their fractions of the variance.
         projection_of: description of the projected outputs.
@@ -82,44 +82,43 @@ def internals_of(run: Run, data: Any = None) -> Internals:
         name = f"seed {run.config.settings.seed}" if run.path.parent.name == "members" else run.path.name
         _log.info(f"Analysing the network of {name} …")
         internals = _compute(run, loaded)
-        run.directory.keep(INTERNALS, {"version": np.array(VERSION), **_to_arrays(internals)})
+        run.directory.keep(INTERNALS, _to_arrays(internals))
     return internals
 
 
 def kept_internals(run: Run) -> Internals | None:
     """Read the internals kept in a run; None if there are none of this version."""
-    arrays = run.directory.kept(INTERNALS)
-    try:
-        return None if arrays is None or int(arrays.pop("version")) != VERSION else _from_arrays(arrays)
-    except (KeyError, TypeError, ValueError):
-        run.directory.log_outdated(INTERNALS)
-        return None
+    return run.directory.kept(INTERNALS, _from_arrays)
 
 
 def _to_arrays(internals: Internals) -> dict[str, np.ndarray]:
-    """Return an array for each field, or for each column of a table."""
-    arrays = {}
-    for field in fields(Internals):
-        value = getattr(internals, field.name)
+    """Return the version, and an array for each field or column of a table."""
+    arrays = {"version": np.array(VERSION)}
+    for name, value in vars(internals).items():
         if isinstance(value, Table):
-            arrays |= {f"{field.name}.{name}": column for name, column in value.columns.items()}
-            arrays[f"{field.name}.title"] = np.array(value.title)
+            arrays |= {f"{name}.{column}": values for column, values in value.columns.items()}
+            arrays[f"{name}.title"] = np.array(value.title)
         else:
-            arrays[field.name] = np.asarray(value)
+            arrays[name] = np.asarray(value)
     return arrays
 
 
 def _from_arrays(arrays: dict[str, np.ndarray]) -> Internals:
-    tables: dict[str, Any] = {}
-    for name in ("units", "layers"):
-        columns = {key.removeprefix(f"{name}."): arrays.pop(key) for key in list(arrays) if key.startswith(f"{name}.")}
-        tables[name] = Table({key: column for key, column in columns.items() if key != "title"}, str(columns["title"]))
-    return Internals(**tables, **{**arrays, "projection_of": str(arrays["projection_of"])})  # pyright: ignore[reportArgumentType]
+    """Raises KeyError, TypeError or ValueError for arrays of another version."""
+    if int(arrays.pop("version")) != VERSION:
+        raise ValueError
+    values: dict[str, Any] = {name: array for name, array in arrays.items() if "." not in name}
+    for table in ("units", "layers"):
+        columns = {name.removeprefix(f"{table}."): arrays[name] for name in arrays if name.startswith(f"{table}.")}
+        title = str(columns.pop("title"))
+        values[table] = Table(columns, title)
+    values["projection_of"] = str(arrays["projection_of"])
+    return Internals(**values)
 
 
 def _compute(run: Run, data: Data) -> Internals:
     net = graph.read(run.model)
-    hidden, _ = net.last_hidden()
+    hidden = net.last_hidden()
     dense = _layers_of_units(net)
     outputs = [net.unit_outputs(call) for call in dense]
     # One compilation serves both sets: computing the units' outputs for training rows too takes no time.
@@ -182,7 +181,7 @@ def _failure_fields(run: Run, data: Data, rows: np.ndarray, forward: activity.Fo
     true_probability = test.probabilities[failures, test.label[failures]]
     worst = failures[np.argsort(true_probability, kind="stable")[:WORST]]
     inputs = run.config.preprocessing(data.test.inputs[worst])
-    train = (hidden.reshape(len(hidden), -1) for hidden, *_ in forward(data.train.inputs))
+    train = (hidden for hidden, *_ in forward(data.train.inputs))
     index, distance = geometry.nearest_rows(rows[worst], train, NEIGHBOURS)
     return {
         "worst": worst,

@@ -4,7 +4,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
-from mlplab.figures.model_graph import Box, model_graph
+from mlplab.figures.model_graph import model_graph
 from mlplab.inspection.examples import open_run
 from mlplab.inspection.network import graph
 from mlplab.inspection.network.internals import kept_internals
@@ -13,7 +13,6 @@ from mlplab.table import Table
 
 if TYPE_CHECKING:
     import keras
-    from matplotlib.figure import Figure
 
 
 def plot_model(
@@ -45,48 +44,16 @@ def plot_model(
         table = mlplab.plot_model(mlplab.mlp((28, 28), 10, [20]))
         parameters = table["parameters"].sum()
     """
-    layers = _layers(model)
-    table = Table(layers.columns, layers.title, functools.partial(graph_figure, layers, show_shapes, show_layer_names))
+    if isinstance(model, str | Path):
+        model = open_run(model)
+    kept = None
+    if isinstance(model, Run):
+        run = model.first  # all members of a population have the same layers
+        kept = kept_internals(run)
+        model = run.model if kept is None else model
+    layers = graph.layers_table(graph.read(model)) if kept is None else kept.layers
+    draw = functools.partial(model_graph, layers.rows(), show_shapes, show_layer_names)
+    table = Table(layers.columns, layers.title, draw)
     if to_file is not None:
         table.save(to_file)
     return table.show()
-
-
-def _layers(model: Union["keras.Model", Run]) -> Table:
-    if isinstance(model, str | Path):
-        model = open_run(model)
-    if not isinstance(model, Run):
-        return graph.layers_table(graph.read(model))
-    model = model.first  # all members of a population have the same layers
-    kept = kept_internals(model)
-    return graph.layers_table(graph.read(model.model)) if kept is None else kept.layers
-
-
-def graph_figure(layers: Table, show_shapes: bool, show_layer_names: bool) -> "Figure":
-    """Draw the graph of a table of layers."""
-    rows = layers.rows()
-    positions = {row["name"]: position for position, row in enumerate(rows)}
-    boxes = [
-        Box(
-            kind=row["kind"],
-            title=_title(row["kind"], row["activation"]),
-            shape=row["shape"].replace("×", " × ") if show_shapes else "",
-            name=row["name"] if show_layer_names else "",
-            parameters=_parameters(row["name"], row["parameters"]),
-        )
-        for row in rows
-    ]
-    parents = [[positions[name] for name in row["parents"].split(", ") if name in positions] for row in rows]
-    return model_graph(boxes, parents)
-
-
-def _title(kind: str, activation: str) -> str:
-    if kind == "InputLayer":
-        return "Input"
-    return f"{kind} · {activation}" if activation and activation != kind.lower() else kind
-
-
-def _parameters(name: str, parameters: int) -> str:
-    if parameters == 1:
-        return "1 parameter"
-    return f"{parameters:,} parameters" if parameters else "same weights" if ":" in name else ""

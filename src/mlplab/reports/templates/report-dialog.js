@@ -25,11 +25,11 @@ function step(by) {
 function showViewed() {
   const row = viewed.list[viewed.at];
   updateAddress(row);
-  $("#viewer-title").textContent = `Test ${what(1)} number ${rows.index[row]}`;
+  $("#viewer-title").textContent = `Test ${itemName(1)} number ${rows.index[row]}`;
   const several = viewed.list.length > 1;
   $("#viewer-previous").disabled = $("#viewer-next").disabled = !several;
   const parts = [pictures(row), element("div", {}, verdict(row), bars(row), place())];
-  if (inside.place.has(row)) parts.push(neighbours(row));
+  if (worstFailures.place.has(row)) parts.push(neighbours(row));
   $("#viewer-body").replaceChildren(...parts.filter(Boolean));
 }
 
@@ -37,14 +37,14 @@ const place = () => element("p", { class: "small soft" }, `${whole(viewed.at + 1
 
 function pictures(row) {
   if (!rows.images) return null;
-  const worst = inside.place.get(row);
-  const both = worst !== undefined && inside.saliency;
+  const worst = worstFailures.place.get(row);
+  const both = worst !== undefined && worstFailures.saliency;
   const size = Math.min(280, innerWidth * (both ? 0.47 : 0.75));
   const figures = element("div", { class: "pictures" },
     element("figure", {}, rows.images.canvas(row, size, described(row)), element("figcaption", {}, "from the data set")));
   if (both) {
     figures.append(element("figure", {},
-      inside.saliency.canvas(worst, Math.min(150, innerWidth * 0.33), "Saliency: bright where pixels matter most for the answer"),
+      worstFailures.saliency.canvas(worst, Math.min(150, innerWidth * 0.33), "Saliency: bright where pixels matter most for the answer"),
       element("figcaption", {}, "what the network looked at: the answer depends most on the brightest pixels")));
   }
   return figures;
@@ -81,12 +81,12 @@ function widthOf(p) {
 }
 
 function neighbours(row) {
-  const worst = inside.place.get(row);
-  const items = inside.neighbours[worst].map((index, k) => {
-    const label = classNames[inside.neighbour_labels[worst][k]];
-    const position = worst * inside.neighbours[worst].length + k;
+  const worst = worstFailures.place.get(row);
+  const items = worstFailures.neighbours[worst].map((index, k) => {
+    const label = classNames[worstFailures.neighbour_labels[worst][k]];
+    const position = worst * worstFailures.neighbours[worst].length + k;
     return element("li", {}, element("figure", {},
-      inside.training ? inside.training.canvas(position, 64, `Training image ${index}, ${label}`) : null,
+      worstFailures.training ? worstFailures.training.canvas(position, 64, `Training image ${index}, ${label}`) : null,
       element("figcaption", {}, element("b", {}, label), element("br"), `number ${index}`)));
   });
   return element("div", { class: "near" }, element("h3", {}, "The training examples most similar to the network"), element("ul", {}, ...items));

@@ -66,10 +66,10 @@ function showMatches() {
 }
 
 function describeMatches() {
-  const kind = { failures: ["failure", "failures"], right: [`right ${what(1)}`, `right ${what(2)}`], all: [what(1), what(2)] }[state.show];
+  const kind = { failures: ["failure", "failures"], right: [`right ${itemName(1)}`, `right ${itemName(2)}`], all: [itemName(1), itemName(2)] }[state.show];
   if (matches.length) return `${whole(matches.length)} ${kind[matches.length === 1 ? 0 : 1]}${ofClasses()}`;
   const narrowed = ["true", "predicted", "from", "to", "find"].some((name) => state[name] !== "");
-  if (!narrowed && state.show === "failures") return `No failures: all ${what(2)} were predicted right.`;
+  if (!narrowed && state.show === "failures") return `No failures: all ${itemName(2)} were predicted right.`;
   return `Nothing matches: there are no ${kind[1]}${ofClasses()}${state.from || state.to || state.find ? " with this confidence and index" : ""}.`;
 }
 

@@ -14,7 +14,7 @@ function matrix() {
     const names = [classNames[classes[i]], classNames[classes[j]]];
     button.style.setProperty("--share", share);
     button.textContent = !count ? "·" : by === "count" ? count : (100 * share).toFixed(share < 0.0995 ? 1 : 0);
-    button.setAttribute("aria-label", `true ${names[0]}, predicted ${names[1]}: ${whole(count)} ${what(count)}, ` +
+    button.setAttribute("aria-label", `true ${names[0]}, predicted ${names[1]}: ${whole(count)} ${itemName(count)}, ` +
       (by === "column" ? `${percent(share)} of what was predicted ${names[1]}` : `${percent(share)} of ${names[0]}`));
     button.title = button.getAttribute("aria-label");
   }

@@ -3,7 +3,7 @@
 const data = json("report-data");
 const classNames = data.classes;
 /** "image" or "row", as singular or plural. */
-const what = (count) => (count === 1 ? data.what.slice(0, -1) : data.what);
+const itemName = (count) => (count === 1 ? data.item_name.slice(0, -1) : data.item_name);
 
 function readRows({ count, top, columns, images }) {
   const kinds = { index: Uint32Array, label: Uint16Array, given: Float32Array, top_class: Uint16Array, top_probability: Float32Array, projection: Uint16Array };
@@ -23,9 +23,9 @@ const described = (row) =>
   `true class ${classNames[rows.label[row]]}` + (isRight(row) ? "" : `, ${chance(rows.given[row])}`);
 
 // Saliency maps and nearest training rows of the worst failures. `place` maps a row to its place among them.
-const inside = data.inside.rows ? {
-  ...data.inside,
-  place: new Map(data.inside.rows.map((row, place) => [row, place])),
-  saliency: data.inside.saliency && new Sprites(data.inside.saliency),
-  training: data.inside.training_images && new Sprites(data.inside.training_images),
+const worstFailures = data.worst.rows ? {
+  ...data.worst,
+  place: new Map(data.worst.rows.map((row, place) => [row, place])),
+  saliency: data.worst.saliency && new Sprites(data.worst.saliency),
+  training: data.worst.training_images && new Sprites(data.worst.training_images),
 } : { place: new Map() };
