@@ -7,6 +7,7 @@ import models
 import numpy as np
 import pytest
 from against import assert_equal_models, numbers
+from jax.sharding import SingleDeviceSharding
 
 import mlplab
 from mlplab import keras
@@ -124,6 +125,37 @@ def test_ctrl_c_leaves_the_model_after_the_last_complete_epoch(few):
     for p, q in zip(interrupted.variables, whole.variables, strict=True):
         if id(p) not in metrics:
             np.testing.assert_array_equal(p.numpy(), q.numpy())
+
+
+def test_ctrl_c_while_jax_compares_keys_of_a_cache_is_ctrl_c(few, monkeypatch):
+    """JAX makes a ValueError of an exception that Python raises in a comparison made by its C++ code."""
+    compare, pressed = SingleDeviceSharding.__eq__, []
+
+    def compare_and_press(one, other):
+        if not pressed:
+            pressed.append(signal.raise_signal(signal.SIGINT))
+        return compare(one, other)
+
+    model = models.small()
+    monkeypatch.setattr(SingleDeviceSharding, "__eq__", compare_and_press)
+    with pytest.raises(KeyboardInterrupt):
+        mlplab.fit(model, *few, epochs=3, verbose=0)
+    assert pressed
+    mlplab.fit(model, *few, verbose=0)  # nothing is left of it
+
+
+def test_a_second_ctrl_c_ends_a_callback_at_once(few):
+    reached = []
+
+    def press_twice(epoch, logs):
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+            reached.append(epoch)
+
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=press_twice)
+    with pytest.raises(KeyboardInterrupt):
+        mlplab.fit(models.small(), *few, epochs=3, verbose=0, callbacks=[callback])
+    assert reached == [0]
 
 
 def test_a_long_epoch_runs_in_pieces_of_a_fraction_of_a_second(rows):

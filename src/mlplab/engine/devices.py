@@ -4,11 +4,12 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, Self
 
 import jax
 
+from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.source import ArraySource, Segment, Source
 
 
@@ -39,10 +40,11 @@ class Device:
 Job = Callable[[Device], None]
 
 
-class Devices(AbstractContextManager):
-    """A context in which jobs run on all devices."""
+class Devices(ExitStack):
+    """A context in which jobs run on all devices. Ctrl-C ends each job after its present piece."""
 
     def __init__(self) -> None:
+        super().__init__()
         chosen: Any = jax.config.jax_default_device  # type: ignore[attr-defined]
         devices = [chosen] if isinstance(chosen, jax.Device) else jax.local_devices()
         self._stop = threading.Event()
@@ -55,15 +57,18 @@ class Devices(AbstractContextManager):
     def __len__(self) -> int:
         return len(self._all)
 
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._pool.shutdown(cancel_futures=True)
+    def __enter__(self) -> Self:
+        self.enter_context(deferred_interrupt(self._stop.set))
+        self.callback(self._pool.shutdown, cancel_futures=True)
+        self.callback(self._stop.set)
+        return self
 
     def run(self, jobs: Sequence[Job]) -> None:
         """Do all jobs; a single one in the calling thread.
 
-        An exception in one of them, or Ctrl-C, is raised here and ends the others after their present piece.
+        An exception in one of them is raised here and ends the others after their present piece.
         """
+        self._all[0].check_stop()
         if len(jobs) == 1:
             jobs[0](self._all[0])
             return

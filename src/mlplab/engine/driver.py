@@ -232,12 +232,12 @@ def _job(group: Sequence[Pass], count: Callable[[int], None] | None) -> Job:
 
         def between_pieces(steps: int, carry: Any) -> None:
             nonlocal counted
-            device.check_stop()
             if count is not None:
                 count((steps - counted) * len(group))
                 counted = steps
             if len(group) == 1:
                 first.watch(steps, carry)
+            device.check_stop()
 
         carries = loop(
             [each.carry for each in group],

@@ -8,6 +8,7 @@ from typing import Any
 from mlplab.engine import checks, inputs, keras_internals
 from mlplab.engine.backend import keras
 from mlplab.engine.driver import fit_members
+from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.member import Member
 from mlplab.errors import TrainingError, UsageError, require_whole
 
@@ -15,6 +16,7 @@ _random_seeds: weakref.WeakKeyDictionary[keras.Model, int] = weakref.WeakKeyDict
 """Drawn for models that were given no seed."""
 
 
+@deferred_interrupt()
 def fit(
     model: keras.Model,
     x: Any = None,
@@ -62,7 +64,8 @@ def fit(
         DataError, ModelError, UsageError: before anything is trained.
         TrainingError: the loss or a weight is no longer finite. The model is left as it was after the last good
             epoch. (With a `TerminateOnNaN` callback training stops there instead.)
-        KeyboardInterrupt: within a second of Ctrl-C, the model as after the last complete epoch.
+        KeyboardInterrupt: Ctrl-C ends the training after the steps of the present 0.2 s, or the present callback; a
+            second Ctrl-C at once. The model is as after the last complete epoch.
 
     Example:
         import mlplab

@@ -10,6 +10,7 @@ import numpy as np
 from mlplab.engine import backend, checks, inputs
 from mlplab.engine.backend import isolated_random_state, keras
 from mlplab.engine.driver import fit_members, prediction, run
+from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.keras_internals import print_msg
 from mlplab.engine.member import Member, choose_traced
 from mlplab.engine.population_progress import progress_printer
@@ -83,6 +84,7 @@ class Population(Sequence[TrainedMember]):
         return [evaluate(m.model, x, y, batch_size=batch_size, verbose=0, return_dict=True) for m in self]
 
 
+@deferred_interrupt()
 def fit_population(
     build: Callable[..., keras.Model],
     variations: int | Sequence[Mapping[str, Any]],

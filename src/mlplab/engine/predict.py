@@ -8,10 +8,12 @@ from mlplab.engine import checks, inputs, keras_internals, state
 from mlplab.engine.backend import keras
 from mlplab.engine.callbacks import callbacks_of
 from mlplab.engine.driver import evaluation, prediction, run
+from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.signature import signature
 from mlplab.engine.source import batch_shapes
 
 
+@deferred_interrupt()
 def evaluate(
     model: keras.Model,
     x: Any = None,
@@ -53,6 +55,7 @@ def evaluate(
     return logs if return_dict else keras_internals.in_metric_order(model, logs)
 
 
+@deferred_interrupt()
 def predict(
     model: keras.Model,
     x: Any,

@@ -9,6 +9,7 @@ import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.engine import Member, fit_members, keras
+from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Run, Settings
 from mlplab.training import splits
@@ -60,6 +61,7 @@ class ModelBuilder:
         return build_network(dataclasses.replace(self.settings, seed=seed), data, rows), seed
 
 
+@deferred_interrupt()
 def train_members(members: Sequence[Member], progress: ProgressListener | None) -> None:
     """Train all members to their last epochs as one population. Reports the training steps done, over all members."""
     steps = sum(member.source.steps * (member.epochs - member.epoch) for member in members)

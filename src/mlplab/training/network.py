@@ -6,11 +6,13 @@ import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.engine import backend, checks, keras
+from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.errors import ModelError, UsageError, unknown_name
 from mlplab.models import mlp
 from mlplab.runs import Settings, architecture
 
 
+@deferred_interrupt()
 def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
     """Build and compile the network of some settings, to be trained on this number of rows."""
     known = {name.lower(): name for name, kind in vars(keras.optimizers).items() if _is_optimizer(kind)}
@@ -70,6 +72,7 @@ def targets_for(model: keras.Model, data: Data) -> np.ndarray:
     return labels
 
 
+@deferred_interrupt()
 def rebuild(description: dict[str, Any], seed: int) -> keras.Model:
     """Build another model that `runs.architecture.describe` described, with the weights, dropout and noise of a seed.
 

@@ -20,6 +20,7 @@ from mlplab.datasets import Data
 from mlplab.datasets.corrections import Corrections
 from mlplab.engine import Member, backend, fit_members, keras
 from mlplab.engine.driver import Progress
+from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.population_progress import progress_printer
 from mlplab.errors import Interrupted, TrainingError, UsageError, require_whole
 from mlplab.files import locked
@@ -74,6 +75,7 @@ def check_options(seeds: Any, ray: str | None, callbacks: Callbacks) -> None:
         raise UsageError("Callbacks stay in this process, and ray trains elsewhere: leave one of them out.")
 
 
+@deferred_interrupt()
 def create_jobs(spec: RunSpec, model: keras.Model | None) -> list[TrainingJob]:
     """Create a job for each seed, all over one copy of the training set on the device.
 
@@ -151,6 +153,7 @@ def train_population(path: Path, data: Data, local: Local, workers: Workers, job
     return Run(path)
 
 
+@deferred_interrupt()
 def train_members(data: Data, paths: Sequence[Path], local: Local | None = None) -> dict[str, str]:
     """Train runs of one network from their checkpoints to their ends, all in step, and finish their directories.
 
