@@ -373,5 +373,5 @@ def test_two_files_with_the_same_test_set_can_be_compared(tmp_path):
     comparison = compare(runs["one"], runs["more"])
     assert "training data" in comparison.settings.columns
     assert "nothing but the seed" not in comparison.verdicts[0]
-    with pytest.raises(DataError, match="other content"):
+    with pytest.raises(DataError, match="test rows differ"):
         compare(runs["one"], runs["blurred"])
