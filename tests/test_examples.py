@@ -14,6 +14,7 @@ import mlplab
 NAMES = [name for name in mlplab.__all__ if name != "keras"]  # Keras's own module has no example of ours
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_example(name, digits_run, tmp_path, monkeypatch):
     """`run` is a finished run of digits, the working directory an empty one."""

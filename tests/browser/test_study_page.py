@@ -13,6 +13,8 @@ from mlplab.tuning.page.content import render
 from mlplab.tuning.page.trials import StudyRecord, Trial
 from mlplab.tuning.space import Choice, Range
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<script>alert(1)</script>"
 COMMAND = "mlplab train digits --hidden 32,32 --learning-rate 0.003 --seeds 3"
 POPULATION = Path(__file__).parents[1] / "compatibility/0.1.0/population-finished"

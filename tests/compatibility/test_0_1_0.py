@@ -60,6 +60,7 @@ def test_a_finished_study_opens(written):
     assert resume_study(study.path, quiet=True).best == study.best
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_resumes_to_the_same_trials(written):
     study = resume_study(written("study-interrupted"), quiet=True)
     assert [trial["state"] for trial in study.trials] == [
