@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN = 30
-"""Rows of a table that are printed or shown in a notebook. `rows`, `columns` and files have all rows."""
+"""Number of rows that a table prints or a notebook shows. `rows`, `columns` and files have all."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,8 +28,8 @@ class Table:
 
     Attributes:
         columns: arrays of one length, by name.
-        title: one sentence that describes the rows.
-        draw: draws the figure; None for a table without a figure.
+        title: describes the rows.
+        draw: function without arguments that returns the figure; None for a table without a figure.
     """
 
     columns: Mapping[str, np.ndarray]
@@ -52,7 +52,7 @@ class Table:
     ) -> "Table":
         """Make a table of rows, each a mapping of column names to values.
 
-        A column of ints, floats or booleans alone becomes an array of numbers, any other an array of objects.
+        A column whose values all have one type, int, float or bool, becomes an array of it; others hold objects.
 
         Args:
             rows: mappings with the same keys.
@@ -77,15 +77,15 @@ class Table:
     def figure(self) -> "Figure":
         """The figure, drawn on first access. Raises `MlplabError` for a table without a figure."""
         if self.draw is None:
-            raise MlplabError(f"This table has no figure: {self.title or 'it'} has nothing to draw.")
+            raise MlplabError("This table has no figure. Save it as a .csv file instead.")
         return self.draw()
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return all rows, each a dict of Python values by column name."""
+        """Return all rows, each a dict of Python values by column name. NaN becomes None."""
         return list(self)
 
     def select(self, rows: Any = slice(None), *, without: Sequence[str] = ()) -> "Table":
-        """Return a table of some rows, given by their positions or a slice, and of all columns but `without`."""
+        """Return a table without a figure: the rows at some positions or in a slice, all columns but `without`."""
         columns = {name: column[rows] for name, column in self.columns.items() if name not in without}
         return Table(columns, self.title)
 
@@ -93,7 +93,8 @@ class Table:
         """Write the table (.csv) or its figure (.png, .svg, .pdf) to a file, and return the path.
 
         Raises:
-            UsageError: if the file cannot be written.
+            UsageError: if the name has no suffix, or the file cannot be written.
+            MlplabError: if a figure is asked for and the table has none.
         """
         path = Path(path)
         if not path.suffix:

@@ -1,4 +1,4 @@
-"""`mlplab scores`: the numbers of a run, each with its interval."""
+"""`mlplab scores`: a run's scores, each with its interval."""
 
 import logging
 from typing import Annotated
@@ -14,11 +14,11 @@ from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
 from mlplab.table import Table
 
-_MOST_ROWS = {"most_confused": 10, "classes": 50}
-"""Rows printed of each table; `--json` has all."""
+_MAX_PRINTED_ROWS = {"most_confused": 10, "classes": 50}
+"""Number of rows printed of a table; `--json` prints all."""
 
 _NOT_PRINTED = ("seconds", "training_rows")
-"""Columns of the table of simple methods that only `--json` has; the title states the number of training rows."""
+"""Columns of the table of baselines that only `--json` has; the title states the number of training rows."""
 
 
 def show(
@@ -38,7 +38,7 @@ def show(
         "scores": classification.score(rows),
         "classes": classification.classification_report(rows),
         "most_confused": confusion.most_confused(rows),
-        # A temperature says nothing on the rows that it was fitted to.
+        # The temperature is fitted to the validation rows, so its calibration error on them would be too good.
         "calibration": calibration.calibration_errors(rows, None if split == "validation" else run),
     }
     if simple and split == "test":
@@ -49,8 +49,8 @@ def show(
     for name, table in tables.items():
         say(console, table.title, style="bold")
         columns = [column for column in table.columns if column not in _NOT_PRINTED]
-        most = _MOST_ROWS.get(name, len(table))
+        most = _MAX_PRINTED_ROWS.get(name, len(table))
         print_table(console, columns, table.rows()[:most])
-        say(console, f"… {len(table) - most:,} more rows: --json has all\n" if len(table) > most else "")
+        say(console, f"… {len(table) - most:,} more rows: --json prints all\n" if len(table) > most else "")
     if json_:
         print_json(run=str(run.path), split=split, **{name: table.rows() for name, table in tables.items()})

@@ -1,4 +1,4 @@
-"""Checks of what a person gives: the model, and whether data fits it."""
+"""Checks of a caller's model, and whether it accepts the data."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ def check_compiled(model: Any, verb: str) -> None:
     if model.run_eagerly:
         raise ModelError(
             "The model was compiled with run_eagerly=True, and the engine only runs compiled loops. "
-            "Compile it without, or use keras.Model.fit to step through it in a debugger."
+            "Compile it without run_eagerly=True, or use keras.Model.fit to step through it in a debugger."
         )
 
 
@@ -36,7 +36,7 @@ def check_not_given(why: str, **arguments: Any) -> None:
 
 
 def build(model: keras.Model, source: Source, names: str = "") -> Any:
-    """Create the variables that the model lacks, for the source's batches, and check that the two fit.
+    """Create the variables that the model lacks, for the source's batches. Check that model, loss and data agree.
 
     Returns the shapes of a batch, `(x, y, sample_weight)`. `names` is put before y in messages.
 
@@ -124,10 +124,13 @@ def _is_sparse(loss: Any) -> bool:
 
 def _check_range(labels: np.ndarray, classes: int, name: str) -> None:
     if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
-        raise DataError(f"{name} must be whole numbers, one class a row; got {labels.ravel()[:5]}….")
+        raise DataError(
+            f"Expected integer labels in {name}, one class a row; got {labels.ravel()[:5]}…. Number the classes from 0."
+        )
     low, high = labels.min(), labels.max()
     if low < 0 or high >= classes:
+        remedy = f"Give the last layer {high + 1:g} units, or number" if low >= 0 else "Number"
         raise DataError(
-            f"{name} has labels from {low:g} to {high:g}, but the model has {classes} outputs, so labels run from 0 to "
-            f"{classes - 1}. Give the last layer {high + 1:g} units, or number the classes from 0."
+            f"Expected labels from 0 to {classes - 1} in {name}, since the model has {classes} outputs; got {low:g} to "
+            f"{high:g}. {remedy} the classes from 0."
         )

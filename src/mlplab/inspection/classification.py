@@ -1,7 +1,7 @@
 """Scores of a classifier on labelled rows, each with its 95 % interval.
 
 The metrics equal scikit-learn's, as the tests check. They are written in NumPy because the bootstrap computes them for
-a thousand resamples at once, and because importing scikit-learn takes a third of the time that a report may take.
+a thousand resamples at once, and because importing scikit-learn would take a third of a report's time.
 """
 
 import functools
@@ -18,7 +18,7 @@ from mlplab.table import Table
 
 RESAMPLES = 1000
 Z = 1.959964
-"""Standard normal quantile of a 95 % interval."""
+"""0.975 quantile of the standard normal distribution: half the width of a 95 % interval, in standard errors."""
 
 
 def score(
@@ -29,11 +29,11 @@ def score(
     class_names: Sequence[str] | None = None,
     data: Any = None,
 ) -> Table:
-    """Compute accuracy, top-k accuracy, log-loss, Brier score and macro averages, each with its 95 % interval.
+    """Compute accuracy, top-k accuracy, log-loss, Brier score, and macro-averaged precision, recall and F1.
 
-    Proportions have Wilson's interval. Log-loss and Brier score (the sum over classes of squared differences, Brier
-    1950, from 0 to 2) are means over rows and have the normal interval. Macro averages have the percentile interval
-    of a bootstrap over rows (Efron and Tibshirani 1993, ch. 13).
+    Each has its 95 % interval. Proportions have Wilson's. Log-loss and Brier score (the sum over classes of squared
+    differences, Brier 1950, from 0 to 2) are means over rows and have the normal interval. Macro averages have the
+    percentile interval of a bootstrap over rows (Efron and Tibshirani 1993, ch. 13).
 
     Args:
         source, y, split, class_names, data: see `examples_of`.
@@ -55,7 +55,7 @@ def score(
     rows.append(("Brier score", *mean_interval(squares - 2 * examples.true_probability + 1)))
     counts = _counts(examples)
     for name, values, draws in zip(("precision", "recall", "F1"), _ratios(counts), _resampled(examples), strict=True):
-        # As in scikit-learn's macro average, 0 / 0 counts as 0, and only classes that occur are averaged.
+        # As in scikit-learn's macro average, 0 / 0 counts as 0. Classes without labels and predictions are left out.
         occurs = (counts[1] + counts[2]) > 0
         low, high = np.percentile(np.nan_to_num(draws[:, occurs]).mean(1), (2.5, 97.5))
         rows.append((f"macro {name}", float(np.nan_to_num(values[occurs]).mean()), float(low), float(high)))
@@ -80,8 +80,9 @@ def classification_report(
         source, y, split, class_names, data: see `examples_of`.
 
     Returns:
-        Table of class, n (its rows), and precision, recall, f1, each with `_low` and `_high`; NaN where a class has
-        no rows (recall) or was never predicted (precision). The figure draws the intervals.
+        Table of class, n (rows labelled with it), and precision, recall, f1, each with `_low` and `_high`. Recall is
+        NaN for a class without rows, precision for one that was never predicted, F1 where both hold. The figure draws
+        the intervals.
 
     Example:
         table = mlplab.classification_report(run)
@@ -111,7 +112,7 @@ def _count_in_top(examples: Examples, k: int) -> int:
 
 
 def _counts(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Count the rows of each class predicted right, predicted as the class, labelled as the class: int (classes,)."""
+    """Count, for each class, the correctly predicted, the predicted and the labelled rows: int (classes,) each."""
     classes = len(examples.class_names)
     correct, predicted, true = (
         np.bincount(labels, minlength=classes)
@@ -121,7 +122,7 @@ def _counts(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _ratios(counts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute precision, recall and F1 of counts (correct, predicted, true) of one shape; NaN for 0 / 0."""
+    """Compute precision, recall and F1 from the counts of `_counts`, arrays of equal shape; NaN for 0 / 0."""
     correct, predicted, true = (np.asarray(count, np.float64) for count in counts)
     with np.errstate(invalid="ignore"):
         return correct / predicted, correct / true, 2 * correct / (predicted + true)
