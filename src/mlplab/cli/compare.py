@@ -1,7 +1,6 @@
 """`mlplab compare`: which of several runs is better, how sure that is, and where they differ."""
 
 import itertools
-import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ from rich.console import Console
 
 from mlplab.cli.options import Json, Quiet, complete_run
 from mlplab.cli.output import open_console, print_json, print_rows, print_table, say
-from mlplab.errors import UsageError
+from mlplab.errors import UsageError, shell_command
 from mlplab.inspection.comparison import Comparison, verdicts
 from mlplab.inspection.comparison import compare as compare_runs
 from mlplab.inspection.comparison.pairs import SIGNIFICANCE
@@ -88,7 +87,8 @@ def _print(
     if written is not None:
         say(console, f"Written: {written}")
     else:
-        say(console, f"As a page, with images: mlplab compare {shlex.join(map(str, runs))} --out comparison.html")
+        command = shell_command("mlplab", "compare", *runs, "--out", "comparison.html")
+        say(console, f"As a page, with images: {command}")
 
 
 def _scores(comparison: Comparison) -> list[dict[str, Any]]:

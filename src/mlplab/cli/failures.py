@@ -1,6 +1,5 @@
 """`mlplab failures`: what a run gets wrong."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from mlplab.cli.options import Json, Quiet, RunPath, Split
 from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.cli.terminal_images import can_show_images, print_images
+from mlplab.errors import shell_command
 from mlplab.inspection import examples, failures
 from mlplab.runs import Run
 
@@ -60,6 +60,6 @@ def show(
     elif out:
         say(console, "There is nothing to draw" + (": no images are at hand." if len(table) else "."))
     elif len(table):
-        say(console, f"Next, as a page to click through: mlplab report {shlex.quote(str(path))}")
+        say(console, f"Next, as a page to click through: {shell_command('mlplab', 'report', path)}")
     if json_:
         print_json(run=str(run.path), split=split, title=table.title, failures=table.rows())
