@@ -28,7 +28,9 @@ class Advice(NamedTuple):
         return self.python
 
 
-ANOTHER_OUT = Advice("Give another out", "Give another --out")
+def another(argument: str) -> Advice:
+    """Return the advice to give another value for an argument."""
+    return Advice(f"Give another {argument}", f"Give another {flag(argument)}")
 
 
 def shell_command(*words: object) -> str:

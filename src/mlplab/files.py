@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from mlplab import npz
-from mlplab.errors import ANOTHER_OUT, Advice, RunError, UsageError, shell_command
+from mlplab.errors import Advice, RunError, UsageError, another, shell_command
 
 _log = logging.getLogger("mlplab")
 
@@ -32,18 +32,20 @@ class Kind(NamedTuple):
         folder: where it is made by default.
         marker: the file that makes a directory one of this kind.
         function, verb: what resumes it, in Python and on the command line.
+        argument: that names another place for it.
     """
 
     folder: str
     marker: str
     function: str
     verb: str
+    argument: str = "out"
 
 
 KINDS = {
     "run": Kind("runs", "config.json", "mlplab.resume", "train"),
     "study": Kind("studies", "study.json", "mlplab.tuning.resume", "tune"),
-    "sweep": Kind("sweeps", "sweep.json", "mlplab.experiments.sweep.resume", "sweep"),
+    "sweep": Kind("sweeps", "sweep.json", "mlplab.sweep", "sweep", "runs"),
 }
 
 
@@ -176,24 +178,22 @@ def _reading(path: Path) -> Iterator[None]:
         raise RunError(f"{path} is damaged: {error}. Restore it from a copy, or train the run again.") from error
 
 
-def free_path(out: str | Path | None) -> Path | None:
-    """`out` as a path. Raises `RunError` if something is there already; an empty directory is nothing."""
+def free_path(out: str | Path | None, kind: str = "run") -> Path | None:
+    """`out` as a path for a directory. Raises `RunError` if something is there already; an empty one is nothing."""
     if out is None:
         return None
-    path = Path(out)
+    path, elsewhere = Path(out), another(KINDS[kind].argument)
     if path.is_dir() and any(path.iterdir()):
-        kind = next((name for name, kind in KINDS.items() if (path / kind.marker).exists()), None)
-        if kind is None:
-            raise RunError(f"{out} has other files in it. {ANOTHER_OUT}.", advice=[ANOTHER_OUT])
-        there = resuming(path, kind)
+        there = next((name for name, kind in KINDS.items() if (path / kind.marker).exists()), None)
+        if there is None:
+            raise RunError(f"{out} exists already, with other files in it. {elsewhere}.", advice=[elsewhere])
+        again = resuming(path, there)
         raise RunError(
-            f"{out} exists already. {ANOTHER_OUT}, or continue the {kind} that is there: {there}",
-            advice=[ANOTHER_OUT, there],
+            f"{out} exists already. {elsewhere}, or continue the {there} that is there: {again}",
+            advice=[elsewhere, again],
         )
     if path.exists() and not path.is_dir():
-        raise RunError(
-            f"{out} is a file, and a directory is to be made there. {ANOTHER_OUT}.", advice=[ANOTHER_OUT]
-        )
+        raise RunError(f"{out} is a file, and a directory is to be made there. {elsewhere}.", advice=[elsewhere])
     return path
 
 
@@ -206,6 +206,7 @@ def create_directory(path: Path | None, stem: str, write: Callable[[Path], None]
         write: fills an empty directory, which takes the place of `path` afterwards.
         kind: one of `KINDS`.
     """
+    elsewhere = another(KINDS[kind].argument)
     wanted = path or Path(KINDS[kind].folder) / f"{stem}-{datetime.now():%Y-%m-%d-%H%M%S}"
     try:
         place = wanted.resolve()
@@ -225,9 +226,8 @@ def create_directory(path: Path | None, stem: str, write: Callable[[Path], None]
             raise
         raise RunError(
             f"The {kind} directory {wanted} cannot be made ({reason.strerror}), and nothing of it is kept. "
-            f"{'Free some space, or give it another place' if _is_full(reason) else 'Give it another place'}: "
-            f"{ANOTHER_OUT}.",
-            advice=[ANOTHER_OUT],
+            f"{elsewhere}{', or free some space' if _is_full(reason) else ''}.",
+            advice=[elsewhere],
         ) from error
 
 
@@ -245,7 +245,7 @@ def remove_directory(path: Path, *, only_content: bool) -> None:
 def _move_into(hidden: Path, place: Path, marker: str) -> Path:
     """Move what a hidden directory holds into the empty directory around it, the file that marks its kind last."""
     if any(entry != hidden.parent for entry in place.iterdir()):
-        raise RunError(f"{place} is no longer empty. {ANOTHER_OUT}.", advice=[ANOTHER_OUT])
+        raise RunError(f"{place} is no longer empty: another process has written into it. Choose another directory.")
     for entry in sorted(hidden.iterdir(), key=lambda entry: entry.name == marker):
         os.rename(entry, place / entry.name)
     return place
@@ -261,9 +261,7 @@ def _rename(hidden: Path, wanted: Path, may_number: bool) -> Path:
                 raise
         else:
             return numbered
-    raise RunError(
-        f"{wanted} exists already, and so do {wanted.name}-2 to {wanted.name}-99. {ANOTHER_OUT}.", advice=[ANOTHER_OUT]
-    )
+    raise RunError(f"{wanted} exists already, and so do {wanted.name}-2 to {wanted.name}-99. Name the directory.")
 
 
 @contextlib.contextmanager

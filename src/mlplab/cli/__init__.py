@@ -23,6 +23,7 @@ from mlplab.cli import (
     report,
     runs,
     scores,
+    sweep,
     train,
     tune,
 )
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("lr")(lr.lr)
 app.command("learning-curve")(learning_curve.learning_curve)
+app.command("sweep")(sweep.sweep)
 app.command("tune")(tune.tune)
 app.command("runs")(runs.runs)
 app.command("report")(report.report)

@@ -11,6 +11,7 @@ from mlplab.cli.terminal_images import can_show_images, print_images
 from mlplab.errors import shell_command
 from mlplab.inspection import examples, failures
 from mlplab.runs import Run
+from mlplab.table import TEXTS
 
 
 def show(
@@ -28,7 +29,7 @@ def show(
     at_most: Annotated[int, typer.Option("--max", metavar="N", help="Show at most N.")] = 20,
     split: Split = "test",
     out: Annotated[
-        Path | None, typer.Option(help="A picture (.png, .svg, .pdf), or all rows as a table (.csv).")
+        Path | None, typer.Option(help="A picture (.png, .svg, .pdf), or all rows as a table (.csv, .md, .tex, .json).")
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,
@@ -37,7 +38,7 @@ def show(
     console = open_console(quiet)
     run = Run(path)
     rows = examples.examples_of(run, split=split)
-    all_rows = out is not None and out.suffix.lower() == ".csv"
+    all_rows = out is not None and out.suffix.lower() in TEXTS
     table = failures.show_failures(
         rows,
         trueclass=true,

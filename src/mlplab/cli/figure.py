@@ -57,7 +57,10 @@ def show(
         str | None, typer.Option(metavar="width|mass", help="Bins of calibration; of equal width by default.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The picture (.png, .svg, .pdf) or the table (.csv); RUN/FIGURE.png by default.")
+        Path | None,
+        typer.Option(
+            help="The picture (.png, .svg, .pdf) or the table (.csv, .md, .tex, .json); RUN/FIGURE.png by default."
+        ),
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,
