@@ -115,7 +115,7 @@ def test_texts_are_saved_by_suffix_with_all_digits_where_a_program_reads_them(tm
 
 def test_several_tables_in_a_file(tmp_path):
     tables = {"first": TABLE, "second": Table({"n": np.arange(2)}, "Counts of 100 %")}
-    assert save_tables(tables, tmp_path / "t.md").read_text().count("| ---") == 2
+    assert save_tables(tables, tmp_path / "t.md").read_text().count("\n| --") == 2
     assert "% Counts of 100 %\n\n\\begin{tabular}" in save_tables(tables, tmp_path / "t.tex").read_text()
     expected = {name: table.rows() for name, table in tables.items()}
     assert json.loads(save_tables(tables, tmp_path / "t.json").read_text()) == expected

@@ -51,9 +51,7 @@ KINDS = {
 
 def resuming(path: str | Path, kind: str = "run") -> Advice:
     """Return what to type to continue a run, a study or a sweep."""
-    return Advice(
-        f"{KINDS[kind].function}({str(path)!r})", shell_command("mlplab", KINDS[kind].verb, "--resume", path)
-    )
+    return Advice(f"{KINDS[kind].function}({str(path)!r})", shell_command("mlplab", KINDS[kind].verb, "--resume", path))
 
 
 @contextlib.contextmanager

@@ -109,8 +109,7 @@ class Table:
         """Return all rows as a tabular of LaTeX, floats with four digits. It needs the package booktabs."""
         columns = "".join("r" if right else "l" for right in self._align_right())
         head, *body = (
-            " & ".join(_escaped(text, _LATEX) for text in row) + r" \\"
-            for row in (list(self.columns), *self._texts())
+            " & ".join(_escaped(text, _LATEX) for text in row) + r" \\" for row in (list(self.columns), *self._texts())
         )
         lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule"]
         return "\n".join([*lines, r"\end{tabular}", ""])

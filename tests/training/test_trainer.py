@@ -120,7 +120,9 @@ def test_what_is_refused_leaves_no_directory_in_the_way(place, seeds, tmp_path):
 
 
 def test_networks_beyond_the_memory_of_the_machine_are_refused(tmp_path):
-    with pytest.raises(UsageError, match=r"hidden=1000000000 makes 75,000,000,010 parameters\. Training takes at least"):
+    with pytest.raises(
+        UsageError, match=r"hidden=1000000000 makes 75,000,000,010 parameters\. Training takes at least"
+    ):
         mlplab.train("digits", hidden=[10**9], out=tmp_path / "run")
     with pytest.raises(UsageError, match=r"for each of 100,000,000 networks\. .*fewer seeds"):
         mlplab.train("digits", hidden=[20], seeds=10**8, out=tmp_path / "run")
@@ -147,7 +149,7 @@ def test_a_damaged_array_file_of_a_run_is_a_run_error(name, finished, tmp_path):
         (copy / name).write_bytes(content)
         run = mlplab.Run(copy)
         with pytest.raises(RunError, match=f"{name} is damaged"):
-            run.split if name == "split.npz" else run.predictions(name.removeprefix("predictions-")[:-4])  # noqa: B018
+            run.split if name == "split.npz" else run.predictions(name.removeprefix("predictions-")[:-4])
 
 
 def test_a_finished_run_is_returned_unchanged(finished):

@@ -36,9 +36,7 @@ def sweep(
             autocompletion=complete_vary,
         ),
     ] = None,
-    seeds: Annotated[
-        int | None, typer.Option(metavar="N", help="Networks of each combination; 5 by default.")
-    ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Networks of each combination; 5 by default.")] = None,
     settings: dict[str, Any],
     runs: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The directory of the runs; sweeps/NAME-DATE-TIME by default.")

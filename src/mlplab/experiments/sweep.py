@@ -1,7 +1,7 @@
 """A sweep: every combination of some values of settings, each trained as a population, in one table.
 
-    SWEEP/sweep.json               the data set, the values, the settings in common, the number of seeds
-    SWEEP/dropout=0.2_hidden=20 …  a run for each combination, which everything that takes a run opens
+SWEEP/sweep.json               the data set, the values, the settings in common, the number of seeds
+SWEEP/dropout=0.2_hidden=20 …  a run for each combination, which everything that takes a run opens
 """
 
 import contextlib
@@ -31,6 +31,7 @@ from mlplab.scores import mean_accuracy
 from mlplab.table import Table
 
 _log = logging.getLogger("mlplab")
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sweep(Table):

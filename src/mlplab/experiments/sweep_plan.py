@@ -64,7 +64,13 @@ class SweepPlan:
             if isinstance(values, str) or not isinstance(values, Iterable):
                 raise UsageError(f"vary takes a list of values for each setting; got {values!r} for {name}.")
         plain = {name: [_plain(name, value) for value in values] for name, values in vary.items()}
-        return cls({}, plain, {name: _plain(name, value) for name, value in settings.items()}, seeds, command)
+        return cls(
+            {},
+            plain,
+            {name: _plain(name, value) for name, value in settings.items()},
+            require_whole("seeds", seeds),
+            command,
+        )
 
     @classmethod
     def read(cls, path: Path) -> "SweepPlan":
@@ -105,7 +111,9 @@ def _plain(name: str, value: Any) -> Any:
 
 def _check_values(name: str, values: list[Any]) -> None:
     if name == "seed":
-        raise UsageError("A sweep gives each combination the same seeds: leave out seed, and give seeds, as in seeds=5.")
+        raise UsageError(
+            "A sweep gives each combination the same seeds: leave out seed, and give seeds, as in seeds=5."
+        )
     if name not in SETTINGS:
         raise UsageError(f"A sweep varies the settings of a training; got {name!r}. Known: {', '.join(SETTINGS)}.")
     for value in values:

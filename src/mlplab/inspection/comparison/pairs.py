@@ -20,7 +20,7 @@ SIGNIFICANCE = 0.05
 """A difference is significant if its corrected p-value is below this level."""
 
 MOST_COMPARED = 10
-"""Up to this number, each is compared with each other; more are each compared with the first, unless all are asked for."""
+"""Up to this number, each is compared with each other. More are compared with the first, unless all are asked for."""
 
 SHOWN_IMAGES = 30
 """Largest number of images in the figure of a gallery."""

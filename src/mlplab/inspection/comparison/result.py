@@ -100,7 +100,7 @@ class Comparison:
         return pairs.gallery(self.examples, right, wrong, at_most)
 
     def save(self, path: str | Path) -> Path:
-        """Write the page (.html), the main tables (.md, .tex), all (.json), pairs (.csv) or the figure (.png, .svg, .pdf).
+        """Write the page (.html), main tables (.md, .tex), all (.json), the pairs (.csv) or the figure (.png, …).
 
         The main tables are the groups, if several have several seeds, the scores and the pairs. The CSV file has the
         pairs; of populations, those of the populations.
