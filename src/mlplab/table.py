@@ -182,6 +182,9 @@ TEXTS: dict[str, Callable[[Table], str]] = {
 }
 """The texts of a table, by the suffix of their files."""
 
+PICTURES = (".png", ".svg", ".pdf")
+"""Suffixes of figures that are offered; matplotlib writes others too."""
+
 FILES = ".csv, .md, .tex or .json for the table, .png, .svg or .pdf for the figure"
 
 

@@ -14,8 +14,12 @@ from npz_files import archive, header
     ("arguments", "code", "message"),
     [
         (["train", "digits", "--hidden", "1000000000"], 2, "--hidden=1000000000 makes 75,000,000,010 parameters"),
-        (["train", "digits", "--hidden", "20", "--seeds", "100000000"], 2, "Give fewer units, or fewer seeds"),
+        (["train", "digits", "--hidden", "20", "--seeds", "100000000"], 2, "or train fewer networks at once"),
         (["train", "digits", "--hidden", "9" * 30], 2, "Give fewer units"),
+        (["train", "digits", "--hidden", "4", "--seeds", "1000000"], 2, "for each of 1,000,000 networks"),
+        (["learning-curve", "digits", "--seeds", "9" * 30], 2, "or train fewer networks at once"),
+        (["train", "digits", "--hidden", "4", "--activation", "get"], 2, "Unknown activation 'get'"),
+        (["train", "digits", "--seeds", "2", "--ray", "x"], 2, "--ray must be 'local', 'auto', or a cluster's address"),
         (["train", "digits", "--hidden", "0"], 2, "--hidden must be a list with the units of each layer, at least 1"),
         (["report", "a" * 5000], 1, "File name too long"),
         (["runs", "a" * 5000], 1, "File name too long"),

@@ -124,7 +124,7 @@ def test_networks_beyond_the_memory_of_the_machine_are_refused(tmp_path):
         UsageError, match=r"hidden=1000000000 makes 75,000,000,010 parameters\. Training takes at least"
     ):
         mlplab.train("digits", hidden=[10**9], out=tmp_path / "run")
-    with pytest.raises(UsageError, match=r"for each of 100,000,000 networks\. .*fewer seeds"):
+    with pytest.raises(UsageError, match=r"for each of 100,000,000 networks\. .*fewer networks at once"):
         mlplab.train("digits", hidden=[20], seeds=10**8, out=tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 

@@ -7,11 +7,12 @@ import typer
 
 from mlplab.cli.options import Json, Quiet, RunPath
 from mlplab.cli.output import open_console, print_json, print_table, reports_interrupt, say
-from mlplab.errors import UsageError, shell_command
+from mlplab.errors import UsageError, require_whole, shell_command
 from mlplab.experiments import label_errors
 from mlplab.runs import Run
 from mlplab.runs.directory import RunDirectory
 from mlplab.runs.settings_arguments import training_command
+from mlplab.table import PICTURES
 
 _COLUMNS = ("index", "given", "suggested", "quality", "suggested_probability", "flagged")
 
@@ -49,6 +50,9 @@ def labels(
     file = out or RunDirectory(path).label_errors(split)
     if file.suffix.lower() != ".csv":  # said now, not after the cross-validation
         raise UsageError(f"The table is a CSV file: name one that ends in .csv; got {file}.")
+    if picture is not None and picture.suffix.lower() not in PICTURES:
+        raise UsageError(f"--picture names a {', '.join(PICTURES)} file; got {picture}.")
+    require_whole("max", at_most, 0)
     with reports_interrupt("Interrupted: nothing of the cross-validation is kept, and the run is unchanged."):
         table = label_errors.find_label_errors(run, split=split, folds=folds, ray=ray, verbose=0 if quiet else "auto")
     written = label_errors.write_correctable(table, file, accept) is not None

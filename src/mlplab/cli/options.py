@@ -58,7 +58,7 @@ def check_dataset(dataset: str) -> None:
 
 def check_file(out: Path | None) -> None:
     """Refuse a kind of file that is not written, before the work whose result would go into it."""
-    if out is not None and out.suffix.lower() not in (*table.TEXTS, ".png", ".svg", ".pdf"):
+    if out is not None and out.suffix.lower() not in (*table.TEXTS, *table.PICTURES):
         raise UsageError(f"--out names a file: {table.FILES}; got {out}.")
 
 
