@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mlplab import files
 from mlplab.errors import RunError, UsageError, require_whole
 from mlplab.runs import Settings
@@ -105,7 +107,7 @@ def _plain(name: str, value: Any) -> Any:
     """Return a setting's value as JSON has it: units as a list, a number of NumPy as one of Python."""
     if isinstance(value, Iterable) and not isinstance(value, str):
         return [_plain("", part) for part in value]
-    number = value.item() if hasattr(value, "item") else value
+    number = value.item() if isinstance(value, np.generic) else value
     return [number] if name == "hidden" and isinstance(number, int) else number
 
 

@@ -86,7 +86,8 @@ def grouped(runs: Mapping[str, Run], accuracies: Mapping[str, float]) -> list[Gr
     for name, run in runs.items():
         if isinstance(run.result, PopulationResult):
             members = [member.test.accuracy for member in run.result.members if isinstance(member, RunResult)]
-            ensemble = (run.result.ensemble.accuracy, *run.result.ensemble.interval)
+            low, high = run.result.ensemble.interval
+            ensemble = (run.result.ensemble.accuracy, low, high)
             groups[name] = Group(name, [name], members, ensemble)
     return [groups[name] for name in runs if name in groups]
 
