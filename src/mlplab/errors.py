@@ -5,21 +5,55 @@ command wrongly, or fed it bad data, is shown a traceback.
 """
 
 import difflib
+import os
+import shlex
+import subprocess
 from collections.abc import Iterable
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 
-class MlplabError(Exception):
-    """Anything mlplab refuses or gives up on, with the remedy in its message.
+class Advice(NamedTuple):
+    """What to type next, in Python and in the shell. In a text it stands as Python; the command line shows the other.
+
+    Attributes:
+        python: an expression, or a few words with the names that Python has.
+        shell: a command, or the same words with the flags of the command line.
+    """
+
+    python: str
+    shell: str
+
+    def __str__(self) -> str:
+        return self.python
+
+
+def another(argument: str) -> Advice:
+    """Return the advice to give another value for an argument."""
+    return Advice(f"Give another {argument}", f"Give another {flag(argument)}")
+
+
+def shell_command(*words: object) -> str:
+    """Format a command as a person types it, quoted where a shell needs it: `mlplab report 'my runs/one'`."""
+    texts = [str(word) for word in words]
+    return shlex.join(texts) if os.name == "posix" else subprocess.list2cmdline(texts)
+
+
+class _Message(BaseException):
+    """A message that names arguments and advice in the words of Python, and knows those of the command line.
 
     Attributes:
         arguments: Python arguments that the message names; the command line shows their flags instead.
+        advice: what the message says to type.
     """
 
-    def __init__(self, message: str = "", *, arguments: Iterable[str] = ()):
+    def __init__(self, message: str = "", *, arguments: Iterable[str] = (), advice: Iterable[Advice] = ()):
         super().__init__(message)
-        self.arguments = tuple(arguments)
+        self.arguments, self.advice = tuple(arguments), tuple(advice)
+
+
+class MlplabError(_Message, Exception):
+    """Anything mlplab refuses or gives up on, with the remedy in its message."""
 
 
 class UsageError(MlplabError, ValueError):
@@ -54,8 +88,8 @@ class ClusterError(MlplabError, RuntimeError):
     """A cluster that does not answer, cannot take a task, or lost it."""
 
 
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C in a training that can be resumed; the message has the command."""
+class Interrupted(_Message, KeyboardInterrupt):
+    """Ctrl-C in a training that can be resumed; the message says how."""
 
 
 def require(holds: bool, argument: str, value: object, expected: str) -> None:

@@ -4,6 +4,8 @@ import csv
 import functools
 import html
 import io
+import json
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,8 +91,35 @@ class Table:
         columns = {name: column[rows] for name, column in self.columns.items() if name not in without}
         return Table(columns, self.title)
 
+    def to_csv(self) -> str:
+        """Return all rows as CSV (RFC 4180), numbers with all their digits."""
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(self.columns)
+        writer.writerows(row.values() for row in self)
+        return text.getvalue()
+
+    def to_markdown(self) -> str:
+        """Return all rows as a table of Markdown, floats with four digits."""
+        rules = ["---:" if right else "---" for right in self._align_right()]
+        rows = [[_escaped(text, _MARKDOWN) for text in row] for row in (list(self.columns), *self._texts())]
+        return "".join(f"| {' | '.join(row)} |\n" for row in (rows[0], rules, *rows[1:]))
+
+    def to_latex(self) -> str:
+        """Return all rows as a tabular of LaTeX, floats with four digits. It needs the package booktabs."""
+        columns = "".join("r" if right else "l" for right in self._align_right())
+        head, *body = (
+            " & ".join(_escaped(text, _LATEX) for text in row) + r" \\" for row in (list(self.columns), *self._texts())
+        )
+        lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule"]
+        return "\n".join([*lines, r"\end{tabular}", ""])
+
+    def to_json(self) -> str:
+        """Return all rows as a JSON array of objects, numbers with all their digits."""
+        return json.dumps(self.rows(), indent=1, ensure_ascii=False, default=operator.methodcaller("tolist")) + "\n"
+
     def save(self, path: str | Path) -> Path:
-        """Write the table (.csv) or its figure (.png, .svg, .pdf) to a file, and return the path.
+        """Write the table (.csv, .md, .tex, .json) or its figure (.png, .svg, .pdf) to a file, and return the path.
 
         Raises:
             UsageError: if the name has no suffix, or the file cannot be written.
@@ -99,14 +128,9 @@ class Table:
         path = Path(path)
         if not path.suffix:
             raise UsageError(f"{path} has no suffix: name a .csv file for the table, or a .png file for its figure.")
-        if path.suffix.lower() != ".csv":
+        if path.suffix.lower() not in TEXTS:
             return save_figure(self.figure, path)
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerow(self.columns)
-        writer.writerows(row.values() for row in self)
-        files.write_output(path, text.getvalue().encode("utf-8", "replace"))
-        return path
+        return _write(path, TEXTS[path.suffix.lower()](self))
 
     def show(self) -> "Table":
         """Display the figure in a notebook, do nothing elsewhere, and return the table."""
@@ -135,10 +159,75 @@ class Table:
         return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
     def _shown(self) -> list[list[str]]:
-        return [[_text(value) for value in row.values()] for row in self.select(slice(SHOWN))]
+        return self.select(slice(SHOWN))._texts()
+
+    def _texts(self) -> list[list[str]]:
+        return [[_text(value) for value in row.values()] for row in self]
+
+    def _align_right(self) -> list[bool]:
+        """Return whether each column has numbers only."""
+        return [
+            column.dtype.kind in "iuf" or all(isinstance(value, int | float | None) for value in column.tolist())
+            for column in self.columns.values()
+        ]
 
     def _more(self) -> list[str]:
         return [f"… {len(self) - SHOWN} more rows"] if len(self) > SHOWN else []
+
+
+TEXTS: dict[str, Callable[[Table], str]] = {
+    ".csv": Table.to_csv,
+    ".md": Table.to_markdown,
+    ".tex": Table.to_latex,
+    ".json": Table.to_json,
+}
+"""The texts of a table, by the suffix of their files."""
+
+PICTURES = (".png", ".svg", ".pdf")
+"""Suffixes of figures that are offered; matplotlib writes others too."""
+
+FILES = ".csv, .md, .tex or .json for the table, .png, .svg or .pdf for the figure"
+
+
+def save_tables(tables: Mapping[str, Table], path: str | Path) -> Path:
+    """Write several tables: one below the other (.md, .tex), as a JSON object of them, or the first one (.csv).
+
+    Raises:
+        UsageError: for another suffix, and if the file cannot be written.
+    """
+    path, suffix = Path(path), Path(path).suffix.lower()
+    if suffix == ".csv":
+        return next(iter(tables.values())).save(path)
+    if suffix == ".json":
+        rows = (f"{json.dumps(name)}: {table.to_json()}" for name, table in tables.items())
+        return _write(path, f"{{\n{','.join(rows)}}}\n")
+    if suffix not in TEXTS:
+        raise UsageError(f"Tables are written as .csv, .md, .tex or .json; got {path}.")
+    before = "% " if suffix == ".tex" else ""
+    return _write(path, "\n".join(f"{before}{table.title}\n\n{TEXTS[suffix](table)}" for table in tables.values()))
+
+
+def _write(path: Path, text: str) -> Path:
+    files.write_output(path, text.encode("utf-8", "replace"))
+    return path
+
+
+_MARKDOWN = {"\\": r"\\", "|": r"\|", "\n": " ", "<": "&lt;", "*": r"\*", "_": r"\_", "`": r"\`"}
+_LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\n": " ",
+    "\N{MINUS SIGN}": "$-$",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "\N{EN DASH}": "--",
+    "…": r"\ldots{}",
+}
+
+
+def _escaped(text: str, characters: Mapping[str, str]) -> str:
+    return text.translate(str.maketrans(dict(characters)))
 
 
 def in_notebook() -> bool:

@@ -153,6 +153,57 @@ def test_groups_of_several_seeds_are_compared(runs, four):
     assert len(compare(*runs[1:3]).group_pairs) == 0  # one run each
 
 
+@pytest.fixture(scope="module")
+def populations(tmp_path_factory):
+    """Three recipes of three seeds each."""
+    folder = tmp_path_factory.mktemp("populations")
+    return [
+        mlplab.train("digits", hidden=hidden, epochs=epochs, seeds=3, out=folder / name, verbose=0)
+        for name, hidden, epochs in (("small", [4], 1), ("large", [16], 3), ("larger", [16], 4))
+    ]
+
+
+def test_populations_are_compared_over_their_seeds_and_their_ensembles_beside(populations, tmp_path):
+    comparison = compare(*populations)
+    assert comparison.populations == comparison.names == ("small", "large", "larger")
+    members = [[member.test.accuracy for member in run.result.members] for run in populations]
+    for row, values, run in zip(comparison.groups, members, populations, strict=True):
+        assert (row["recipe"], row["runs"]) == (run.path.name, 3)
+        assert (row["accuracy"], row["sd"]) == pytest.approx((np.mean(values), np.std(values, ddof=1)))
+        interval = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
+        assert (row["accuracy_low"], row["accuracy_high"]) == pytest.approx(interval)
+        assert row["ensemble"] == run.result.ensemble.accuracy
+    expected = [stats.ttest_ind(members[a], members[b], equal_var=False) for a, b in ((0, 1), (0, 2), (1, 2))]
+    assert comparison.group_pairs["p_value"] == pytest.approx([test.pvalue for test in expected])
+    assert comparison.group_pairs["p_corrected"] == pytest.approx(holm_of_r(comparison.group_pairs["p_value"]))
+    assert len(comparison.pairs) == 3
+    assert comparison.verdicts[0].startswith("Over seeds: large is better than small, on average by ")
+    assert "about the two ensembles" in comparison.verdicts[3]
+    assert [text.get_text() for text in comparison.figure.axes[0].get_yticklabels()] == list(comparison.names)
+    rows = list(csv.DictReader(comparison.save(tmp_path / "pairs.csv").read_text("utf-8").splitlines()))
+    assert [float(row["p_value"]) for row in rows] == comparison.group_pairs["p_value"].tolist()
+    for suffix in ("md", "tex"):
+        assert "0." in comparison.save(tmp_path / f"tables.{suffix}").read_text("utf-8")
+    assert json.loads(comparison.save(tmp_path / "all.json").read_text("utf-8"))["populations"] == [
+        "small",
+        "large",
+        "larger",
+    ]
+    page = comparison.save(tmp_path / "page.html").read_text("utf-8")
+    assert page.index('id="groups"') < page.index('id="scores"')
+    assert "one network trained with several seeds" in page
+
+
+def test_of_more_than_ten_each_is_compared_with_the_first_unless_all_are_asked_for():
+    rng = np.random.default_rng(0)
+    many = {f"{number:02}": rng.dirichlet(np.ones(3), 50).astype(np.float32) for number in range(11)}
+    labels = rng.integers(0, 3, 50)
+    few = compare(many, labels)
+    assert [(row["a"], row["b"]) for row in few.pairs] == [("00", f"{number:02}") for number in range(1, 11)]
+    assert len(few.verdicts) == 10
+    assert len(compare(many, labels, all_pairs=True).pairs) == 55
+
+
 @pytest.mark.slow
 def test_a_users_model_is_described_by_its_layers(runs, digits, tmp_path):
     from keras import Input, Sequential, layers
@@ -282,7 +333,7 @@ def test_only_finished_runs_are_accepted(runs, tmp_path):
         compare(runs[0], tmp_path / "empty")
     unfinished = shutil.copytree(runs[1].path, tmp_path / "unfinished")
     (unfinished / "result.json").unlink()
-    with pytest.raises(RunError, match=r"not finished.*--resume"):
+    with pytest.raises(RunError, match=r"not finished.*mlplab\.resume"):
         compare(runs[0], unfinished)
     bare = shutil.copytree(runs[1].path, tmp_path / "bare")
     (bare / "predictions-test.npz").unlink()

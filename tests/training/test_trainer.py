@@ -89,7 +89,7 @@ def test_the_same_seed_makes_the_same_bytes_and_leaves_global_random_state_alone
 def test_a_run_interrupted_after_any_epoch_ends_the_same(finished, digits, tmp_path):
     for epoch in range(len(finished.epochs)):
         path = tmp_path / f"after-{epoch}"
-        with pytest.raises(Interrupted, match=f"after epoch {epoch} of 5.*--resume .*{path.name}"):
+        with pytest.raises(Interrupted, match=f"after epoch {epoch} of 5.*mlplab.resume.*{path.name}"):
             mlplab.train(digits, **SMALL, out=path, callbacks=[Interrupt(epoch)])
         run = mlplab.Run(path)
         assert run.result is None
@@ -104,10 +104,58 @@ def test_a_run_killed_between_checkpoint_and_result_is_not_trained_further(finis
     assert bytes_of(mlplab.resume(copy, verbose=0).path) == bytes_of(finished.path)
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize("place", ["new", "empty"])
+def test_what_is_refused_leaves_no_directory_in_the_way(place, seeds, tmp_path):
+    path = tmp_path / place
+    if place == "empty":
+        path.mkdir()
+    wrong = [print] if seeds == 1 else lambda seed: [print]
+    with pytest.raises(UsageError, match=r"callbacks must be keras\.callbacks\.Callback"):
+        mlplab.train("digits", **SMALL, out=path, seeds=seeds, callbacks=wrong)
+    assert not path.exists() if place == "new" else list(path.iterdir()) == []
+    with pytest.raises(UsageError, match="epochs must be a whole number"):
+        mlplab.train("digits", **{**SMALL, "epochs": 2.0}, out=path, seeds=seeds)
+    assert not path.exists() if place == "new" else list(path.iterdir()) == []
+
+
+def test_networks_beyond_the_memory_of_the_machine_are_refused(tmp_path):
+    with pytest.raises(
+        UsageError, match=r"hidden=1000000000 makes 75,000,000,010 parameters\. Training takes at least"
+    ):
+        mlplab.train("digits", hidden=[10**9], out=tmp_path / "run")
+    with pytest.raises(UsageError, match=r"for each of 100,000,000 networks\. .*fewer networks at once"):
+        mlplab.train("digits", hidden=[20], seeds=10**8, out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_whose_data_is_gone_is_refused_by_name(tmp_path):
+    x, y = np.random.default_rng(0).random((60, 3)), np.arange(60) % 3
+    np.savez(tmp_path / "mine.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    run = mlplab.train(tmp_path / "mine.npz", hidden=[2], epochs=1, out=tmp_path / "run", verbose=0)
+    (tmp_path / "mine.npz").unlink()
+    for read in (lambda: mlplab.find_label_errors(run), lambda: mlplab.score(run, split="train")):
+        with pytest.raises(DataError, match=rf"The data of {run.path} is gone: it was begun with .*mine\.npz"):
+            read()
+
+
+@pytest.mark.parametrize("name", ["predictions-test.npz", "predictions-validation.npz", "split.npz"])
+def test_a_damaged_array_file_of_a_run_is_a_run_error(name, finished, tmp_path):
+    copy = shutil.copytree(finished.path, tmp_path / "copy")
+    whole = (copy / name).read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 255
+    for content in (whole[:300], bytes(flipped)):
+        (copy / name).write_bytes(content)
+        run = mlplab.Run(copy)
+        with pytest.raises(RunError, match=f"{name} is damaged"):
+            run.split if name == "split.npz" else run.predictions(name.removeprefix("predictions-")[:-4])
+
+
 def test_a_finished_run_is_returned_unchanged(finished):
     before = {path: path.stat().st_mtime_ns for path in finished.path.iterdir()}
     assert mlplab.resume(finished.path).result == finished.result
-    with pytest.raises(RunError, match=r"exists already.*--resume"):
+    with pytest.raises(RunError, match=r"exists already.*mlplab\.resume"):
         mlplab.train("digits", **SMALL, out=finished.path)
     assert {path: path.stat().st_mtime_ns for path in finished.path.iterdir()} == before
 

@@ -103,7 +103,7 @@ def test_sampled_trials_depend_on_seed_and_history_alone():
         ({"hidden": [[16], 8]}, "hidden takes lists of units"),
         ({"hidden": [["16"], ["8"]]}, "hidden takes lists of units"),
         ({"hidden": [[16.5], [8]]}, "hidden takes lists of units"),
-        ({"hidden": [[16], [0]]}, "hidden must be a list with the units of each hidden layer, at least 1"),
+        ({"hidden": [[16], [0]]}, "hidden must be a list with the units of each layer, at least 1"),
         ({"hidden": []}, "hidden has an empty list"),
         ({"seed": [1, 2]}, "seed is not part of a space: each trial has its own"),
         ({"validation": 0.2}, "validation is not part of a space"),

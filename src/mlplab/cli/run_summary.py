@@ -1,7 +1,6 @@
 """What a person reads after training: the scores of the run, and one command to type next."""
 
 import os
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mlplab.cli.output import print_rows, say
+from mlplab.errors import shell_command
 from mlplab.runs import Run, Settings
 
 _MOST_CLASSES = 40
@@ -47,13 +47,14 @@ def no_better_than_guessing(result: Mapping[str, Any]) -> str | None:
 
 def _next(run: Run, reported: bool) -> str:
     """One command to type next."""
-    path, data = shlex.quote(os.path.relpath(run.path)), run.config.data["source"]
+    path, data = os.path.relpath(run.path), run.config.data["source"]
     if not reported:
-        return f"Next, what it gets wrong, as a page: mlplab report {path}"
+        return f"Next, what it gets wrong, as a page: {shell_command('mlplab', 'report', path)}"
     if data is not None and run.config.settings.hidden != Settings.with_defaults().hidden:
-        seeds = f" --seeds {run.config.seeds}" if run.config.seeds > 1 else ""
-        return f"Next, two hidden layers with dropout and a schedule: mlplab train {shlex.quote(data)}{seeds} --report"
-    return f"Next, labels that are probably wrong: mlplab labels {path}"
+        seeds = ["--seeds", run.config.seeds] if run.config.seeds > 1 else []
+        command = shell_command("mlplab", "train", data, *seeds, "--report")
+        return f"Next, two hidden layers with dropout and a schedule: {command}"
+    return f"Next, labels that are probably wrong: {shell_command('mlplab', 'labels', path)}"
 
 
 def accuracy(result: Mapping[str, Any]) -> str:

@@ -1,18 +1,19 @@
 """`mlplab scores`: a run's scores, each with its interval."""
 
 import logging
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mlplab.cli.options import Json, Quiet, RunPath, Split
 from mlplab.cli.output import open_console, print_json, print_table, say
-from mlplab.errors import DataError, FetchError
+from mlplab.errors import DataError, FetchError, UsageError
 from mlplab.experiments import baselines
 from mlplab.inspection import calibration, classification, confusion, examples
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
-from mlplab.table import Table
+from mlplab.table import TEXTS, Table, save_tables
 
 _MAX_PRINTED_ROWS = {"most_confused": 10, "classes": 50}
 """Number of rows printed of a table; `--json` prints all."""
@@ -27,10 +28,16 @@ def show(
     simple: Annotated[
         bool, typer.Option("--baselines/--no-baselines", help="Compare with simple methods (test rows only).")
     ] = True,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="All tables (.md, .tex, .json), or the scores alone (.csv)."),
+    ] = None,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Show a run's scores with their intervals: overall, by class, most confused pairs, calibration, simple methods."""
+    if out is not None and out.suffix.lower() not in TEXTS:
+        raise UsageError(f"--out names a .md, .tex or .json file for all tables, or a .csv for the scores; got {out}.")
     console = open_console(quiet)
     run = Run(path)
     rows = examples.examples_of(run, split=split, inputs=False)
@@ -52,5 +59,7 @@ def show(
         most = _MAX_PRINTED_ROWS.get(name, len(table))
         print_table(console, columns, table.rows()[:most])
         say(console, f"… {len(table) - most:,} more rows: --json prints all\n" if len(table) > most else "")
+    if out is not None:
+        say(console, f"Written: {save_tables(tables, out)}")
     if json_:
         print_json(run=str(run.path), split=split, **{name: table.rows() for name, table in tables.items()})

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.errors import UsageError
+from mlplab.errors import Advice, UsageError
 from mlplab.figures import intervals
 from mlplab.inspection.examples import open_run
 from mlplab.runs import Run
@@ -32,7 +32,8 @@ def show_seeds(source: Any) -> Table:
 def seeds(run: Run) -> Table:
     """Build the table of `show_seeds`."""
     if not run.members:
-        raise UsageError(f"{run.path} is a run of one seed. Train several: mlplab train DATASET --seeds 10")
+        several = Advice("mlplab.train(data, seeds=10)", "mlplab train DATASET --seeds 10")
+        raise UsageError(f"{run.path} is a run of one seed. Train several: {several}", advice=[several])
     result = run.require_finished()
     missing = {"accuracy": np.nan, "interval": (np.nan, np.nan), "loss": np.nan}
     tests = [member.get("test", missing) for member in result["members"]]

@@ -1,6 +1,5 @@
 """The values for the template of the report (report.html.j2), section by section."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from mlplab import scores
 from mlplab.datasets import Data
+from mlplab.errors import shell_command
 from mlplab.experiments.baselines import compare_with_baselines
 from mlplab.figures import charts, svg
 from mlplab.figures.canvas import CLASS_COLOURS
@@ -222,7 +222,7 @@ def _labels(run: Run, data: Data | None) -> dict[str, Any] | None:
     return {
         "table": table,
         "judged": len(judged),
-        "path": str(run.path),
+        "command": shell_command("mlplab", "labels", run.path),
         "for_script": {"rows": table.rows(), "images": images and images.for_script()},
     }
 
@@ -230,7 +230,7 @@ def _labels(run: Run, data: Data | None) -> dict[str, Any] | None:
 def _made(run: Run, data: Data | None) -> dict[str, Any]:
     hashes = run.config.data["hashes"]
     return {
-        "command": None if run.config.command is None else shlex.join(run.config.command),
+        "command": None if run.config.command is None else shell_command(*run.config.command),
         "seed": wording.seed(run.config),
         "hashes": [(f"{split}: {name}", digest) for split in hashes for name, digest in hashes[split].items()],
         "licence": None if data is None else data.train.provenance.licence,

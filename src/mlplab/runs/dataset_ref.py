@@ -1,5 +1,6 @@
 """The data set of a run: how it is identified, and how it is loaded again."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,7 @@ def data_of(run: Run, data: Any = None, *, quiet: bool = False) -> Data:
         RunError: if the corrected labels are not those that the run began with.
     """
     expected = run.config.data
-    if data is None and expected["source"] is None:
-        raise DataError(
-            f"{run.path} was begun with arrays: give them again as data=((x_train, y_train), (x_test, y_test))."
-        )
-    loaded = load(expected["source"] if data is None else data, quiet=quiet)
+    loaded = load(source_of(expected, run.path) if data is None else data, quiet=quiet)
     now, then = identity(loaded)["hashes"], expected["hashes"]
     if run.config.corrected_labels and _uncorrected(now) == _uncorrected(then):
         corrections = _corrections(run, loaded)
@@ -49,6 +46,24 @@ def data_of(run: Run, data: Any = None, *, quiet: bool = False) -> Data:
     elif now == then:
         return loaded
     raise DataError(f"{run.path} was begun with {expected['name']} of other content. Expected {then}, got {now}.")
+
+
+def source_of(identity: Mapping[str, Any], path: Path) -> str:
+    """The name or the path of a data set that a directory was begun with.
+
+    Raises:
+        DataError: for arrays, which have neither, and for a file that is not there any more.
+    """
+    source = identity["source"]
+    again = "the same data in Python, as data=((x_train, y_train), (x_test, y_test))"
+    if source is None:
+        raise DataError(f"{path} was begun with arrays, which it does not keep: give {again}.")
+    if source.endswith(".npz") and not Path(source).exists():
+        raise DataError(
+            f"The data of {path} is gone: it was begun with {source}, and no such file is there now. Put the file "
+            f"back, or give {again}."
+        )
+    return source
 
 
 def _uncorrected(hashes: dict[str, Any]) -> dict[str, Any]:

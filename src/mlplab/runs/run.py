@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab import files
-from mlplab.errors import DataError, RunError
+from mlplab.errors import Advice, DataError, RunError, shell_command
 from mlplab.runs.checkpoint import TEXT
 from mlplab.runs.config import Config
 from mlplab.runs.directory import Predictions, RunDirectory, created_at, is_run
@@ -51,7 +51,8 @@ class Run:
     def __init__(self, path: str | Path):
         self.path = Path(path).resolve()
         if not self.path.is_dir():
-            raise RunError(f"There is no run at {path}. 'mlplab runs' lists the runs in ./runs.")
+            lists = Advice("mlplab.list_runs() lists", "'mlplab runs' lists")
+            raise RunError(f"There is no run at {path}. {lists} the runs in ./runs.", advice=[lists])
         if (self.path / "study.json").exists():
             raise RunError(f"{path} is a study: its page is study.html, and the run of its winner {path}/winner.")
         self.directory = RunDirectory(self.path)
@@ -80,7 +81,8 @@ class Run:
     def require_finished(self) -> RunResult | PopulationResult:
         """Return the result. Raises `RunError` where there is none yet."""
         if self.result is None:
-            raise RunError(f"{self.path} is not finished. Continue it with: mlplab train --resume {self.path}")
+            again = files.resuming(self.path)
+            raise RunError(f"{self.path} is not finished. Continue it with: {again}", advice=[again])
         return self.result
 
     @property
@@ -101,9 +103,10 @@ class Run:
     def require_one(self) -> None:
         """Raises `RunError` for a population, where one network is needed."""
         if self.config.seeds > 1:
+            one = Advice(f"run.members[0], or the directory {self.first.path}", shell_command(self.first.path))
             raise RunError(
-                f"{self.path} is a population of {self.config.seeds} networks, and this is about one: take "
-                f"run.members[0], or the directory {self.first.path}"
+                f"{self.path} is a population of {self.config.seeds} networks, and this is about one: take {one}",
+                advice=[one],
             )
 
     @property
@@ -145,14 +148,14 @@ class Run:
         """Return the predictions kept for "test" or "validation". Raises `RunError` where there are none."""
         if not self.directory.has_predictions(split):
             if self.result is not None and self.config.seeds > 1:
+                one = Advice(f"run.members[0], or {self.first.path}", shell_command(self.first.path))
                 raise RunError(
                     f"{self.path} is a population, each member trained on rows of its own, so together they have no "
-                    f"predictions for {split!r}. Take one: run.members[0], or {self.first.path}"
+                    f"predictions for {split!r}. Take one: {one}",
+                    advice=[one],
                 )
-            raise RunError(
-                f"{self.path} keeps no predictions for {split!r}: "
-                + ("resume it first." if self.result is None else "it was trained without that split.")
-            )
+            self.require_finished()
+            raise RunError(f"{self.path} keeps no predictions for {split!r}: it was trained without that split.")
         return self.directory.predictions(split)
 
     @functools.cached_property

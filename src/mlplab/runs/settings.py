@@ -23,7 +23,7 @@ class Check(NamedTuple):
 _FRACTION = Check("a fraction from 0 to below 1", lambda value: 0 <= value < 1)
 _COUNT = Check("a whole number of at least 1", lambda value: value >= 1)
 _UNITS = Check(
-    "a list with the units of each hidden layer, at least 1, such as [50, 50]", lambda units: min(units, default=1) >= 1
+    "a list with the units of each layer, at least 1, such as [50, 50]", lambda units: min(units, default=1) >= 1
 )
 _KINDS = {bool: Check("True or False"), int: Check("a whole number"), float: Check("a number"), str: Check("a name")}
 

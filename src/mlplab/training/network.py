@@ -1,5 +1,7 @@
 """The model of a run: built from settings, or given by the user; and the targets that its loss takes."""
 
+import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -8,8 +10,10 @@ from mlplab.datasets import Data
 from mlplab.engine import backend, checks, keras
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.errors import ModelError, UsageError, unknown_name
+from mlplab.memory import memory_bytes
 from mlplab.models import mlp
 from mlplab.runs import Settings, architecture
+from mlplab.runs.settings_arguments import as_text
 
 
 @deferred_interrupt()
@@ -18,10 +22,12 @@ def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
     known = {name.lower(): name for name, kind in vars(keras.optimizers).items() if _is_optimizer(kind)}
     if settings.optimizer.lower() not in known:
         raise UsageError(unknown_name("optimizer", settings.optimizer, known))
-    if not hasattr(keras.activations, settings.activation):
-        names = [name for name in vars(keras.activations) if name[0].islower() and name not in ("get", "serialize")]
+    names = [name for name, value in vars(keras.activations).items() if name[0].islower() and callable(value)]
+    names = sorted({*names} - {"get", "serialize", "deserialize"})
+    if settings.activation not in names:
         raise UsageError(unknown_name("activation", settings.activation, names))
     assert settings.hidden is not None
+    require_memory(settings, data)
     model = mlp(
         data.train.inputs.shape[1:],
         len(data.class_names),
@@ -42,6 +48,28 @@ def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
         metrics=["accuracy"],
     )
     return model
+
+
+def require_memory(settings: Settings, data: Data, networks: int = 1) -> None:
+    """Raise `UsageError` for networks that this machine cannot hold, before it tries.
+
+    Training holds weights, gradients and the bytes of a checkpoint, in float32, whatever the optimizer is; and about a
+    megabyte of Keras's objects for each network.
+    """
+    available = memory_bytes()
+    if settings.hidden is None or available is None:
+        return
+    units = [math.prod(data.train.inputs.shape[1:]), *map(int, settings.hidden), len(data.class_names)]
+    parameters = sum((inputs + 1) * outputs for inputs, outputs in itertools.pairwise(units))
+    needed = (3 * 4 * parameters + 10**6) * networks
+    if needed > available:
+        several = f" for each of {networks:,} networks" if networks > 1 else ""
+        raise UsageError(
+            f"hidden={as_text(settings.hidden)} makes {parameters:,} parameters{several}. Training takes at least "
+            f"{needed // 10**9:,} GB, and this machine has {available // 10**9:,} GB. Give fewer units"
+            f"{', or train fewer networks at once' if networks > 1 else ''}.",
+            arguments=("hidden",),
+        )
 
 
 def _is_optimizer(kind: Any) -> bool:

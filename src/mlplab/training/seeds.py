@@ -23,12 +23,12 @@ from mlplab.engine.driver import Progress
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.population_progress import progress_printer
 from mlplab.errors import Interrupted, TrainingError, UsageError, require_whole
-from mlplab.files import locked
+from mlplab.files import locked, resuming
 from mlplab.runs import Run, architecture
 from mlplab.runs.directory import RunDirectory
 from mlplab.training import splits
 from mlplab.training.job import RunSpec, TrainingJob
-from mlplab.training.network import build_network, rebuild
+from mlplab.training.network import build_network, rebuild, require_memory
 from mlplab.training.outcome import Clock, save_outputs, write_population_result, write_result
 from mlplab.training.session import member_of_run
 
@@ -82,6 +82,7 @@ def create_jobs(spec: RunSpec, model: keras.Model | None) -> list[TrainingJob]:
     A user's model is rebuilt with new weights for each seed. None is the network of the settings.
     """
     description = None if model is None else architecture.describe(model)
+    require_memory(spec.settings, spec.data, spec.seeds)
     jobs: list[TrainingJob] = []
     for seed in range(spec.settings.seed, spec.settings.seed + spec.seeds):
         settings = dataclasses.replace(spec.settings, seed=seed)
@@ -144,8 +145,9 @@ def train_population(path: Path, data: Data, local: Local, workers: Workers, job
                 for _, reasons in workers.map_directories(train_members, groups, shared=data, local=local):
                     diverged |= reasons
         except KeyboardInterrupt as interrupt:
+            again = resuming(path)
             raise Interrupted(
-                f"Interrupted; the epochs that were saved here are kept. Continue with: mlplab train --resume {path}"
+                f"Interrupted; the epochs that were saved here are kept. Continue with: {again}", advice=[again]
             ) from interrupt
         if len(diverged) == len(members):
             raise TrainingError(f"All {len(members)} seeds diverged. The first: {next(iter(diverged.values()))}")

@@ -1,9 +1,10 @@
 """Training a run: load → split → build → fit → save; resuming one; keeping a model that is trained already."""
 
+import contextlib
 import dataclasses
 import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -14,8 +15,8 @@ from mlplab.datasets import Data, load
 from mlplab.datasets.corrections import read_corrections
 from mlplab.engine import keras
 from mlplab.engine.driver import Progress
-from mlplab.errors import Interrupted, TrainingError, UsageError
-from mlplab.files import create_directory, free_path, locked
+from mlplab.errors import ClusterError, Interrupted, RunError, TrainingError, UsageError
+from mlplab.files import create_directory, free_path, locked, remove_directory, resuming
 from mlplab.runs import Run, Settings, machine
 from mlplab.runs.dataset_ref import data_of, identity
 from mlplab.runs.settings_arguments import takes_settings
@@ -101,11 +102,13 @@ def train(
         if seeds > 1:
             jobs = population.create_jobs(spec, model)
             write = functools.partial(population.write_start, spec=spec, jobs=jobs, corrections=corrections)
-            return population.train_population(create_directory(path, stem, write), data, local, pool, jobs)
+            with _begun(path, stem, write) as path:
+                return population.train_population(path, data, local, pool, jobs)
     model = build_network(chosen, data, len(split["train"])) if model is None else model
     job = TrainingJob(spec.config(chosen.seed, split), data, split, model)
     write = functools.partial(population.write_network_start, job=job, corrections=corrections)
-    return _finish(create_directory(path, stem, write), job, local)
+    with _begun(path, stem, write) as path:
+        return _finish(path, job, local)
 
 
 def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | Path | None = None) -> Run:
@@ -145,7 +148,27 @@ def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | P
     check_model(model, data, "save_run")
     job = TrainingJob(RunSpec(settings, data, identity(data)).config(settings.seed, split), data, split, model)
     write = functools.partial(population.write_network_start, job=job, history=epochs)
-    return _finish(create_directory(path, Path(data.name).stem, write), job, local)
+    with _begun(path, Path(data.name).stem, write, epochs=len(epochs)) as path:
+        return _finish(path, job, local)
+
+
+@contextlib.contextmanager
+def _begun(out: Path | None, stem: str, write: Callable[[Path], None], epochs: int = 0) -> Iterator[Path]:
+    """Create a run directory, and take it away where Keras or the engine refuses what was given, before any training.
+
+    `epochs`: those that it is made with. A diverged training, a full disk and a lost cluster leave something to
+    resume, or to look at.
+    """
+    was_there = out is not None and out.exists()
+    path = create_directory(out, stem, write)
+    try:
+        yield path
+    except (TrainingError, RunError, ClusterError):
+        raise
+    except Exception:
+        if len(Run(path).epochs) <= epochs:
+            remove_directory(path, only_content=was_there)
+        raise
 
 
 def _epochs_of(history: Any) -> list[dict[str, Any]]:
@@ -210,9 +233,11 @@ def _finish(path: Path, job: TrainingJob, local: population.Local) -> Run:
         try:
             diverged = population.train_members(job.data, [path], local)
         except KeyboardInterrupt as interrupt:
+            again = resuming(path)
             raise Interrupted(
                 f"Interrupted after epoch {len(Run(path).epochs)} of {job.config.settings.epochs}; complete epochs are "
-                f"saved. Continue with: mlplab train --resume {path}"
+                f"saved. Continue with: {again}",
+                advice=[again],
             ) from interrupt
     if diverged:
         raise TrainingError(diverged[path.name])
