@@ -19,7 +19,6 @@ from mlplab.runs import Run, Settings
 from mlplab.runs.settings import is_kind
 from mlplab.training import splits
 from mlplab.training.job import DeviceData
-from mlplab.training.network import targets_for
 from mlplab.training.session import monitored
 
 _SMALLEST_PART = 64
@@ -86,7 +85,7 @@ def train_sizes(
     else:
         preprocessing = splits.fit_preprocessing(data.train.inputs, rows, settings.standardize)
     networks = [builder.build(number, data, len(rows)) for _ in sizes for number in range(seeds)]
-    device_data = DeviceData(data, targets_for(networks[0][0], data))
+    device_data = DeviceData(data, networks[0][0])
     validation = device_data.source(held_out, preprocessing=preprocessing, batch_size=1000)
     members = []
     for (model, seed), size in zip(networks, np.repeat(sizes, seeds), strict=True):

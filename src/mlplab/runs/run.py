@@ -163,10 +163,11 @@ class Run:
         return self.directory.trained_model()
 
     def predict(self, images: ArrayLike) -> np.ndarray:
-        """Return the probabilities of the classes for raw inputs, as the data set has them (uint8 images).
+        """Return the probabilities of the classes for raw inputs, as the data set has them (8-bit images).
 
         Args:
-            images: (n, h, w), (n, h, w, c) or (n, d), of the run's input shape.
+            images: (n, h, w), (n, h, w, c) or (n, d), of the run's input shape. Inputs whose range is not that of the
+                training inputs are warned about: they were scaled already, or lack a scaling.
 
         Returns:
             float32 (n, classes).
@@ -175,15 +176,17 @@ class Run:
             DataError: for another shape.
         """
         inputs = np.asarray(images)
-        if inputs.shape[1:] != self.config.input_shape or inputs.dtype.kind not in "uif":
+        if inputs.shape[1:] != self.config.input_shape or inputs.dtype.kind not in "uifb":
             raise DataError(
                 f"{self.path.name} predicts numbers of shape (n, {', '.join(map(str, self.config.input_shape))}); "
                 f"got {inputs.dtype} of shape {inputs.shape}. One image alone is images[None]."
             )
+        self.config.warn_of_range(inputs)
         if self.config.seeds == 1:
             return probabilities_of(self.model, inputs, self.config)
         self.require_finished()
-        return mean_probabilities([member.predict(inputs) for member in self.members if member.result is not None])
+        finished = [member for member in self.members if member.result is not None]
+        return mean_probabilities([probabilities_of(member.model, inputs, member.config) for member in finished])
 
 
 def probabilities_of(model: "keras.Model", inputs: np.ndarray, config: Config) -> np.ndarray:

@@ -64,12 +64,32 @@ def check_model(model: keras.Model, data: Data, verb: str = "train") -> None:
     architecture.describe(model)
 
 
+def data_for(model: keras.Model, data: Data, verb: str = "train") -> Data:
+    """Build a user's model for the data, and return the data with classes for its outputs, see `Data.with_outputs`."""
+    checks.check_compiled(model, verb)
+    if not model.built:
+        with checks.raising_model_error(data.train.inputs):
+            model.build((None, *data.train.inputs.shape[1:]))
+    outputs = model.output_shape[-1] if isinstance(model.output_shape, tuple) else None
+    return data.with_outputs(outputs) if isinstance(outputs, int) else data
+
+
+_OF_CLASS_NUMBERS = (keras.losses.SparseCategoricalCrossentropy, keras.losses.Circle)
+"""Losses of Keras whose targets are class numbers. Those of all others have the shape of the outputs."""
+
+
 def targets_for(model: keras.Model, data: Data) -> np.ndarray:
-    """Training labels (n,), or one-hot rows float32 (n, classes), whichever the model's loss takes."""
-    loss, labels = model.loss, data.train.labels
-    if loss == "categorical_crossentropy" or isinstance(loss, keras.losses.CategoricalCrossentropy):
-        return np.eye(len(data.class_names), dtype=np.float32)[labels]
-    return labels
+    """Return the training targets that the model's loss takes.
+
+    They are class numbers (n,) for a loss of class numbers, else one-hot rows float32 (n, classes).
+    """
+    (given,) = keras.tree.flatten(model.loss)
+    loss = keras.losses.get(given)
+    if isinstance(loss, _OF_CLASS_NUMBERS) or loss is keras.losses.sparse_categorical_crossentropy:
+        return data.train.labels
+    one_hot = np.zeros((len(data.train), len(data.class_names)), np.float32)
+    one_hot[np.arange(len(one_hot)), data.train.labels] = 1
+    return one_hot
 
 
 @deferred_interrupt()
