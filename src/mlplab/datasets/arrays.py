@@ -7,6 +7,7 @@ Labels are int32 of shape (n,), each the position of a class name.
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlplab.datasets.classes import require_one_label
 from mlplab.errors import DataError
 
 
@@ -41,6 +42,7 @@ def normal_labels(labels: ArrayLike, rows: int, classes: int, what: str) -> np.n
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2:
+        require_one_label(array, f"The labels of {what}")
         raise DataError(
             f"The labels of {what} must be integers of shape (n,). Got shape {array.shape}, which "
             "looks one-hot: pass labels.argmax(axis=1)."

@@ -28,6 +28,27 @@ def numbered_classes(*labels: ArrayLike) -> tuple[str, ...]:
     return tuple(str(number) for number in range(largest + 1))
 
 
+def require_one_label(rows: np.ndarray, what: str) -> None:
+    """Raise `DataError` unless labels of shape (n, classes) are one-hot: a single 1 in each row, and zeros.
+
+    Messages name the labels as `what` ("The labels of mnist train").
+    """
+    numbers = rows.dtype.kind in "uibf"
+    ones = (rows == 1).sum(1) if numbers else np.zeros(len(rows))
+    if numbers and ((rows == 0) | (rows == 1)).all():
+        if (ones == 1).all():
+            return
+        row = int((ones != 1).argmax())
+        raise DataError(
+            f"{what} must be one class a row. Got {ones[row]} of {rows.shape[1]} in row {row}. "
+            "Several labels a row: train it with mlplab.fit, and score it with Keras's metrics."
+        )
+    raise DataError(
+        f"{what} must be class numbers (n,), or one-hot rows (n, classes), each of a single 1 and zeros. Got "
+        f"{rows.dtype} of shape {rows.shape}. Targets of other numbers: train it with mlplab.fit."
+    )
+
+
 def class_number(wanted: str | int, class_names: Sequence[str]) -> int:
     """Return the number of a class given by its exact name, its name in any case, or its number, in this order.
 
