@@ -11,9 +11,11 @@ from numpy.typing import ArrayLike
 
 from mlplab import scores
 from mlplab.datasets import Data
+from mlplab.datasets.classes import require_one_label
 from mlplab.errors import DataError, FetchError, UsageError, unknown_name
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
+from mlplab.runs.probabilities import class_outputs
 from mlplab.runs.run import Predictions
 
 SPLITS = ("test", "validation", "train")
@@ -27,7 +29,7 @@ class Examples:
         name: data set, split and run, for titles.
         index: int (n,), positions in the data set.
         labels: int (n,), true classes.
-        probabilities: float (n, classes), predicted.
+        probabilities: float (n, classes), predicted; bool, one-hot, where only the predicted classes are known.
         class_names: one for each class.
         inputs: raw inputs (n, h, w), (n, h, w, c) or (n, d); None if they are not available.
     """
@@ -41,6 +43,11 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether probabilities are known, and not only the predicted classes."""
+        return self.probabilities.dtype != bool
 
     @functools.cached_property
     def predicted(self) -> np.ndarray:
@@ -99,6 +106,7 @@ def examples_of(
     class_names: Sequence[str] | None = None,
     data: Any = None,
     inputs: bool = True,
+    need_probabilities: bool = True,
 ) -> Examples:
     """Check and collect labelled rows with their predictions.
 
@@ -111,6 +119,7 @@ def examples_of(
         class_names: names for the columns of the probabilities; "0", "1", … by default.
         data: the arrays that the run was trained on, if it was trained on arrays.
         inputs: whether to load the run's inputs; None takes their place if the data set is not available.
+        need_probabilities: False: the source may also be predicted classes, integers (n,).
 
     Raises:
         UsageError: for arguments that contradict each other.
@@ -118,6 +127,8 @@ def examples_of(
         RunError: for a run without these predictions.
     """
     if isinstance(source, Examples):
+        if need_probabilities and not source.has_probabilities:
+            raise DataError("Probabilities are needed here, and these examples have predicted classes only.")
         return source
     if isinstance(source, Run | str | Path):
         if y is not None or X is not None or class_names is not None:
@@ -132,7 +143,7 @@ def examples_of(
         arrays = np.asarray(source), np.asarray(y), None if X is None else np.asarray(X)
     except ValueError as error:  # rows of different lengths
         raise DataError(f"Expected an array, or lists of one length: {error}") from error
-    return _from_arrays(*arrays, class_names)
+    return _from_arrays(*arrays, class_names, need_probabilities)
 
 
 def _from_run(run: Run, split: str, data: Any, inputs: bool) -> Examples:
@@ -178,25 +189,74 @@ def _train_predictions(run: Run, data: Data) -> Predictions:
 
 
 def _from_arrays(
-    probabilities: np.ndarray, labels: np.ndarray, inputs: np.ndarray | None, class_names: Sequence[str] | None
+    predictions: np.ndarray,
+    labels: np.ndarray,
+    inputs: np.ndarray | None,
+    class_names: Sequence[str] | None,
+    need_probabilities: bool,
 ) -> Examples:
-    if probabilities.dtype.kind != "f" or not 1 <= probabilities.ndim <= 2 or not len(probabilities):
+    if _are_classes(predictions) and not need_probabilities:
+        probabilities = _one_hot(predictions.reshape(-1), labels, class_names)
+    else:
+        probabilities = _probabilities(predictions, class_names)
+    n, classes = probabilities.shape
+    labels = _class_numbers(labels, n, classes)
+    if inputs is not None and (not 2 <= inputs.ndim <= 4 or len(inputs) != n or inputs.dtype.kind not in "uifb"):
+        raise DataError(f"Expected {n} inputs, numbers (n, h, w), (n, h, w, c) or (n, d); got {inputs.shape}.")
+    names = tuple(map(str, range(classes) if class_names is None else class_names))
+    if len(names) != classes or len(set(names)) != classes:
         raise DataError(
-            "Predictions must be probabilities, floats of shape (n, classes), as model.predict gives them. "
-            f"Got {probabilities.dtype} of shape {probabilities.shape}."
+            f"Expected {classes} different class names, one for each column of the predictions; got {len(set(names))}."
+        )
+    return Examples("predictions", np.arange(n), labels, probabilities, names, inputs)
+
+
+def _are_classes(predictions: np.ndarray) -> bool:
+    """Whether predictions are class numbers, (n,) or (n, 1), and not probabilities."""
+    column = predictions.ndim == 1 or (predictions.ndim == 2 and predictions.shape[1] == 1)
+    return column and predictions.dtype.kind in "uib" and len(predictions) > 0
+
+
+def _one_hot(predicted: np.ndarray, labels: np.ndarray, class_names: Sequence[str] | None) -> np.ndarray:
+    """Return predicted classes (n,) as one-hot rows, bool (n, classes)."""
+    if class_names is not None:
+        classes = len(class_names)
+    elif labels.ndim == 2 and labels.shape[1] > 1:
+        classes = labels.shape[1]
+    else:
+        numbers = labels if labels.dtype.kind in "uib" and labels.size else predicted
+        classes = 1 + int(max(predicted.max(), numbers.max()))
+    if predicted.min() < 0 or predicted.max() >= classes or classes > max(len(predicted), 1000):
+        raise DataError(
+            f"Predicted classes must be numbered from 0; got {predicted.min()} to {predicted.max()} for {classes:,} "
+            "classes. Number them as the labels, such as by probabilities.argmax(1)."
+        )
+    return predicted[:, None] == np.arange(classes)
+
+
+def _probabilities(predictions: np.ndarray, class_names: Sequence[str] | None) -> np.ndarray:
+    """Return probabilities (n, classes). One column is that of the second of two classes."""
+    if predictions.dtype.kind != "f" or not 1 <= predictions.ndim <= 2 or not predictions.size:
+        raise DataError(
+            "Predictions must be probabilities, floats of shape (n, classes), as model.predict gives them, or (n,) of "
+            f"the second of two classes. Got {predictions.dtype} of shape {predictions.shape}."
         )
     one_class = class_names is not None and len(class_names) == 1
-    if probabilities.ndim == 1 or (probabilities.shape[1] == 1 and not one_class):  # one sigmoid unit
-        second_class = probabilities.reshape(-1)
-        probabilities = np.stack([1 - second_class, second_class], 1)
-    if not np.isfinite(probabilities).all() or probabilities.min() < 0 or probabilities.max() > 1 + 1e-4:
+    one_column = predictions.ndim == 1 or (predictions.shape[1] == 1 and not one_class)
+    if not np.isfinite(predictions).all() or predictions.min() < 0 or predictions.max() > 1 + 1e-4:
+        last = "sigmoid" if one_column else "softmax"
         raise DataError(
-            "Probabilities must lie between 0 and 1. A model without a final softmax returns logits: "
-            "apply keras.ops.softmax first."
+            f"Probabilities must lie between 0 and 1. A model without a final {last} returns logits: "
+            f"apply keras.ops.{last} first."
         )
-    n, classes = probabilities.shape
-    if labels.ndim == 2 and labels.shape[1] == classes and classes > 1:  # one-hot
-        labels = labels.argmax(1)
+    return class_outputs(predictions.reshape(-1, 1), 2, logits=False) if one_column else predictions
+
+
+def _class_numbers(labels: np.ndarray, n: int, classes: int) -> np.ndarray:
+    """Return class numbers int64 (n,) of labels that are class numbers, (n,) or (n, 1), or one-hot (n, classes)."""
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        require_one_label(labels, "Labels")
+        labels = labels.argmax(1) if labels.shape[1] == classes else labels
     labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
     integers = labels.dtype.kind in "uib" or (labels.dtype.kind == "f" and np.array_equal(labels, np.floor(labels)))
     if labels.shape != (n,) or not integers:
@@ -210,11 +270,4 @@ def _from_arrays(
             f"Labels must number the {classes} classes of the predictions, 0 to {classes - 1}; "
             f"got {labels.min()} to {labels.max()}."
         )
-    if inputs is not None and (not 2 <= inputs.ndim <= 4 or len(inputs) != n or inputs.dtype.kind not in "uifb"):
-        raise DataError(f"Expected {n} inputs, numbers (n, h, w), (n, h, w, c) or (n, d); got {inputs.shape}.")
-    names = tuple(map(str, range(classes) if class_names is None else class_names))
-    if len(names) != classes or len(set(names)) != classes:
-        raise DataError(
-            f"Expected {classes} different class names, one for each column of the predictions; got {len(set(names))}."
-        )
-    return Examples("predictions", np.arange(n), labels, probabilities, names, inputs)
+    return labels

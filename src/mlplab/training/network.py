@@ -5,11 +5,15 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import backend, checks, keras
+from mlplab.engine import backend, checks, keras, keras_internals
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.errors import ModelError, UsageError, unknown_name
 from mlplab.models import mlp
 from mlplab.runs import Settings, architecture
+from mlplab.runs.probabilities import takes_logits
+
+_SIGMOIDS = ("sigmoid", "hard_sigmoid", "sparse_sigmoid")
+"""Activations whose output is a probability."""
 
 
 @deferred_interrupt()
@@ -56,12 +60,31 @@ def check_model(model: keras.Model, data: Data, verb: str = "train") -> None:
     shape = data.train.inputs.shape[1:]
     if model.built and model.input_shape[1:] != shape:
         raise ModelError(f"The model takes inputs of shape {model.input_shape[1:]}, and {data.name} has {shape}.")
-    if model.built and model.output_shape[1:] != (len(data.class_names),):
-        raise ModelError(
-            f"The model's output has shape {model.output_shape[1:]}, and {data.name} has {len(data.class_names)} "
-            "classes: one output for each is needed."
-        )
+    if model.built:
+        check_outputs(model, data)
     architecture.describe(model)
+
+
+def check_outputs(model: keras.Model, data: Data) -> None:
+    """Raises `ModelError` for a built model that has neither an output for each class nor one for the second of two.
+
+    A single output is a probability, or a logit where the loss takes logits.
+    """
+    names, shape = data.class_names, model.output_shape[1:]
+    if shape == (len(names),):
+        return
+    if len(names) != 2 or shape != (1,):
+        raise ModelError(
+            f"The model's output has shape {shape}, and {data.name} has {len(names)} classes: one output for each is "
+            "needed" + (", or a single sigmoid output." if len(names) == 2 else ".")
+        )
+    last, logits = keras_internals.output_activation(model), takes_logits(model)
+    if (last in _SIGMOIDS) == logits:
+        raise ModelError(
+            f"The model's single output must be the probability of {names[1]!r}, or its logit. It ends in {last}, and "
+            f"its loss takes {'logits' if logits else 'probabilities'}: end it in Dense(1, 'sigmoid') with "
+            "loss='binary_crossentropy', or in Dense(1) with loss=keras.losses.BinaryCrossentropy(from_logits=True)."
+        )
 
 
 def targets_for(model: keras.Model, data: Data) -> np.ndarray:

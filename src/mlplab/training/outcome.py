@@ -11,7 +11,7 @@ from mlplab import scores
 from mlplab.engine import backend
 from mlplab.runs import Predictions, Run, machine
 from mlplab.runs.result import SCHEMA, DivergedResult, Logged, PopulationResult, RunResult, Scores, SeedScores
-from mlplab.runs.run import mean_probabilities, probabilities_of
+from mlplab.runs.probabilities import mean_probabilities, probabilities_of
 from mlplab.training.job import TrainingJob
 
 
