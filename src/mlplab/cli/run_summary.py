@@ -11,6 +11,7 @@ from rich.text import Text
 
 from mlplab.cli.output import print_rows, say
 from mlplab.runs import Run, Settings
+from mlplab.scores import true_counts
 
 _MOST_CLASSES = 40
 """The matrix of more classes fits on no screen."""
@@ -35,7 +36,7 @@ def print_result(console: Console, run: Run, page: Path | None) -> None:
 
 def no_better_than_guessing(result: Mapping[str, Any]) -> str | None:
     """A warning if the result is that of a network that learned nothing, else None."""
-    counts = [sum(row) for row in result["confusion"]]
+    counts = true_counts(result["confusion"])
     guess = max(counts) / sum(counts)
     if guess == 1 or result.get("ensemble", result["test"])["interval"][0] > guess:
         return None

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlplab.datasets.classes import require_one_label
 from mlplab.errors import DataError
 
 _OTHER_SCALE = 50
@@ -48,7 +49,7 @@ def check_ranges(train: np.ndarray, test: np.ndarray, name: str) -> None:
         warnings.warn(
             f"The training inputs of {name} go from {low:g} to {high:g}, and its test inputs from {test_low:g} to "
             f"{test_high:g}: if only one part was scaled, scale both in the same way, or neither.",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -109,7 +110,8 @@ def plain_labels(labels: ArrayLike, what: str) -> np.ndarray:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2:
-        array = _positions(array, what)
+        require_one_label(array, f"The labels of {what}")
+        array = array.argmax(1)
     if array.dtype.kind == "f":
         array = _whole(array, what)
     if array.dtype.kind in "ST":  # bytes, and NumPy's texts of variable width
@@ -123,16 +125,6 @@ def plain_labels(labels: ArrayLike, what: str) -> np.ndarray:
             f"Got {array.dtype} of shape {array.shape}."
         )
     return array
-
-
-def _positions(array: np.ndarray, what: str) -> np.ndarray:
-    """Return the position of the 1 in each row of one-hot labels."""
-    if array.dtype.kind not in "iubf" or not ((array == 0) | (array == 1)).all() or (array.sum(1) != 1).any():
-        raise DataError(
-            f"The labels of {what} must be one a row, of shape (n,). Got shape {array.shape} with several labels a "
-            "row, or with fractions: train on such targets with mlplab.fit."
-        )
-    return array.argmax(1)
 
 
 def _whole(array: np.ndarray, what: str) -> np.ndarray:

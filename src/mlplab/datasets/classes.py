@@ -8,7 +8,6 @@ import numpy as np
 
 from mlplab.errors import DataError, UsageError, unknown_name
 
-
 Label = int | bool | str
 """A label as it comes in arrays and files."""
 
@@ -54,6 +53,30 @@ class Classes:
             )
         return cls(tuple(map(str, trained)), tuple(trained))
 
+    @classmethod
+    def of_columns(cls, labels: np.ndarray, columns: int, names: Sequence[str] | None) -> "Classes":
+        """Return the classes of predictions (n, columns), given their labels (n,).
+
+        With names, or with numbers of columns for labels, as in `of`. Other labels must be as many as there are
+        columns, which are in their sorted order, as in scikit-learn.
+
+        Raises:
+            DataError: for labels that do not fit the columns.
+        """
+        present = np.unique(labels).tolist()
+        if names is not None:
+            names = tuple(map(str, names))
+            return cls(names, _labels_of(names, present, "the predictions"))
+        if _are_positions(present, columns):
+            return cls.numbered(tuple(map(str, range(columns))))
+        if len(present) != columns:
+            raise DataError(
+                f"Labels must be of the {columns} columns of the predictions: their numbers from 0 to {columns - 1}, "
+                f"or {columns} different ones. Got {len(present)}, {listed(present)}: give class_names, in the order "
+                "of the columns."
+            )
+        return cls(tuple(map(str, present)), tuple(present))
+
     @property
     def are_numbered(self) -> bool:
         """Whether the labels are 0, 1, …"""
@@ -76,7 +99,7 @@ class Classes:
 
 def _labels_of(names: Sequence[str], present: list[Label], what: str) -> tuple[Label, ...]:
     """Return the labels that mean the named classes."""
-    if all(not isinstance(label, str) and 0 <= label < len(names) for label in present):
+    if _are_positions(present, len(names)):
         return tuple(range(len(names)))
     by_text = {str(label): label for label in present}
     if by_text.keys() <= set(names):
@@ -90,10 +113,35 @@ def _labels_of(names: Sequence[str], present: list[Label], what: str) -> tuple[L
     )
 
 
+def _are_positions(present: Sequence[Label], classes: int) -> bool:
+    return all(not isinstance(label, str) and 0 <= label < classes for label in present)
+
+
 def listed(labels: Sequence[Label]) -> str:
     """Return the first labels as a message shows them."""
     more = f" and {len(labels) - _NAMED:,} more" if len(labels) > _NAMED else ""
     return ", ".join(map(repr, labels[:_NAMED])) + more
+
+
+def require_one_label(rows: np.ndarray, what: str) -> None:
+    """Raise `DataError` unless labels of shape (n, classes) are one-hot: a single 1 in each row, and zeros.
+
+    Messages name the labels as `what` ("The labels of mnist train").
+    """
+    numbers = rows.dtype.kind in "uibf"
+    ones = (rows == 1).sum(1) if numbers else np.zeros(len(rows))
+    if numbers and ((rows == 0) | (rows == 1)).all():
+        if (ones == 1).all():
+            return
+        row = int((ones != 1).argmax())
+        raise DataError(
+            f"{what} must be one class a row. Got {ones[row]} of {rows.shape[1]} in row {row}. "
+            "Several labels a row: train it with mlplab.fit, and score it with Keras's metrics."
+        )
+    raise DataError(
+        f"{what} must be class numbers (n,), or one-hot rows (n, classes), each of a single 1 and zeros. Got "
+        f"{rows.dtype} of shape {rows.shape}. Targets of other numbers: train it with mlplab.fit."
+    )
 
 
 def class_number(wanted: str | int, class_names: Sequence[str]) -> int:

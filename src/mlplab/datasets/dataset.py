@@ -55,10 +55,10 @@ class Dataset:
     provenance: Provenance
 
     def __post_init__(self) -> None:
+        inputs = normal_inputs(self.inputs, str(self.provenance))
         names = tuple(str(name) for name in self.class_names)
         if not names or len(set(names)) != len(names):
             raise DataError(f"The class names of {self.provenance} must be different from each other. Got {names}.")
-        inputs = normal_inputs(self.inputs, str(self.provenance))
         labels = normal_labels(self.labels, len(inputs), len(names), str(self.provenance))
         for attribute, value in (("inputs", inputs), ("labels", labels), ("class_names", names)):
             object.__setattr__(self, attribute, value)

@@ -11,7 +11,7 @@ from mlplab.errors import RunError, TrainingError, require
 from mlplab.experiments.population import ModelBuilder, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Config, Run
-from mlplab.runs.run import probabilities_of
+from mlplab.runs.probabilities import probabilities_of
 from mlplab.training.job import DeviceData
 
 _AT_ONCE = 16

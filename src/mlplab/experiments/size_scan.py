@@ -16,6 +16,7 @@ from mlplab.errors import TrainingError, UsageError, require, require_whole
 from mlplab.experiments.population import ModelBuilder, hold_out, train_members
 from mlplab.progress import ProgressListener
 from mlplab.runs import Run, Settings
+from mlplab.runs.probabilities import class_outputs, takes_logits
 from mlplab.runs.settings import is_kind
 from mlplab.training import splits
 from mlplab.training.job import DeviceData
@@ -104,7 +105,7 @@ def train_sizes(
     if all(member.failure for member in members):
         raise TrainingError(f"All {len(members)} networks diverged. The first: {members[0].failure}")
     accuracy = [_accuracy(member, best=settings.early_stopping > 0) for member in members]
-    right = np.array([_right(member, data.train.labels[held_out]) for member in members])
+    right = np.array([_right(member, data.train.labels[held_out], len(data.class_names)) for member in members])
     shape = (len(sizes), seeds)
     return SizeScan(np.array(sizes), np.reshape(accuracy, shape), right.reshape(*shape, -1))
 
@@ -140,8 +141,9 @@ def _accuracy(member: Member, best: bool) -> float:
     return history["accuracy"][int(np.argmax(history["val_accuracy"])) if best else -1]
 
 
-def _right(member: Member, labels: np.ndarray) -> np.ndarray:
+def _right(member: Member, labels: np.ndarray, classes: int) -> np.ndarray:
     """Return 1 for each row held out that is predicted right, else 0: float (n,)."""
     if member.failure is not None:
         return np.full(len(labels), np.nan)
-    return (predict(member.model, member.validation, verbose=0).argmax(1) == labels).astype(float)
+    outputs = predict(member.model, member.validation, verbose=0)
+    return (class_outputs(outputs, classes, takes_logits(member.model)).argmax(1) == labels).astype(float)

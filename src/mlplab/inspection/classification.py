@@ -77,7 +77,7 @@ def classification_report(
     Precision and recall are proportions with Wilson's interval; F1 has the interval of a bootstrap over rows.
 
     Args:
-        source, y, split, class_names, data: see `examples_of`.
+        source, y, split, class_names, data: see `examples_of`. Predicted classes (n,) suffice.
 
     Returns:
         Table of class, n (its rows), and precision, recall, f1, each with `_low` and `_high`; NaN where a class has
@@ -87,7 +87,7 @@ def classification_report(
         table = mlplab.classification_report(run)
         worst = min(table, key=lambda row: row["f1"])["class"]
     """
-    examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False)
+    examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False, need_probabilities=False)
     counts = _counts(examples)
     correct, predicted, true = counts
     precision, recall, f1 = _ratios(counts)

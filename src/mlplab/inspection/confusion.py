@@ -28,7 +28,7 @@ def show_confusion(
     """Show the confusion matrix, rows true, columns predicted.
 
     Args:
-        source, y, split, class_names, data: see `examples_of`.
+        source, y, split, class_names, data: see `examples_of`. Predicted classes (n,) suffice.
         normalize: None for counts; "true" for fractions of each true class, "pred" of each predicted class, as in
             scikit-learn.
 
@@ -40,7 +40,7 @@ def show_confusion(
         table = mlplab.show_confusion(run, normalize="true")
         figure = table.figure
     """
-    examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False)
+    examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False, need_probabilities=False)
     return confusion(examples, normalize).show()
 
 
@@ -56,7 +56,7 @@ def most_confused(
     """List the pairs of true and predicted class that were confused, most frequent first.
 
     Args:
-        source, y, split, class_names, data: see `examples_of`.
+        source, y, split, class_names, data: see `examples_of`. Predicted classes (n,) suffice.
         min_count: the least count of a pair.
 
     Returns:
@@ -65,7 +65,7 @@ def most_confused(
     Example:
         rows = mlplab.most_confused(run).rows()
     """
-    examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False)
+    examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False, need_probabilities=False)
     cells = confusion(examples, "true")
     confused = np.flatnonzero((cells["true"] != cells["predicted"]) & (cells["count"] >= max(min_count, 1)))
     order = np.argsort(-cells["count"][confused], kind="stable")

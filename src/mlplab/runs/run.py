@@ -15,6 +15,7 @@ from mlplab.errors import DataError, RunError
 from mlplab.runs.checkpoint import TEXT
 from mlplab.runs.config import Config
 from mlplab.runs.directory import Predictions, RunDirectory, created_at, is_run
+from mlplab.runs.probabilities import mean_probabilities, probabilities_of
 from mlplab.runs.result import PopulationResult, RunResult
 
 if TYPE_CHECKING:
@@ -187,26 +188,6 @@ class Run:
         self.require_finished()
         finished = [member for member in self.members if member.result is not None]
         return mean_probabilities([probabilities_of(member.model, inputs, member.config) for member in finished])
-
-
-def probabilities_of(model: "keras.Model", inputs: np.ndarray, config: Config) -> np.ndarray:
-    """Probabilities of the classes, float32 (n, classes), for raw inputs (n, …).
-
-    A model whose loss takes logits predicts logits; they go through a softmax here.
-    """
-    from mlplab.engine import ArraySource, Rows, predict  # heavy: only for predictions
-
-    source = ArraySource(inputs, batch_size=1000, batch=Rows(preprocess=config.preprocessing))
-    outputs = np.asarray(predict(model, source, verbose=0), np.float32)
-    if getattr(model.loss, "from_logits", False):
-        exponentials = np.exp(outputs - outputs.max(1, keepdims=True))
-        outputs = exponentials / exponentials.sum(1, keepdims=True)
-    return outputs
-
-
-def mean_probabilities(members: Sequence[np.ndarray]) -> np.ndarray:
-    """The predictions of an ensemble: the mean of its members' probabilities, float32 (n, classes)."""
-    return np.mean(members, axis=0, dtype=np.float64).astype(np.float32)
 
 
 def _medians(members: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:

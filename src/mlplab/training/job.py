@@ -8,11 +8,11 @@ import jax
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Rows, backend, keras, keras_internals, source, state
-from mlplab.errors import ModelError, RunError
+from mlplab.engine import ArraySource, Rows, backend, checks, keras, keras_internals, state
+from mlplab.errors import RunError
 from mlplab.runs import Config, Preprocessing, Run, Settings, machine
 from mlplab.runs.checkpoint import Checkpoint
-from mlplab.training.network import targets_for
+from mlplab.training.network import check_outputs, targets_for
 
 
 class DeviceData:
@@ -55,10 +55,8 @@ class TrainingJob:
         self.validation = None
         if len(split["validation"]):
             self.validation = self.device_data.source(split["validation"], preprocessing=scaling, batch_size=1000)
-        try:
-            keras_internals.build(model, source.batch_shapes(self.source))
-        except ValueError as error:
-            raise ModelError(f"The model does not fit {data.train}. Keras says: {error}") from error
+        checks.build(model, self.source)
+        check_outputs(model, data)
 
     @classmethod
     def of_run(cls, run: Run, data: Data, device_data: DeviceData | None = None) -> "TrainingJob":

@@ -11,8 +11,11 @@ from mlplab import scores
 from mlplab.engine import backend
 from mlplab.runs import Predictions, Run, machine
 from mlplab.runs.result import SCHEMA, DivergedResult, Logged, PopulationResult, RunResult, Scores, SeedScores
-from mlplab.runs.run import mean_probabilities, probabilities_of
+from mlplab.runs.probabilities import mean_probabilities, probabilities_of
 from mlplab.training.job import TrainingJob
+
+_MOST_CLASSES = 100
+"""Classes of a confusion matrix that is written with its empty cells."""
 
 
 class Clock:
@@ -115,9 +118,15 @@ def write_population_result(run: Run, diverged: Mapping[str, str], clock: Clock)
 
 def _by_class(test: Predictions, names: Sequence[str]) -> dict[str, Any]:
     """`per_class`, the accuracy of each class (None where it has no rows), and `confusion`, counts."""
-    matrix = scores.confusion(test.label, test.probabilities.argmax(1), len(names))
-    values = [None if np.isnan(value) else float(value) for value in scores.per_class_accuracy(matrix)]
-    return {"per_class": dict(zip(names, values, strict=True)), "confusion": matrix.tolist()}
+    predicted = test.probabilities.argmax(1)
+    values = scores.per_class_accuracy(test.label, predicted, len(names))
+    if len(names) > _MOST_CLASSES:
+        cells = scores.confusion_cells(test.label, predicted, len(names))
+        confusion = {name: part.tolist() for name, part in zip(("true", "predicted", "count"), cells, strict=True)}
+    else:
+        confusion = scores.confusion(test.label, predicted, len(names)).tolist()
+    by_name = {name: None if np.isnan(value) else float(value) for name, value in zip(names, values, strict=True)}
+    return {"per_class": by_name, "confusion": confusion}
 
 
 def _machine() -> dict[str, Any]:
