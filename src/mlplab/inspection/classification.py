@@ -87,7 +87,9 @@ def classification_report(
         table = mlplab.classification_report(run)
         worst = min(table, key=lambda row: row["f1"])["class"]
     """
-    examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False, need_probabilities=False)
+    examples = examples_of(
+        source, y, split=split, class_names=class_names, data=data, inputs=False, need_probabilities=False
+    )
     counts = _counts(examples)
     correct, predicted, true = counts
     precision, recall, f1 = _ratios(counts)
@@ -136,8 +138,20 @@ def _resampled(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     classes = len(examples.class_names)
     cells, counts = np.unique(examples.labels * classes + examples.predicted, return_counts=True)
     draws = np.random.default_rng(0).multinomial(len(examples), counts / len(examples), RESAMPLES).astype(np.float32)
-    true, predicted = (np.eye(classes, dtype=np.float32)[axis] for axis in np.divmod(cells, classes))
-    return _ratios((draws @ (true * predicted), draws @ predicted, draws @ true))
+    true, predicted = np.divmod(cells, classes)
+    right = true == predicted
+    correct = _sums(draws[:, right], true[right], classes)
+    return _ratios((correct, _sums(draws, predicted, classes), _sums(draws, true, classes)))
+
+
+def _sums(draws: np.ndarray, of_class: np.ndarray, classes: int) -> np.ndarray:
+    """Sum the columns of draws (n, cells) that are of one class: (n, classes)."""
+    order = np.argsort(of_class, kind="stable")
+    present, starts = np.unique(of_class[order], return_index=True)
+    sums = np.zeros((len(draws), classes), draws.dtype)
+    if len(present):
+        sums[:, present] = np.add.reduceat(draws[:, order], starts, axis=1)
+    return sums
 
 
 def mean_interval(values: np.ndarray) -> tuple[float, float, float]:

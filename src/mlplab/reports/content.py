@@ -159,18 +159,22 @@ def confusion_matrix(examples: Examples) -> dict[str, Any]:
         total: the number of all classes.
     """
     total = len(examples.class_names)
-    counts = scores.confusion(examples.labels, examples.predicted, total)
+    true, predicted, counts = scores.confusion_cells(examples.labels, examples.predicted, total)
     classes = np.arange(total)
     if total > MOST_CLASSES:
-        confusions = np.argsort(-(counts - np.diag(counts.diagonal())), axis=None, kind="stable")
-        pairs = np.stack(np.divmod(confusions, total), 1)
-        places = np.sort(np.unique(pairs, return_index=True)[1])[:MOST_CLASSES]  # where each class comes first
-        classes = np.sort(pairs.ravel()[places])
+        wrong = np.flatnonzero(true != predicted)
+        frequent = wrong[np.argsort(-counts[wrong], kind="stable")]
+        mentioned = np.append(np.stack([true[frequent], predicted[frequent]], 1), classes)
+        places = np.sort(np.unique(mentioned, return_index=True)[1])[:MOST_CLASSES]  # where each class comes first
+        classes = np.sort(mentioned[places])
+    shown = np.isin(true, classes) & np.isin(predicted, classes)
+    matrix = np.zeros((len(classes), len(classes)), np.int64)
+    matrix[np.searchsorted(classes, true[shown]), np.searchsorted(classes, predicted[shown])] = counts[shown]
     return {
         "classes": classes,
-        "counts": counts[np.ix_(classes, classes)],
-        "of_true": counts.sum(1)[classes],
-        "of_predicted": counts.sum(0)[classes],
+        "counts": matrix,
+        "of_true": np.bincount(examples.labels, minlength=total)[classes],
+        "of_predicted": np.bincount(examples.predicted, minlength=total)[classes],
         "total": total,
     }
 

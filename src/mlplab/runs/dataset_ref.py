@@ -8,8 +8,8 @@ import numpy as np
 
 from mlplab.datasets import CATALOG, Data, load
 from mlplab.datasets.classes import Classes
-from mlplab.datasets.loading import is_path
 from mlplab.datasets.corrections import CORRECTED, Corrections, read_all
+from mlplab.datasets.loading import is_path
 from mlplab.errors import DataError, RunError
 from mlplab.runs.run import Run
 
@@ -68,9 +68,7 @@ def _load(source: Any, classes: Classes, quiet: bool) -> Data:
 
 def _as_floats(data: Data) -> Data:
     """Return data as versions up to 0.1.0 loaded it, where they kept 8-bit numbers as float32."""
-    train, test = (
-        dataclasses.replace(part, inputs=part.inputs.astype(np.float32)) for part in (data.train, data.test)
-    )
+    train, test = (dataclasses.replace(part, inputs=part.inputs.astype(np.float32)) for part in (data.train, data.test))
     return dataclasses.replace(data, train=train, test=test)
 
 

@@ -53,8 +53,8 @@ def train(
 
     Args:
         data: what `mlplab.load` takes: a name, an NPZ file, `((x_train, y_train), (x_test, y_test))`, or its result.
-        model: a compiled Keras model for the data's inputs and classes. 8-bit inputs are scaled to [0, 1] for it, unless
-            its first layers scale them. It is trained in place.
+        model: a compiled Keras model for the data's inputs and classes. 8-bit inputs are scaled to [0, 1] for it,
+            unless its first layers scale them. It is trained in place.
         seeds: number of networks to train at once, for error bars and an ensemble. The first has `seed`, each other
             the next one. A model of your own stays as it is then: copies with fresh weights are trained.
         corrected_labels: a CSV file with the columns index and label: training labels to use instead of the data
