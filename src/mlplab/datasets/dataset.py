@@ -185,11 +185,12 @@ class Data:
         """Return the same rows with classes for a model of this number of outputs: output 0 for label 0, and so on.
 
         A Keras model has an output for each whole number up to the largest label, also for those that do not occur.
-        Data with other labels, or with other names for its classes, is returned as it is.
+        Data with other labels, or with other names for its classes, is returned as it is; so is data for which that is
+        another number of outputs.
         """
         labels = self.classes.labels
         are_names = self.class_names == tuple(map(str, labels))
-        if outputs <= len(labels) or not are_names or not set(labels) <= set(range(outputs)):
+        if not are_names or outputs == len(labels) or labels[-1] != outputs - 1 or labels[0] < 0:
             return self
         return self.with_classes(Classes.numbered(tuple(map(str, range(outputs)))))
 

@@ -126,7 +126,6 @@ def _data(
     source: str,
 ) -> Data:
     inputs = inputs_alike(train[0], test[0], name)
-    check_ranges(*inputs, name)
     origins = [Provenance(name, split, sha256, source) for split in ("train", "test")]
     labels = [plain_labels(part[1], str(origin)) for part, origin in zip((train, test), origins, strict=True)]
     classes = class_names if isinstance(class_names, Classes) else Classes.of(*labels, class_names, name)
@@ -134,4 +133,6 @@ def _data(
         Dataset(x, classes.numbers(y, str(origin)), classes.names, origin)
         for x, y, origin in zip(inputs, labels, origins, strict=True)
     ]
-    return Data(name, *parts, labels=None if classes.are_numbered else classes.labels)
+    data = Data(name, *parts, labels=None if classes.are_numbered else classes.labels)
+    check_ranges(data.train.inputs, data.test.inputs, name)
+    return data

@@ -19,8 +19,13 @@ def probabilities_of(model: "keras.Model", inputs: np.ndarray, config: Config) -
     from mlplab.engine import ArraySource, Rows, predict  # heavy: only for predictions
 
     source = ArraySource(inputs, batch_size=1000, batch=Rows(preprocess=config.preprocessing))
+    return as_probabilities(model, predict(model, source, verbose=0), len(config.class_names))
+
+
+def as_probabilities(model: "keras.Model", outputs: np.ndarray, classes: int) -> np.ndarray:
+    """Return the probabilities of the classes, float32 (n, classes), that outputs of a model mean."""
     logits = takes_logits(model)
-    outputs = class_outputs(np.asarray(predict(model, source, verbose=0), np.float32), len(config.class_names), logits)
+    outputs = class_outputs(np.asarray(outputs, np.float32), classes, logits)
     if logits:
         exponentials = np.exp(outputs - outputs.max(1, keepdims=True))
         outputs = exponentials / exponentials.sum(1, keepdims=True)

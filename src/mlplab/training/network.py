@@ -14,7 +14,11 @@ from mlplab.runs.probabilities import takes_logits
 
 _SIGMOIDS = ("sigmoid", "hard_sigmoid", "sparse_sigmoid")
 """Activations whose output is a probability."""
-_OF_CLASS_NUMBERS = (keras.losses.SparseCategoricalCrossentropy, keras.losses.Circle)
+_OF_CLASS_NUMBERS = (
+    keras.losses.SparseCategoricalCrossentropy,
+    keras.losses.CategoricalGeneralizedCrossEntropy,
+    keras.losses.Circle,
+)
 """Losses of Keras whose targets are class numbers. Those of all others have the shape of the outputs."""
 
 
@@ -107,7 +111,8 @@ def targets_for(model: keras.Model, data: Data) -> np.ndarray:
     """
     (given,) = keras.tree.flatten(model.loss)
     loss = keras.losses.get(given)
-    of_class_numbers = isinstance(loss, _OF_CLASS_NUMBERS) or loss is keras.losses.sparse_categorical_crossentropy
+    functions = (keras.losses.sparse_categorical_crossentropy, keras.losses.circle)
+    of_class_numbers = isinstance(loss, _OF_CLASS_NUMBERS) or loss in functions
     if of_class_numbers or (model.built and model.output_shape[1:] == (1,)):
         return data.train.labels
     one_hot = np.zeros((len(data.train), len(data.class_names)), np.float32)

@@ -5,24 +5,28 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from mlplab import scores
 from mlplab.datasets import Data
-from mlplab.engine import evaluate, keras, predict
+from mlplab.engine import keras, predict
 from mlplab.runs import Preprocessing
+from mlplab.runs.probabilities import as_probabilities
 from mlplab.training import splits
-from mlplab.training.network import targets_for
 
 _log = logging.getLogger("mlplab")
 
 _SCALES = (keras.layers.Rescaling, keras.layers.Normalization, keras.layers.BatchNormalization)
 _ROWS = 2000
 """Training rows that are enough to see which scaling a model was made for."""
-_MORE_RIGHT = 0.02
-"""Difference in accuracy on these rows that is no chance."""
+_ALL_RIGHT = 0.99
+"""Accuracy on these rows that says no more of the scaling."""
+_LESS = 0.8
+"""Part of another loss that is no chance."""
+_FAR = math.log(5)
+"""Logarithm of a factor by which an estimate is not wrong."""
 
 
 def preprocessing_for(model: keras.Model, inputs: np.ndarray, rows: np.ndarray, standardize: bool) -> Preprocessing:
@@ -44,46 +48,64 @@ def preprocessing_for(model: keras.Model, inputs: np.ndarray, rows: np.ndarray, 
     return unscaled
 
 
-def preprocessing_of_trained(
-    model: keras.Model, data: Data, history: Sequence[Mapping[str, Any]], scale: float | None
-) -> Preprocessing:
-    """Return the scaling of raw inputs that a trained model was trained with.
+def preprocessing_of_trained(model: keras.Model, data: Data, scale: float | None) -> Preprocessing:
+    """Return the scaling of raw inputs with which a model was trained.
 
-    Floats go into a model as they are. For 8-bit inputs, the scales 1, 255 and the full scale of the data are tried on
-    training rows: the right one gives the loss that the history ends with. Without a history, it is that of the model's
-    first layers, or else the full scale, unless another makes clearly more predictions right.
+    Fractions go into a model as they are. 8-bit inputs do so too, or are divided by their full scale or by 255: as the
+    model's first layers need it, or else as the optimizer saw them, or else with the least loss on training rows.
 
     Args:
-        history: an object for each epoch, with `loss`; may be empty.
         scale: what inputs are divided by, if it is known.
     """
-    inputs, every = data.train.inputs, np.arange(len(data.train))
-    if scale is not None:
-        return Preprocessing(float(scale))
-    if inputs.dtype != np.uint8:
-        return Preprocessing()
-    expected = preprocessing_for(model, inputs, every, standardize=False)
-    full_scale = splits.fit_preprocessing(inputs, every, standardize=False)
-    candidates = list(dict.fromkeys([expected, full_scale, Preprocessing(), Preprocessing(255.0)]))
-    rows = _spaced(every)
-    batches = [candidate(inputs[rows]) for candidate in candidates]
-    logged = history[-1].get("loss") if history else None
-    if logged is not None:
-        targets = targets_for(model, data)[rows]
-        losses = [evaluate(model, x, targets, verbose=0, return_dict=True)["loss"] for x in batches]
-        distances = [abs(loss - logged) if math.isfinite(loss) else math.inf for loss in losses]
-        chosen = candidates[int(np.argmin(distances))]
-    else:
-        labels = data.train.labels[rows]
-        right = [float((predict(model, x, verbose=0).argmax(1) == labels).mean()) for x in batches]
-        best = int(np.argmax(right))
-        chosen = candidates[best] if right[best] > right[0] + _MORE_RIGHT else candidates[0]
+    inputs = data.train.inputs
+    if scale is not None or inputs.dtype != np.uint8:
+        return Preprocessing(float(scale or 1))
+    every = np.arange(len(inputs))
+    chosen = preprocessing_for(model, inputs, every, standardize=False)
+    if not _scaling_layers(model):
+        candidates = list(dict.fromkeys([chosen, Preprocessing(), Preprocessing(255.0)]))
+        chosen = candidates[_likeliest(model, data, [candidate(inputs[_spaced(every)]) for candidate in candidates])]
     _log.info(
         f"8-bit inputs of {data.name} go into the model "
         + ("as they are" if chosen.scale == 1 else f"divided by {chosen.scale:g}")
-        + ", as fits its training. If that is wrong, give save_run the right scale."
+        + ", as in its training. If that is wrong, give save_run the right scale."
     )
     return chosen
+
+
+def _likeliest(model: keras.Model, data: Data, candidates: Sequence[np.ndarray]) -> int:
+    """Return which of the candidates for the same training rows, float32 (n, …), the model was trained with."""
+    trained = _size_in_training(model)
+    if trained:
+        distances = [abs(math.log(max(_root_mean_square(x), 1e-9) / trained)) for x in candidates]
+        if min(distances) < _FAR:
+            return int(np.argmin(distances))
+    labels = data.train.labels[_spaced(np.arange(len(data.train)))]
+    classes = len(data.class_names)
+    predicted = [as_probabilities(model, predict(model, x, verbose=0), classes) for x in candidates]
+    if (predicted[0].argmax(1) == labels).mean() > _ALL_RIGHT:  # others may only be surer
+        return 0
+    losses = np.array([scores.log_losses(labels, probabilities).mean() for probabilities in predicted])
+    return int(np.argmin(losses)) if losses.min() < _LESS * losses[0] else 0
+
+
+def _size_in_training(model: keras.Model) -> float | None:
+    """Estimate the root mean square of the inputs that the first layer was trained on, from an optimizer such as Adam.
+
+    The gradient of a weight is an input times the gradient of the bias. So the mean squares of the two gradients, which
+    such an optimizer keeps, have the ratio of the inputs' mean square to 1. None if the optimizer keeps no squares.
+    """
+    layer = next((layer for layer in _flat(model) if layer.weights), None)
+    squares = []
+    for variable in (getattr(layer, "kernel", None), getattr(layer, "bias", None)):
+        name = "" if variable is None else f"{variable.path.replace('/', '_')}_velocity"
+        kept = [] if model.optimizer is None else model.optimizer.variables
+        squares.append(next((float(np.mean(v)) for v in kept if name and v.path.endswith(name)), 0.0))
+    return math.sqrt(squares[0] / squares[1]) if all(squares) else None
+
+
+def _root_mean_square(x: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
 
 
 def _scaling_layers(model: keras.Model) -> list[keras.layers.Layer]:

@@ -126,8 +126,8 @@ def save_run(
     Args:
         model: a compiled Keras model, trained by `mlplab.fit`, `keras.Model.fit` or elsewhere.
         data: its training and test data, as `mlplab.load` takes them. Fractions go into the model as they are. 8-bit
-            inputs are scaled as the model was trained: as they are, or divided by their full scale or by 255,
-            whichever gives the loss of the history's last epoch.
+            inputs go in as it was trained: as they are, or divided by their full scale or by 255. Its first layers, its
+            optimizer's moments or its loss on training rows say which.
         history: the `History` that `fit` returned. Curves need it; so do label errors, for which other networks are
             trained for as many epochs.
         scale: what the inputs in `data` are divided by before they go into the model, 1 for as they are; None: see
@@ -159,7 +159,7 @@ def save_run(
     local.clock.loaded()
     split = splits.split(data.train, settings)
     check_model(model, data, "save_run")
-    scaling = preprocessing_of_trained(model, data, epochs, scale)
+    scaling = preprocessing_of_trained(model, data, scale)
     job = TrainingJob(RunSpec(settings, data, identity(data)).config(settings.seed, scaling), data, split, model)
     write = functools.partial(population.write_network_start, job=job, history=epochs)
     return _finish(create_directory(path, Path(data.name).stem, write), job, local)
