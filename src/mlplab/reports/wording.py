@@ -95,11 +95,9 @@ def _no_validation(table: Table) -> str:
     return "" if "val_loss" in table.columns else " There is no validation curve: no rows were held out."
 
 
-def curves(table: Table, kept: int) -> str:
-    """State which epoch was kept, and how far training and validation accuracy differ."""
+def curves(table: Table, kept: int, text: str) -> str:
+    """State how training ended, as `text` does, and how far training and validation accuracy differ in the kept epoch."""
     last = int(table["epoch"][-1])
-    text = f"The weights of epoch {kept} of {last} were kept"
-    text += ", the best on the validation rows." if kept < last else "."
     if not {"accuracy", "val_accuracy"} <= table.columns.keys():
         return text + _no_validation(table)
     at = int(np.flatnonzero(table["epoch"] == kept)[0])

@@ -31,6 +31,8 @@ class Checkpoint:
         state: all arrays, by part and position.
         stopping: the counters of early stopping; its best weights are the part "best" of the state.
         stopped: whether training has ended, early or after the last epoch.
+        digests: of the weights after each epoch, before callbacks changed them, see `training.session.EpochWeights`;
+            empty where they are not known.
         random: the position of the shuffling: its seed, and the optimizer steps taken. (The state of dropout and
             noise is among the non-trainable variables.)
     """
@@ -40,6 +42,7 @@ class Checkpoint:
     state: Tensors
     stopping: dict[str, Any] = field(default_factory=dict)
     stopped: bool = False
+    digests: list[str] = field(default_factory=list)
     random: dict[str, int] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:

@@ -137,7 +137,12 @@ class Run:
 
     @property
     def kept_epoch(self) -> int:
-        """The epoch, from 1, whose weights the finished run has; 0 for a model that was kept without its history."""
+        """The epoch, from 1, whose weights the finished run has; 0 for a model that was kept without its history.
+
+        The last, if a callback put weights of no epoch in place.
+        """
+        if isinstance(self.result, RunResult) and self.result.kept_epoch is not None:
+            return self.result.kept_epoch
         checkpoint = files.read_json(self.path / TEXT)
         stopping = checkpoint.get("stopping")
         return int(stopping["best_epoch"]) + 1 if stopping else len(checkpoint["history"])

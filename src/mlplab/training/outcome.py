@@ -62,7 +62,7 @@ def save_outputs(run: Run, job: TrainingJob) -> dict[str, Any]:
 
 def write_result(run: Run, job: TrainingJob, split_scores: dict[str, Any], seconds: dict[str, float]) -> None:
     """Write the result of a run, which finishes it. The training scores are the logs of the kept epoch."""
-    kept = run.kept_epoch
+    kept = job.kept_epoch
     logs = run.epochs[kept - 1] if kept else {}
     run.directory.write_result(
         RunResult(
@@ -74,6 +74,7 @@ def write_result(run: Run, job: TrainingJob, split_scores: dict[str, Any], secon
             **split_scores,
             seconds=seconds,
             **_machine(),
+            kept_epoch=kept,
         )
     )
 
