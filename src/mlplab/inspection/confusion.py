@@ -40,7 +40,9 @@ def show_confusion(
         table = mlplab.show_confusion(run, normalize="true")
         figure = table.figure
     """
-    examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False, need_probabilities=False)
+    examples = examples_of(
+        source, y, split=split, class_names=class_names, data=data, inputs=False, need_probabilities=False
+    )
     return confusion(examples, normalize).show()
 
 
@@ -65,7 +67,9 @@ def most_confused(
     Example:
         rows = mlplab.most_confused(run).rows()
     """
-    examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False, need_probabilities=False)
+    examples = examples_of(
+        source, y, split=split, class_names=class_names, data=data, inputs=False, need_probabilities=False
+    )
     cells = confusion(examples, "true")
     confused = np.flatnonzero((cells["true"] != cells["predicted"]) & (cells["count"] >= max(min_count, 1)))
     order = np.argsort(-cells["count"][confused], kind="stable")

@@ -101,6 +101,7 @@ def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
         "scores": table,
         "accuracy": table.rows()[0],
         "n": len(examples),
+        "imbalance": wording.imbalance(examples),
         "item_name": "images" if examples.images is not None or len(run.config.input_shape) > 1 else "rows",
         "network": wording.network(run.config),
         "settings": wording.settings(run.config, len(run.epochs)),

@@ -146,7 +146,7 @@ class RunDirectory:
         return datetime.fromtimestamp((self.path / _RESULT).stat().st_mtime).astimezone()
 
     def write_result(self, value: result.RunResult | result.PopulationResult) -> None:
-        """Write the result, which finishes the run. All files that the run depends on are listed in SHA256SUMS first."""
+        """Write the result, which finishes the run. SHA256SUMS lists all files that the run depends on before."""
         self.write_result_json(value.to_json())
 
     def write_result_json(self, value: dict[str, Any]) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from mlplab import scores
 from mlplab.engine import backend
 from mlplab.runs import Predictions, Run, machine
-from mlplab.runs.result import SCHEMA, DivergedResult, Logged, PopulationResult, RunResult, Scores, SeedScores
 from mlplab.runs.probabilities import mean_probabilities, probabilities_of
+from mlplab.runs.result import SCHEMA, DivergedResult, Logged, PopulationResult, RunResult, Scores, SeedScores
 from mlplab.training.job import TrainingJob
 
 
