@@ -54,7 +54,9 @@ def in_a_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("dtype", [bool, int, np.float32])
 def test_several_labels_a_row_are_refused_by_name(function, dtype):
     row = int((MULTI_HOT.sum(1) != 1).argmax())
-    with pytest.raises(DataError, match=f"one class a row. Got 2 of 3 in row {row}. Several labels a row: .*mlplab.fit"):
+    with pytest.raises(
+        DataError, match=f"one class a row. Got 2 of 3 in row {row}. Several labels a row: .*mlplab.fit"
+    ):
         function(PROBABILITIES, MULTI_HOT.astype(dtype))
     with pytest.raises(DataError, match="Got 0 of 3 in row 7"):
         function(PROBABILITIES, NONE.astype(dtype))
@@ -63,7 +65,7 @@ def test_several_labels_a_row_are_refused_by_name(function, dtype):
 @pytest.mark.parametrize("labels", [SOFT, 2 * ONE_HOT, ONE_HOT.astype(str)], ids=["soft", "of 2s", "text"])
 def test_rows_of_other_numbers_are_refused(labels):
     for function in INSPECTIONS.values():
-        with pytest.raises(DataError, match="each of a single 1 and zeros. Got .* train it with mlplab.fit"):
+        with pytest.raises(DataError, match=r"each of a single 1 and zeros\. Got .* train it with mlplab\.fit"):
             function(PROBABILITIES, labels)
 
 
@@ -73,5 +75,5 @@ def test_one_hot_rows_are_class_numbers():
 
 @pytest.mark.parametrize("function", TRAININGS.values(), ids=TRAININGS)
 def test_data_with_several_labels_a_row_is_refused_by_name(function):
-    with pytest.raises(DataError, match="Got 2 of 3 in row .* Several labels a row: train it with mlplab.fit"):
+    with pytest.raises(DataError, match=r"Got 2 of 3 in row .* Several labels a row: train it with mlplab\.fit"):
         function(((X, MULTI_HOT), (X, MULTI_HOT)))

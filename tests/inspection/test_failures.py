@@ -100,6 +100,26 @@ def test_one_sigmoid_unit_is_two_classes():
     assert (table["index"].tolist(), table["predicted"].tolist()) == ([2], ["yes"])
 
 
+def test_predicted_classes_suffice(arrays):
+    predictions, labels, images = arrays
+    classes = predictions.argmax(1)
+    expected = mlplab.show_failures(predictions, labels, images, trueclass=6, maxtoshow=5)
+    for given in (classes, classes[:, None], classes.astype(np.uint8)):
+        table = mlplab.show_failures(given, labels, images, trueclass=6, maxtoshow=5)
+        assert list(table.columns) == ["index", "true", "predicted"]
+        assert table.rows() == [{name: row[name] for name in table.columns} for row in expected]
+    row = table.rows()[0]
+    assert table.figure.axes[0].get_title() == f"{row['predicted']} ({row['true']})\n#{row['index']}"
+    for function in (mlplab.classification_report, mlplab.show_confusion, mlplab.most_confused):
+        assert function(classes, labels).rows() == function(predictions, labels).rows()
+    assert mlplab.show_failures([True, False], [0, 0], class_names=("no", "yes"))["predicted"].tolist() == ["yes"]
+    for options in ({"order": "loss"}, {"least_confidence": 0.5}):
+        with pytest.raises(UsageError, match="Predicted classes have no confidence"):
+            mlplab.show_failures(classes, labels, **options)
+    with pytest.raises(DataError, match="must be probabilities"):
+        mlplab.score(classes, labels)
+
+
 def test_class_names_are_text(tmp_path):
     names = ("<script>alert(1)</script>", "$x_1$ & co")
     table = mlplab.show_failures(np.array([[0.9, 0.1], [0.2, 0.8]]), [1, 0], np.zeros((2, 4, 4)), class_names=names)
@@ -129,7 +149,8 @@ def test_wrong_arguments_are_refused(arrays, drawn_run):
         ((predictions, labels[:-1]), f"Expected {len(labels)} labels"),
         ((np.log(predictions.clip(1e-9)), labels), "must lie between 0 and 1"),
         ((predictions, labels + (labels == 9)), "0 to 9; got 0 to 10"),
-        ((predictions.argmax(1), labels), "must be probabilities"),
+        ((predictions.argmax(1) - 5, labels), "Predicted classes must be numbered from 0; got -5 to"),
+        ((predictions.astype(int), labels), "must be probabilities"),
     ):
         with pytest.raises(DataError, match=message):
             mlplab.show_failures(*source)

@@ -6,6 +6,7 @@ a thousand resamples at once, and because importing scikit-learn takes a third o
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,35 @@ def classification_report(
     columns |= {"f1": f1, "f1_low": percentiles[0], "f1_high": percentiles[1]}
     title = f"Precision, recall and F1 of each class, with 95 % intervals ({examples.name})"
     return Table(columns, title, functools.partial(charts.class_intervals, columns))
+
+
+UNBALANCED = 1.5
+"""Classes are called unbalanced where the most frequent has at least this many times the rows of the rarest."""
+
+
+@dataclass(frozen=True)
+class Imbalance:
+    """Scores that say more than accuracy where classes are unbalanced.
+
+    Attributes:
+        majority: the name of the most frequent class.
+        share: its fraction of the rows, the accuracy of always naming it.
+        balanced_accuracy: the mean over classes of the fraction of their rows predicted right.
+    """
+
+    majority: str
+    share: float
+    balanced_accuracy: float
+
+
+def imbalance(examples: Examples) -> Imbalance | None:
+    """Compute balanced accuracy and the majority class's share; None where classes are balanced, or there is one."""
+    correct, _, true = _counts(examples)
+    occurs = true > 0
+    if occurs.sum() < 2 or true.max() < UNBALANCED * true[occurs].min():
+        return None
+    balanced = float((correct[occurs] / true[occurs]).mean())
+    return Imbalance(examples.class_names[int(true.argmax())], float(true.max() / true.sum()), balanced)
 
 
 def _count_in_top(examples: Examples, k: int) -> int:

@@ -84,6 +84,8 @@ class RunResult(Fields):
         seconds: `import`, `load`, `compile`, `train` (without compilation), `total`.
         peak_memory_bytes: of the accelerator or else the process; None where the system does not report it.
         versions: of Python and of the packages that compute.
+        kept_epoch: the epoch, from 1, whose weights the run has; 0 without epochs; None for weights of no epoch, which
+            a callback put in place.
     """
 
     schema: int
@@ -98,6 +100,7 @@ class RunResult(Fields):
     seconds: dict[str, float]
     peak_memory_bytes: int | None
     versions: dict[str, str]
+    kept_epoch: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

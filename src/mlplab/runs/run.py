@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlplab import files
 from mlplab.errors import DataError, RunError
-from mlplab.runs.checkpoint import TEXT
+from mlplab.runs.checkpoint import read_text
 from mlplab.runs.config import Config
 from mlplab.runs.directory import Predictions, RunDirectory, created_at, is_run
 from mlplab.runs.probabilities import mean_probabilities, probabilities_of
@@ -137,8 +136,13 @@ class Run:
 
     @property
     def kept_epoch(self) -> int:
-        """The epoch, from 1, whose weights the finished run has; 0 for a model that was kept without its history."""
-        checkpoint = files.read_json(self.path / TEXT)
+        """The epoch, from 1, whose weights the finished run has; 0 for a model that was kept without its history.
+
+        The last, if a callback put weights of no epoch in place.
+        """
+        if isinstance(self.result, RunResult) and self.result.kept_epoch is not None:
+            return self.result.kept_epoch
+        checkpoint = read_text(self.path)
         stopping = checkpoint.get("stopping")
         return int(stopping["best_epoch"]) + 1 if stopping else len(checkpoint["history"])
 

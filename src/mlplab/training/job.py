@@ -36,7 +36,12 @@ class TrainingJob:
     """A model with its data on the device, ready to train: the same for a new run and for one that is resumed.
 
     `device_data` comes from another job with the same data set and targets.
+
+    Attributes:
+        kept_epoch: after training, the epoch whose weights the model has; None before, and for weights of no epoch.
     """
+
+    kept_epoch: int | None = None
 
     def __init__(
         self,
@@ -68,6 +73,7 @@ class TrainingJob:
         history: list[dict[str, Any]],
         *,
         stopped: bool,
+        digests: list[str] | None = None,
         stopping: dict[str, Any] | None = None,
         best_weights: list[np.ndarray] | None = None,
     ) -> Checkpoint:
@@ -82,6 +88,7 @@ class TrainingJob:
             state={part: [np.asarray(array) for array in arrays] for part, arrays in parts.items()},
             stopping=stopping or {},
             stopped=stopped,
+            digests=digests or [],
             random={"seed": self.config.settings.seed, "position": keras_internals.steps_taken(self.model)},
         )
 

@@ -10,8 +10,8 @@ import numpy as np
 from mlplab import scores
 from mlplab.engine import backend
 from mlplab.runs import Predictions, Run, machine
-from mlplab.runs.result import SCHEMA, DivergedResult, Logged, PopulationResult, RunResult, Scores, SeedScores
 from mlplab.runs.probabilities import mean_probabilities, probabilities_of
+from mlplab.runs.result import SCHEMA, DivergedResult, Logged, PopulationResult, RunResult, Scores, SeedScores
 from mlplab.training.job import TrainingJob
 
 _MOST_CLASSES = 100
@@ -65,7 +65,7 @@ def save_outputs(run: Run, job: TrainingJob) -> dict[str, Any]:
 
 def write_result(run: Run, job: TrainingJob, split_scores: dict[str, Any], seconds: dict[str, float]) -> None:
     """Write the result of a run, which finishes it. The training scores are the logs of the kept epoch."""
-    kept = run.kept_epoch
+    kept = job.kept_epoch
     logs = run.epochs[kept - 1] if kept else {}
     run.directory.write_result(
         RunResult(
@@ -77,6 +77,7 @@ def write_result(run: Run, job: TrainingJob, split_scores: dict[str, Any], secon
             **split_scores,
             seconds=seconds,
             **_machine(),
+            kept_epoch=kept,
         )
     )
 
