@@ -198,7 +198,7 @@ def test_a_kept_model_is_scored_on_what_it_was_trained_on(kind, digits, tmp_path
 
 @pytest.mark.parametrize("scale", [1.0, 16.0])
 def test_without_moments_the_loss_says_how_a_model_was_trained(scale, digits):
-    model = compiled()
+    model = compiled(layers.Flatten(), layers.Dense(16, "relu"))
     x = digits.train.images / np.float32(scale)
     mlplab.fit(model, x, digits.train.labels, epochs=12, batch_size=103, verbose=0)
     assert preprocessing_of_trained(model, digits, None) == Preprocessing(scale)
