@@ -188,11 +188,17 @@ class Data:
         Data with other labels, or with other names for its classes, is returned as it is; so is data for which that is
         another number of outputs.
         """
+        numbered = Classes.numbered(tuple(map(str, range(outputs))))
         labels = self.classes.labels
         are_names = self.class_names == tuple(map(str, labels))
-        if not are_names or outputs == len(labels) or labels[-1] != outputs - 1 or labels[0] < 0:
+        if (
+            not are_names
+            or len(labels) == outputs
+            or labels[-1] != outputs - 1
+            or not set(labels) <= set(numbered.labels)
+        ):
             return self
-        return self.with_classes(Classes.numbered(tuple(map(str, range(outputs)))))
+        return self.with_classes(numbered)
 
     def _renumbered(self, part: Dataset, numbers: np.ndarray, classes: Classes) -> Dataset:
         labels = numbers[part.labels]

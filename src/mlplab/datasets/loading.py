@@ -128,11 +128,11 @@ def _data(
     inputs = inputs_alike(train[0], test[0], name)
     origins = [Provenance(name, split, sha256, source) for split in ("train", "test")]
     labels = [plain_labels(part[1], str(origin)) for part, origin in zip((train, test), origins, strict=True)]
-    classes = class_names if isinstance(class_names, Classes) else Classes.of(*labels, class_names, name)
+    classes = class_names if isinstance(class_names, Classes) else Classes.of(labels[0], labels[1], class_names, name)
     parts = [
         Dataset(x, classes.numbers(y, str(origin)), classes.names, origin)
         for x, y, origin in zip(inputs, labels, origins, strict=True)
     ]
-    data = Data(name, *parts, labels=None if classes.are_numbered else classes.labels)
+    data = Data(name, parts[0], parts[1], labels=None if classes.are_numbered else classes.labels)
     check_ranges(data.train.inputs, data.test.inputs, name)
     return data
