@@ -5,6 +5,7 @@ A file is written beside the old one, synced and renamed. A directory is filled 
 
 import contextlib
 import errno
+import hashlib
 import json
 import logging
 import os
@@ -116,7 +117,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    write_bytes(path, json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n")
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: object) -> bytes:
+    """Return what `write_json` writes."""
+    return json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
@@ -126,9 +132,35 @@ def write_arrays(path: Path, **arrays: np.ndarray) -> None:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], note: tuple[str, str] | None = None) -> None:
-    """Write a safetensors file. `note`, a key and a value, goes into its header; several keys have no fixed order."""
+    """Write a safetensors file, see `tensor_bytes`."""
+    write_bytes(path, tensor_bytes(tensors, note))
+
+
+def tensor_bytes(tensors: Mapping[str, np.ndarray], note: tuple[str, str] | None = None) -> bytes:
+    """Return a safetensors file. `note`, a key and a value, goes into its header; several keys have no fixed order."""
     contiguous = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
-    write_bytes(path, save(contiguous, dict([note]) if note else None))
+    return save(contiguous, dict([note]) if note else None)
+
+
+def sha256(content: bytes) -> str:
+    """Return the hexadecimal SHA-256 of some bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def check_sha256(path: Path, expected: str | None, where: str) -> None:
+    """Raise `RunError` if the file at `path` exists and its SHA-256 is not the one expected; None expects nothing.
+
+    Messages name the file with the expected value as `where`.
+    """
+    if expected is None or not path.exists():
+        return
+    with _reading(path), open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise RunError(
+            f"{path} is damaged: expected the SHA-256 {expected[:12]}… that {where} has for it, got {found[:12]}…. It "
+            "changed after it was written. Restore it from a copy, or train the run again."
+        )
 
 
 def write_lines(path: Path, values: list[Any]) -> None:

@@ -343,7 +343,7 @@ def test_only_finished_runs_are_accepted(runs, tmp_path):
 
 def changed(run, path, **arrays):
     """A copy of a run with other test predictions."""
-    copy = shutil.copytree(run.path, path)
+    copy = shutil.copytree(run.path, path, ignore=shutil.ignore_patterns("SHA256SUMS"))
     kept = dict(np.load(copy / "predictions-test.npz"))
     np.savez(copy / "predictions-test.npz", **{name: arrays.get(name, lambda a: a)(a) for name, a in kept.items()})
     return copy
@@ -367,7 +367,7 @@ def test_different_test_sets_are_refused(runs, tmp_path):
 
 
 def with_config(run, path, **changes):
-    copy = shutil.copytree(run.path, path)
+    copy = shutil.copytree(run.path, path, ignore=shutil.ignore_patterns("SHA256SUMS"))
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, **changes}))
     return copy

@@ -24,7 +24,7 @@ layers = keras.layers
 def test_a_run_directory_holds_what_format_1_says(finished):
     names = {path.name for path in finished.path.iterdir() if not path.name.startswith(".")}
     assert names == {
-        *("config.json", "metrics.jsonl", "split.npz", "checkpoint.safetensors", "checkpoint.json"),
+        *("config.json", "metrics.jsonl", "split.npz", "checkpoint.safetensors", "checkpoint.json", "SHA256SUMS"),
         *("model.safetensors", "model.json", "predictions-validation.npz", "predictions-test.npz", "result.json"),
     }
     config = json.loads((finished.path / "config.json").read_text())
@@ -39,7 +39,7 @@ def test_the_result_is_the_score_of_the_predictions(finished, digits):
     result, predictions = finished.result, finished.predictions("test")
     assert list(result) == [
         *("schema", "run", "parameters", "seed", "train", "validation", "test", "per_class", "confusion"),
-        *("seconds", "peak_memory_bytes", "versions"),
+        *("seconds", "peak_memory_bytes", "versions", "kept_epoch"),
     ]
     assert list(result.seconds) == ["import", "load", "compile", "train", "total"]
     np.testing.assert_array_equal(predictions.label, digits.test.labels)
@@ -176,6 +176,7 @@ def test_what_cannot_be_resumed_is_refused(interrupted, digits):
 def test_another_environment_is_warned_about(interrupted):
     config = json.loads((interrupted / "config.json").read_text())
     config["versions"]["jax"], config["threads"] = "0.1", 77
+    (interrupted / "SHA256SUMS").unlink()
     (interrupted / "config.json").write_text(json.dumps(config))
     with pytest.warns(UserWarning, match=r"jax 0\.1 → .*threads 77 → .*its numbers may differ"):
         mlplab.resume(interrupted, verbose=0)
@@ -346,6 +347,9 @@ def test_corrected_labels_are_trained_on_and_kept(corrections, finished, digits,
     kept = tmp_path / "cut" / "corrected-labels.csv"
     lines = kept.read_text()
     kept.write_text("".join(lines.splitlines(keepends=True)[:-1]))
+    with pytest.raises(RunError, match=r"corrected-labels\.csv is damaged: expected the SHA-256"):
+        mlplab.resume(tmp_path / "cut", verbose=0)
+    (tmp_path / "cut" / "SHA256SUMS").unlink()
     with pytest.raises(RunError, match="it corrects 39 labels, and the run began with 40"):
         mlplab.resume(tmp_path / "cut", verbose=0)
     kept.write_text("index,label\n7,x\n")

@@ -146,5 +146,5 @@ def _counts(data: Data) -> list[dict[str, object]]:
     train, test = data.train.class_counts(), data.test.class_counts()
     return [
         {"label": label, "class": name, "training": f"{train[name]:,}", "test": f"{test[name]:,}"}
-        for label, name in enumerate(data.class_names)
+        for label, name in zip(data.classes.labels, data.class_names, strict=True)
     ]

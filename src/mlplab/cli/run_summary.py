@@ -10,7 +10,11 @@ from rich.text import Text
 
 from mlplab.cli.output import print_rows, say
 from mlplab.errors import shell_command
+from mlplab.inspection.classification import imbalance
+from mlplab.inspection.curves import ending
+from mlplab.inspection.examples import examples_of
 from mlplab.runs import Run, Settings
+from mlplab.scores import true_counts
 
 _MOST_CLASSES = 40
 """The matrix of more classes fits on no screen."""
@@ -27,6 +31,14 @@ def print_result(console: Console, run: Run, page: Path | None) -> None:
         print_rows(console, _members(run))
     parameters = f"{run.result['parameters']:,} parameters{' each' if run.members else ''}"
     say(console, f"{accuracy(run.result)}, {parameters}, {run.result['seconds']['total']:.1f} s", style="bold")
+    if found := imbalance(examples_of(run, inputs=False)):
+        say(
+            console,
+            f"Classes are unbalanced: balanced accuracy, the mean over classes, is {found.balanced_accuracy:.4f}; "
+            f"always naming the most frequent class, {found.majority}, is right for {found.share:.4f} of the rows.",
+        )
+    if not run.members and (run.config.settings.early_stopping or len(run.epochs) < run.config.settings.epochs):
+        say(console, ending(run))
     if doubt := no_better_than_guessing(run.result):
         say(console, doubt, style="yellow")
     say(console, f"Run: {os.path.relpath(run.path)}" if page is None else f"Report: {os.path.relpath(page)}")
@@ -35,7 +47,7 @@ def print_result(console: Console, run: Run, page: Path | None) -> None:
 
 def no_better_than_guessing(result: Mapping[str, Any]) -> str | None:
     """A warning if the result is that of a network that learned nothing, else None."""
-    counts = [sum(row) for row in result["confusion"]]
+    counts = true_counts(result["confusion"])
     guess = max(counts) / sum(counts)
     if guess == 1 or result.get("ensemble", result["test"])["interval"][0] > guess:
         return None
@@ -80,8 +92,8 @@ def _members(run: Run) -> list[dict[str, Any]]:
         row = {"seed": result["seed"]}
         row |= {name: result[split]["accuracy"] if split in result else None for name, split in splits.items()}
         row["log-loss"] = result["test"]["loss"] if "test" in result else None
-        diverged = f"diverged: {result['diverged']}" if "diverged" in result else ""
-        rows.append(row | {"epochs": len(member.epochs), "": diverged})
+        row |= {"epochs": len(member.epochs), "kept epoch": member.kept_epoch if "test" in result else None}
+        rows.append(row | {"": f"diverged: {result['diverged']}" if "diverged" in result else ""})
     return rows
 
 

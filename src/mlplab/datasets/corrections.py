@@ -54,7 +54,8 @@ class Corrections:
         source = f"{train.provenance.source}, {len(self):,} labels corrected"
         hashes = self.added_to(train.provenance.sha256 or {"content": train.content_hash()})
         provenance = dataclasses.replace(train.provenance, sha256=hashes, source=source)
-        return Data(data.name, Dataset(train.inputs, labels, train.class_names, provenance), data.test)
+        train = Dataset(train.inputs, labels, train.class_names, provenance)
+        return dataclasses.replace(data, train=train)
 
     def added_to(self, hashes: Mapping[str, str]) -> dict[str, str]:
         """Return the hashes of a training set after these corrections, given those before."""

@@ -30,6 +30,15 @@ def output_shapes(model: keras.Model, x: Any) -> Any:
     return keras_backend.compute_output_spec(model, _symbolic(x), training=False)
 
 
+def output_activation(model: keras.Model) -> str:
+    """Return the name of the function that makes the first output of a built model: "sigmoid", "linear", …"""
+    operation: Any = model
+    while getattr(operation, "outputs", None):  # a model, whose last layer may be one too
+        operation = operation.outputs[0]._keras_history.operation
+    function = getattr(operation, "activation", None)
+    return str(getattr(function, "__name__", type(operation).__name__)).lower()
+
+
 def check_loss(model: keras.Model, batch: Any, y_pred: Any) -> None:
     """Let Keras compute the loss for the shapes of a batch, so that it raises its own error if they do not fit."""
     if model._compile_loss is None:

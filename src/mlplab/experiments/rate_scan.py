@@ -21,7 +21,8 @@ from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Settings
 from mlplab.training import splits
 from mlplab.training.job import DeviceData
-from mlplab.training.network import build_network, check_model, targets_for
+from mlplab.training.network import build_network, check_model, data_for, targets_for
+from mlplab.training.scaling import preprocessing_for
 
 RATES = 10.0 ** np.linspace(-5, 0, 26)
 """The rates tried by default: five a decade."""
@@ -92,7 +93,7 @@ def scan_settings(
         for rate in rates
     ]
     start = TrainingStart.of(settings, models[0], len(split["train"]), steps)
-    device_data = DeviceData(data, data.train.labels)
+    device_data = DeviceData(data, models[0])
     source = device_data.source(split["train"][start.rows], preprocessing=preprocessing, **start.order)
     held_out = device_data.source(split["validation"][:_MOST_HELD_OUT], preprocessing=preprocessing, batch_size=1000)
     untrained = evaluate(models[0], held_out, verbose=0, return_dict=True)["loss"]
@@ -127,10 +128,11 @@ def scan_model(
     """
     _check_rate_can_be_set(model)
     if isinstance(data, Data):
+        data = data_for(model, data, "find_learning_rate")
         check_model(model, data)
         train = data.train
         x, y = train.inputs, targets_for(model, data)
-        preprocessing = splits.fit_preprocessing(train.inputs, np.arange(len(train)), standardize=False)
+        preprocessing = preprocessing_for(model, train.inputs, np.arange(len(train)), standardize=False)
     else:
         x, y, _ = inputs.arrays_of(data)
         preprocessing = None

@@ -16,10 +16,11 @@ from mlplab.errors import TrainingError, UsageError, require, require_whole
 from mlplab.experiments.population import ModelBuilder, hold_out, train_members
 from mlplab.progress import ProgressListener
 from mlplab.runs import Run, Settings
+from mlplab.runs.probabilities import class_outputs, takes_logits
 from mlplab.runs.settings import is_kind
 from mlplab.training import splits
 from mlplab.training.job import DeviceData
-from mlplab.training.network import require_memory, targets_for
+from mlplab.training.network import require_memory
 from mlplab.training.session import monitored
 
 _SMALLEST_PART = 64
@@ -87,7 +88,7 @@ def train_sizes(
         preprocessing = splits.fit_preprocessing(data.train.inputs, rows, settings.standardize)
     require_memory(settings, data, len(sizes) * seeds)
     networks = [builder.build(number, data, len(rows)) for _ in sizes for number in range(seeds)]
-    device_data = DeviceData(data, targets_for(networks[0][0], data))
+    device_data = DeviceData(data, networks[0][0])
     validation = device_data.source(held_out, preprocessing=preprocessing, batch_size=1000)
     members = []
     for (model, seed), size in zip(networks, np.repeat(sizes, seeds), strict=True):
@@ -106,7 +107,7 @@ def train_sizes(
     if all(member.failure for member in members):
         raise TrainingError(f"All {len(members)} networks diverged. The first: {members[0].failure}")
     accuracy = [_accuracy(member, best=settings.early_stopping > 0) for member in members]
-    right = np.array([_right(member, data.train.labels[held_out]) for member in members])
+    right = np.array([_right(member, data.train.labels[held_out], len(data.class_names)) for member in members])
     shape = (len(sizes), seeds)
     return SizeScan(np.array(sizes), np.reshape(accuracy, shape), right.reshape(*shape, -1))
 
@@ -142,8 +143,9 @@ def _accuracy(member: Member, best: bool) -> float:
     return history["accuracy"][int(np.argmax(history["val_accuracy"])) if best else -1]
 
 
-def _right(member: Member, labels: np.ndarray) -> np.ndarray:
+def _right(member: Member, labels: np.ndarray, classes: int) -> np.ndarray:
     """Return 1 for each row held out that is predicted right, else 0: float (n,)."""
     if member.failure is not None:
         return np.full(len(labels), np.nan)
-    return (predict(member.model, member.validation, verbose=0).argmax(1) == labels).astype(float)
+    outputs = predict(member.model, member.validation, verbose=0)
+    return (class_outputs(outputs, classes, takes_logits(member.model)).argmax(1) == labels).astype(float)

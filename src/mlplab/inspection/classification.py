@@ -6,6 +6,7 @@ a thousand resamples at once, and because importing scikit-learn would take a th
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def classification_report(
     Precision and recall are proportions with Wilson's interval; F1 has the interval of a bootstrap over rows.
 
     Args:
-        source, y, split, class_names, data: see `examples_of`.
+        source, y, split, class_names, data: see `examples_of`. Predicted classes (n,) suffice.
 
     Returns:
         Table of class, n (rows labelled with it), and precision, recall, f1, each with `_low` and `_high`. Recall is
@@ -88,7 +89,9 @@ def classification_report(
         table = mlplab.classification_report(run)
         worst = min(table, key=lambda row: row["f1"])["class"]
     """
-    examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False)
+    examples = examples_of(
+        source, y, split=split, class_names=class_names, data=data, inputs=False, need_probabilities=False
+    )
     counts = _counts(examples)
     correct, predicted, true = counts
     precision, recall, f1 = _ratios(counts)
@@ -103,6 +106,35 @@ def classification_report(
     columns |= {"f1": f1, "f1_low": percentiles[0], "f1_high": percentiles[1]}
     title = f"Precision, recall and F1 of each class, with 95 % intervals ({examples.name})"
     return Table(columns, title, functools.partial(charts.class_intervals, columns))
+
+
+UNBALANCED = 1.5
+"""Classes are called unbalanced where the most frequent has at least this many times the rows of the rarest."""
+
+
+@dataclass(frozen=True)
+class Imbalance:
+    """Scores that say more than accuracy where classes are unbalanced.
+
+    Attributes:
+        majority: the name of the most frequent class.
+        share: its fraction of the rows, the accuracy of always naming it.
+        balanced_accuracy: the mean over classes of the fraction of their rows predicted right.
+    """
+
+    majority: str
+    share: float
+    balanced_accuracy: float
+
+
+def imbalance(examples: Examples) -> Imbalance | None:
+    """Compute balanced accuracy and the majority class's share; None where classes are balanced, or there is one."""
+    correct, _, true = _counts(examples)
+    occurs = true > 0
+    if occurs.sum() < 2 or true.max() < UNBALANCED * true[occurs].min():
+        return None
+    balanced = float((correct[occurs] / true[occurs]).mean())
+    return Imbalance(examples.class_names[int(true.argmax())], float(true.max() / true.sum()), balanced)
 
 
 def _count_in_top(examples: Examples, k: int) -> int:
@@ -137,8 +169,20 @@ def _resampled(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     classes = len(examples.class_names)
     cells, counts = np.unique(examples.labels * classes + examples.predicted, return_counts=True)
     draws = np.random.default_rng(0).multinomial(len(examples), counts / len(examples), RESAMPLES).astype(np.float32)
-    true, predicted = (np.eye(classes, dtype=np.float32)[axis] for axis in np.divmod(cells, classes))
-    return _ratios((draws @ (true * predicted), draws @ predicted, draws @ true))
+    true, predicted = np.divmod(cells, classes)
+    right = true == predicted
+    correct = _sums(draws[:, right], true[right], classes)
+    return _ratios((correct, _sums(draws, predicted, classes), _sums(draws, true, classes)))
+
+
+def _sums(draws: np.ndarray, of_class: np.ndarray, classes: int) -> np.ndarray:
+    """Sum the columns of draws (n, cells) that are of one class: (n, classes)."""
+    order = np.argsort(of_class, kind="stable")
+    present, starts = np.unique(of_class[order], return_index=True)
+    sums = np.zeros((len(draws), classes), draws.dtype)
+    if len(present):
+        sums[:, present] = np.add.reduceat(draws[:, order], starts, axis=1)
+    return sums
 
 
 def mean_interval(values: np.ndarray) -> tuple[float, float, float]:

@@ -50,6 +50,22 @@ def curves(source: Any) -> Table:
     return Table(_with_range(columns, members), f"Loss and metrics by epoch ({name})", draw)
 
 
+def ending(run: Run) -> str:
+    """State after which epoch the training of one network ended, and the weights of which epoch were kept."""
+    settings, epochs, kept = run.config.settings, len(run.epochs), run.kept_epoch
+    patience, text = settings.early_stopping, ""
+    if epochs < settings.epochs:
+        text = f"Training stopped early, after epoch {epochs} of at most {settings.epochs}"
+        if patience and epochs - kept == patience:
+            monitored = "accuracy" if "val_accuracy" in run.epochs[-1] else "loss"
+            text += f": {patience} epoch{'s' * (patience > 1)} without a better validation {monitored}"
+        text += ". "
+    text += f"The weights of epoch {kept} of {epochs} were kept"
+    if kept == epochs:
+        return f"{text}."
+    return text + (", the best on the validation rows." if patience else ", which a callback restored.")
+
+
 def member_columns(run: Run) -> list[dict[str, np.ndarray]]:
     """Return epoch and logged metrics of each member with at least one completed epoch; [] for a single network."""
     return [_columns(member.history) for member in run.members if member.history]

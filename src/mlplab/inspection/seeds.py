@@ -20,7 +20,8 @@ def show_seeds(source: Any) -> Table:
 
     Returns:
         Table of seed, accuracy with its 95 % interval accuracy_low and accuracy_high (Wilson, over test rows),
-        log_loss, validation (accuracy on the validation split) and epochs; NaN for a member that diverged.
+        log_loss, validation (accuracy on the validation split), epochs, and kept_epoch, whose weights the member has;
+        NaN for a member that diverged.
 
     Example:
         population = mlplab.train("digits", hidden=[16], epochs=1, seeds=2, verbose=0)
@@ -46,6 +47,7 @@ def seeds(run: Run) -> Table:
         "log_loss": np.array([test["loss"] for test in tests]),
         "validation": np.array([split["accuracy"] for split in validations]),
         "epochs": np.array([len(member.epochs) for member in run.members]),
+        "kept_epoch": np.array([np.nan if member.result is None else member.kept_epoch for member in run.members]),
     }
     if result["validation"] is None:
         del columns["validation"]

@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 
 from mlplab import files
 from mlplab.errors import Advice, DataError, RunError, shell_command
-from mlplab.runs.checkpoint import TEXT
+from mlplab.runs.checkpoint import read_text
 from mlplab.runs.config import Config
 from mlplab.runs.directory import Predictions, RunDirectory, created_at, is_run
+from mlplab.runs.probabilities import mean_probabilities, probabilities_of
 from mlplab.runs.result import PopulationResult, RunResult
 
 if TYPE_CHECKING:
@@ -139,8 +140,13 @@ class Run:
 
     @property
     def kept_epoch(self) -> int:
-        """The epoch, from 1, whose weights the finished run has; 0 for a model that was kept without its history."""
-        checkpoint = files.read_json(self.path / TEXT)
+        """The epoch, from 1, whose weights the finished run has; 0 for a model that was kept without its history.
+
+        The last, if a callback put weights of no epoch in place.
+        """
+        if isinstance(self.result, RunResult) and self.result.kept_epoch is not None:
+            return self.result.kept_epoch
+        checkpoint = read_text(self.path)
         stopping = checkpoint.get("stopping")
         return int(stopping["best_epoch"]) + 1 if stopping else len(checkpoint["history"])
 
@@ -166,10 +172,11 @@ class Run:
         return self.directory.trained_model()
 
     def predict(self, images: ArrayLike) -> np.ndarray:
-        """Return the probabilities of the classes for raw inputs, as the data set has them (uint8 images).
+        """Return the probabilities of the classes for raw inputs, as the data set has them (8-bit images).
 
         Args:
-            images: (n, h, w), (n, h, w, c) or (n, d), of the run's input shape.
+            images: (n, h, w), (n, h, w, c) or (n, d), of the run's input shape. Inputs whose range is not that of the
+                training inputs are warned about: they were scaled already, or lack a scaling.
 
         Returns:
             float32 (n, classes).
@@ -178,35 +185,17 @@ class Run:
             DataError: for another shape.
         """
         inputs = np.asarray(images)
-        if inputs.shape[1:] != self.config.input_shape or inputs.dtype.kind not in "uif":
+        if inputs.shape[1:] != self.config.input_shape or inputs.dtype.kind not in "uifb":
             raise DataError(
                 f"{self.path.name} predicts numbers of shape (n, {', '.join(map(str, self.config.input_shape))}); "
                 f"got {inputs.dtype} of shape {inputs.shape}. One image alone is images[None]."
             )
+        self.config.warn_of_range(inputs)
         if self.config.seeds == 1:
             return probabilities_of(self.model, inputs, self.config)
         self.require_finished()
-        return mean_probabilities([member.predict(inputs) for member in self.members if member.result is not None])
-
-
-def probabilities_of(model: "keras.Model", inputs: np.ndarray, config: Config) -> np.ndarray:
-    """Probabilities of the classes, float32 (n, classes), for raw inputs (n, …).
-
-    A model whose loss takes logits predicts logits; they go through a softmax here.
-    """
-    from mlplab.engine import ArraySource, Rows, predict  # heavy: only for predictions
-
-    source = ArraySource(inputs, batch_size=1000, batch=Rows(preprocess=config.preprocessing))
-    outputs = np.asarray(predict(model, source, verbose=0), np.float32)
-    if getattr(model.loss, "from_logits", False):
-        exponentials = np.exp(outputs - outputs.max(1, keepdims=True))
-        outputs = exponentials / exponentials.sum(1, keepdims=True)
-    return outputs
-
-
-def mean_probabilities(members: Sequence[np.ndarray]) -> np.ndarray:
-    """The predictions of an ensemble: the mean of its members' probabilities, float32 (n, classes)."""
-    return np.mean(members, axis=0, dtype=np.float64).astype(np.float32)
+        finished = [member for member in self.members if member.result is not None]
+        return mean_probabilities([probabilities_of(member.model, inputs, member.config) for member in finished])
 
 
 def _medians(members: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ from mlplab.training import splits
 from mlplab.training.job import RunSpec, TrainingJob
 from mlplab.training.network import build_network, rebuild, require_memory
 from mlplab.training.outcome import Clock, save_outputs, write_population_result, write_result
+from mlplab.training.scaling import preprocessing_for
 from mlplab.training.session import member_of_run
 
 Callbacks = Sequence[keras.callbacks.Callback] | Callable[[int], Sequence[keras.callbacks.Callback]]
@@ -94,7 +95,8 @@ def create_jobs(spec: RunSpec, model: keras.Model | None) -> list[TrainingJob]:
                 else rebuild(description, seed)
             )
         device_data = jobs[0].device_data if jobs else None
-        jobs.append(TrainingJob(spec.config(seed, split), spec.data, split, network, device_data))
+        scaling = preprocessing_for(network, spec.data.train.inputs, split["train"], settings.standardize)
+        jobs.append(TrainingJob(spec.config(seed, scaling), spec.data, split, network, device_data))
     return jobs
 
 

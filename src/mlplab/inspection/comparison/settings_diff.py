@@ -12,7 +12,10 @@ from mlplab.runs.result import PopulationResult, RunResult
 from mlplab.runs.settings import SETTINGS
 from mlplab.table import Table
 
-_SEPARATE = ("settings", "data", "class_names", "versions", "device", "threads", "command", "format", "preprocessing")
+_SEPARATE = (
+    *("settings", "data", "class_names", "labels", "inputs", "versions", "device", "threads", "command", "format"),
+    "preprocessing",
+)
 """Fields of a run's config that are compared separately, or are no settings of the training."""
 
 _OF_MODEL = [name for name, setting in SETTINGS.items() if setting.of_model]
