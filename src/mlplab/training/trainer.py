@@ -14,7 +14,7 @@ from mlplab.datasets import Data, load
 from mlplab.datasets.corrections import read_corrections
 from mlplab.engine import keras
 from mlplab.engine.driver import Progress
-from mlplab.errors import Interrupted, TrainingError, UsageError
+from mlplab.errors import Interrupted, TrainingError, UsageError, require_whole
 from mlplab.files import create_directory, free_path, locked
 from mlplab.runs import Run, Settings, machine
 from mlplab.runs.dataset_ref import data_of, identity
@@ -108,7 +108,14 @@ def train(
     return _finish(create_directory(path, stem, write), job, local)
 
 
-def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | Path | None = None) -> Run:
+def save_run(
+    model: keras.Model,
+    data: Any,
+    *,
+    history: Any = None,
+    kept_epoch: int | None = None,
+    out: str | Path | None = None,
+) -> Run:
     """Keep a Keras model that is trained already as a finished run, so that it can be inspected and compared.
 
     Args:
@@ -117,6 +124,8 @@ def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | P
             images, and data sets with a name, are scaled to [0, 1] first.
         history: the `History` that `fit` returned. Curves need it; so do label errors, for which other networks are
             trained for as many epochs.
+        kept_epoch: the epoch of the history, from 1, whose weights the model has, if a callback such as EarlyStopping
+            restored them; the last by default.
         out: the directory to make; by default runs/NAME-DATE-TIME.
 
     Returns:
@@ -137,6 +146,8 @@ def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | P
     """
     local = population.Local(Clock())
     epochs = _epochs_of(history)
+    if kept_epoch is not None and require_whole("kept_epoch", kept_epoch, 1) > len(epochs):
+        raise UsageError(f"kept_epoch must be an epoch of the history, which has {len(epochs)}; got {kept_epoch}.")
     settings = Settings.with_defaults(own_model=True, epochs=max(len(epochs), 1), validation=0.0)
     path = free_path(out)
     data = load(data)
@@ -144,7 +155,7 @@ def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | P
     split = splits.split(data.train, settings)
     check_model(model, data, "save_run")
     job = TrainingJob(RunSpec(settings, data, identity(data)).config(settings.seed, split), data, split, model)
-    write = functools.partial(population.write_network_start, job=job, history=epochs)
+    write = functools.partial(population.write_network_start, job=job, history=epochs, kept_epoch=kept_epoch)
     return _finish(create_directory(path, Path(data.name).stem, write), job, local)
 
 
