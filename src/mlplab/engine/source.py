@@ -72,6 +72,14 @@ class Source(Protocol):
         ...
 
 
+def on_device(arrays: Arrays) -> Arrays:
+    """Put arrays on the device. NumPy arrays are copied, so that a later change in place is never seen there.
+
+    Without a copy, JAX on a CPU would share the memory of arrays that happen to be aligned. JAX arrays cannot change.
+    """
+    return jax.device_put(arrays, may_alias=jax.tree.map(lambda array: isinstance(array, jax.Array), arrays))
+
+
 @dataclass(frozen=True)
 class Rows:
     """The batch of an `ArraySource`: rows of `(x, y, sample_weight)`.
@@ -116,7 +124,7 @@ class ArraySource:
             arrays that are already on the device.
 
     Attributes:
-        arrays: `(x, y, sample_weight)` on the device.
+        arrays: `(x, y, sample_weight)` on the device: copies of NumPy arrays, and JAX arrays as they are.
         rows: the number of rows that an epoch reads.
     """
 
@@ -140,7 +148,7 @@ class ArraySource:
         self.seed = seed
         self.batch = batch
         self._shuffle = shuffle
-        self.arrays = jax.device_put((x, y, sample_weight))
+        self.arrays = on_device((x, y, sample_weight))
 
     @property
     def steps(self) -> int:

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
 
 from mlplab.datasets import Data
@@ -23,7 +22,7 @@ class DeviceData:
     """
 
     def __init__(self, data: Data, targets: np.ndarray):
-        self._arrays: Any = jax.device_put((data.train.inputs, targets, None))
+        self._arrays: Any = source.on_device((data.train.inputs, targets, None))
 
     def source(self, rows: np.ndarray | None = None, *, preprocessing: Preprocessing, **order: Any) -> ArraySource:
         """Return a source of some rows, by their integer positions, or of all.
