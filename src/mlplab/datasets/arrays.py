@@ -7,7 +7,7 @@ Labels are int32 of shape (n,), each the position of a class name.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlplab.errors import DataError
+from mlplab.errors import DataError, require_unmasked
 
 
 def normal_inputs(inputs: ArrayLike, what: str) -> np.ndarray:
@@ -63,6 +63,7 @@ def normal_labels(labels: ArrayLike, rows: int, classes: int, what: str) -> np.n
 
 
 def _as_array(values: ArrayLike, what: str) -> np.ndarray:
+    require_unmasked(what, values)
     try:
         return np.asarray(values)
     except ValueError as error:  # rows of different lengths

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from mlplab.engine.backend import keras
-from mlplab.errors import UsageError
+from mlplab.errors import UsageError, require_unmasked
 
 Arrays = Any
 """A pytree of arrays."""
@@ -72,12 +72,30 @@ class Source(Protocol):
         ...
 
 
+class NotFinite(NamedTuple):
+    """The first NaN or infinity in the arrays of a source.
+
+    Attributes:
+        row: where it is.
+        message: describes it, and what to do.
+    """
+
+    row: int
+    message: str
+
+
 def on_device(arrays: Arrays) -> Arrays:
     """Put arrays on the device. NumPy arrays are copied, so that a later change in place is never seen there.
 
     Without a copy, JAX on a CPU would share the memory of arrays that happen to be aligned. JAX arrays cannot change.
     """
-    return jax.device_put(arrays, may_alias=jax.tree.map(lambda array: isinstance(array, jax.Array), arrays))
+
+    def copied(array: Any) -> jax.Array:
+        require_unmasked("An array of a source", array)
+        # `device_put` shares memory even with may_alias=False.
+        return array if isinstance(array, jax.Array) else jax.numpy.array(array, copy=True)
+
+    return jax.tree.map(copied, arrays)
 
 
 @dataclass(frozen=True)
@@ -122,6 +140,7 @@ class ArraySource:
         batch: makes a step's data of its rows.
         subset: integers (m,), the rows that an epoch reads; None: all. Sources of several subsets can share
             arrays that are already on the device.
+        not_finite: NaN or infinity that was found in the arrays. Training is refused unless the model's loss is finite.
 
     Attributes:
         arrays: `(x, y, sample_weight)` on the device: copies of NumPy arrays, and JAX arrays as they are.
@@ -139,16 +158,22 @@ class ArraySource:
         seed: int = 0,
         batch: Rows = Rows(),
         subset: np.ndarray | None = None,
+        not_finite: NotFinite | None = None,
     ):
-        if not isinstance(shuffle, bool) and shuffle != "batch":
+        if shuffle != "batch" and shuffle not in (True, False):
             raise UsageError(f"shuffle must be True, False or 'batch'; got {shuffle!r}.")
         self._subset = None if subset is None else np.asarray(subset, np.int32)
-        self.rows = len(jax.tree.leaves(x)[0] if self._subset is None else self._subset)
+        self.rows = len(jax.tree.leaves((x, y))[0] if self._subset is None else self._subset)
         self.batch_size = min(batch_size, self.rows)
         self.seed = seed
         self.batch = batch
+        self.not_finite = not_finite
         self._shuffle = shuffle
         self.arrays = on_device((x, y, sample_weight))
+
+    def reordered(self, **order: Any) -> "ArraySource":
+        """Return a source of the same arrays. `order`: the arguments batch_size, shuffle, seed and subset."""
+        return ArraySource(*self.arrays, batch=self.batch, not_finite=self.not_finite, **order)
 
     @property
     def steps(self) -> int:

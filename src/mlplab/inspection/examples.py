@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from mlplab import scores
 from mlplab.datasets import Data
-from mlplab.errors import DataError, FetchError, UsageError, unknown_name
+from mlplab.errors import DataError, FetchError, UsageError, require_unmasked, unknown_name
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
 from mlplab.runs.run import Predictions
@@ -128,6 +128,8 @@ def examples_of(
             "Give a run, or probabilities (n, classes) and labels: (predictions, y_test), and X_test to see images. "
             f"Got {type(source).__name__} alone."
         )
+    for name, values in (("Predictions", source), ("y", y), ("X", X)):
+        require_unmasked(name, values)
     try:
         arrays = np.asarray(source), np.asarray(y), None if X is None else np.asarray(X)
     except ValueError as error:  # rows of different lengths
