@@ -63,7 +63,7 @@ class Config:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        require_whole("seeds", self.seeds, 1)
+        object.__setattr__(self, "seeds", require_whole("seeds", self.seeds))
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
