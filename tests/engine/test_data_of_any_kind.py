@@ -240,8 +240,3 @@ def test_arrays_are_copied_to_the_device_and_jax_arrays_shared():
     there = source.on_device(large)
     large.fill(0)
     assert np.asarray(there).min() == 1
-
-
-def test_a_source_refuses_masked_arrays():
-    with pytest.raises(DataError, match="masked array with 60 masked values"):
-        ArraySource(np.ma.masked_array(X, np.ones_like(X)), Y)
