@@ -58,7 +58,8 @@ def fit(
             weights then equal `keras.Model.fit`'s bit for bit (with `shuffle=False`).
 
     Returns:
-        The `History`: `.epoch` and `.history[name]`, a value an epoch.
+        The `History`: `.epoch` and `.history[name]`, a value an epoch. Its `.logs`, a dict for each epoch, also says
+        which epochs a metric was logged in, as with `validation_freq`.
 
     Raises:
         DataError, ModelError, UsageError: before anything is trained.

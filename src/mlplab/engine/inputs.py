@@ -111,7 +111,7 @@ def _as_array(given: Any, name: str) -> Any:
         )
     require_unmasked(name, given)
     if _is_sparse(given):
-        given = given.todense()
+        given = _dense(given, name)
     array: Any = given if isinstance(given, jax.Array) else np.asarray(given)
     if type(given).__module__.split(".")[0] == "pandas" and array.ndim == 1:
         array = array[:, None]  # as Keras takes a column of a table
@@ -130,6 +130,18 @@ def _as_array(given: Any, name: str) -> Any:
 def _is_sparse(array: Any) -> bool:
     """Return whether this is a sparse array of SciPy's or JAX's."""
     return hasattr(type(array), "todense")
+
+
+def _dense(array: Any, name: str) -> Any:
+    try:
+        return array.todense()
+    except MemoryError as error:
+        gigabytes = math.prod(array.shape) * array.dtype.itemsize / 1e9
+        raise DataError(
+            f"{name} is a sparse array of shape {array.shape}, and is trained on as a dense one, whose {gigabytes:,.0f} "
+            "GB do not fit in memory. Keep fewer columns, or give a source that makes dense chunks of it: "
+            "docs/engine.md, Sources."
+        ) from error
 
 
 def first_not_finite(trees: dict[str, Any], names: str = "") -> NotFinite | None:
