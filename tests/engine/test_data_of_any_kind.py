@@ -186,6 +186,13 @@ def test_sparse_arrays():
         assert mlplab.predict(classifier_of_zeros(), form(x), verbose=0).shape == (ROWS, 3)
 
 
+def test_a_sparse_array_that_does_not_fit_in_memory():
+    import scipy.sparse
+
+    with pytest.raises(DataError, match=r"x is a sparse array of shape \(3, .*do not fit in memory"):
+        mlplab.predict(dense(), scipy.sparse.csr_array((3, 2**45)))
+
+
 def test_tables_of_pandas():
     pandas = pytest.importorskip("pandas")
     table = pandas.DataFrame(X, columns=["a", "b", "c"]).assign(b=np.arange(ROWS, dtype="int32"), c=1.5)
