@@ -138,8 +138,9 @@ def _dense(array: Any, name: str) -> Any:
     except MemoryError as error:
         gigabytes = math.prod(array.shape) * array.dtype.itemsize / 1e9
         raise DataError(
-            f"{name} is a sparse array of shape {array.shape}. It is trained on as a dense one, whose {gigabytes:,.0f} GB "
-            "do not fit in memory. Keep fewer columns, or write a source that makes dense chunks: docs/engine.md, Sources."
+            f"{name} is a sparse array of shape {array.shape}. It is trained on as a dense one, whose "
+            f"{gigabytes:,.0f} GB do not fit in memory. Keep fewer columns, or write a source that makes dense chunks: "
+            "docs/engine.md, Sources."
         ) from error
 
 
