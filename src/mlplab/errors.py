@@ -9,8 +9,10 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, NamedTuple
+
+import numpy as np
 
 
 class Advice(NamedTuple):
@@ -100,9 +102,33 @@ def require(holds: bool, argument: str, value: object, expected: str) -> None:
 
 def require_whole(argument: str, value: Any, least: int = 1) -> int:
     """Return an argument's value as an int. Raise `UsageError` unless it is a whole number of at least `least`."""
-    valid = isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+    value = plain_number(value)
+    valid = isinstance(value, int) and not isinstance(value, bool) and value >= least
     require(valid, argument, value, f"a whole number of at least {least}")
-    return int(value)
+    return value
+
+
+def plain_number(value: Any) -> Any:
+    """Return a number of any library, or an array of no dimension, as Python's own; other values as they are."""
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, int | float):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value) if isinstance(value, Real) else value
+
+
+def require_unmasked(name: str, values: Any) -> None:
+    """Raise `DataError` for a NumPy masked array, or a list with one: its mask would be lost, and what it hides used.
+
+    `name`: of the values, for the message.
+    """
+    parts = values if isinstance(values, list | tuple) else (values,)
+    masked = sum(int(np.ma.count_masked(part)) for part in parts if isinstance(part, np.ma.MaskedArray))
+    if any(isinstance(part, np.ma.MaskedArray) for part in parts):
+        raise DataError(
+            f"{name} must be a plain array; got a masked array with {masked:,} masked values. "
+            "Fill them, masked_array.filled(0), or remove their rows."
+        )
 
 
 def flag(argument: str) -> str:

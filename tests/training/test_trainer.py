@@ -14,7 +14,9 @@ from small_runs import SETTINGS, SMALL, Interrupt, Poison, bytes_of
 import mlplab
 from mlplab import keras
 from mlplab.datasets import Data, Dataset
+from mlplab.engine import ArraySource, Rows
 from mlplab.errors import DataError, Interrupted, ModelError, RunError, TrainingError, UsageError
+from mlplab.reports import wording
 from mlplab.runs.checkpoint import Checkpoint
 from mlplab.runs.dataset_ref import data_of
 
@@ -33,6 +35,85 @@ def test_a_run_directory_holds_what_format_1_says(finished):
     assert config["preprocessing"] == {"scale": 16.0, "offset": 0.0}
     assert config["data"]["name"] == "digits"
     assert config["versions"]["keras"] == keras.__version__
+
+
+class Logs(keras.callbacks.Callback):
+    """Logs values that JSON has no form for, and one in every second epoch only."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs |= {"rate": self.model.optimizer.learning_rate, "counts": np.arange(2), "mean": np.float32(0.5)}
+        if epoch % 2:
+            logs["f1"] = np.float64(0.25)
+
+
+def test_logs_of_any_kind_are_kept_and_resumed(digits, tmp_path):
+    path = tmp_path / "run"
+    arguments = {**SMALL, "early_stopping": 0, "schedule": "none", "epochs": 3, "out": path}
+    with pytest.raises(Interrupted):
+        mlplab.train(digits, **arguments, callbacks=[Logs(), Interrupt(2)])
+    run = mlplab.resume(path, data=digits, verbose=0, callbacks=[Logs()])
+    assert run.history["counts"] == [[0, 1]] * 3
+    assert run.history["mean"] == [0.5] * 3
+    np.testing.assert_array_equal(run.history["f1"], [np.nan, 0.25, np.nan])
+    np.testing.assert_allclose(run.history["rate"], 0.03)
+    assert "counts" not in mlplab.show_curves(run).columns
+
+
+def test_a_history_of_unequal_lengths_is_kept(digits, tmp_path):
+    x, y = digits.train.images[:200] / np.float32(16), digits.train.labels[:200]
+    model = mlplab.mlp((8, 8), 10, hidden=8)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = mlplab.fit(model, x, y, epochs=3, validation_split=0.2, validation_freq=2, verbose=0)
+    run = mlplab.save_run(model, ((x, y), (x, y)), history=history, out=tmp_path / "run")
+    np.testing.assert_array_equal(run.history["val_loss"], [np.nan, *history.history["val_loss"], np.nan])
+    assert wording.curves(mlplab.show_curves(run), run.kept_epoch) == "The weights of epoch 3 of 3 were kept."
+
+
+def test_masked_arrays_are_refused(digits, tmp_path, finished):
+    x, y = digits.train.images[:20], digits.train.labels[:20]
+    masked = np.ma.masked_array(x, x == 0)
+    probabilities = np.full((20, 10), 0.1)
+    model = mlplab.mlp((8, 8), 10, 8)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    jobs = {
+        "fit": lambda: mlplab.fit(model, masked, y),
+        "weights": lambda: mlplab.fit(model, x, y, sample_weight=np.ma.masked_array(np.ones(20))),
+        "validation": lambda: mlplab.fit(model, x, y, validation_data=(x, np.ma.masked_array(y))),
+        "evaluate": lambda: mlplab.evaluate(model, {"x": masked}, y),
+        "predict": lambda: mlplab.predict(model, [masked]),
+        "a population": lambda: mlplab.fit_population(lambda: model, 2, masked, y),
+        "a source": lambda: ArraySource(x, y, np.ma.masked_array(np.ones(20)), batch=Rows()),
+        "learning rates": lambda: mlplab.find_learning_rate(x, np.ma.masked_array(y), model=model, verbose=0),
+        "some rows": lambda: digits.test.select(np.ma.masked_array([1, 2])),
+        "a list": lambda: mlplab.score([np.ma.masked_array(row) for row in probabilities], y),
+        "inputs": lambda: mlplab.train(((masked, y), (x, y)), hidden=8, out=tmp_path / "run"),
+        "labels": lambda: mlplab.load(((x, y), (x, np.ma.masked_array(y)))),
+        "predictions": lambda: mlplab.score(np.ma.masked_array(probabilities), y),
+        "predicted labels": lambda: mlplab.score(probabilities, np.ma.masked_array(y, y == 2)),
+        "images": lambda: finished.predict(masked),
+    }
+    for name, job in jobs.items():
+        with pytest.raises(DataError, match="must be a plain array; got a masked array"):
+            job()
+        assert not (tmp_path / "run").exists(), name
+
+
+def test_data_that_is_changed_in_place_is_not_seen(digits, tmp_path):
+    x, y = digits.train.images[:100].copy(), digits.train.labels[:100].copy()
+    data = mlplab.load(((x, y), (x, y)))
+    x.fill(0)
+    y.fill(0)
+    np.testing.assert_array_equal(data.train.images, digits.train.images[:100])
+    np.testing.assert_array_equal(data.test.labels, digits.train.labels[:100])
+
+
+@pytest.mark.slow
+def test_numbers_of_numpy_are_arguments(digits, tmp_path):
+    numbers = {"epochs": np.int64(1), "learning_rate": np.float32(0.5), "seeds": np.int64(2), "seed": np.int64(4)}
+    run = mlplab.train(digits, hidden=8, labelled=np.int64(640), **numbers, out=tmp_path / "run", verbose=0)
+    assert run.config.seeds == 2
+    assert [member.config.settings.seed for member in run.members] == [4, 5]
+    assert run.config.settings.hidden == (8,)
 
 
 def test_the_result_is_the_score_of_the_predictions(finished, digits):

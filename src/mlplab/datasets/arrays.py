@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.datasets.classes import require_one_label
-from mlplab.errors import DataError
+from mlplab.errors import DataError, require_unmasked
 
 _OTHER_SCALE = 50
 """Inputs that are this many times larger than others are on another scale."""
@@ -153,6 +153,7 @@ def _is_missing(value: Any) -> bool:
 
 def _as_array(values: ArrayLike, what: str) -> np.ndarray:
     """Return an array. Objects, as tables have them, become the numbers or texts that they all are."""
+    require_unmasked(what, values)
     try:
         array = np.asarray(values)
         if array.dtype.kind != "O":

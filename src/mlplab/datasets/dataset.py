@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from mlplab.datasets.arrays import normal_inputs, normal_labels
 from mlplab.datasets.classes import Classes, Label, listed
-from mlplab.errors import DataError
+from mlplab.errors import DataError, require_unmasked
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ class Dataset:
         Raises:
             DataError: for other `indices`, and if they select no row.
         """
+        require_unmasked(f"The rows to select of {self.provenance}", indices)
         rows = np.asarray(indices)
         try:
             if rows.ndim != 1 or rows.dtype.kind not in "iub":

@@ -1,5 +1,6 @@
 """Load a data set, from its name, a file or arrays."""
 
+import copy
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -114,7 +115,13 @@ def _load_arrays(source: Any, class_names: Sequence[str] | Classes | None) -> Da
             "Expected a data set's name, the path of an .npz file, or ((x_train, y_train), (x_test, y_test))."
             f" Got {type(source).__name__}."
         ) from error
+    x_train, y_train, x_test, y_test = map(_copy, (x_train, y_train, x_test, y_test))
     return _data("arrays", (x_train, y_train), (x_test, y_test), class_names, {}, "arrays")
+
+
+def _copy(values: Any) -> Any:
+    """Copy an array, so that a later change in place is not seen; a list becomes another array in any case."""
+    return copy.deepcopy(values) if hasattr(values, "__array__") else values
 
 
 def _data(

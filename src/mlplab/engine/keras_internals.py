@@ -47,6 +47,28 @@ def check_loss(model: keras.Model, batch: Any, y_pred: Any) -> None:
     keras_backend.compute_output_spec(model._compute_loss, x, y, y_pred, sample_weight=sample_weight, training=False)
 
 
+def loss(model: keras.Model, batch: Any) -> float:
+    """Return the loss of a batch `(x, y, sample_weight)`, as in evaluation. The model is only read."""
+
+    def computed(x: Any, y: Any, sample_weight: Any) -> Any:
+        with keras.StatelessScope():
+            return model._compute_loss(x, y, model(x, training=False), sample_weight, training=False)
+
+    return float(np.asarray(jax.jit(computed)(*batch)))
+
+
+def masks_outputs(model: keras.Model, x: Any) -> bool:
+    """Return whether the outputs for a batch of x have a mask, with which Keras leaves time steps out of the loss."""
+    masks: list[Any] = []
+
+    def called(x: Any) -> None:
+        with keras.StatelessScope():
+            masks.extend(map(keras_backend.get_keras_mask, keras.tree.flatten(model(x, training=False))))
+
+    jax.eval_shape(called, x)
+    return any(mask is not None for mask in masks)
+
+
 def _symbolic(tree: Any) -> Any:
     return jax.tree.map(lambda s: keras.KerasTensor(s.shape, keras_backend.standardize_dtype(s.dtype)), tree)
 

@@ -121,7 +121,7 @@ def split_folds(labels: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
         UsageError: for fewer folds than 2, or more than there are rows.
     """
     expected = f"a whole number from 2 to {len(labels):,}, the number of rows"
-    require(2 <= folds <= len(labels), "folds", folds, expected)
+    require(isinstance(folds, int) and 2 <= folds <= len(labels), "folds", folds, expected)
     shuffled = np.random.default_rng((seed, 0xF01D)).permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     return [np.sort(by_class[start::folds]) for start in range(folds)]

@@ -141,10 +141,13 @@ def scan_model(
     count = inputs.check_rows(x=x, y=y)
     order = np.random.default_rng((settings.seed, 0x5B1)).permutation(count)
     rows = max(1, round((settings.validation or HELD_OUT) * count))
-    held_out = ArraySource(x, y, batch=batch, batch_size=1000, subset=order[:rows][:_MOST_HELD_OUT])
+    not_finite = inputs.first_not_finite({"x": x, "y": y})
+    held_out = ArraySource(
+        x, y, batch=batch, batch_size=1000, subset=order[:rows][:_MOST_HELD_OUT], not_finite=not_finite
+    )
     untrained = evaluate(model, held_out, verbose=0, return_dict=True)["loss"]
     start = TrainingStart.of(settings, model, count - rows, steps)
-    source = ArraySource(*held_out.arrays, batch=batch, subset=order[rows:][start.rows], **start.order)
+    source = held_out.reordered(subset=order[rows:][start.rows], **start.order)
     before, optimizer = state.read(model), model.optimizer
     try:
         model.optimizer = keras_internals.with_constant_rate(optimizer)
@@ -221,7 +224,7 @@ class TrainingStart:
     def of(cls, settings: Settings, model: keras.Model, rows: int, steps: int | None) -> "TrainingStart":
         """Plan `steps` steps over `rows` training rows: as many as there are in the training, at most."""
         if steps is not None:
-            require_whole("steps", steps, 1)
+            steps = require_whole("steps", steps)
         size = min(settings.batch_size, rows)
         epoch = -(-rows // size)
         training_steps = settings.epochs * epoch

@@ -12,7 +12,7 @@ import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.engine import Member, checks, keras, predict
-from mlplab.errors import TrainingError, UsageError, require, require_whole
+from mlplab.errors import TrainingError, UsageError, plain_number, require, require_whole
 from mlplab.experiments.population import ModelBuilder, hold_out, train_members
 from mlplab.progress import ProgressListener
 from mlplab.runs import Run, Settings
@@ -81,7 +81,7 @@ def train_sizes(
     split = hold_out(data, settings)
     rows, held_out = split["train"], split["validation"]
     sizes = checked_sizes(sizes, len(rows), len(data.class_names))
-    require_whole("seeds", seeds, 1)
+    seeds = require_whole("seeds", seeds)
     if isinstance(source, Run):
         preprocessing = source.config.preprocessing
     else:
@@ -117,12 +117,12 @@ def checked_sizes(sizes: Sequence[int] | None, rows: int, classes: int) -> list[
     if sizes is None:
         halved = (rows // 2**power for power in range(_SMALLEST_PART.bit_length() - 1, -1, -1))
         return sorted({size for size in halved if size >= classes} | {rows})
-    rising = sorted(set(sizes))
+    rising = sorted({plain_number(size) for size in sizes})
     valid = rising and all(is_kind(size, int) for size in rising) and rising[0] >= classes
     require(bool(valid), "sizes", list(sizes), f"numbers of rows, at least {classes}, one a class")
     if rising[-1] > rows:
         raise UsageError(f"There are {rows:,} rows to train on; a size of {rising[-1]:,} is too many.")
-    return [int(size) for size in rising]
+    return rising
 
 
 def nested_order(labels: np.ndarray, seed: int) -> np.ndarray:

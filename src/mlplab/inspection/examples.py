@@ -13,7 +13,7 @@ from mlplab import scores
 from mlplab.datasets import Data
 from mlplab.datasets.arrays import plain_labels
 from mlplab.datasets.classes import Classes, require_one_label
-from mlplab.errors import DataError, FetchError, UsageError, unknown_name
+from mlplab.errors import DataError, FetchError, UsageError, require_unmasked, unknown_name
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
 from mlplab.runs.probabilities import class_outputs
@@ -141,6 +141,8 @@ def examples_of(
             "Give a run, or probabilities (n, classes) and labels: (predictions, y_test), and X_test to see images. "
             f"Got {type(source).__name__} alone."
         )
+    for name, values in (("Predictions", source), ("y", y), ("X", X)):
+        require_unmasked(name, values)
     try:
         arrays = np.asarray(source), np.asarray(y), None if X is None else np.asarray(X)
     except ValueError as error:  # rows of different lengths

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.datasets.classes import class_number
-from mlplab.errors import UsageError, require, unknown_name
+from mlplab.errors import UsageError, plain_number, require, unknown_name
 from mlplab.figures import gallery
 from mlplab.inspection.examples import Source, examples_of
 from mlplab.table import Table
@@ -65,7 +65,9 @@ def show_failures(
     )
     if order not in ORDERS:
         raise UsageError(unknown_name("order", str(order), ORDERS))
-    require(maxtoshow is None or maxtoshow >= 1, "maxtoshow", maxtoshow, "a number of rows, at least 1")
+    maxtoshow = plain_number(maxtoshow)
+    valid = maxtoshow is None or (isinstance(maxtoshow, int) and maxtoshow >= 1)
+    require(valid, "maxtoshow", maxtoshow, "a number of rows, at least 1")
     if not 0 <= least_confidence <= most_confidence <= 1:
         raise UsageError(
             "Confidences must be fractions, the least first, as in 0.5 to 0.9; "

@@ -103,6 +103,8 @@ def curves(table: Table, kept: int, text: str) -> str:
         return text + _no_validation(table)
     at = int(np.flatnonzero(table["epoch"] == kept)[0])
     train, held_out = float(table["accuracy"][at]), float(table["val_accuracy"][at])
+    if np.isnan(held_out):  # the model was not validated after this epoch
+        return text
     text += f" Then {percent(train)} of the training rows and {percent(held_out)} of the validation rows were right"
     if train - held_out > _GAP:
         return f"{text}: the network learns its training rows by heart (overfitting). Dropout or more data help."

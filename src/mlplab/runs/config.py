@@ -73,7 +73,7 @@ class Config:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        require_whole("seeds", self.seeds, 1)
+        object.__setattr__(self, "seeds", require_whole("seeds", self.seeds))
 
     @property
     def classes(self) -> Classes:

@@ -1,9 +1,7 @@
 """Reading a run directory, and predicting with it."""
 
 import functools
-import statistics
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab import files
-from mlplab.errors import Advice, DataError, RunError, shell_command
+from mlplab.errors import Advice, DataError, RunError, require_unmasked, shell_command
+from mlplab.runs import logs
 from mlplab.runs.checkpoint import read_text
 from mlplab.runs.config import Config
 from mlplab.runs.directory import Predictions, RunDirectory, created_at, is_run
@@ -129,14 +128,13 @@ class Run:
         """An object for each epoch: `epoch` (from 1) and its logs. For a population, medians over its members that
         were still in training."""
         if self.members:
-            return _medians([member.epochs for member in self.members])
+            return logs.medians([member.epochs for member in self.members])
         return self.directory.metrics()
 
     @property
-    def history(self) -> dict[str, list[float]]:
-        """Logs by name, a value for each epoch: `loss`, `accuracy`, `val_loss`, …"""
-        names = [name for name in (self.epochs or [{}])[0] if name != "epoch"]
-        return {name: [epoch[name] for epoch in self.epochs] for name in names}
+    def history(self) -> dict[str, list[Any]]:
+        """Logs by name, a value for each epoch, NaN where it was not logged: `loss`, `accuracy`, `val_loss`, …"""
+        return logs.by_name(self.epochs)
 
     @property
     def kept_epoch(self) -> int:
@@ -184,6 +182,7 @@ class Run:
         Raises:
             DataError: for another shape.
         """
+        require_unmasked("images", images)
         inputs = np.asarray(images)
         if inputs.shape[1:] != self.config.input_shape or inputs.dtype.kind not in "uifb":
             raise DataError(
@@ -196,16 +195,6 @@ class Run:
         self.require_finished()
         finished = [member for member in self.members if member.result is not None]
         return mean_probabilities([probabilities_of(member.model, inputs, member.config) for member in finished])
-
-
-def _medians(members: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """An object for each epoch: the medians over the members that were trained for it."""
-    medians = []
-    for number in range(max(map(len, members), default=0)):
-        logs = [epochs[number] for epochs in members if len(epochs) > number]
-        names = [name for name in logs[0] if name != "epoch"]
-        medians.append({"epoch": number + 1, **{name: statistics.median(log[name] for log in logs) for name in names}})
-    return medians
 
 
 def list_runs(folder: str | Path = "runs") -> list[Run]:

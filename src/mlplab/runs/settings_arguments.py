@@ -68,7 +68,7 @@ def as_text(value: Any) -> str:
 
 
 def _type(declared: Setting) -> str:
-    return f"{'Sequence[int]' if declared.kind is tuple else declared.kind.__name__} | None"
+    return f"{'int | Sequence[int]' if declared.kind is tuple else declared.kind.__name__} | None"
 
 
 def types_source() -> str:

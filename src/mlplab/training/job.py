@@ -5,11 +5,10 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Rows, backend, checks, keras, keras_internals, state
+from mlplab.engine import ArraySource, Rows, backend, checks, keras, keras_internals, source, state
 from mlplab.errors import RunError
 from mlplab.runs import Config, Preprocessing, Run, Settings, machine
 from mlplab.runs.checkpoint import Checkpoint
@@ -23,7 +22,7 @@ class DeviceData:
     """
 
     def __init__(self, data: Data, model: keras.Model):
-        self._arrays: Any = jax.device_put((data.train.inputs, targets_for(model, data), None))
+        self._arrays: Any = source.on_device((data.train.inputs, targets_for(model, data), None))
 
     def source(self, rows: np.ndarray | None = None, *, preprocessing: Preprocessing, **order: Any) -> ArraySource:
         """Return a source of some rows, by their integer positions, or of all.

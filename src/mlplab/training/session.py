@@ -6,6 +6,7 @@ from typing import Any
 from mlplab.engine import Member, keras
 from mlplab.runs import Run
 from mlplab.runs.checkpoint import Checkpoint
+from mlplab.runs.logs import of_epoch
 from mlplab.training.job import TrainingJob, weights_digest
 
 
@@ -79,7 +80,7 @@ class CheckpointWriter(keras.callbacks.Callback):
         self._run, self._job, self._weights, self._stopping = run, job, weights, stopping
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._history.append({"epoch": epoch + 1, **(logs or {})})
+        self._history.append(of_epoch(epoch + 1, logs))
         stopped, stopping = self._job.model.stop_training, self._stopping
         kept = {} if stopping is None else {"stopping": stopping.counters, "best_weights": stopping.best_weights}
         checkpoint = self._job.checkpoint(self._history, stopped=stopped, digests=self._weights.digests, **kept)

@@ -19,6 +19,7 @@ from mlplab.errors import ClusterError, Interrupted, RunError, TrainingError, Us
 from mlplab.files import create_directory, free_path, locked, remove_directory, resuming
 from mlplab.runs import Run, Settings, machine
 from mlplab.runs.dataset_ref import data_of, identity
+from mlplab.runs.logs import of_history
 from mlplab.runs.settings import is_kind
 from mlplab.runs.settings_arguments import takes_settings
 from mlplab.runs.settings_types import SettingsArguments
@@ -199,8 +200,7 @@ def _epochs_of(history: Any) -> list[dict[str, Any]]:
         return []
     if not isinstance(history, keras.callbacks.History):
         raise UsageError(f"history must be the History that fit returns; got {type(history).__name__}.")
-    epochs = [dict(zip(history.history, values, strict=True)) for values in zip(*history.history.values(), strict=True)]
-    return [{"epoch": number, **logs} for number, logs in enumerate(epochs, 1)]
+    return of_history(history)
 
 
 def resume(
