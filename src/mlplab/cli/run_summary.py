@@ -98,12 +98,18 @@ def _members(run: Run) -> list[dict[str, Any]]:
 
 
 def _classes(run: Run) -> list[dict[str, Any]]:
-    """Return the rows of the confusion matrix, with the accuracy of each class and the diagonal in bold."""
+    """Return the rows of the confusion matrix, with the accuracy of each class and the diagonal in bold.
+
+    Columns have the numbers that are labels of the classes, or else their positions.
+    """
     assert run.result is not None
+    labels = run.config.classes.labels
+    heads = [str(i if any(isinstance(label, str) for label in labels) else label) for i, label in enumerate(labels)]
     rows = []
     for i, (name, counts) in enumerate(zip(run.class_names, run.result["confusion"], strict=True)):
         right = run.result["per_class"][name]
-        row = {"": f"{i} {name}" if name != str(i) else name, "accuracy": None if right is None else f"{right:.3f}"}
-        cells = {str(j): Text(str(n), "bold") if i == j else str(n or "·") for j, n in enumerate(counts)}
+        head = name if name == heads[i] else f"{heads[i]} {name}"
+        row = {"": head, "accuracy": None if right is None else f"{right:.3f}"}
+        cells = {heads[j]: Text(str(n), "bold") if i == j else str(n or "·") for j, n in enumerate(counts)}
         rows.append(row | cells)
     return rows
