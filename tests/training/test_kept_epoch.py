@@ -7,7 +7,7 @@ from small_runs import SMALL, Interrupt
 
 import mlplab
 from mlplab import keras
-from mlplab.errors import Interrupted
+from mlplab.errors import Interrupted, UsageError
 from mlplab.inspection.curves import ending
 
 NO_STOPPING = {**SMALL, "early_stopping": 0}
@@ -99,3 +99,18 @@ def test_averages_of_the_optimizer_belong_to_the_last_epoch(digits, tmp_path):
     run = mlplab.train(digits, model=model, epochs=2, batch_size=64, labelled=640, out=tmp_path / "run", verbose=0)
     assert run.result.kept_epoch == 2
     assert run.result.train.loss == run.history["loss"][-1]
+
+
+def test_a_kept_model_whose_weights_were_restored(digits, tmp_path):
+    x, y = digits.train.images / 16, digits.train.labels
+    model = mlplab.mlp((8, 8), 10, [4], seed=0)
+    model.compile(keras.optimizers.Adam(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = mlplab.fit(model, x[:640], y[:640], batch_size=64, epochs=4, verbose=0, callbacks=[Restore(2)])
+    run = mlplab.save_run(model, "digits", history=history, kept_epoch=2, out=tmp_path / "run")
+    assert (run.kept_epoch, run.result.train.loss) == (2, history.history["loss"][1])
+    (run.path / "result.json").unlink()  # killed before the result
+    assert mlplab.resume(run.path, verbose=0).result.kept_epoch == 2
+    for wrong in (0, 5, 1.5):
+        with pytest.raises(UsageError, match="kept_epoch must be"):
+            mlplab.save_run(model, "digits", history=history, kept_epoch=wrong, out=tmp_path / "wrong")
+    assert mlplab.save_run(model, "digits", history=history, out=tmp_path / "last").kept_epoch == 4

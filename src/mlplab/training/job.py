@@ -1,6 +1,7 @@
 """The training rows on the device; a model that is ready to train on them; and its state as a checkpoint."""
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +31,14 @@ class DeviceData:
         `order`: the arguments batch_size, shuffle and seed of `ArraySource`.
         """
         return ArraySource(*self._arrays, batch=Rows(preprocess=preprocessing), subset=rows, **order)
+
+
+def weights_digest(model: keras.Model) -> str:
+    """Return a text that is equal for equal weights of a model: the start of their SHA-256."""
+    digest = hashlib.sha256()
+    for weight in model.weights:
+        digest.update(np.asarray(weight.value).tobytes())
+    return digest.hexdigest()[:16]
 
 
 class TrainingJob:

@@ -27,7 +27,7 @@ from mlplab.files import locked
 from mlplab.runs import Run, architecture
 from mlplab.runs.directory import RunDirectory
 from mlplab.training import splits
-from mlplab.training.job import RunSpec, TrainingJob
+from mlplab.training.job import RunSpec, TrainingJob, weights_digest
 from mlplab.training.network import build_network, rebuild
 from mlplab.training.outcome import Clock, save_outputs, write_population_result, write_result
 from mlplab.training.scaling import preprocessing_for
@@ -113,14 +113,21 @@ def write_network_start(
     job: TrainingJob,
     corrections: Corrections | None = None,
     history: list[dict[str, Any]] | None = None,
+    kept_epoch: int | None = None,
 ) -> None:
     """Write the initial directory of one network.
 
-    `history`: of a model that is trained already, an object for each epoch; then there is nothing more to train.
+    Args:
+        history: of a model that is trained already, an object for each epoch; then there is nothing more to train.
+        kept_epoch: the epoch whose weights such a model has; None: the last.
     """
     directory = RunDirectory(path)
     directory.write_start(job.config, job.model, corrections)
-    directory.write_network_start(job.split, job.checkpoint(history or [], stopped=history is not None))
+    digests = [""] * len(history or ())
+    if kept_epoch is not None:
+        digests[kept_epoch - 1] = weights_digest(job.model)
+    checkpoint = job.checkpoint(history or [], stopped=history is not None, digests=digests)
+    directory.write_network_start(job.split, checkpoint)
 
 
 def train_population(path: Path, data: Data, local: Local, workers: Workers, jobs: Sequence[TrainingJob] = ()) -> Run:

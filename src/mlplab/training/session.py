@@ -1,15 +1,12 @@
 """Train a run from its checkpoint on: early stopping that survives a restart, and a checkpoint after each epoch."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from mlplab.engine import Member, keras
 from mlplab.runs import Run
 from mlplab.runs.checkpoint import Checkpoint
-from mlplab.training.job import TrainingJob
+from mlplab.training.job import TrainingJob, weights_digest
 
 
 def monitored(model: keras.Model) -> dict[str, Any]:
@@ -43,16 +40,17 @@ class EpochWeights(keras.callbacks.Callback):
         digests: one for each epoch; "" where it is not known: epochs of a version before, or of a model kept as a run.
     """
 
-    def __init__(self, checkpoint: Checkpoint):
+    def __init__(self, model: keras.Model, checkpoint: Checkpoint):
         super().__init__()
+        self._trained = model
         self.digests = list(checkpoint.digests) or [""] * checkpoint.epoch
         self._at_end = ""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.digests.append(self._digest())
+        self.digests.append(weights_digest(self._trained))
 
     def on_train_end(self, logs: Any = None) -> None:
-        self._at_end = self._digest()
+        self._at_end = weights_digest(self._trained)
 
     def kept_epoch(self) -> int | None:
         """Return the newest epoch that ended with the weights that the model has now; None if no epoch did.
@@ -60,15 +58,9 @@ class EpochWeights(keras.callbacks.Callback):
         Weights that no callback put in place belong to the last epoch, also averages (`use_ema`) that the optimizer
         put in place when training ended.
         """
-        now, last = self._digest(), len(self.digests)
+        now, last = weights_digest(self._trained), len(self.digests)
         newest = next((number for number in range(last, 0, -1) if self.digests[number - 1] == now), None)
         return last if newest is None and now == self._at_end else newest
-
-    def _digest(self) -> str:
-        digest = hashlib.sha256()
-        for weight in self.model.weights:
-            digest.update(np.asarray(weight.value).tobytes())
-        return digest.hexdigest()[:16]
 
 
 class CheckpointWriter(keras.callbacks.Callback):
@@ -96,7 +88,7 @@ class CheckpointWriter(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         kept = self._weights.kept_epoch()
-        if kept is None and self._stopping is not None and "" in self._weights.digests:
+        if kept is None and self._stopping is not None:  # whose weights a callback may have changed at the epoch's end
             kept = self._stopping.best_epoch + 1
         self._job.kept_epoch = kept
 
@@ -108,7 +100,7 @@ def member_of_run(
     checkpoint = Checkpoint.load(run.path)
     job.restore(checkpoint, run)
     run.directory.write_metrics(checkpoint.history)
-    settings, stopping, weights = job.config.settings, None, EpochWeights(checkpoint)
+    settings, stopping, weights = job.config.settings, None, EpochWeights(job.model, checkpoint)
     if settings.early_stopping:
         stopping = ResumableEarlyStopping(job.model, checkpoint, settings.early_stopping)
     writer = CheckpointWriter(run, job, checkpoint, weights, stopping)

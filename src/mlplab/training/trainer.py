@@ -14,7 +14,7 @@ from mlplab.datasets import Data, load
 from mlplab.datasets.corrections import read_corrections
 from mlplab.engine import keras
 from mlplab.engine.driver import Progress
-from mlplab.errors import Interrupted, TrainingError, UsageError, require
+from mlplab.errors import Interrupted, TrainingError, UsageError, require, require_whole
 from mlplab.files import create_directory, free_path, locked
 from mlplab.runs import Run, Settings, machine
 from mlplab.runs.dataset_ref import data_of, identity
@@ -118,6 +118,7 @@ def save_run(
     data: Any,
     *,
     history: Any = None,
+    kept_epoch: int | None = None,
     scale: float | None = None,
     out: str | Path | None = None,
 ) -> Run:
@@ -130,6 +131,8 @@ def save_run(
             optimizer's moments or its loss on training rows say which.
         history: the `History` that `fit` returned. Curves need it; so do label errors, for which other networks are
             trained for as many epochs.
+        kept_epoch: the epoch of the history, from 1, whose weights the model has, if a callback such as EarlyStopping
+            restored them; the last by default.
         scale: what the inputs in `data` are divided by before they go into the model, 1 for as they are; None: see
             `data`.
         out: the directory to make; by default runs/NAME-DATE-TIME.
@@ -153,6 +156,8 @@ def save_run(
     require(scale is None or (is_kind(scale, float) and scale > 0), "scale", scale, "a number above 0")
     local = population.Local(Clock())
     epochs = _epochs_of(history)
+    if kept_epoch is not None and require_whole("kept_epoch", kept_epoch, 1) > len(epochs):
+        raise UsageError(f"kept_epoch must be an epoch of the history, which has {len(epochs)}; got {kept_epoch}.")
     settings = Settings.with_defaults(own_model=True, epochs=max(len(epochs), 1), validation=0.0)
     path = free_path(out)
     data = data_for(model, load(data), "save_run")
@@ -161,7 +166,7 @@ def save_run(
     check_model(model, data, "save_run")
     scaling = preprocessing_of_trained(model, data, scale)
     job = TrainingJob(RunSpec(settings, data, identity(data)).config(settings.seed, scaling), data, split, model)
-    write = functools.partial(population.write_network_start, job=job, history=epochs)
+    write = functools.partial(population.write_network_start, job=job, history=epochs, kept_epoch=kept_epoch)
     return _finish(create_directory(path, Path(data.name).stem, write), job, local)
 
 
