@@ -113,7 +113,7 @@ def _check_finite(model: keras.Model, source: ArraySource) -> None:
     if source.not_finite is None:
         return
     first = max(0, min(source.not_finite.row, len(jax.tree.leaves(source.arrays)[0]) - source.batch_size))
-    rows = source.batch.rows(source.arrays, jax.numpy.arange(first, first + source.batch_size))
+    rows = jax.tree.map(lambda array: jax.numpy.asarray(array[first : first + source.batch_size]), source.arrays)
     batch = keras.utils.unpack_x_y_sample_weight(source.batch(rows, jax.random.key(0, impl="threefry2x32")))
     if not np.isfinite(keras_internals.loss(model, batch)):
         raise DataError(source.not_finite.message)
