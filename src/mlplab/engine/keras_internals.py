@@ -67,8 +67,8 @@ def metrics(model: keras.Model) -> dict[str, list[Any]]:
 
 
 def compile_config(model: keras.Model) -> Any:
-    """Return the record of the last `compile`; another object after each call."""
-    return model._compile_config
+    """Return the record of the last `compile`, another object after each call; None before the first."""
+    return getattr(model, "_compile_config", None)
 
 
 def update_metrics(model: keras.Model, metrics: Any, loss: Any, batch: tuple, y_pred: Any) -> tuple[Any, Any]:
