@@ -152,10 +152,6 @@ def test_a_model_that_is_none():
         mlplab.predict("model", X)
 
 
-def test_a_model_run_eagerly():
-    refused(ModelError, "run_eagerly.*keras.Model.fit", models.small(run_eagerly=True), {})
-
-
 @pytest.mark.parametrize("trained", [False, True], ids=["new", "trained"])
 def test_a_model_for_other_shapes(trained):
     model = models.small()

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlplab.engine import checks, uint8_images
 from mlplab.engine.backend import keras
-from mlplab.engine.source import ArraySource, Rows, Source
+from mlplab.engine.source import ArraySource, OrderedSource, Rows, Source
 from mlplab.errors import DataError, UsageError, require_whole
 
 
@@ -30,7 +30,7 @@ def source_given(x: Any, y: Any = None, sample_weight: Any = None, *, batch_size
         refuse_beside_source(y=y, sample_weight=sample_weight, batch_size=batch_size)
         return x
     rows = require_whole("batch_size", 32 if batch_size is None else batch_size)
-    return from_arrays(arrays_of((x, y, sample_weight)), rows)
+    return from_arrays(arrays_of((x, y, sample_weight)), rows, OrderedSource)
 
 
 def refuse_beside_source(**arguments: Any) -> None:
@@ -45,13 +45,16 @@ def validation_source(data: Any, batch_size: int) -> Source | None:
     return from_arrays(arrays_of(data, "validation_data's "), batch_size)
 
 
-def from_arrays(data: tuple, batch_size: int, **order: Any) -> ArraySource:
-    """Make the source of `(x, y, sample_weight)`. Images / 255 are bytes on the device, see `uint8_images.py`."""
+def from_arrays(data: tuple, batch_size: int, kind: type[ArraySource] = ArraySource, **order: Any) -> ArraySource:
+    """Make the source of `(x, y, sample_weight)`. Images / 255 are bytes on the device, see `uint8_images.py`.
+
+    `kind`: with an `order`, or `OrderedSource`.
+    """
     x, y, sample_weight = data
     whole = uint8_images.whole_numbers(x)
     if whole is None:
-        return ArraySource(x, y, sample_weight, batch_size=batch_size, **order)
-    return ArraySource(whole, y, sample_weight, batch_size=batch_size, batch=Rows(uint8_images.over_255), **order)
+        return kind(x, y, sample_weight, batch_size=batch_size, **order)
+    return kind(whole, y, sample_weight, batch_size=batch_size, batch=Rows(uint8_images.over_255), **order)
 
 
 def arrays_of(data: Any, names: str = "") -> tuple[Any, Any, Any]:

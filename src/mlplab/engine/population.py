@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.engine import backend, checks, inputs
+from mlplab.engine import backend, checks, inputs, state
 from mlplab.engine.backend import isolated_random_state, keras
 from mlplab.engine.driver import fit_members, prediction, run
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.keras_internals import print_msg
 from mlplab.engine.member import Member, choose_traced
 from mlplab.engine.population_progress import progress_printer
-from mlplab.engine.predict import evaluate, output_shapes
+from mlplab.engine.predict import evaluate
 from mlplab.engine.signature import signature
-from mlplab.engine.source import ArraySource, Source, batch_shapes
+from mlplab.engine.source import ArraySource, Source
 from mlplab.errors import ModelError, TrainingError, UsageError, require_whole, unknown_name
 
 _OF_TRAINING = ("seed", "batch_size", "epochs")
@@ -67,17 +67,12 @@ class Population(Sequence[TrainedMember]):
             DataError, ModelError: data that the members cannot take, or networks with several outputs.
         """
         source = inputs.source_given(x, batch_size=batch_size)
-        shapes = batch_shapes(source)
-        outputs: dict[Hashable, Any] = {}
-        passes = []
-        for member in self:
-            key = signature(member.model, training=False)
-            if key not in outputs:
-                outputs[key] = output_shapes(member.model, shapes)
-                if not hasattr(outputs[key], "shape"):
-                    raise ModelError("predict is for networks with one output: take mlplab.predict for each member.")
-            passes.append(prediction(member.model, source, key, outputs[key]))
-        return np.stack(run(passes))
+        results = run([prediction(m.model, source, signature(m.model, training=False)) for m in self])
+        if not all(isinstance(outputs, np.ndarray) for outputs, _ in results):
+            raise ModelError("predict is for networks with one output: take mlplab.predict for each member.")
+        for member, (_, after) in zip(self, results, strict=True):
+            state.write_non_trainable(member.model, after)
+        return np.stack([outputs for outputs, _ in results])
 
     def evaluate(self, x: Any, y: Any, batch_size: int = 1000) -> list[dict[str, float]]:
         """Return loss and metrics of each member by name, over rows x (n, …) with targets y."""

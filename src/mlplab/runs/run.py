@@ -189,12 +189,15 @@ class Run:
 def probabilities_of(model: "keras.Model", inputs: np.ndarray, config: Config) -> np.ndarray:
     """Probabilities of the classes, float32 (n, classes), for raw inputs (n, …).
 
-    A model whose loss takes logits predicts logits; they go through a softmax here.
+    A model whose loss takes logits predicts logits; they go through a softmax here. The model is only read, its seeds
+    too, so that a run predicts the same each time.
     """
-    from mlplab.engine import ArraySource, Rows, predict  # heavy: only for predictions
+    from mlplab.engine import Rows  # heavy: only for predictions
+    from mlplab.engine.predict import outputs_of
+    from mlplab.engine.source import OrderedSource
 
-    source = ArraySource(inputs, batch_size=1000, batch=Rows(preprocess=config.preprocessing))
-    outputs = np.asarray(predict(model, source, verbose=0), np.float32)
+    source = OrderedSource(inputs, batch_size=1000, batch=Rows(preprocess=config.preprocessing))
+    outputs = np.asarray(outputs_of(model, source)[0], np.float32)
     if getattr(model.loss, "from_logits", False):
         exponentials = np.exp(outputs - outputs.max(1, keepdims=True))
         outputs = exponentials / exponentials.sum(1, keepdims=True)
