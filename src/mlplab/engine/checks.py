@@ -74,6 +74,7 @@ def build(model: keras.Model, source: Source, names: str = "") -> Any:
             keras_internals.check_loss(model, shapes, y_pred)
             if isinstance(source, ArraySource):
                 _check_labels(model.loss, source.arrays[1], y_pred, names + "y")
+    _check_own_metrics(model, shapes[0])
     return shapes
 
 
