@@ -15,6 +15,7 @@ from mlplab.engine.keras_internals import print_msg
 from mlplab.engine.member import Member, choose_traced
 from mlplab.engine.population_progress import progress_printer
 from mlplab.engine.predict import evaluate
+from mlplab.engine.separate_members import check_separate
 from mlplab.engine.signature import signature
 from mlplab.engine.source import ArraySource, Source
 from mlplab.errors import ModelError, TrainingError, UsageError, require_whole, unknown_name
@@ -108,7 +109,7 @@ def fit_population(
     A member whose loss or weights are no longer finite stops, with the reason in `diverged`; the others continue.
 
     Args:
-        build: makes a compiled model from the arguments in a variation.
+        build: makes a new compiled model from the arguments in a variation. Members can share frozen layers only.
         variations: a dict for each member, of arguments of `build`, and `seed`, `batch_size` and `epochs`, which go to
             `build` only if it takes them. A number n means n seeds, from `seed` on.
         x, y, sample_weight, batch_size, epochs, validation_split, validation_data, shuffle, packed: as in `mlplab.fit`.
@@ -166,6 +167,7 @@ def fit_population(
             callbacks=None if callbacks is None else _new_callbacks(callbacks(variation), members),
         )
         members.append(member)
+    check_separate(members)
     choose_traced(members)
     programs = _programs(members, named)
     if verbose != 0 and len(programs) > 1:
