@@ -64,6 +64,20 @@ def test_a_model_that_needs_values_runs_as_in_keras(few, said):
     assert said.text.count("jit_compile=False") == 1
 
 
+class _Sorts(keras.layers.Layer):
+    def call(self, x):
+        return keras.ops.convert_to_tensor(np.sort(np.asarray(x), -1))
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, x.dtype)
+
+
+def test_a_layer_that_needs_values_predicts():
+    model = keras.Sequential([keras.Input((3,)), _Sorts()])
+    model.compile(loss="mse", jit_compile=False)
+    assert mlplab.predict(model, np.array([[3.0, 1.0, 2.0]]), verbose=0).tolist() == [[1, 2, 3]]
+
+
 def test_jit_compile_false_alone_is_compiled_to_the_same_numbers(few, said):
     ours, theirs = (models.small(jit_compile=False) for _ in range(2))
     history = mlplab.fit(ours, *few, shuffle=False, packed=False, verbose=0)

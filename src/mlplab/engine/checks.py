@@ -33,11 +33,11 @@ class NeedsValuesError(ModelError):
     """A step that cannot be compiled, of a model that does not ask for it."""
 
 
-def check_traceable(model: keras.Model, step: str, shapes: Any) -> None:
-    """Raises `NeedsValuesError` for a model with jit_compile=False whose step cannot be compiled for these shapes."""
+def check_traceable(model: keras.Model, step: str, source: Source) -> None:
+    """Raises `NeedsValuesError` for a model with jit_compile=False whose step cannot be compiled."""
     if model.jit_compile:
         return
-    now = state.read(model)
+    now, shapes = state.read(model), batch_shapes(source)
     parts = {"train_step": tuple(now), "test_step": (*now[:2], now.metrics), "predict_step": now[:2]}
     try:
         jax.eval_shape(getattr(model, step), parts[step], keras.utils.pack_x_y_sample_weight(*shapes))

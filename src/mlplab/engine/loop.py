@@ -206,7 +206,8 @@ class _Form:
         while start < segment.steps:
             # The first piece is one step, timed with its compilation; each piece's time sizes the next one.
             stop = min(start + max(1, int(PIECE_SECONDS / self._step_seconds)), segment.steps)
-            piece = Segment(arrays, indices, np.int32(start))
+            first: Any = np.int32(start)
+            piece = Segment(arrays, indices, first)
             arguments = carry, outputs, fixed, piece, key_data, before_first, np.int32(stop)
             with _tracing:
                 self._function.trace(*arguments)

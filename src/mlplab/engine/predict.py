@@ -49,7 +49,7 @@ def evaluate(
     checks.check_not_given("not used in a compiled loop over all rows.", steps=steps, callbacks=callbacks)
     source = inputs.source_given(x, y, sample_weight, batch_size=batch_size)
     shapes = checks.build(model, source)
-    checks.check_traceable(model, "test_step", shapes)
+    checks.check_traceable(model, "test_step", source)
     listed = callbacks_of(model, verbose, source.steps)
     listed.on_test_begin()
     (logs,) = run([evaluation(model, source, shapes, signature(model, ()), listed.on_test_batch_end)])
@@ -104,12 +104,11 @@ def predict(
 
 def _build(model: keras.Model, source: Source) -> None:
     """Create the weights that the model lacks. Raises `ModelError` if it cannot take the batches of the source."""
-    if keras_internals.is_built(model) and model.jit_compile:
-        return
-    shapes = batch_shapes(source)
-    with checks.raising_model_error(shapes[0]):
-        keras_internals.output_shapes(model, shapes[0])
-    checks.check_traceable(model, "predict_step", shapes)
+    if not keras_internals.is_built(model):
+        x = batch_shapes(source)[0]
+        with checks.raising_model_error(x):
+            keras_internals.output_shapes(model, x)
+    checks.check_traceable(model, "predict_step", source)
 
 
 def outputs_of(
