@@ -9,7 +9,7 @@ import numpy as np
 
 from mlplab.engine import checks, uint8_images
 from mlplab.engine.backend import keras
-from mlplab.engine.source import ArraySource, NotFinite, Rows, Source
+from mlplab.engine.source import ArraySource, NotFinite, OrderedSource, Rows, Source
 from mlplab.errors import DataError, UsageError, require_unmasked, require_whole
 
 
@@ -31,7 +31,7 @@ def source_given(x: Any, y: Any = None, sample_weight: Any = None, *, batch_size
         refuse_beside_source(y=y, sample_weight=sample_weight, batch_size=batch_size)
         return x
     rows = require_whole("batch_size", 32 if batch_size is None else batch_size)
-    return from_arrays(arrays_of((x, y, sample_weight)), rows)
+    return from_arrays(arrays_of((x, y, sample_weight)), rows, kind=OrderedSource)
 
 
 def refuse_beside_source(**arguments: Any) -> None:
@@ -46,13 +46,18 @@ def validation_source(data: Any, batch_size: int) -> Source | None:
     return from_arrays(arrays_of(data, "validation_data's "), batch_size, "validation_data's ")
 
 
-def from_arrays(data: tuple, batch_size: int, names: str = "", **order: Any) -> ArraySource:
-    """Make the source of `(x, y, sample_weight)`. Images / 255 are bytes on the device, see `uint8_images.py`."""
+def from_arrays(
+    data: tuple, batch_size: int, names: str = "", kind: type[ArraySource] = ArraySource, **order: Any
+) -> ArraySource:
+    """Make the source of `(x, y, sample_weight)`. Images / 255 are bytes on the device, see `uint8_images.py`.
+
+    `kind`: with an `order`, or `OrderedSource`. `names`: put before the names of arrays in messages.
+    """
     x, y, sample_weight = data
     whole = uint8_images.whole_numbers(x)
     batch = Rows() if whole is None else Rows(uint8_images.over_255)
     not_finite = first_not_finite({"x": x if whole is None else None, "y": y, "sample_weight": sample_weight}, names)
-    return ArraySource(
+    return kind(
         x if whole is None else whole,
         *(y, sample_weight),
         batch_size=batch_size,

@@ -54,6 +54,7 @@ class Member:
         self.epoch, self.epochs, self.position = initial_epoch, epochs, initial_epoch - 1
         self.shapes = checks.build(model, source)
         checks.check_optimizer(model)
+        checks.check_traceable(model, "train_step", source)
         self.validation_shapes = None if validation is None else checks.build(model, validation, "validation_data's ")
         self.callbacks = training_callbacks(model, callbacks, verbose, epochs, source.steps)
         self.logs: dict[str, Any] = {}

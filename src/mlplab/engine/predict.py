@@ -1,18 +1,19 @@
 """Evaluate and predict, compiled like training."""
 
+from collections.abc import Callable
 from typing import Any
-
-import jax
 
 from mlplab.engine import checks, inputs, keras_internals, state
 from mlplab.engine.backend import keras
 from mlplab.engine.callbacks import callbacks_of
 from mlplab.engine.driver import evaluation, prediction, run
+from mlplab.engine.eager import unless_eager
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.signature import signature
-from mlplab.engine.source import batch_shapes
+from mlplab.engine.source import Source, batch_shapes
 
 
+@unless_eager
 @deferred_interrupt()
 def evaluate(
     model: keras.Model,
@@ -48,6 +49,7 @@ def evaluate(
     checks.check_not_given("not used in a compiled loop over all rows.", steps=steps, callbacks=callbacks)
     source = inputs.source_given(x, y, sample_weight, batch_size=batch_size)
     shapes = checks.build(model, source)
+    checks.check_traceable(model, "test_step", source)
     listed = callbacks_of(model, verbose, source.steps)
     listed.on_test_begin()
     (logs,) = run([evaluation(model, source, shapes, signature(model, ()), listed.on_test_batch_end)])
@@ -55,6 +57,7 @@ def evaluate(
     return logs if return_dict else keras_internals.in_metric_order(model, logs)
 
 
+@unless_eager
 @deferred_interrupt()
 def predict(
     model: keras.Model,
@@ -66,7 +69,7 @@ def predict(
 ) -> Any:
     """Compute the model's outputs for every row: `keras.Model.predict`, compiled. Inputs are not rescaled.
 
-    The model is only read: states that it carries from batch to batch are not kept.
+    As in Keras, what the model itself changes is kept: seeds of dropout that it applies when it predicts too.
 
     Args:
         x: array (n, …) or a nest of arrays; or a `Source`, whose rows are predicted in its order.
@@ -74,7 +77,7 @@ def predict(
         steps, callbacks: keep the order of Keras's arguments; only None is taken.
 
     Returns:
-        NumPy array (n, …), or the model's nest of them.
+        NumPy array (n, …), or the model's nest of them: the outputs of all batches, joined along their first axis.
 
     Raises:
         DataError, ModelError: data that the model cannot take.
@@ -90,20 +93,30 @@ def predict(
     checks.check_model(model, "predict")
     checks.check_not_given("not used in a compiled loop over all rows.", steps=steps, callbacks=callbacks)
     source = inputs.source_given(x, batch_size=batch_size)
-    shapes = batch_shapes(source)
+    _build(model, source)
     listed = callbacks_of(model, verbose, source.steps)
-    key, outputs = signature(model, training=False), output_shapes(model, shapes)
     listed.on_predict_begin()
-    (predicted,) = run([prediction(model, source, key, outputs, listed.on_predict_batch_end)])
+    outputs, after = outputs_of(model, source, listed.on_predict_batch_end)
+    state.write_non_trainable(model, after)
     listed.on_predict_end()
-    return predicted
+    return outputs
 
 
-def output_shapes(model: keras.Model, shapes: Any) -> Any:
-    """Return shapes and dtypes of the outputs for a batch. Raises `ModelError` for shapes that do not fit the model."""
-    with checks.raising_model_error(shapes[0]):
-        if not model.built:
-            keras_internals.output_shapes(model, shapes[0])
-        before = state.read(model)
-        batch = keras.utils.pack_x_y_sample_weight(*shapes)
-        return jax.eval_shape(model.predict_step, (before.trainable, before.non_trainable), batch)[0]
+def _build(model: keras.Model, source: Source) -> None:
+    """Create the weights that the model lacks. Raises `ModelError` if it cannot take the batches of the source."""
+    if not keras_internals.is_built(model):
+        x = batch_shapes(source)[0]
+        with checks.raising_model_error(x):
+            keras_internals.output_shapes(model, x)
+    checks.check_traceable(model, "predict_step", source)
+
+
+def outputs_of(
+    model: keras.Model, source: Source, listener: Callable[[int], None] | None = None
+) -> tuple[Any, list[Any]]:
+    """Return the outputs of a built model, and its non-trainable state after them. The model is only read.
+
+    `listener`: called between pieces with the step.
+    """
+    (result,) = run([prediction(model, source, signature(model, training=False), listener)])
+    return result
