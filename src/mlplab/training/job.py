@@ -13,6 +13,7 @@ from mlplab.errors import ModelError, RunError
 from mlplab.runs import Config, Preprocessing, Run, Settings, machine
 from mlplab.runs.checkpoint import Checkpoint
 from mlplab.training import splits
+from mlplab.training.class_weights import row_weights
 from mlplab.training.network import targets_for
 
 
@@ -23,14 +24,27 @@ class DeviceData:
     """
 
     def __init__(self, data: Data, targets: np.ndarray):
-        self._arrays: Any = jax.device_put((data.train.inputs, targets, None))
+        self._arrays: Any = jax.device_put((data.train.inputs, targets))
+        self._labels, self._class_names = data.train.labels, data.class_names
+        self._weights: dict[bytes, Any] = {}
 
     def source(self, rows: np.ndarray | None = None, *, preprocessing: Preprocessing, **order: Any) -> ArraySource:
         """Return a source of some rows, by their integer positions, or of all.
 
-        `order`: the arguments batch_size, shuffle and seed of `ArraySource`.
+        `order`: the arguments sample_weight, batch_size, shuffle and seed of `ArraySource`.
         """
         return ArraySource(*self._arrays, batch=Rows(preprocess=preprocessing), subset=rows, **order)
+
+    def training_source(self, rows: np.ndarray, settings: Settings, **order: Any) -> ArraySource:
+        """Return a source of the rows to train on, shuffled, and weighted by class as the settings say.
+
+        `order`: as in `source`; batch size and seed are by default those of the settings.
+        """
+        order = {"batch_size": settings.batch_size, "shuffle": True, "seed": settings.seed, **order}
+        weights = row_weights(settings.class_weight, self._labels, self._class_names, rows)
+        if weights is not None:  # networks with the same weights share the array
+            weights = self._weights.setdefault(weights.tobytes(), jax.device_put(weights))
+        return self.source(rows, sample_weight=weights, **order)
 
 
 class TrainingJob:
@@ -50,9 +64,7 @@ class TrainingJob:
         self.config, self.data, self.split, self.model = config, data, split, model
         self.device_data = device_data or DeviceData(data, targets_for(model, data))
         settings, scaling = config.settings, config.preprocessing
-        self.source = self.device_data.source(
-            split["train"], preprocessing=scaling, batch_size=settings.batch_size, shuffle=True, seed=settings.seed
-        )
+        self.source = self.device_data.training_source(split["train"], settings, preprocessing=scaling)
         self.validation = None
         if len(split["validation"]):
             self.validation = self.device_data.source(split["validation"], preprocessing=scaling, batch_size=1000)
