@@ -16,8 +16,11 @@ PIECE_SECONDS = 0.2
 AHEAD_BYTES = 2**20
 """Bytes of rows that are taken out of the arrays at once, for the next steps: as much as stays in a core's cache."""
 
-Progress = Callable[[int, Any], None]
-"""Called between pieces with the number of steps done and the loop's carry."""
+Before = Callable[[int, Any], Any]
+"""Called before a piece with the number of steps done and the loop's carry; returns the carry to continue with."""
+
+Progress = Callable[[int, Any], bool]
+"""Called after a piece with the number of steps done and the loop's carry; returns whether the loop ends here."""
 
 _tracing = threading.Lock()
 """Held while a step is traced: its model holds tracers meanwhile, which no other thread may use."""
@@ -47,20 +50,18 @@ class Loop:
         self._enter = enter
         self._leave = leave
         steps: Callable[..., Any] = self._steps
-        stacked = jax.vmap(steps, in_axes=(0, 0, Segment(None, 0), 0, None, None, None))  # type: ignore[arg-type]
+        stacked = jax.vmap(steps, in_axes=(0, 0, Segment(None, 0, None), 0, None, None))  # type: ignore[arg-type]
         self._for_one = jax.jit(steps, donate_argnums=0)
         self._for_several = jax.jit(stacked, donate_argnums=0)
         self._step_seconds: dict[Hashable, float] = {}
 
-    def _steps(
-        self, carry: Any, fixed: Any, segment: Segment, key_data: jax.Array, before: Any, start: Any, stop: Any
-    ) -> Any:
-        """Do steps `start` to `stop` of a segment; `before` counts the steps of the epoch before the segment."""
+    def _steps(self, carry: Any, fixed: Any, segment: Segment, key_data: jax.Array, before: Any, stop: Any) -> Any:
+        """Do the steps of a segment from its `start` to `stop`; `before` counts the epoch's steps before its first."""
         key = jax.random.wrap_key_data(key_data, impl="threefry2x32")
         ahead = self._ahead(segment)
 
         def several_steps(n: jax.Array, carry: Any) -> Any:
-            first = start + n * ahead
+            first = segment.start + n * ahead
             # Near the segment's end the slice starts before `first`, so that it has the same length.
             at = jax.numpy.minimum(first, segment.steps - ahead)
             indices = jax.tree.map(lambda rows: jax.lax.dynamic_slice_in_dim(rows, at, ahead), segment.indices)
@@ -73,7 +74,7 @@ class Loop:
 
             return jax.lax.fori_loop(first, jax.numpy.minimum(first + ahead, stop), step, carry)
 
-        return self._leave(jax.lax.fori_loop(0, -((start - stop) // ahead), several_steps, self._enter(carry)))
+        return self._leave(jax.lax.fori_loop(0, -((segment.start - stop) // ahead), several_steps, self._enter(carry)))
 
     def _ahead(self, segment: Segment) -> int:
         """Return the number of steps whose rows are taken at once."""
@@ -89,6 +90,7 @@ class Loop:
         segments: Sequence[Iterable[Segment]],
         *,
         seeds: Sequence[tuple[int, int]],
+        before_piece: Before | None = None,
         progress: Progress | None = None,
         device: Any = None,
     ) -> list[Any]:
@@ -98,6 +100,7 @@ class Loop:
             carries: one for each model; donated: the loop reuses the buffers, so do not use them afterwards.
             fixed, segments: for each model.
             seeds: for each model two numbers that make the keys of its steps.
+            before_piece: see `Before`; for one model.
             progress: see `Progress`; the carry is stacked for several models. An exception in it ends the loop.
             device: to run on; None: the first. Threads may run one loop on several devices at once.
 
@@ -110,24 +113,28 @@ class Loop:
         carry, constant = jax.device_put((_stacked(carries), _stacked(fixed)), device)
         before = 0
         for parts in zip(*segments, strict=True):
-            segment = Segment(parts[0].arrays, _stacked([part.indices for part in parts]))
-            segment = jax.device_put(segment, device)
+            steps, start, before_first = parts[0].steps, parts[0].start, before - parts[0].start
+            indices = _stacked([part.indices for part in parts])
+            arrays, indices = jax.device_put((parts[0].arrays, indices), device)
+            form = len(carries), *((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves((arrays, indices)))
+            first = Segment(arrays, indices, np.int32(0))
             with _tracing:
-                compiled.trace(carry, constant, segment, key_data, np.int32(0), np.int32(0), np.int32(0))
-            form = tuple(leaf.shape for leaf in jax.tree.leaves(segment.indices))
-            start = 0
-            while start < segment.steps:
+                compiled.trace(carry, constant, first, key_data, np.int32(0), np.int32(0))
+            while start < steps:
+                if before_piece is not None and (replaced := before_piece(before_first + start, carry)) is not carry:
+                    carry = jax.device_put(replaced, device)
                 # A form's first piece is one step, timed with its compilation; each piece's time sizes the next one.
                 piece = int(PIECE_SECONDS / self._step_seconds.get(form, PIECE_SECONDS))
-                stop = min(start + max(1, piece), segment.steps)
+                stop = min(start + max(1, piece), steps)
+                segment = first._replace(start=np.int32(start))
                 began = time.perf_counter()
-                carry = compiled(carry, constant, segment, key_data, np.int32(before), np.int32(start), np.int32(stop))
+                carry = compiled(carry, constant, segment, key_data, np.int32(before_first), np.int32(stop))
                 jax.block_until_ready(carry)
                 self._step_seconds[form] = (time.perf_counter() - began) / (stop - start)
                 start = stop
-                if progress is not None:
-                    progress(before + start, carry)
-            before += segment.steps
+                if progress is not None and progress(before_first + start, carry):
+                    return _unstacked(carry, len(carries))
+            before += steps - parts[0].start
         return _unstacked(carry, len(carries))
 
 

@@ -17,7 +17,8 @@ from mlplab.engine.population_progress import progress_printer
 from mlplab.engine.predict import evaluate, output_shapes
 from mlplab.engine.signature import signature
 from mlplab.engine.source import ArraySource, Source, batch_shapes
-from mlplab.errors import ModelError, TrainingError, UsageError, require_whole, unknown_name
+from mlplab.engine.streams import StreamSource
+from mlplab.errors import DataError, ModelError, TrainingError, UsageError, require_whole, unknown_name
 
 _OF_TRAINING = ("seed", "batch_size", "epochs")
 
@@ -66,7 +67,7 @@ class Population(Sequence[TrainedMember]):
         Raises:
             DataError, ModelError: data that the members cannot take, or networks with several outputs.
         """
-        source = inputs.source_given(x, batch_size=batch_size)
+        source = x if hasattr(x, "segments") else inputs.from_arrays(inputs.arrays_of((x, None, None)), batch_size)
         shapes = batch_shapes(source)
         outputs: dict[Hashable, Any] = {}
         passes = []
@@ -160,6 +161,8 @@ def fit_population(
         data, held_out = inputs.split(data, validation_split)
     source = inputs.from_arrays(data, require_whole("batch_size", batch_size))
     validation = inputs.validation_source(held_out, batch_size)
+    if isinstance(validation, StreamSource):
+        raise DataError("validation_data must be arrays or a Source, since each member reads it; got a stream.")
     members: list[Member] = []
     for variation in named:
         rows = variation.get("batch_size", batch_size)

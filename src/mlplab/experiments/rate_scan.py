@@ -148,7 +148,8 @@ def scan_model(
     untrained = evaluate(model, held_out, verbose=0, return_dict=True)["loss"]
     start = TrainingStart.of(settings, model, count - rows, steps)
     order_of_steps = {"subset": order[rows:][start.rows], **start.order}
-    source = ArraySource(*held_out.arrays[:2], weights, batch=batch, **order_of_steps)
+    x, y, _ = held_out.arrays
+    source = ArraySource(x, y, weights, batch=batch, **order_of_steps)
     before, optimizer = state.read(model), model.optimizer
     try:
         model.optimizer = keras_internals.with_constant_rate(optimizer)
