@@ -1,6 +1,8 @@
 """Streams train, evaluate and predict as the same batches do in arrays, and as Keras does with the same stream."""
 
 import itertools
+import os
+import signal
 import threading
 import time
 import warnings
@@ -237,6 +239,21 @@ def test_an_error_of_the_stream_is_raised_as_it_is_and_its_thread_ends(few):
         mlplab.fit(model, failing(), shuffle=False, verbose=0)
     for p, q in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(p, q)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("stream")]
+
+
+def test_ctrl_c_ends_the_waiting_for_a_stream(few):
+    def interrupting():
+        yield from itertools.islice(batches(*few), 5)
+        os.kill(os.getpid(), signal.SIGINT)
+        while True:
+            time.sleep(0.05)
+            yield from itertools.islice(batches(*few), 1)
+
+    began = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        mlplab.fit(models.small(), interrupting(), steps_per_epoch=10_000, shuffle=False, verbose=0)
+    assert time.perf_counter() - began < 10
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("stream")]
 
 

@@ -20,7 +20,7 @@ from mlplab.engine.interrupts import is_interrupted
 from mlplab.engine.source import Segment
 from mlplab.errors import DataError
 
-STACKED = 32
+STACKED = 64
 """Batches in a stack, at most."""
 STACK_BYTES = 2**25
 """Bytes of a stack, at most, unless a single batch has more."""
