@@ -292,3 +292,55 @@ def test_the_number_of_steps_is_printed_when_it_is_known(verbose, few, capsys):
         warnings.filterwarnings("ignore", "Your input ran out of data")
         mlplab.fit(models.small(), once(*few), shuffle=False, verbose=verbose)
     assert "6/6" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "build", [models.without_input, pytest.param(models.custom_train_step, marks=pytest.mark.slow), models.subclass]
+)
+def test_models_that_are_built_by_their_first_batch(build, few, other):
+    assert_fits_are_equal(lambda: Batches(*few), build, epochs=2)
+    fresh = build()
+    assert mlplab.predict(fresh, Batches(*other), verbose=0).shape == (len(other[0]), 10)
+    assert len(mlplab.evaluate(build(), Batches(*other), verbose=0)) == 2
+
+
+class Count(keras.callbacks.Callback):
+    """Stops at the third batch, and counts those that a generator has given by then."""
+
+    def __init__(self, given):
+        super().__init__()
+        self.given, self.seen = given, []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append(len(self.given))
+        self.model.stop_training = batch == 2
+
+
+def test_nothing_is_read_ahead_where_callbacks_see_every_batch(few):
+    counts = []
+    for fit in FITS:
+        given = []
+
+        def counted(given=given):
+            for batch in batches(*few):
+                given.append(batch)
+                yield batch
+
+        count = Count(given)
+        fit(models.small(), counted(), steps_per_epoch=5, epochs=2, shuffle=False, verbose=0, callbacks=[count])
+        counts.append(count.seen)
+    assert counts[0] == counts[1] == [2, 2, 3]  # Keras looks at two batches beforehand
+
+
+def test_keras_setting_for_the_most_steps_of_an_epoch(few):
+    histories = []
+    keras.config.set_max_steps_per_epoch(2)
+    try:
+        for fit in FITS:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Limiting steps_per_epoch to 2")
+                histories.append(fit(models.small(), *few, epochs=2, batch_size=32, shuffle=False, verbose=0))
+    finally:
+        keras.config.set_max_steps_per_epoch(None)
+    assert_equal_histories(*histories)
+    assert_equal_models(*[history.model for history in histories])
