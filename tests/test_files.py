@@ -1,7 +1,9 @@
 """Files are the old ones or the new ones, whole."""
 
+import errno
 import json
 import os
+import pickle
 import subprocess
 import sys
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 from mlplab import files
+from mlplab.cli.output import in_shell_words
 from mlplab.errors import RunError
 
 
@@ -63,6 +66,7 @@ import resource, sys
 from pathlib import Path
 from mlplab.errors import RunError
 from mlplab import files
+from mlplab.cli.output import in_shell_words
 
 import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -83,3 +87,50 @@ def test_a_disk_that_takes_no_more_leaves_the_old_file_whole(tmp_path):
     assert "unchanged" in done.stdout
     assert json.loads(path.read_text().splitlines()[0]) == "old"
     assert os.listdir(tmp_path) == ["v.json"]
+
+
+def fill(path):
+    files.write_json(path / "config.json", {})
+    (path / "members").mkdir()
+
+
+@pytest.mark.parametrize("place", ["new", "empty", "link", "dangling", ".", "a/b"])
+def test_a_directory_is_made_in_any_new_or_empty_place(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    (tmp_path / "target").mkdir()
+    if place == "empty":
+        (tmp_path / "work/empty").mkdir()
+    if place in ("link", "dangling"):
+        os.symlink(tmp_path / ("target" if place == "link" else "nothing"), place)
+    made = files.create_directory(files.free_path(place), "stem", fill)
+    assert made == (tmp_path / "work" / place).resolve()
+    assert sorted(os.listdir(made)) == ["config.json", "members"]
+    with pytest.raises(RunError, match=rf"exists already\. Give another out, .* mlplab\.resume\('{place}'\)"):
+        files.free_path(place)
+
+
+def test_what_cannot_be_made_leaves_nothing_behind(tmp_path):
+    def write(path):
+        fill(path)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "empty").mkdir()
+    for place in ("new", "empty"):
+        with pytest.raises(RunError, match=r"nothing of it is kept\. Give another out, or free some space\.$"):
+            files.create_directory(tmp_path / place, "stem", write)
+    assert os.listdir(tmp_path) == ["empty"]
+    assert os.listdir(tmp_path / "empty") == []
+
+
+def test_advice_has_the_words_of_python_and_of_the_shell(tmp_path):
+    (tmp_path / "a study").mkdir()
+    files.write_json(tmp_path / "a study/study.json", {})
+    with pytest.raises(RunError) as raised:
+        files.free_path(tmp_path / "a study")
+    path = str(tmp_path / "a study")
+    assert str(raised.value).endswith(f"continue the study that is there: mlplab.tuning.resume({path!r})")
+    said = in_shell_words(pickle.loads(pickle.dumps(raised.value)))
+    assert "Give another --out, or" in said
+    assert said.endswith(f"mlplab tune --resume '{path}'")

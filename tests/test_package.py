@@ -18,6 +18,11 @@ def test_every_public_name_is_there(name):
     assert name in dir(mlplab)
 
 
+def test_only_public_names_are_listed():
+    assert dir(mlplab) == sorted([*mlplab.__all__, "__version__"])
+    assert python("import mlplab; print(mlplab.runs.Settings.__name__)").stdout == "Settings\n"
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'tarin'"):
         _ = mlplab.tarin

@@ -33,9 +33,16 @@ def test_scores_are_scikit_learns(predictions):
     assert got["loss"] == pytest.approx(log_loss(labels, probabilities, labels=range(5)), rel=1e-5)
     matrix = scores.confusion(labels, predicted, 5)
     np.testing.assert_array_equal(matrix, confusion_matrix(labels, predicted, labels=range(5)))
-    by_class = scores.per_class_accuracy(matrix)
+    by_class = scores.per_class_accuracy(labels, predicted, 5)
     np.testing.assert_allclose(by_class[:4], recall_score(labels, predicted, average=None, labels=range(4)))
     assert np.isnan(by_class[4]), "no row has class 4"
+    cells = np.zeros((5, 5), int)
+    true, predicted_as, counts = scores.confusion_cells(labels, predicted, 5)
+    cells[true, predicted_as] = counts
+    np.testing.assert_array_equal(cells, matrix)
+    assert (counts > 0).all()
+    sparse = {"true": true.tolist(), "predicted": predicted_as.tolist(), "count": counts.tolist()}
+    assert scores.true_counts(sparse) == np.bincount(labels).tolist() == scores.true_counts(matrix[:4].tolist())
 
 
 def test_the_interval_of_accuracies_lies_among_accuracies():

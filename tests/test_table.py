@@ -14,7 +14,7 @@ from PIL import Image
 
 from mlplab.errors import MlplabError, UsageError
 from mlplab.figures.canvas import new_axes, new_figure
-from mlplab.table import SHOWN, Table
+from mlplab.table import SHOWN, Table, save_tables
 
 
 def picture():
@@ -92,3 +92,33 @@ def test_a_file_name_needs_a_suffix(tmp_path):
     with pytest.raises(UsageError, match=r"name a \.csv file"):
         Table({"a": np.arange(3)}).save(tmp_path / "table")
     assert Table({"a": np.arange(3)}).save(tmp_path / "table.CSV").read_bytes() == b"a\r\n0\r\n1\r\n2\r\n"
+
+
+def test_as_markdown_and_latex():
+    table = Table.of_rows([{"a_b": "x|y & 50 %", "n": 1, "x": 0.123456}, {"a_b": "−1 ± 2_{3}", "n": 20, "x": None}])
+    assert table.to_markdown() == (
+        "| a\\_b | n | x |\n| --- | ---: | ---: |\n| x\\|y & 50 % | 1 | 0.1235 |\n| −1 ± 2\\_{3} | 20 | – |\n"
+    )
+    assert table.to_latex() == (
+        "\\begin{tabular}{lrr}\n\\toprule\na\\_b & n & x \\\\\n\\midrule\nx|y \\& 50 \\% & 1 & 0.1235 \\\\\n"
+        "$-$1 $\\pm$ 2\\_\\{3\\} & 20 & -- \\\\\n\\bottomrule\n\\end{tabular}\n"
+    )
+
+
+def test_texts_are_saved_by_suffix_with_all_digits_where_a_program_reads_them(tmp_path):
+    for suffix, text in (("csv", TABLE.to_csv()), ("md", TABLE.to_markdown()), ("tex", TABLE.to_latex())):
+        assert TABLE.save(tmp_path / f"t.{suffix}").read_bytes().decode() == text
+    assert json.loads(TABLE.save(tmp_path / "t.json").read_text()) == TABLE.rows()
+    counts = Table({"n": np.array([np.int64(3), None], dtype=object)})
+    assert json.loads(counts.to_json()) == [{"n": 3}, {"n": None}]
+
+
+def test_several_tables_in_a_file(tmp_path):
+    tables = {"first": TABLE, "second": Table({"n": np.arange(2)}, "Counts of 100 %")}
+    assert save_tables(tables, tmp_path / "t.md").read_text().count("\n| --") == 2
+    assert "% Counts of 100 %\n\n\\begin{tabular}" in save_tables(tables, tmp_path / "t.tex").read_text()
+    expected = {name: table.rows() for name, table in tables.items()}
+    assert json.loads(save_tables(tables, tmp_path / "t.json").read_text()) == expected
+    assert save_tables(tables, tmp_path / "t.csv").read_bytes().decode() == TABLE.to_csv()
+    with pytest.raises(UsageError, match=r"\.csv, \.md, \.tex or \.json; got .*t\.png"):
+        save_tables(tables, tmp_path / "t.png")

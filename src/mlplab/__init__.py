@@ -23,6 +23,8 @@ if "keras" not in sys.modules:
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
+        if os.path.isfile(f"{os.path.dirname(__file__)}/{name}/__init__.py"):  # mlplab.runs, mlplab.tuning
+            return importlib.import_module(f"mlplab.{name}")
         raise AttributeError(f"module 'mlplab' has no attribute {name!r}")
     module = importlib.import_module("mlplab.course" if name == "course" else _MODULES[name])
     value = module if name == "course" else getattr(module, name)
@@ -31,4 +33,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return [*__all__, "__version__"]

@@ -5,21 +5,57 @@ command wrongly, or fed it bad data, is shown a traceback.
 """
 
 import difflib
+import os
+import shlex
+import subprocess
 from collections.abc import Iterable
-from numbers import Integral
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+import numpy as np
 
 
-class MlplabError(Exception):
-    """Anything mlplab refuses or gives up on, with the remedy in its message.
+class Advice(NamedTuple):
+    """What to type next, in Python and in the shell. In a text it stands as Python; the command line shows the other.
+
+    Attributes:
+        python: an expression, or a few words with the names that Python has.
+        shell: a command, or the same words with the flags of the command line.
+    """
+
+    python: str
+    shell: str
+
+    def __str__(self) -> str:
+        return self.python
+
+
+def another(argument: str) -> Advice:
+    """Return the advice to give another value for an argument."""
+    return Advice(f"Give another {argument}", f"Give another {flag(argument)}")
+
+
+def shell_command(*words: object) -> str:
+    """Format a command as a person types it, quoted where a shell needs it: `mlplab report 'my runs/one'`."""
+    texts = [str(word) for word in words]
+    return shlex.join(texts) if os.name == "posix" else subprocess.list2cmdline(texts)
+
+
+class _Message(BaseException):
+    """A message that names arguments and advice in the words of Python, and knows those of the command line.
 
     Attributes:
         arguments: Python arguments that the message names; the command line shows their flags instead.
+        advice: what the message says to type.
     """
 
-    def __init__(self, message: str = "", *, arguments: Iterable[str] = ()):
+    def __init__(self, message: str = "", *, arguments: Iterable[str] = (), advice: Iterable[Advice] = ()):
         super().__init__(message)
-        self.arguments = tuple(arguments)
+        self.arguments, self.advice = tuple(arguments), tuple(advice)
+
+
+class MlplabError(_Message, Exception):
+    """Anything mlplab refuses or gives up on, with the remedy in its message."""
 
 
 class UsageError(MlplabError, ValueError):
@@ -54,8 +90,8 @@ class ClusterError(MlplabError, RuntimeError):
     """A cluster that does not answer, cannot take a task, or lost it."""
 
 
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C in a training that can be resumed; the message has the command."""
+class Interrupted(_Message, KeyboardInterrupt):
+    """Ctrl-C in a training that can be resumed; the message says how."""
 
 
 def require(holds: bool, argument: str, value: object, expected: str) -> None:
@@ -66,9 +102,33 @@ def require(holds: bool, argument: str, value: object, expected: str) -> None:
 
 def require_whole(argument: str, value: Any, least: int = 1) -> int:
     """Return an argument's value as an int. Raise `UsageError` unless it is a whole number of at least `least`."""
-    valid = isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+    value = plain_number(value)
+    valid = isinstance(value, int) and not isinstance(value, bool) and value >= least
     require(valid, argument, value, f"a whole number of at least {least}")
-    return int(value)
+    return value
+
+
+def plain_number(value: Any) -> Any:
+    """Return a number of any library, or an array of no dimension, as Python's own; other values as they are."""
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, int | float):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value) if isinstance(value, Real) else value
+
+
+def require_unmasked(name: str, values: Any) -> None:
+    """Raise `DataError` for a NumPy masked array, or a list with one: its mask would be lost, and what it hides used.
+
+    `name`: of the values, for the message.
+    """
+    parts = values if isinstance(values, list | tuple) else (values,)
+    masked = sum(int(np.ma.count_masked(part)) for part in parts if isinstance(part, np.ma.MaskedArray))
+    if any(isinstance(part, np.ma.MaskedArray) for part in parts):
+        raise DataError(
+            f"{name} must be a plain array; got a masked array with {masked:,} masked values. "
+            "Fill them, masked_array.filled(0), or remove their rows."
+        )
 
 
 def flag(argument: str) -> str:

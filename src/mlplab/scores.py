@@ -1,7 +1,7 @@
 """Scores of predictions on labelled rows, with their intervals. NumPy only."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,21 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.nda
     return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
 
 
-def per_class_accuracy(matrix: np.ndarray) -> np.ndarray:
+def confusion_cells(labels: np.ndarray, predicted: np.ndarray, classes: int) -> tuple[np.ndarray, ...]:
+    """Count the cells of a confusion matrix that are not empty: true class, predicted class and count, int (cells,)."""
+    cells, counts = np.unique(labels.astype(np.int64) * classes + predicted, return_counts=True)
+    return (*np.divmod(cells, classes), counts)
+
+
+def true_counts(confusion: Mapping[str, Sequence[int]] | Sequence[Sequence[int]]) -> list[int]:
+    """Return the number of rows of each class that occurs in the field `confusion` of a result."""
+    if not isinstance(confusion, Mapping):
+        return [sum(row) for row in confusion]
+    return np.bincount(confusion["true"], weights=confusion["count"]).astype(int).tolist()
+
+
+def per_class_accuracy(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Compute the fraction of each class's rows predicted right, float (classes,); NaN for a class without rows."""
-    rows = matrix.sum(1)
-    return np.divide(matrix.diagonal(), rows, out=np.full(len(matrix), np.nan), where=rows > 0)
+    rows = np.bincount(labels, minlength=classes)
+    right = np.bincount(labels[labels == predicted], minlength=classes)
+    return np.divide(right, rows, out=np.full(classes, np.nan), where=rows > 0)

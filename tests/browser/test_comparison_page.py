@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+import mlplab
 from mlplab.inspection.comparison import compare
 
 pytestmark = pytest.mark.slow
@@ -49,6 +50,36 @@ def test_it_is_accessible_fits_requests_nothing_and_runs_no_name(visit, path, wi
     assert HOSTILE in page.locator("h1").inner_text()
     assert page.locator("#classes tbody th").first.inner_text() == HOSTILE
     assert "</script><b>plain right" in page.locator("#gallery option").nth(1).inner_text()
+
+
+BROKEN_WORDS = """() => {
+  const broken = [], walk = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const node = walk.currentNode;
+    if (node.parentElement.closest("svg, pre, code, .unseen")) continue;
+    for (const word of node.textContent.matchAll(/[^\\s\\u00a0\\u2013\\-/]+/g)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      const lines = [...range.getClientRects()].filter((box) => box.width > 0).map((box) => Math.round(box.top));
+      if (new Set(lines).size > 1) broken.push(word[0]);
+    }
+  }
+  return broken;
+}"""
+
+
+def test_no_word_breaks_on_a_phone(visit, digits, tmp_path):
+    names = ("dropout=0_hidden=16", "dropout=0.2_hidden=4")
+    paths = [
+        mlplab.train("digits", hidden=[hidden], epochs=1, seeds=2, out=tmp_path / name, verbose=0).path
+        for name, hidden in zip(names, (16, 4), strict=True)
+    ]
+    page = visit(compare(*paths).save(tmp_path / "page.html"), 390).page
+    page.wait_for_selector("#tiles li")
+    assert page.evaluate(BROKEN_WORDS) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.locator("#groups tbody th").first.inner_text() == names[0]
 
 
 def confidence(text, run, name):

@@ -114,6 +114,25 @@ def test_it_is_accessible_and_fits(opened, width, scheme):
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+@pytest.mark.parametrize("width", [390, 800, 1280])
+def test_text_of_the_scales_is_large_enough_to_read(opened, width):
+    page, _, _ = opened(width)
+    heights = page.eval_on_selector_all(
+        "#together svg text", "all => all.map((one) => one.getBoundingClientRect().height).filter((h) => h > 0)"
+    )
+    assert min(heights) >= 10  # pixels
+    numbers = page.locator("#filters input[type=number]")
+    for index in range(numbers.count()):  # what is written in an empty field fits
+        assert numbers.nth(index).evaluate(FITS)
+
+
+FITS = """(input) => {
+  const context = document.createElement("canvas").getContext("2d"), style = getComputedStyle(input);
+  context.font = style.font;
+  return context.measureText(input.placeholder).width <= input.clientWidth - 2 * parseFloat(style.paddingLeft);
+}"""
+
+
 @pytest.mark.parametrize("numbers", [[0], [9], [2, 9], []])
 def test_studies_of_a_trial_or_two_show_without_a_complaint(study, visit, tmp_path, numbers):
     few = dataclasses.replace(study, trials=[study.trials[number] for number in numbers], winner=None)

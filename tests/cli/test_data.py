@@ -97,7 +97,7 @@ def test_show_takes_files_and_leaves_out_what_they_have_not(tmp_path: Path) -> N
     np.savez("mine.npz", x_train=rows, y_train=labels, x_test=rows, y_test=labels)
     result = run("show", "mine.npz", "--json")
     assert json.loads(result.stdout)["picture"] is None
-    assert "features 4 float32" in result.stderr
+    assert "features 4 uint8" in result.stderr
     assert "Licence: not known" in result.stderr
 
     images = np.arange(4 * 2 * 3 * 3, dtype=np.uint8).reshape(4, 2, 3, 3)  # colours, and a class without images

@@ -124,6 +124,8 @@ def test_wrong_usage(path, arguments, message):
 def test_what_is_no_run(path, verb):
     assert refused(run(verb, "runs/other"), 1, "There is no run at runs/other")
     (path / "config.json").write_text("{}")
+    assert refused(run(verb, path), 1, "config.json is damaged: expected the SHA-256")
+    (path / "SHA256SUMS").unlink()
     assert refused(run(verb, path), 1, "run format")
 
 

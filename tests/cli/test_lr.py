@@ -48,7 +48,7 @@ def test_quiet_prints_nothing(trained):
         (["lr", "digits", "--steps", "0"], "--steps must be a whole number of at least 1; got 0"),
         (["lr", "digits", "--schedule", "step"], "--schedule must be none or cosine"),
         (["lr", "digits", "--learning-rate", "0.1"], "No such option"),
-        (["lr", "digits", "--out", "rates.bmp"], "--out names a .png, .svg or .pdf file"),
+        (["lr", "digits", "--out", "rates.bmp"], "--out names a file: .csv, .md, .tex or .json for the table"),
         (["learning-curve", "runs/none"], "runs/none is neither the name of a data set nor an .npz file"),
         (["learning-curve", "digits", "--sizes", "many"], "--sizes takes numbers of rows"),
         (["learning-curve", "digits", "--sizes", "3"], "--sizes must be numbers of rows, at least 10, one a class"),

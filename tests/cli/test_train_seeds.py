@@ -22,7 +22,7 @@ def test_a_person_reads_of_all_seeds(trained_seeds):
     for part in ("Total params: 310", "epoch 1/2", "epoch 2/2", "val_accuracy best", "median", "worst"):
         assert part in stderr
     assert "columns: predicted, by the ensemble" in stderr
-    assert "Each seed alone seed test accuracy validation log-loss epochs 5 0." in stderr
+    assert "Each seed alone seed test accuracy validation log-loss epochs kept epoch 5 0." in stderr
     test, ensemble = result["test"], result["ensemble"]["accuracy"]
     low, high = test["interval"]
     mean = f"{test['accuracy']:.4f} ± {test['sd']:.4f} (mean and standard deviation of 3 seeds"

@@ -9,6 +9,7 @@ from command_line import interrupted, mlplab, refused
 
 from mlplab.cli.tune import seconds
 from mlplab.errors import UsageError
+from mlplab.runs import Run
 
 SPACE = """
 hidden = [16]
@@ -66,7 +67,7 @@ def test_a_finished_study_is_shown_again(folder):
     assert (again.returncode, again.stderr) == (0, "")
     printed = json.loads(again.stdout)
     assert printed["trials"] == {"complete": 2, "dropped": 4, "failed": 0, "running": 0}
-    assert printed["winner"] == json.loads((folder / "study" / "winner" / "result.json").read_text())
+    assert printed["winner"] == Run(folder / "study" / "winner").require_finished().to_json()
 
 
 @pytest.mark.parametrize(

@@ -40,14 +40,14 @@ def test_the_solution_passes(solved, monkeypatch):
     assert answer_to(NAME, {**solved, "best_epoch": np.int64(solved["best_epoch"])}).passed
 
 
-HELD_OUT = "the 5,000 training images that the task holds out"
+HELD_OUT = "the 5,000 images that the task holds out of the training set"
 OTHER_IMAGES = {
     ("test", slice(None)): (
         "Your validation loss is the loss on the test images. After choosing with it you have no test left. "
         f"Take {HELD_OUT}."
     ),
     ("train", slice(2_000)): (
-        "Your validation images are the training images: they do not show what the model does with new ones. "
+        "Your validation images are the training images. They do not measure how well the model generalizes. "
         f"Take {HELD_OUT}."
     ),
     ("train", slice(2_000, 3_000)): (
@@ -78,7 +78,7 @@ def test_training_on_other_images_is_seen(solved):
 @pytest.mark.slow
 def test_the_history_is_that_of_the_model(solved):
     names = {**solved, "history": copy(solved["model"]).history}
-    assert message(names) == "`history` is of another model's training; submit what fit returned for `model`."
+    assert message(names) == "`history` comes from training another model. Submit what fit returned for `model`."
 
 
 LOGS = {
@@ -100,11 +100,13 @@ def wrong(check, logs, *values):
     [
         (
             {name: LOGS[name] for name in ("loss", "val_loss")},
-            '`history` has no accuracy: compile the model with metrics=["accuracy"].',
+            "`history` has no accuracy of training and validation. Compile the model with "
+            'metrics=["accuracy"], and pass validation_data to fit.',
         ),
         (
             {**LOGS, "val_loss": ["falling"] * LAST},
-            "`history` has no numbers for val_loss, one per epoch: submit what fit returned, unchanged.",
+            "`history` has no numbers for val_loss, one per epoch. "
+            "Pass validation_data to fit, and submit what fit returned.",
         ),
         (
             {**LOGS, "val_loss": [np.nan] * LAST},

@@ -110,7 +110,7 @@ def test_what_is_no_model_or_no_history_of_it(solved):
         ),
         (
             {**solved, "history": copy(solved["model"]).history},
-            "`history` is of another model's training; submit what fit returned for `model`.",
+            "`history` comes from training another model. Submit what fit returned for `model`.",
         ),
     ):
         assert message(names) == said

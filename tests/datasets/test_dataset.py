@@ -24,7 +24,7 @@ def made(inputs: object, labels: object = (0, 1, 2), names: tuple[str, ...] = NA
         (np.ones((3, 4, 5), bool), "uint8", (3, 4, 5)),
         (np.zeros((3, 4, 5, 3), np.uint8), "uint8", (3, 4, 5, 3)),
         (np.zeros((3, 4, 5)) + 0.5, "float32", (3, 4, 5)),
-        (np.zeros((3, 7), np.uint8), "float32", (3, 7)),
+        (np.zeros((3, 7), np.uint8), "uint8", (3, 7)),
         ([[1, 2], [3, 4], [5, 6]], "float32", (3, 2)),
         (np.zeros((3, 7), np.float16), "float32", (3, 7)),
     ],
@@ -45,7 +45,10 @@ def test_inputs_are_converted_to_normal_form(inputs: object, dtype: str, shape: 
         (np.zeros((3, 1, 1, 1, 1)), "must be images"),
         (np.zeros((0, 4, 4)), "are empty"),
         (np.zeros((3, 0)), "are empty"),
-        (np.array([["x"], ["y"], ["z"]]), "must be numbers. Got dtype <U1"),
+        (np.array([["x"], ["y"], ["z"]]), "must be numbers. Got 'x' in row 0, column 0"),
+        ([[1, 2], [3, "red"], [5, 6]], "must be numbers. Got "),
+        (np.array([[1, 2], [3, "red"], [5, 6]], object), "must be numbers. Got 'red' in row 1, column 1"),
+        (np.array([[1, 2], [3, {}], [5, 6]], object), "must be numbers. Got {} in row 1, column 1"),
         (np.zeros((3, 2), complex), "must be numbers"),
         ([[1, 2], [3], [4, 5]], "do not form an array"),
         (np.full((3, 2, 2), 256), "from 0 to 255. Those of things train go from 256 to 256"),
@@ -61,7 +64,10 @@ def test_other_inputs_are_refused(inputs: object, message: str) -> None:
         made(inputs)
 
 
-@pytest.mark.parametrize("labels", [[0, 2, 1], np.array([0, 2, 1], np.uint8), np.array([[0], [2], [1]])])
+@pytest.mark.parametrize(
+    "labels",
+    [[0, 2, 1], np.array([0, 2, 1], np.uint8), np.array([[0], [2], [1]]), [0.0, 2.0, 1.0], np.eye(3)[[0, 2, 1]]],
+)
 def test_labels_become_int32(labels: object) -> None:
     dataset = made(np.zeros((3, 2)), labels)
     assert dataset.labels.dtype == np.int32
@@ -71,9 +77,13 @@ def test_labels_become_int32(labels: object) -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (np.eye(3), r"looks one-hot: pass labels.argmax\(axis=1\)"),
-        (np.array([0.0, 1.0, 2.0]), r'must be integers. Got dtype float64: pass labels.astype\("int32"\)'),
-        (np.array(["a", "b", "c"]), "must be integers"),
+        (np.eye(3) + np.eye(3)[::-1], "train it with mlplab.fit"),
+        (
+            np.array([0.0, 1.5, 2.0]),
+            r"must be classes. Got the fraction 1.5 in row 1.*mlplab.fit and a loss such as mse",
+        ),
+        (np.array([0.0, np.nan, 2.0]), "Row 1 of things train has no label"),
+        (np.array(["a", "b", "c"]), "positions of their classes, whole numbers from 0. Got .*'a'.*: mlplab.load takes"),
         (np.array([0, 1]), r"has 3 inputs, but its labels have shape \(2,\): expected \(3,\)"),
         (np.array([0, 1, 3]), "from 0 to 2, as there are 3 class names. Got 3 in row 2"),
         (np.array([0, -1, 2]), "Got -1 in row 1"),

@@ -38,7 +38,15 @@ DATA = {
     "strings": ({"x": X.astype(str)}, r"x must hold numbers; got dtype <U"),
     "objects": ({"y": Y.astype(object)}, r"y must hold numbers; got dtype object"),
     "a scalar": ({"x": np.float32(1)}, r"x must have rows"),
-    "nothing": ({"x": None, "y": None}, r"no|number of rows"),
+    "nothing": ({"x": None, "y": None}, r"x is missing: give an array"),
+    "a masked array": (
+        {"x": np.ma.masked_array(X, X == 0)},
+        r"x must be a plain array; got a masked array with 50,176 masked",
+    ),
+    "masked labels": (
+        {"y": np.ma.masked_array(Y)},
+        r"y must be a plain array; got a masked array with 0 masked values",
+    ),
     "NaN": (
         {"x": at(at(X, (3, 1, 2), np.nan), (9, 0, 0), np.nan)},
         r"x has 2 values that are NaN.*first at \[3, 1, 2\]",
@@ -47,17 +55,19 @@ DATA = {
     "too large for float32": ({"x": at(X, 0, 1.0).astype("float64") * 1e39}, r"x has 784 values"),
     "NaN in validation": ({"validation_data": (at(X, (0, 0, 0), np.nan), Y)}, r"validation_data's x has 1 values"),
     "NaN in weights": ({"sample_weight": at(np.ones(N), 4, np.nan)}, r"sample_weight has 1 values"),
-    "a label too high": ({"y": at(Y, 7, 10)}, r"labels from 0 to 10, but the model has 10 outputs.*11 units"),
-    "a label too low": ({"y": at(Y, 7, -1)}, r"labels from -1 to 9"),
+    "a label too high": ({"y": at(Y, 7, 10)}, r"labels from 0 to 9 .*10 outputs; got 0 to 10\. .*11 units"),
+    "a label too low": ({"y": at(Y, 7, -1)}, r"got -1 to 9\. Number the classes from 0"),
     "labels between numbers": ({"y": at(Y, 7, 2.5)}, r"y must be whole numbers"),
-    "validation's label too high": ({"validation_data": (X, Y + 1)}, r"validation_data's y has labels from 1 to 10"),
+    "validation's label too high": (
+        {"validation_data": (X, Y + 1)},
+        r"Expected labels from 0 to 9 in validation_data's y.*got 1 to 10",
+    ),
     "rows that do not match": ({"y": Y[:-1]}, r"same number of rows; got x: 64, y: 63"),
     "weights that do not match": ({"sample_weight": np.ones(3)}, r"x: 64, y: 64, sample_weight: 3"),
-    "weights of several columns": ({"sample_weight": np.ones((N, 3))}, r"one number a row; got shape \(64, 3\)"),
     "no rows": ({"x": X[:0], "y": Y[:0]}, r"no rows"),
 }
 USAGE = {
-    "no epochs": ({"epochs": 0}, r"epochs must be a whole number of at least 1; got 0"),
+    "less than no epochs": ({"epochs": -1}, r"epochs must be a whole number of at least 0; got -1"),
     "half an epoch": ({"epochs": 0.5}, r"epochs must be a whole number.*0.5"),
     "a negative first epoch": ({"initial_epoch": -1}, r"initial_epoch"),
     "a negative batch": ({"batch_size": -32}, r"batch_size must be a whole number of at least 1; got -32"),
@@ -110,9 +120,7 @@ def test_arguments_without_meaning(what, model):
 
 def test_labels_of_one_of_two_outputs():
     x, y = models.data("two_outputs", X, Y)
-    refused(
-        DataError, r"y\['digit'\] has labels from 1 to 10", models.two_outputs(), {"x": x, "y": {**y, "digit": Y + 1}}
-    )
+    refused(DataError, r"in y\['digit'\].*got 1 to 10", models.two_outputs(), {"x": x, "y": {**y, "digit": Y + 1}})
 
 
 @pytest.mark.parametrize("loss", ["categorical_crossentropy", keras.losses.CategoricalCrossentropy()], ids=type)
@@ -125,6 +133,26 @@ def test_class_numbers_for_a_loss_of_one_hot_rows(loss, model):
 def test_class_weights_with_two_outputs():
     x, y = models.data("two_outputs", X, Y)
     refused(UsageError, "one output", models.two_outputs(), {"x": x, "y": y, "class_weight": {0: 1.0}})
+
+
+def test_class_weights_of_labels_by_time_step(model):
+    refused(
+        UsageError,
+        r"one label a row; got y of shape \(64, 5, 1\).*sample_weight of shape \(64, 5\)",
+        model,
+        {"y": np.ones((N, 5, 1)), "class_weight": {0: 1.0}},
+    )
+
+
+def test_weights_of_a_shape_that_does_not_fit():
+    message = r"does not fit x of shape .*sample_weight of shape \(n, 3\). Keras says"
+    refused(ModelError, message, models.small(), {"sample_weight": np.ones((N, 3))})
+
+
+def test_weights_by_column_with_two_outputs():
+    x, y = models.data("two_outputs", X, Y)
+    message = r"one number a row, the same for all outputs.*got shape \(64, 3\)"
+    refused(DataError, message, models.two_outputs(), {"x": x, "y": y, "sample_weight": np.ones((N, 3))})
 
 
 def test_weights_nested_otherwise_than_targets():

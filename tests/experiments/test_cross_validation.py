@@ -192,5 +192,5 @@ class _Interrupt(keras.callbacks.Callback):
 def test_a_run_that_is_not_finished_is_refused(small, tmp_path):
     with pytest.raises(Interrupted):
         mlplab.train(small, hidden=[8], epochs=2, verbose=0, out=tmp_path / "cut", callbacks=[_Interrupt()])
-    with pytest.raises(RunError, match=r"not finished\. Continue it with: mlplab train --resume"):
+    with pytest.raises(RunError, match=r"not finished\. Continue it with: mlplab\.resume"):
         cross_validate(mlplab.Run(tmp_path / "cut"), small)

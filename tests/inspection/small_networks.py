@@ -11,8 +11,8 @@ from mlplab.runs import Config, Predictions, Run, Settings, machine
 from mlplab.runs.checkpoint import Checkpoint
 from mlplab.runs.dataset_ref import identity
 from mlplab.runs.directory import RunDirectory
+from mlplab.runs.probabilities import probabilities_of
 from mlplab.runs.result import Logged, RunResult, Scores
-from mlplab.runs.run import probabilities_of
 from mlplab.training.splits import fit_preprocessing
 
 layers = keras.layers

@@ -153,6 +153,57 @@ def test_groups_of_several_seeds_are_compared(runs, four):
     assert len(compare(*runs[1:3]).group_pairs) == 0  # one run each
 
 
+@pytest.fixture(scope="module")
+def populations(tmp_path_factory):
+    """Three recipes of three seeds each."""
+    folder = tmp_path_factory.mktemp("populations")
+    return [
+        mlplab.train("digits", hidden=hidden, epochs=epochs, seeds=3, out=folder / name, verbose=0)
+        for name, hidden, epochs in (("small", [4], 1), ("large", [16], 3), ("larger", [16], 4))
+    ]
+
+
+def test_populations_are_compared_over_their_seeds_and_their_ensembles_beside(populations, tmp_path):
+    comparison = compare(*populations)
+    assert comparison.populations == comparison.names == ("small", "large", "larger")
+    members = [[member.test.accuracy for member in run.result.members] for run in populations]
+    for row, values, run in zip(comparison.groups, members, populations, strict=True):
+        assert (row["recipe"], row["runs"]) == (run.path.name, 3)
+        assert (row["accuracy"], row["sd"]) == pytest.approx((np.mean(values), np.std(values, ddof=1)))
+        interval = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
+        assert (row["accuracy_low"], row["accuracy_high"]) == pytest.approx(interval)
+        assert row["ensemble"] == run.result.ensemble.accuracy
+    expected = [stats.ttest_ind(members[a], members[b], equal_var=False) for a, b in ((0, 1), (0, 2), (1, 2))]
+    assert comparison.group_pairs["p_value"] == pytest.approx([test.pvalue for test in expected])
+    assert comparison.group_pairs["p_corrected"] == pytest.approx(holm_of_r(comparison.group_pairs["p_value"]))
+    assert len(comparison.pairs) == 3
+    assert comparison.verdicts[0].startswith("Over seeds: large is better than small, on average by ")
+    assert "about the two ensembles" in comparison.verdicts[3]
+    assert [text.get_text() for text in comparison.figure.axes[0].get_yticklabels()] == list(comparison.names)
+    rows = list(csv.DictReader(comparison.save(tmp_path / "pairs.csv").read_text("utf-8").splitlines()))
+    assert [float(row["p_value"]) for row in rows] == comparison.group_pairs["p_value"].tolist()
+    for suffix in ("md", "tex"):
+        assert "0." in comparison.save(tmp_path / f"tables.{suffix}").read_text("utf-8")
+    assert json.loads(comparison.save(tmp_path / "all.json").read_text("utf-8"))["populations"] == [
+        "small",
+        "large",
+        "larger",
+    ]
+    page = comparison.save(tmp_path / "page.html").read_text("utf-8")
+    assert page.index('id="groups"') < page.index('id="scores"')
+    assert "one network trained with several seeds" in page
+
+
+def test_of_more_than_ten_each_is_compared_with_the_first_unless_all_are_asked_for():
+    rng = np.random.default_rng(0)
+    many = {f"{number:02}": rng.dirichlet(np.ones(3), 50).astype(np.float32) for number in range(11)}
+    labels = rng.integers(0, 3, 50)
+    few = compare(many, labels)
+    assert [(row["a"], row["b"]) for row in few.pairs] == [("00", f"{number:02}") for number in range(1, 11)]
+    assert len(few.verdicts) == 10
+    assert len(compare(many, labels, all_pairs=True).pairs) == 55
+
+
 @pytest.mark.slow
 def test_a_users_model_is_described_by_its_layers(runs, digits, tmp_path):
     from keras import Input, Sequential, layers
@@ -282,7 +333,7 @@ def test_only_finished_runs_are_accepted(runs, tmp_path):
         compare(runs[0], tmp_path / "empty")
     unfinished = shutil.copytree(runs[1].path, tmp_path / "unfinished")
     (unfinished / "result.json").unlink()
-    with pytest.raises(RunError, match=r"not finished.*--resume"):
+    with pytest.raises(RunError, match=r"not finished.*mlplab\.resume"):
         compare(runs[0], unfinished)
     bare = shutil.copytree(runs[1].path, tmp_path / "bare")
     (bare / "predictions-test.npz").unlink()
@@ -292,7 +343,7 @@ def test_only_finished_runs_are_accepted(runs, tmp_path):
 
 def changed(run, path, **arrays):
     """A copy of a run with other test predictions."""
-    copy = shutil.copytree(run.path, path)
+    copy = shutil.copytree(run.path, path, ignore=shutil.ignore_patterns("SHA256SUMS"))
     kept = dict(np.load(copy / "predictions-test.npz"))
     np.savez(copy / "predictions-test.npz", **{name: arrays.get(name, lambda a: a)(a) for name, a in kept.items()})
     return copy
@@ -301,14 +352,14 @@ def changed(run, path, **arrays):
 def test_different_test_sets_are_refused(runs, tmp_path):
     hashes = {"train": {"content": "0"}, "test": {"content": "1"}}
     other = with_config(runs[1], tmp_path / "other", data={"name": "others", "source": None, "hashes": hashes})
-    with pytest.raises(DataError, match="digits was tested on digits, and other on others, whose test rows differ"):
+    with pytest.raises(DataError, match="digits was tested on digits, and other on others: the test rows differ"):
         compare(runs[0], other)
     with pytest.raises(DataError, match="2 of 355 rows have other labels in relabelled than in digits"):
         compare(runs[0], changed(runs[1], tmp_path / "relabelled", label=lambda a: np.r_[(a[:2] + 1) % 10, a[2:]]))
     with pytest.raises(DataError, match="not for the same rows"):
         compare(runs[0], changed(runs[1], tmp_path / "turned", index=lambda a: a[::-1]))
     names = ["zero", *runs[1].class_names[1:]]
-    with pytest.raises(DataError, match="classes of digits and named are not the same: '0' and 'zero'"):
+    with pytest.raises(DataError, match=r"same classes\. digits and named differ: '0' and 'zero'"):
         compare(runs[0], with_config(runs[1], tmp_path / "named", class_names=names))
     shorter = dict.fromkeys(("index", "label", "probabilities"), lambda array: array[:350])
     with pytest.raises(DataError, match="355 rows and shorter for 350"):
@@ -316,7 +367,7 @@ def test_different_test_sets_are_refused(runs, tmp_path):
 
 
 def with_config(run, path, **changes):
-    copy = shutil.copytree(run.path, path)
+    copy = shutil.copytree(run.path, path, ignore=shutil.ignore_patterns("SHA256SUMS"))
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, **changes}))
     return copy

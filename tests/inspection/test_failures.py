@@ -8,6 +8,7 @@ from small_networks import run_of
 
 import mlplab
 from mlplab.errors import DataError, UsageError
+from mlplab.inspection.examples import examples_of
 
 NAMES = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 
@@ -100,6 +101,26 @@ def test_one_sigmoid_unit_is_two_classes():
     assert (table["index"].tolist(), table["predicted"].tolist()) == ([2], ["yes"])
 
 
+def test_predicted_classes_suffice(arrays):
+    predictions, labels, images = arrays
+    classes = predictions.argmax(1)
+    expected = mlplab.show_failures(predictions, labels, images, trueclass=6, maxtoshow=5)
+    for given in (classes, classes[:, None], classes.astype(np.uint8)):
+        table = mlplab.show_failures(given, labels, images, trueclass=6, maxtoshow=5)
+        assert list(table.columns) == ["index", "true", "predicted"]
+        assert table.rows() == [{name: row[name] for name in table.columns} for row in expected]
+    row = table.rows()[0]
+    assert table.figure.axes[0].get_title() == f"{row['predicted']} ({row['true']})\n#{row['index']}"
+    for function in (mlplab.classification_report, mlplab.show_confusion, mlplab.most_confused):
+        assert function(classes, labels).rows() == function(predictions, labels).rows()
+    assert mlplab.show_failures([True, False], [0, 0], class_names=("no", "yes"))["predicted"].tolist() == ["yes"]
+    for options in ({"order": "loss"}, {"least_confidence": 0.5}):
+        with pytest.raises(UsageError, match="Predicted classes have no confidence"):
+            mlplab.show_failures(classes, labels, **options)
+    with pytest.raises(DataError, match="must be probabilities"):
+        mlplab.score(classes, labels)
+
+
 def test_class_names_are_text(tmp_path):
     names = ("<script>alert(1)</script>", "$x_1$ & co")
     table = mlplab.show_failures(np.array([[0.9, 0.1], [0.2, 0.8]]), [1, 0], np.zeros((2, 4, 4)), class_names=names)
@@ -128,8 +149,9 @@ def test_wrong_arguments_are_refused(arrays, drawn_run):
         ((predictions, labels, images[:-1]), f"Expected {len(labels)} inputs"),
         ((predictions, labels[:-1]), f"Expected {len(labels)} labels"),
         ((np.log(predictions.clip(1e-9)), labels), "must lie between 0 and 1"),
-        ((predictions, labels + (labels == 9)), "0 to 9; got 0 to 10"),
-        ((predictions.argmax(1), labels), "must be probabilities"),
+        ((predictions, 10 - (labels == 9)), "their numbers from 0 to 9, or 10 different ones. Got 2, 9, 10"),
+        ((predictions.argmax(1) - 5, labels), "Predicted classes must be numbered from 0; got -5 to"),
+        ((predictions.astype(int), labels), "must be probabilities"),
     ):
         with pytest.raises(DataError, match=message):
             mlplab.show_failures(*source)
@@ -158,7 +180,33 @@ def test_a_run_whose_data_set_is_gone_still_has_its_table(tmp_path):
         mlplab.show_failures(run, split="train")
 
 
-@pytest.mark.parametrize("labels", [list("abc"), [None, 1, 2], [0.5, 1, 2], [np.nan, 1, 2], [[0], [1, 2], [2]]])
-def test_labels_must_be_class_numbers(labels):
-    with pytest.raises(DataError, match=r"3 labels, class numbers|lists of one length"):
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (list("aba"), "or 3 different ones. Got 2, 'a', 'b': give class_names, in the order of the columns"),
+        ([None, 1, 2], "Row 0 of the predictions has no label"),
+        ([0.5, 1, 2], "Got the fraction 0.5 in row 0"),
+        ([np.nan, 1, 2], "Row 0 of the predictions has no label"),
+        ([[0], [1, 2], [2]], "lists of one length"),
+    ],
+)
+def test_labels_must_be_classes(labels, message):
+    with pytest.raises(DataError, match=message):
         mlplab.score(np.eye(3), labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "class_names", "names", "numbers"),
+    [
+        (["dog", "cat", "ant"], None, ("ant", "cat", "dog"), [2, 1, 0]),
+        (["dog", "cat", "cat"], ("dog", "cat", "ant"), ("dog", "cat", "ant"), [0, 1, 1]),
+        ([3, 2, 1], None, ("1", "2", "3"), [2, 1, 0]),
+        ([900, 5, 0], ("none", "five", "many"), ("none", "five", "many"), [2, 1, 0]),
+        ([2, 1, 1], None, ("0", "1", "2"), [2, 1, 1]),
+        ([True, False, False], None, ("0", "1", "2"), [1, 0, 0]),
+    ],
+)
+def test_labels_of_any_kind_belong_to_columns(labels, class_names, names, numbers):
+    examples = examples_of(np.full((3, 3), 1 / 3), labels, class_names=class_names)
+    assert examples.class_names == names
+    assert examples.labels.tolist() == numbers

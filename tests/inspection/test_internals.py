@@ -198,7 +198,9 @@ def test_outgoing_weights_through_normalisation_sums_and_shared_layers():
 
 
 def test_a_run_without_failures(run, tmp_path):
-    copy = Run(shutil.copytree(run.path, tmp_path / "run", ignore=shutil.ignore_patterns("internals.npz")))
+    copy = Run(
+        shutil.copytree(run.path, tmp_path / "run", ignore=shutil.ignore_patterns("internals.npz", "SHA256SUMS"))
+    )
     test = run.predictions("test")
     labels = test.probabilities.argmax(1)
     np.savez(copy.path / "predictions-test.npz", index=test.index, label=labels, probabilities=test.probabilities)

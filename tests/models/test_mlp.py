@@ -9,6 +9,8 @@ from mlplab import keras
     ("arguments", "parameters"),
     [
         ({"hidden": [20]}, 15_910),
+        ({"hidden": 20}, 15_910),
+        ({"hidden": np.array([20])}, 15_910),
         ({"hidden": [50, 50], "dropout": 0.2}, 42_310),
         ({"hidden": []}, 7_850),
         ({"hidden": [30], "batch_norm": True}, 784 * 30 + 4 * 30 + 310),

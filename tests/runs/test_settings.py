@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -40,7 +41,11 @@ CHOSEN = st.builds(
         ({"dropout": 1.0}, "dropout must be a fraction from 0 to below 1; got 1.0"),
         ({"dropout": "0.5"}, "dropout must be a fraction from 0 to below 1; got '0.5'"),
         ({"hidden": (20, 0)}, r"hidden must be a list with the units .* got \(20, 0\)"),
-        ({"hidden": 20}, "hidden must be a list with the units .* got 20"),
+        ({"hidden": "20"}, "hidden must be a list with the units .* got '20'"),
+        ({"hidden": 0}, r"hidden must be a list with the units .* got \(0,\)"),
+        ({"hidden": np.array([8.5])}, r"hidden must be a list with the units .* got \(8.5,\)"),
+        ({"epochs": np.float64(2)}, "epochs must be a whole number of at least 1; got 2.0"),
+        ({"batch_norm": np.int64(1)}, "batch_norm must be True or False; got 1"),
         ({"activation": 3}, "activation must be a name; got 3"),
         ({"batch_norm": 1}, "batch_norm must be True or False; got 1"),
         ({"batch_size": 0}, "batch_size must be"),
@@ -55,6 +60,21 @@ CHOSEN = st.builds(
 def test_wrong_values_are_refused_with_the_name_of_the_python_argument(wrong, message):
     with pytest.raises(UsageError, match=message):
         Settings(**wrong)
+
+
+def test_numbers_of_numpy_are_numbers():
+    chosen = Settings(
+        hidden=np.array([8, 4]),
+        dropout=np.float32(0.25),
+        batch_norm=np.True_,
+        learning_rate=np.array(0.5),
+        epochs=np.int64(2),
+        seed=np.uint8(1),
+    )
+    plain = Settings(hidden=(8, 4), dropout=0.25, batch_norm=True, learning_rate=0.5, epochs=2, seed=1)
+    assert chosen == plain
+    assert repr(chosen) == repr(plain)
+    assert Settings(hidden=20) == Settings(hidden=np.int64(20)) == Settings(hidden=[np.int32(20)])
 
 
 def test_without_hidden_the_defaults_are_those_of_a_sensible_network():

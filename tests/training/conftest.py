@@ -29,7 +29,7 @@ def diverged(digits, tmp_path_factory) -> mlplab.Run:
 @pytest.fixture(scope="session")
 def interrupted_path(digits, tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "interrupted"
-    with pytest.raises(Interrupted, match=r"after epoch 2 of 5.*Continue with: mlplab train --resume .*interrupted"):
+    with pytest.raises(Interrupted, match=r"after epoch 2 of 5.*Continue with: mlplab.resume\(.*interrupted'\)"):
         mlplab.train(digits, **SMALL, out=path, callbacks=[Interrupt(2)])
     return path
 
@@ -43,6 +43,6 @@ def interrupted(interrupted_path, tmp_path):
 @pytest.fixture
 def interrupted_population(digits, tmp_path):
     path = tmp_path / "interrupted-population"
-    with pytest.raises(Interrupted, match=r"Continue with: mlplab train --resume .*interrupted-population"):
+    with pytest.raises(Interrupted, match=r"Continue with: mlplab.resume\(.*interrupted-population'\)"):
         mlplab.train(digits, **SMALL, seeds=3, out=path, callbacks=lambda seed: [Interrupt(2)])
     return path

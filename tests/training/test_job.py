@@ -1,12 +1,15 @@
 import numpy as np
 from small_runs import SMALL
 
+import mlplab
 from mlplab.runs import Preprocessing
 from mlplab.training.job import DeviceData
 
 
 def test_sources_of_any_rows_share_one_copy_of_the_training_set(digits):
-    data = DeviceData(digits, digits.train.labels)
+    model = mlplab.mlp((8, 8), 10, [8])
+    model.compile(loss="sparse_categorical_crossentropy", optimizer="adam")
+    data = DeviceData(digits, model)
     rows = np.array([7, 7, 3])
     some = data.source(rows, preprocessing=Preprocessing(16.0), batch_size=2)
     every = data.source(preprocessing=Preprocessing(), batch_size=SMALL["batch_size"], shuffle=True, seed=3)

@@ -14,7 +14,9 @@ from small_runs import SETTINGS, SMALL, Interrupt, Poison, bytes_of
 import mlplab
 from mlplab import keras
 from mlplab.datasets import Data, Dataset
+from mlplab.engine import ArraySource, Rows
 from mlplab.errors import DataError, Interrupted, ModelError, RunError, TrainingError, UsageError
+from mlplab.reports import wording
 from mlplab.runs.checkpoint import Checkpoint
 from mlplab.runs.dataset_ref import data_of
 
@@ -24,7 +26,7 @@ layers = keras.layers
 def test_a_run_directory_holds_what_format_1_says(finished):
     names = {path.name for path in finished.path.iterdir() if not path.name.startswith(".")}
     assert names == {
-        *("config.json", "metrics.jsonl", "split.npz", "checkpoint.safetensors", "checkpoint.json"),
+        *("config.json", "metrics.jsonl", "split.npz", "checkpoint.safetensors", "checkpoint.json", "SHA256SUMS"),
         *("model.safetensors", "model.json", "predictions-validation.npz", "predictions-test.npz", "result.json"),
     }
     config = json.loads((finished.path / "config.json").read_text())
@@ -35,11 +37,90 @@ def test_a_run_directory_holds_what_format_1_says(finished):
     assert config["versions"]["keras"] == keras.__version__
 
 
+class Logs(keras.callbacks.Callback):
+    """Logs values that JSON has no form for, and one in every second epoch only."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs |= {"rate": self.model.optimizer.learning_rate, "counts": np.arange(2), "mean": np.float32(0.5)}
+        if epoch % 2:
+            logs["f1"] = np.float64(0.25)
+
+
+def test_logs_of_any_kind_are_kept_and_resumed(digits, tmp_path):
+    path = tmp_path / "run"
+    arguments = {**SMALL, "early_stopping": 0, "schedule": "none", "epochs": 3, "out": path}
+    with pytest.raises(Interrupted):
+        mlplab.train(digits, **arguments, callbacks=[Logs(), Interrupt(2)])
+    run = mlplab.resume(path, data=digits, verbose=0, callbacks=[Logs()])
+    assert run.history["counts"] == [[0, 1]] * 3
+    assert run.history["mean"] == [0.5] * 3
+    np.testing.assert_array_equal(run.history["f1"], [np.nan, 0.25, np.nan])
+    np.testing.assert_allclose(run.history["rate"], 0.03)
+    assert "counts" not in mlplab.show_curves(run).columns
+
+
+def test_a_history_of_unequal_lengths_is_kept(digits, tmp_path):
+    x, y = digits.train.images[:200] / np.float32(16), digits.train.labels[:200]
+    model = mlplab.mlp((8, 8), 10, hidden=8)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = mlplab.fit(model, x, y, epochs=3, validation_split=0.2, validation_freq=2, verbose=0)
+    run = mlplab.save_run(model, ((x, y), (x, y)), history=history, out=tmp_path / "run")
+    np.testing.assert_array_equal(run.history["val_loss"], [np.nan, *history.history["val_loss"], np.nan])
+    assert wording.curves(mlplab.show_curves(run), run.kept_epoch) == "The weights of epoch 3 of 3 were kept."
+
+
+def test_masked_arrays_are_refused(digits, tmp_path, finished):
+    x, y = digits.train.images[:20], digits.train.labels[:20]
+    masked = np.ma.masked_array(x, x == 0)
+    probabilities = np.full((20, 10), 0.1)
+    model = mlplab.mlp((8, 8), 10, 8)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    jobs = {
+        "fit": lambda: mlplab.fit(model, masked, y),
+        "weights": lambda: mlplab.fit(model, x, y, sample_weight=np.ma.masked_array(np.ones(20))),
+        "validation": lambda: mlplab.fit(model, x, y, validation_data=(x, np.ma.masked_array(y))),
+        "evaluate": lambda: mlplab.evaluate(model, {"x": masked}, y),
+        "predict": lambda: mlplab.predict(model, [masked]),
+        "a population": lambda: mlplab.fit_population(lambda: model, 2, masked, y),
+        "a source": lambda: ArraySource(x, y, np.ma.masked_array(np.ones(20)), batch=Rows()),
+        "learning rates": lambda: mlplab.find_learning_rate(x, np.ma.masked_array(y), model=model, verbose=0),
+        "some rows": lambda: digits.test.select(np.ma.masked_array([1, 2])),
+        "a list": lambda: mlplab.score([np.ma.masked_array(row) for row in probabilities], y),
+        "inputs": lambda: mlplab.train(((masked, y), (x, y)), hidden=8, out=tmp_path / "run"),
+        "labels": lambda: mlplab.load(((x, y), (x, np.ma.masked_array(y)))),
+        "predictions": lambda: mlplab.score(np.ma.masked_array(probabilities), y),
+        "predicted labels": lambda: mlplab.score(probabilities, np.ma.masked_array(y, y == 2)),
+        "images": lambda: finished.predict(masked),
+    }
+    for name, job in jobs.items():
+        with pytest.raises(DataError, match="must be a plain array; got a masked array"):
+            job()
+        assert not (tmp_path / "run").exists(), name
+
+
+def test_data_that_is_changed_in_place_is_not_seen(digits, tmp_path):
+    x, y = digits.train.images[:100].copy(), digits.train.labels[:100].copy()
+    data = mlplab.load(((x, y), (x, y)))
+    x.fill(0)
+    y.fill(0)
+    np.testing.assert_array_equal(data.train.images, digits.train.images[:100])
+    np.testing.assert_array_equal(data.test.labels, digits.train.labels[:100])
+
+
+@pytest.mark.slow
+def test_numbers_of_numpy_are_arguments(digits, tmp_path):
+    numbers = {"epochs": np.int64(1), "learning_rate": np.float32(0.5), "seeds": np.int64(2), "seed": np.int64(4)}
+    run = mlplab.train(digits, hidden=8, labelled=np.int64(640), **numbers, out=tmp_path / "run", verbose=0)
+    assert run.config.seeds == 2
+    assert [member.config.settings.seed for member in run.members] == [4, 5]
+    assert run.config.settings.hidden == (8,)
+
+
 def test_the_result_is_the_score_of_the_predictions(finished, digits):
     result, predictions = finished.result, finished.predictions("test")
     assert list(result) == [
         *("schema", "run", "parameters", "seed", "train", "validation", "test", "per_class", "confusion"),
-        *("seconds", "peak_memory_bytes", "versions"),
+        *("seconds", "peak_memory_bytes", "versions", "kept_epoch"),
     ]
     assert list(result.seconds) == ["import", "load", "compile", "train", "total"]
     np.testing.assert_array_equal(predictions.label, digits.test.labels)
@@ -89,7 +170,7 @@ def test_the_same_seed_makes_the_same_bytes_and_leaves_global_random_state_alone
 def test_a_run_interrupted_after_any_epoch_ends_the_same(finished, digits, tmp_path):
     for epoch in range(len(finished.epochs)):
         path = tmp_path / f"after-{epoch}"
-        with pytest.raises(Interrupted, match=f"after epoch {epoch} of 5.*--resume .*{path.name}"):
+        with pytest.raises(Interrupted, match=f"after epoch {epoch} of 5.*mlplab.resume.*{path.name}"):
             mlplab.train(digits, **SMALL, out=path, callbacks=[Interrupt(epoch)])
         run = mlplab.Run(path)
         assert run.result is None
@@ -104,10 +185,58 @@ def test_a_run_killed_between_checkpoint_and_result_is_not_trained_further(finis
     assert bytes_of(mlplab.resume(copy, verbose=0).path) == bytes_of(finished.path)
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize("place", ["new", "empty"])
+def test_what_is_refused_leaves_no_directory_in_the_way(place, seeds, tmp_path):
+    path = tmp_path / place
+    if place == "empty":
+        path.mkdir()
+    wrong = [print] if seeds == 1 else lambda seed: [print]
+    with pytest.raises(UsageError, match=r"callbacks must be keras\.callbacks\.Callback"):
+        mlplab.train("digits", **SMALL, out=path, seeds=seeds, callbacks=wrong)
+    assert not path.exists() if place == "new" else list(path.iterdir()) == []
+    with pytest.raises(UsageError, match="epochs must be a whole number"):
+        mlplab.train("digits", **{**SMALL, "epochs": 2.0}, out=path, seeds=seeds)
+    assert not path.exists() if place == "new" else list(path.iterdir()) == []
+
+
+def test_networks_beyond_the_memory_of_the_machine_are_refused(tmp_path):
+    with pytest.raises(
+        UsageError, match=r"hidden=1000000000 makes 75,000,000,010 parameters\. Training takes at least"
+    ):
+        mlplab.train("digits", hidden=[10**9], out=tmp_path / "run")
+    with pytest.raises(UsageError, match=r"for each of 100,000,000 networks\. .*fewer networks at once"):
+        mlplab.train("digits", hidden=[20], seeds=10**8, out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_whose_data_is_gone_is_refused_by_name(tmp_path):
+    x, y = np.random.default_rng(0).random((60, 3)), np.arange(60) % 3
+    np.savez(tmp_path / "mine.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    run = mlplab.train(tmp_path / "mine.npz", hidden=[2], epochs=1, out=tmp_path / "run", verbose=0)
+    (tmp_path / "mine.npz").unlink()
+    for read in (lambda: mlplab.find_label_errors(run), lambda: mlplab.score(run, split="train")):
+        with pytest.raises(DataError, match=rf"The data of {run.path} is gone: it was begun with .*mine\.npz"):
+            read()
+
+
+@pytest.mark.parametrize("name", ["predictions-test.npz", "predictions-validation.npz", "split.npz"])
+def test_a_damaged_array_file_of_a_run_is_a_run_error(name, finished, tmp_path):
+    copy = shutil.copytree(finished.path, tmp_path / "copy")
+    whole = (copy / name).read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 255
+    for content in (whole[:300], bytes(flipped)):
+        (copy / name).write_bytes(content)
+        run = mlplab.Run(copy)
+        with pytest.raises(RunError, match=f"{name} is damaged"):
+            run.split if name == "split.npz" else run.predictions(name.removeprefix("predictions-")[:-4])
+
+
 def test_a_finished_run_is_returned_unchanged(finished):
     before = {path: path.stat().st_mtime_ns for path in finished.path.iterdir()}
     assert mlplab.resume(finished.path).result == finished.result
-    with pytest.raises(RunError, match=r"exists already.*--resume"):
+    with pytest.raises(RunError, match=r"exists already.*mlplab\.resume"):
         mlplab.train("digits", **SMALL, out=finished.path)
     assert {path: path.stat().st_mtime_ns for path in finished.path.iterdir()} == before
 
@@ -128,6 +257,7 @@ def test_what_cannot_be_resumed_is_refused(interrupted, digits):
 def test_another_environment_is_warned_about(interrupted):
     config = json.loads((interrupted / "config.json").read_text())
     config["versions"]["jax"], config["threads"] = "0.1", 77
+    (interrupted / "SHA256SUMS").unlink()
     (interrupted / "config.json").write_text(json.dumps(config))
     with pytest.warns(UserWarning, match=r"jax 0\.1 → .*threads 77 → .*its numbers may differ"):
         mlplab.resume(interrupted, verbose=0)
@@ -298,6 +428,9 @@ def test_corrected_labels_are_trained_on_and_kept(corrections, finished, digits,
     kept = tmp_path / "cut" / "corrected-labels.csv"
     lines = kept.read_text()
     kept.write_text("".join(lines.splitlines(keepends=True)[:-1]))
+    with pytest.raises(RunError, match=r"corrected-labels\.csv is damaged: expected the SHA-256"):
+        mlplab.resume(tmp_path / "cut", verbose=0)
+    (tmp_path / "cut" / "SHA256SUMS").unlink()
     with pytest.raises(RunError, match="it corrects 39 labels, and the run began with 40"):
         mlplab.resume(tmp_path / "cut", verbose=0)
     kept.write_text("index,label\n7,x\n")

@@ -1,5 +1,8 @@
 """What can be searched, and what is refused, by a message with the parameter's name and value."""
 
+import json
+
+import numpy as np
 import pytest
 
 from mlplab.errors import DataError, UsageError
@@ -32,6 +35,26 @@ def test_a_toml_file_and_a_dict_say_the_same(tmp_path):
     }
     assert space.fixed == {"batch_size": 64, "epochs": 20}
     assert Space.of(space.definition) == space
+
+
+def test_numbers_of_numpy_and_a_single_number_of_units():
+    rates = np.logspace(-3, -1, 3)
+    given = {
+        "hidden": np.int64(16),
+        "batch_size": list(2 ** np.arange(4, 6)),
+        "learning_rate": rates,
+        "epochs": range(2, 3),
+    }
+    plain = {"hidden": 16, "batch_size": [16, 32], "learning_rate": rates.tolist(), "epochs": [2]}
+    assert Space.of(given).definition == plain
+    assert json.loads(json.dumps(Space.of(given).definition)) == plain
+    assert Space.of(given) == Space.of(plain)
+    assert Space.of(given).fixed == {"hidden": (16,), "epochs": 2}
+    assert Space.of({"hidden": np.array([[8, 8], [4, 4]])}).varied == {"hidden": Choice(((8, 8), (4, 4)))}
+    assert (
+        Space.of({"hidden": 8, "dropout": {"low": np.float32(0), "high": np.float64(0.5)}}).varied["dropout"].high
+        == 0.5
+    )
 
 
 def test_settings_of_a_trial():
@@ -99,11 +122,11 @@ def test_sampled_trials_depend_on_seed_and_history_alone():
         ({"batch_size": {"low": 1.5, "high": 8}}, "batch_size is a whole number"),
         ({"batch_size": [0, 8]}, "batch_size must be a whole number of at least 1; got 0"),
         ({"width": 16}, "gives the hidden layers twice"),
-        ({"hidden": 16}, "hidden takes lists of units"),
+        ({"hidden": 16.5}, "hidden takes lists of units"),
         ({"hidden": [[16], 8]}, "hidden takes lists of units"),
         ({"hidden": [["16"], ["8"]]}, "hidden takes lists of units"),
         ({"hidden": [[16.5], [8]]}, "hidden takes lists of units"),
-        ({"hidden": [[16], [0]]}, "hidden must be a list with the units of each hidden layer, at least 1"),
+        ({"hidden": [[16], [0]]}, "hidden must be a list with the units of each layer, at least 1"),
         ({"hidden": []}, "hidden has an empty list"),
         ({"seed": [1, 2]}, "seed is not part of a space: each trial has its own"),
         ({"validation": 0.2}, "validation is not part of a space"),

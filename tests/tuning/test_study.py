@@ -113,7 +113,7 @@ def interrupted(tmp_path_factory):
     """A study with a budget, interrupted after its first population of six; not to be written into."""
     path = tmp_path_factory.mktemp("studies") / "interrupted"
     options = {"budget": 60.01, "population": 6, "seeds": 1, "progress": interrupt_after_one_population}
-    with pytest.raises(Interrupted, match="Continue with: mlplab tune --resume"):
+    with pytest.raises(Interrupted, match=r"Continue with: mlplab\.tuning\.resume"):
         tune("digits", SPACE | {"epochs": 1}, **options, out=path)
     return path
 
@@ -160,7 +160,7 @@ def test_arrays_are_needed_again_in_a_folder_of_any_name(tmp_path, digits):
     path = tmp_path / "a b%20?c#ü"
     study = tune(data, SPACE | {"epochs": 1}, trials=2, population=2, seeds=1, out=path)
     assert study.command.startswith("mlplab.train(data, hidden=[")
-    with pytest.raises(DataError, match="is a study of arrays: give them again as data"):
+    with pytest.raises(DataError, match=r"begun with arrays.* data="):
         resume(path)
     assert trials_with_curves(resume(path, data=data)) == trials_with_curves(study)
 

@@ -88,7 +88,7 @@ def test_a_full_disk_leaves_a_study_that_can_be_resumed(digits_study, tmp_path):
             resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
 
     try:
-        with pytest.raises(RunError, match=r"study\.db could not be read or written .*mlplab tune --resume"):
+        with pytest.raises(RunError, match=r"study\.db could not be read or written .*mlplab\.tuning\.resume"):
             tune("digits", SPACE, **OPTIONS, out=path, progress=fill_the_disk)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

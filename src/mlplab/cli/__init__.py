@@ -4,7 +4,6 @@ import atexit
 import gc
 import io
 import logging
-import re
 import sys
 import warnings
 
@@ -24,12 +23,13 @@ from mlplab.cli import (
     report,
     runs,
     scores,
+    sweep,
     train,
     tune,
 )
 from mlplab.cli.lean_keras_import import LeanKeras
-from mlplab.cli.output import say
-from mlplab.errors import MlplabError, UsageError, flag
+from mlplab.cli.output import in_shell_words, say
+from mlplab.errors import MlplabError, UsageError
 
 app = typer.Typer(
     name="mlplab",
@@ -40,6 +40,7 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("lr")(lr.lr)
 app.command("learning-curve")(learning_curve.learning_curve)
+app.command("sweep")(sweep.sweep)
 app.command("tune")(tune.tune)
 app.command("runs")(runs.runs)
 app.command("report")(report.report)
@@ -89,8 +90,13 @@ def main() -> None:
             warnings.showwarning = _print_warning
             app(prog_name="mlplab")
     except MlplabError as error:
-        say(Console(stderr=True), f"Error: {with_flags(error)}", style="red")
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+        _fail(in_shell_words(error), 2 if isinstance(error, UsageError) else 1)
+    except OSError as error:  # what the system refuses, wherever that is
+        _fail(f"{': '.join(str(part) for part in (error.filename, error.strerror or error) if part)}.")
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):  # how JAX says it
+            raise
+        _fail("This takes more memory than there is. Try a smaller network, fewer at once, or fewer rows in a step.")
     finally:
         logger.removeHandler(handler)
 
@@ -99,13 +105,6 @@ def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
     say(Console(stderr=True), f"Warning: {message}", style="yellow")
 
 
-def with_flags(error: MlplabError) -> str:
-    """The error's message, with the flags of the command line in place of the Python arguments that it names."""
-    message = str(error)
-    for argument in error.arguments:
-        message = re.sub(rf"\b{argument}\b", _FLAGS.get(argument) or flag(argument), message)
-    return message
-
-
-_FLAGS = {"maxtoshow": "--max"}
-"""Flags that are not the name of their Python argument."""
+def _fail(message: str, code: int = 1) -> None:
+    say(Console(stderr=True), f"Error: {message}", style="red")
+    sys.exit(code)

@@ -1,7 +1,6 @@
 """`mlplab compare`: which of several runs is better, how sure that is, and where they differ."""
 
 import itertools
-import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ from rich.console import Console
 
 from mlplab.cli.options import Json, Quiet, complete_run
 from mlplab.cli.output import open_console, print_json, print_rows, print_table, say
-from mlplab.errors import UsageError
+from mlplab.errors import UsageError, shell_command
 from mlplab.inspection.comparison import Comparison, verdicts
 from mlplab.inspection.comparison import compare as compare_runs
 from mlplab.inspection.comparison.pairs import SIGNIFICANCE
@@ -36,12 +35,15 @@ def compare(
         str | None, typer.Option(metavar="NAME", help="Show what this run gets right, with --wrong.")
     ] = None,
     wrong: Annotated[str | None, typer.Option(metavar="NAME", help="… what this one gets wrong.")] = None,
+    all_pairs: Annotated[
+        bool, typer.Option("--all-pairs", help="Compare each with each other; more than 10 only with the first.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The page (.html), a figure (.png, .svg, .pdf) or the pairs (.csv); of --right, --wrong: its images "
-            "or rows.",
+            help="The page (.html), a figure (.png, .svg, .pdf), the tables (.md, .tex, .json) or the pairs (.csv); of "
+            "--right, --wrong: its images or rows.",
         ),
     ] = None,
     json_: Json = False,
@@ -50,12 +52,12 @@ def compare(
     """Compare runs: what differs in their settings, scores side by side, and whether one is really better.
 
     Each pair is tested on the rows that only one of the two gets right (McNemar's exact test), corrected for the
-    number of pairs.
+    number of pairs. Populations are compared over their seeds (Welch's t test), and so are their ensembles, as pairs.
     """
     if (right is None) != (wrong is None):
         raise UsageError("--right NAME and --wrong NAME go together: rows that one run gets right and the other wrong.")
     console = open_console(quiet)
-    comparison = compare_runs(*runs)
+    comparison = compare_runs(*runs, all_pairs=all_pairs)
     gallery = None
     if right is not None and wrong is not None:
         paths = dict(zip((path.resolve() for path in runs), comparison.names, strict=True))
@@ -75,7 +77,12 @@ def _print(
 ) -> None:
     settings = [{name: verdicts.plain(value) for name, value in row.items()} for row in comparison.settings]
     _print_side_by_side(console, "What differs", settings, _MOST_SETTINGS)
-    _print_side_by_side(console, "Scores, 95 % intervals", _scores(comparison), _MOST_SCORES)
+    if len(comparison.group_pairs):
+        _print_rows(console, comparison.groups.title, [_group(row) for row in comparison.groups])
+        differences = [{name: row[name] for name in "ab"} | _tested(row) for row in comparison.group_pairs]
+        _print_rows(console, comparison.group_pairs.title, differences)
+    of = " of the ensembles" if comparison.populations else ""
+    _print_side_by_side(console, f"Scores{of}, 95 % intervals", _scores(comparison), _MOST_SCORES)
     _print_rows(console, "Rows that both, one or neither gets right; accuracy of a minus that of b", _pairs(comparison))
     _print_rows(console, *_classes(comparison))
     if gallery is not None:
@@ -88,7 +95,8 @@ def _print(
     if written is not None:
         say(console, f"Written: {written}")
     else:
-        say(console, f"As a page, with images: mlplab compare {shlex.join(map(str, runs))} --out comparison.html")
+        command = shell_command("mlplab", "compare", *runs, "--out", "comparison.html")
+        say(console, f"As a page, with images: {command}")
 
 
 def _scores(comparison: Comparison) -> list[dict[str, Any]]:
@@ -97,7 +105,7 @@ def _scores(comparison: Comparison) -> list[dict[str, Any]]:
     return [
         {"run": row["run"]}
         | {
-            verdicts.name(name): f"{row[name]:.4f} ({row[f'{name}_low']:.4f}–{row[f'{name}_high']:.4f})"
+            verdicts.name(name): f"{row[name]:.4f} ({_interval(row, name)})"
             for name in sorted(names, key=lambda name: name not in ("accuracy", "log_loss"))
         }
         for row in comparison.scores
@@ -119,7 +127,8 @@ def _print_side_by_side(console: Console, title: str, rows: list[dict[str, Any]]
 def _pairs(comparison: Comparison) -> list[dict[str, Any]]:
     return [
         {"a": row["a"], "b": row["b"], "both": row["both_right"], "only a": row["only_a"], "only b": row["only_b"]}
-        | {"neither": row["both_wrong"], _POINTS: _points(row), "p": _p(row)}
+        | {"neither": row["both_wrong"]}
+        | _tested(row)
         for row in comparison.pairs
     ]
 
@@ -127,7 +136,7 @@ def _pairs(comparison: Comparison) -> list[dict[str, Any]]:
 def _classes(comparison: Comparison) -> tuple[str, list[dict[str, Any]]]:
     """Return the classes in which two runs differ significantly, and what to say about them."""
     rows = [
-        {"class": row["class"], "a": row["a"], "b": row["b"], "rows": row["n"], _POINTS: _points(row), "p": _p(row)}
+        {"class": row["class"], "a": row["a"], "b": row["b"], "rows": row["n"]} | _tested(row)
         for row in comparison.classes
         if row["p_corrected"] < SIGNIFICANCE
     ]
@@ -138,6 +147,25 @@ def _classes(comparison: Comparison) -> tuple[str, list[dict[str, Any]]]:
     return f"Classes that differ significantly ({many}{more})", rows[:_MOST_CLASSES]
 
 
+def _group(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a group's mean ± standard deviation with its interval, and its ensemble's accuracy."""
+    spread = "" if row["sd"] is None else f" ± {row['sd']:.4f}"
+    mean = {"accuracy": f"{row['accuracy']:.4f}{spread}", "of the mean": _interval(row, "accuracy")}
+    alone = row.get("ensemble") is None
+    ensemble = None if alone else f"{row['ensemble']:.4f} ({_interval(row, 'ensemble')})"
+    return {"": row["recipe"], "networks": row["runs"]} | mean | ({"ensemble": ensemble} if "ensemble" in row else {})
+
+
+def _interval(row: dict[str, Any], name: str) -> str | None:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return None if low is None else f"{low:.4f}–{high:.4f}"
+
+
+def _tested(row: dict[str, Any]) -> dict[str, str]:
+    """Return the difference of a pair with its interval, and its corrected p-value."""
+    return {_POINTS: _points(row), "p": _p(row)}
+
+
 def _points(row: dict[str, Any]) -> str:
     text = f"{100 * row['difference']:+.2f}"
     if row["low"] is not None:
@@ -146,6 +174,8 @@ def _points(row: dict[str, Any]) -> str:
 
 
 def _p(row: dict[str, Any]) -> str:
+    if row["p_corrected"] is None:
+        return "–"
     return "< 0.0001" if row["p_corrected"] < 0.0001 else f"{row['p_corrected']:.2g}"
 
 

@@ -15,7 +15,7 @@ from mlplab.datasets import CATALOG, Data, Entry, find_entry, load
 from mlplab.datasets.cache import cache_folder
 from mlplab.datasets.fetch import fetch_entry, is_here
 
-_SAMPLES = 10
+_SAMPLES_PER_CLASS = 10
 
 app = typer.Typer(help="Data sets: list them, fetch one, look at one.", no_args_is_help=True)
 
@@ -31,12 +31,12 @@ def list_datasets(json_: Json = False, quiet: Quiet = False) -> None:
     """List the data sets that mlplab knows by name."""
     print_rows(open_console(quiet), [_row(entry) for entry in CATALOG.values()])
     if json_:
-        print_json(datasets=[_summary(entry) for entry in CATALOG.values()], cache=str(cache_folder()))
+        print_json(datasets=[_summary_of(entry) for entry in CATALOG.values()], cache=str(cache_folder()))
 
 
 @app.command()
 def fetch(name: Name, json_: Json = False, quiet: Quiet = False) -> None:
-    """Get a data set's files, unless they are on this machine, and verify them."""
+    """Download those files of a data set that are not on this machine, and verify all."""
     console = open_console(quiet)
     entry = find_entry(name)
     files = fetch_entry(entry, quiet=quiet)
@@ -64,10 +64,10 @@ def show(
     if not quiet:
         _print_data(console, data, picture)
     if json_:
-        print_json(**_described(data), picture=str(picture) if picture else None)
+        print_json(**_describe(data), picture=str(picture) if picture else None)
 
 
-def _summary(entry: Entry) -> dict[str, object]:
+def _summary_of(entry: Entry) -> dict[str, object]:
     return {
         "name": entry.name,
         "title": entry.title,
@@ -96,11 +96,11 @@ def _row(entry: Entry) -> dict[str, object]:
 def _draw(data: Data, path: Path) -> Path:
     train = data.train
     title = f"{data.name}: the first training images of each class"
-    figure = figures.sample_grid(train.images, train.labels, data.class_names, _SAMPLES, title)
+    figure = figures.sample_grid(train.images, train.labels, data.class_names, _SAMPLES_PER_CLASS, title)
     return figures.save_figure(figure, path)
 
 
-def _described(data: Data) -> dict[str, object]:
+def _describe(data: Data) -> dict[str, object]:
     entry = CATALOG.get(data.name)
     result: dict[str, object] = {
         "name": data.name,
@@ -146,5 +146,5 @@ def _counts(data: Data) -> list[dict[str, object]]:
     train, test = data.train.class_counts(), data.test.class_counts()
     return [
         {"label": label, "class": name, "training": f"{train[name]:,}", "test": f"{test[name]:,}"}
-        for label, name in enumerate(data.class_names)
+        for label, name in zip(data.classes.labels, data.class_names, strict=True)
     ]

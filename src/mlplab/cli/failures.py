@@ -1,6 +1,5 @@
 """`mlplab failures`: what a run gets wrong."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +8,10 @@ import typer
 from mlplab.cli.options import Json, Quiet, RunPath, Split
 from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.cli.terminal_images import can_show_images, print_images
+from mlplab.errors import shell_command
 from mlplab.inspection import examples, failures
 from mlplab.runs import Run
+from mlplab.table import TEXTS
 
 
 def show(
@@ -28,7 +29,7 @@ def show(
     at_most: Annotated[int, typer.Option("--max", metavar="N", help="Show at most N.")] = 20,
     split: Split = "test",
     out: Annotated[
-        Path | None, typer.Option(help="A picture (.png, .svg, .pdf), or all rows as a table (.csv).")
+        Path | None, typer.Option(help="A picture (.png, .svg, .pdf), or all rows as a table (.csv, .md, .tex, .json).")
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,
@@ -37,7 +38,7 @@ def show(
     console = open_console(quiet)
     run = Run(path)
     rows = examples.examples_of(run, split=split)
-    all_rows = out is not None and out.suffix.lower() == ".csv"
+    all_rows = out is not None and out.suffix.lower() in TEXTS
     table = failures.show_failures(
         rows,
         trueclass=true,
@@ -60,6 +61,6 @@ def show(
     elif out:
         say(console, "There is nothing to draw" + (": no images are at hand." if len(table) else "."))
     elif len(table):
-        say(console, f"Next, as a page to click through: mlplab report {shlex.quote(str(path))}")
+        say(console, f"Next, as a page to click through: {shell_command('mlplab', 'report', path)}")
     if json_:
         print_json(run=str(run.path), split=split, title=table.title, failures=table.rows())

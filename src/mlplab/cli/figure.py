@@ -8,7 +8,7 @@ import typer
 
 from mlplab.cli.options import Json, Quiet, RunPath
 from mlplab.cli.output import open_console, print_json, print_table, say
-from mlplab.errors import UsageError, unknown_name
+from mlplab.errors import UsageError, shell_command, unknown_name
 from mlplab.inspection import calibration, confusion, curves
 from mlplab.inspection.classification import classification_report
 from mlplab.inspection.network import attribution, hidden_layers, model_graph
@@ -57,7 +57,10 @@ def show(
         str | None, typer.Option(metavar="width|mass", help="Bins of calibration; of equal width by default.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The picture (.png, .svg, .pdf) or the table (.csv); RUN/FIGURE.png by default.")
+        Path | None,
+        typer.Option(
+            help="The picture (.png, .svg, .pdf) or the table (.csv, .md, .tex, .json); RUN/FIGURE.png by default."
+        ),
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,
@@ -73,7 +76,8 @@ def show(
         if name not in _TAKE[option]:
             raise UsageError(f"--{option} is for {', '.join(_TAKE[option])}: leave it out for {name}.")
     if name in _OF_ONE_ROW and index is None:
-        raise UsageError(f"{name} explains one row: give its --index. 'mlplab failures {path}' lists some.")
+        lists = shell_command("mlplab", "failures", path)
+        raise UsageError(f"{name} explains one row: give its --index. This lists some: {lists}")
     table = FIGURES[name][1](run, **given)
     parts = [name, *(str(value) for value in given.values() if value not in ("test", "width"))]
     written = table.save(out or run.path / f"{'-'.join(parts)}.png")

@@ -1,6 +1,5 @@
 """`mlplab labels`: labels of a run's data set that are probably wrong."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -8,10 +7,12 @@ import typer
 
 from mlplab.cli.options import Json, Quiet, RunPath
 from mlplab.cli.output import open_console, print_json, print_table, reports_interrupt, say
-from mlplab.errors import UsageError
+from mlplab.errors import UsageError, require_whole, shell_command
 from mlplab.experiments import label_errors
 from mlplab.runs import Run
 from mlplab.runs.directory import RunDirectory
+from mlplab.runs.settings_arguments import training_command
+from mlplab.table import PICTURES
 
 _COLUMNS = ("index", "given", "suggested", "quality", "suggested_probability", "flagged")
 
@@ -49,6 +50,9 @@ def labels(
     file = out or RunDirectory(path).label_errors(split)
     if file.suffix.lower() != ".csv":  # said now, not after the cross-validation
         raise UsageError(f"The table is a CSV file: name one that ends in .csv; got {file}.")
+    if picture is not None and picture.suffix.lower() not in PICTURES:
+        raise UsageError(f"--picture names a {', '.join(PICTURES)} file; got {picture}.")
+    require_whole("max", at_most, 0)
     with reports_interrupt("Interrupted: nothing of the cross-validation is kept, and the run is unchanged."):
         table = label_errors.find_label_errors(run, split=split, folds=folds, ray=ray, verbose=0 if quiet else "auto")
     written = label_errors.write_correctable(table, file, accept) is not None
@@ -60,8 +64,7 @@ def labels(
         say(console, f"The worst as images: {drawn}")
     say(console, f"The table: {file}" if written else f"{file} has labels that were corrected: it is not overwritten.")
     if split != "test":
-        command = shlex.join([*_trained_by(run), "--corrected-labels", str(file)])
-        say(console, f"Next, correct its column label, then: {command}")
+        say(console, f"Next, correct its column label, then: {_train_again(run, file)}")
     if json_:
         print_json(
             run=str(run.path),
@@ -76,11 +79,15 @@ def labels(
         )
 
 
-def _trained_by(run: Run) -> list[str]:
-    """Return the command that trained the run, without its output directory and corrected labels."""
-    command = list(run.config.command or ["mlplab", "train", run.config.data["source"] or "DATASET"])
+def _train_again(run: Run, labels: Path) -> str:
+    """Return what trains the run again with other labels: a command, or for arrays a line of Python."""
+    command, source = run.config.command, run.config.data["source"]
+    if command is None and source is None:
+        return f"mlplab.train(data, …, corrected_labels={str(labels)!r}), in Python, as the run is of arrays"
+    words = list(command or training_command(str(source), run.config.settings.arguments()))
     for option in ("--out", "--corrected-labels"):
-        if option in command:
-            place = command.index(option)
-            del command[place : place + 2]
-    return command
+        words = [word for word in words if not word.startswith(f"{option}=")]
+        if option in words:
+            place = words.index(option)
+            del words[place : place + 2]
+    return shell_command(*words, "--corrected-labels", labels)

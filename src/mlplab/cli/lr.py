@@ -1,6 +1,5 @@
 """`mlplab lr`: find a learning rate."""
 
-import shlex
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from mlplab.cli.options import Curve, Dataset, Json, Quiet, check_dataset, check_file, numbers
 from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.cli.settings_options import takes_settings
+from mlplab.errors import shell_command
 from mlplab.experiments.learning_rate import find_learning_rate
 from mlplab.runs.settings_arguments import training_command
 
@@ -45,7 +45,7 @@ def lr(
     say(console, f"Suggested learning rate: {result.suggestion:.2g}", style="bold")
     say(console, result.reason)
     next_settings = settings | {"learning_rate": float(f"{result.suggestion:g}")}
-    say(console, f"Next: {shlex.join(training_command(dataset, next_settings))}")
+    say(console, f"Next: {shell_command(*training_command(dataset, next_settings))}")
     if json_:
         print_json(
             data=dataset,

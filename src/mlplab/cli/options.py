@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mlplab import table
 from mlplab.datasets import CATALOG, find_entry
 from mlplab.datasets.loading import is_path
 from mlplab.errors import UsageError, flag
@@ -40,7 +41,7 @@ RunPath = Annotated[
 Split = Annotated[str, typer.Option(metavar="test|validation|train", help="The rows to look at.")]
 Curve = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="The curve (.png, .svg, .pdf) or the table (.csv)."),
+    typer.Option(metavar="FILE", help="The curve (.png, .svg, .pdf) or the table (.csv, .md, .tex, .json)."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors, and the object of --json.")]
@@ -57,8 +58,8 @@ def check_dataset(dataset: str) -> None:
 
 def check_file(out: Path | None) -> None:
     """Refuse a kind of file that is not written, before the work whose result would go into it."""
-    if out is not None and out.suffix.lower() not in (".csv", ".png", ".svg", ".pdf"):
-        raise UsageError(f"--out names a .png, .svg or .pdf file for the figure, or a .csv for the table; got {out}.")
+    if out is not None and out.suffix.lower() not in (*table.TEXTS, *table.PICTURES):
+        raise UsageError(f"--out names a file: {table.FILES}; got {out}.")
 
 
 def check_resume(what: str, given: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
+
+from mlplab.errors import Interrupted, MlplabError, flag
 
 SCHEMA = 1
 """Version of what `--json` prints, apart from train's, which is the run's result.json."""
@@ -32,8 +35,23 @@ def reports_interrupt(message: str = "Interrupted.") -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        say(Console(stderr=True), str(interrupt) or message)
+        said = in_shell_words(interrupt) if isinstance(interrupt, Interrupted) else message
+        say(Console(stderr=True), said)
         raise
+
+
+def in_shell_words(error: MlplabError | Interrupted) -> str:
+    """The error's message, with flags and commands in place of the Python arguments and calls that it names."""
+    message = str(error)
+    for advice in error.advice:
+        message = message.replace(advice.python, advice.shell)
+    for argument in error.arguments:
+        message = re.sub(rf"\b{argument}\b", _FLAGS.get(argument) or flag(argument), message)
+    return message
+
+
+_FLAGS = {"maxtoshow": "--max"}
+"""Flags that are not the name of their Python argument."""
 
 
 def print_table(console: Console, columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> None:

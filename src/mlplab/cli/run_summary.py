@@ -1,7 +1,6 @@
 """What a person reads after training: the scores of the run, and one command to type next."""
 
 import os
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,12 @@ from rich.console import Console
 from rich.text import Text
 
 from mlplab.cli.output import print_rows, say
+from mlplab.errors import shell_command
+from mlplab.inspection.classification import imbalance
+from mlplab.inspection.curves import ending
+from mlplab.inspection.examples import examples_of
 from mlplab.runs import Run, Settings
+from mlplab.scores import true_counts
 
 _MOST_CLASSES = 40
 """The matrix of more classes fits on no screen."""
@@ -27,6 +31,14 @@ def print_result(console: Console, run: Run, page: Path | None) -> None:
         print_rows(console, _members(run))
     parameters = f"{run.result['parameters']:,} parameters{' each' if run.members else ''}"
     say(console, f"{accuracy(run.result)}, {parameters}, {run.result['seconds']['total']:.1f} s", style="bold")
+    if found := imbalance(examples_of(run, inputs=False)):
+        say(
+            console,
+            f"Classes are unbalanced: balanced accuracy, the mean over classes, is {found.balanced_accuracy:.4f}; "
+            f"always naming the most frequent class, {found.majority}, is right for {found.share:.4f} of the rows.",
+        )
+    if not run.members and (run.config.settings.early_stopping or len(run.epochs) < run.config.settings.epochs):
+        say(console, ending(run))
     if doubt := no_better_than_guessing(run.result):
         say(console, doubt, style="yellow")
     say(console, f"Run: {os.path.relpath(run.path)}" if page is None else f"Report: {os.path.relpath(page)}")
@@ -35,7 +47,7 @@ def print_result(console: Console, run: Run, page: Path | None) -> None:
 
 def no_better_than_guessing(result: Mapping[str, Any]) -> str | None:
     """A warning if the result is that of a network that learned nothing, else None."""
-    counts = [sum(row) for row in result["confusion"]]
+    counts = true_counts(result["confusion"])
     guess = max(counts) / sum(counts)
     if guess == 1 or result.get("ensemble", result["test"])["interval"][0] > guess:
         return None
@@ -47,13 +59,14 @@ def no_better_than_guessing(result: Mapping[str, Any]) -> str | None:
 
 def _next(run: Run, reported: bool) -> str:
     """One command to type next."""
-    path, data = shlex.quote(os.path.relpath(run.path)), run.config.data["source"]
+    path, data = os.path.relpath(run.path), run.config.data["source"]
     if not reported:
-        return f"Next, what it gets wrong, as a page: mlplab report {path}"
+        return f"Next, what it gets wrong, as a page: {shell_command('mlplab', 'report', path)}"
     if data is not None and run.config.settings.hidden != Settings.with_defaults().hidden:
-        seeds = f" --seeds {run.config.seeds}" if run.config.seeds > 1 else ""
-        return f"Next, two hidden layers with dropout and a schedule: mlplab train {shlex.quote(data)}{seeds} --report"
-    return f"Next, labels that are probably wrong: mlplab labels {path}"
+        seeds = ["--seeds", run.config.seeds] if run.config.seeds > 1 else []
+        command = shell_command("mlplab", "train", data, *seeds, "--report")
+        return f"Next, two hidden layers with dropout and a schedule: {command}"
+    return f"Next, labels that are probably wrong: {shell_command('mlplab', 'labels', path)}"
 
 
 def accuracy(result: Mapping[str, Any]) -> str:
@@ -79,18 +92,24 @@ def _members(run: Run) -> list[dict[str, Any]]:
         row = {"seed": result["seed"]}
         row |= {name: result[split]["accuracy"] if split in result else None for name, split in splits.items()}
         row["log-loss"] = result["test"]["loss"] if "test" in result else None
-        diverged = f"diverged: {result['diverged']}" if "diverged" in result else ""
-        rows.append(row | {"epochs": len(member.epochs), "": diverged})
+        row |= {"epochs": len(member.epochs), "kept epoch": member.kept_epoch if "test" in result else None}
+        rows.append(row | {"": f"diverged: {result['diverged']}" if "diverged" in result else ""})
     return rows
 
 
 def _classes(run: Run) -> list[dict[str, Any]]:
-    """Return the rows of the confusion matrix, with the accuracy of each class and the diagonal in bold."""
+    """Return the rows of the confusion matrix, with the accuracy of each class and the diagonal in bold.
+
+    Columns have the numbers that are labels of the classes, or else their positions.
+    """
     assert run.result is not None
+    labels = run.config.classes.labels
+    heads = [str(i if any(isinstance(label, str) for label in labels) else label) for i, label in enumerate(labels)]
     rows = []
     for i, (name, counts) in enumerate(zip(run.class_names, run.result["confusion"], strict=True)):
         right = run.result["per_class"][name]
-        row = {"": f"{i} {name}" if name != str(i) else name, "accuracy": None if right is None else f"{right:.3f}"}
-        cells = {str(j): Text(str(n), "bold") if i == j else str(n or "·") for j, n in enumerate(counts)}
+        head = name if name == heads[i] else f"{heads[i]} {name}"
+        row = {"": head, "accuracy": None if right is None else f"{right:.3f}"}
+        cells = {heads[j]: Text(str(n), "bold") if i == j else str(n or "·") for j, n in enumerate(counts)}
         rows.append(row | cells)
     return rows

@@ -8,6 +8,7 @@ import typer
 
 from mlplab.cli.options import Json, Quiet
 from mlplab.cli.output import open_console, print_json, print_rows, say
+from mlplab.files import resuming
 from mlplab.runs import Run, list_runs
 from mlplab.runs.result import PopulationResult
 
@@ -25,7 +26,7 @@ def runs(
         say(console, f"No runs in {folder}. Make one: mlplab train fashion-mnist")
     for run in listed:
         if run.result is None:
-            say(console, f"To finish {run.path.name}: mlplab train --resume {os.path.relpath(run.path)}")
+            say(console, f"To finish {run.path.name}: {resuming(os.path.relpath(run.path)).shell}")
     if json_:
         print_json(runs=[_described(run) for run in listed])
 

@@ -1,24 +1,25 @@
-"""`mlplab scores`: the numbers of a run, each with its interval."""
+"""`mlplab scores`: a run's scores, each with its interval."""
 
 import logging
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mlplab.cli.options import Json, Quiet, RunPath, Split
 from mlplab.cli.output import open_console, print_json, print_table, say
-from mlplab.errors import DataError, FetchError
+from mlplab.errors import DataError, FetchError, UsageError
 from mlplab.experiments import baselines
 from mlplab.inspection import calibration, classification, confusion, examples
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
-from mlplab.table import Table
+from mlplab.table import TEXTS, Table, save_tables
 
-_MOST_ROWS = {"most_confused": 10, "classes": 50}
-"""Rows printed of each table; `--json` has all."""
+_MAX_PRINTED_ROWS = {"most_confused": 10, "classes": 50}
+"""Number of rows printed of a table; `--json` prints all."""
 
 _NOT_PRINTED = ("seconds", "training_rows")
-"""Columns of the table of simple methods that only `--json` has; the title states the number of training rows."""
+"""Columns of the table of baselines that only `--json` has; the title states the number of training rows."""
 
 
 def show(
@@ -27,10 +28,16 @@ def show(
     simple: Annotated[
         bool, typer.Option("--baselines/--no-baselines", help="Compare with simple methods (test rows only).")
     ] = True,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="All tables (.md, .tex, .json), or the scores alone (.csv)."),
+    ] = None,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Show a run's scores with their intervals: overall, by class, most confused pairs, calibration, simple methods."""
+    if out is not None and out.suffix.lower() not in TEXTS:
+        raise UsageError(f"--out names a .md, .tex or .json file for all tables, or a .csv for the scores; got {out}.")
     console = open_console(quiet)
     run = Run(path)
     rows = examples.examples_of(run, split=split, inputs=False)
@@ -38,7 +45,7 @@ def show(
         "scores": classification.score(rows),
         "classes": classification.classification_report(rows),
         "most_confused": confusion.most_confused(rows),
-        # A temperature says nothing on the rows that it was fitted to.
+        # The temperature is fitted to the validation rows, so its calibration error on them would be too good.
         "calibration": calibration.calibration_errors(rows, None if split == "validation" else run),
     }
     if simple and split == "test":
@@ -49,8 +56,10 @@ def show(
     for name, table in tables.items():
         say(console, table.title, style="bold")
         columns = [column for column in table.columns if column not in _NOT_PRINTED]
-        most = _MOST_ROWS.get(name, len(table))
+        most = _MAX_PRINTED_ROWS.get(name, len(table))
         print_table(console, columns, table.rows()[:most])
-        say(console, f"… {len(table) - most:,} more rows: --json has all\n" if len(table) > most else "")
+        say(console, f"… {len(table) - most:,} more rows: --json prints all\n" if len(table) > most else "")
+    if out is not None:
+        say(console, f"Written: {save_tables(tables, out)}")
     if json_:
         print_json(run=str(run.path), split=split, **{name: table.rows() for name, table in tables.items()})

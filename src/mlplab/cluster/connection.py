@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from mlplab.errors import ClusterError, UsageError
+from mlplab.errors import Advice, ClusterError, UsageError
 from mlplab.runs import machine
 
 _log = logging.getLogger("mlplab")
@@ -79,9 +79,11 @@ def connected(address: str) -> Iterator[Any]:
 def _check_address(address: str) -> None:
     parts = _ADDRESS.fullmatch(address)
     if address not in ("local", "auto") and (parts is None or not 0 < int(parts["port"]) < 2**16):
+        address_of = Advice("ray must be", "--ray must be")
         raise UsageError(
-            f"ray must be 'local', 'auto', or a cluster's address such as 10.0.0.5:6379 or ray://10.0.0.5:10001; "
-            f"got {address!r}."
+            f"{address_of} 'local', 'auto', or a cluster's address such as 10.0.0.5:6379 or ray://10.0.0.5:10001; "
+            f"got {address!r}.",
+            advice=[address_of],
         )
     if parts and parts["client"] and importlib.util.find_spec("grpc") is None:
         raise UsageError('Addresses that begin with ray:// need a further package: pip install "ray[client]"')

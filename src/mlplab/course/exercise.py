@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mlplab.errors import MlplabError, UsageError, unknown_name
+from mlplab.errors import Advice, MlplabError, UsageError, unknown_name
 
 _PACKAGED = Path(__file__).parent / "exercises"
 _FOLDER = re.compile(r"\d+-([a-z0-9]+(?:-[a-z0-9]+)*)")
@@ -136,5 +136,6 @@ def find(name: str) -> Exercise:
     """Return the exercise of that name; `UsageError` with the nearest names if there is none."""
     known = {exercise.name: exercise for exercise in exercises()}
     if name not in known:
-        raise UsageError(unknown_name("exercise", name, known) + " 'mlplab course list' shows them all.")
+        lists = Advice("mlplab.course.exercises() lists", "'mlplab course list' shows")
+        raise UsageError(f"{unknown_name('exercise', name, known)} {lists} them all.", advice=[lists])
     return known[name]

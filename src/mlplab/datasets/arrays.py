@@ -1,20 +1,61 @@
 """Check the arrays of a data set, and convert them to one normal form.
 
-Inputs are images, uint8 or float32 of shape (n, h, w) or (n, h, w, c), or features, float32 of shape (n, d).
+Inputs are images, uint8 or float32 of shape (n, h, w) or (n, h, w, c), or features, uint8 or float32 of shape (n, d).
 Labels are int32 of shape (n,), each the position of a class name.
 """
+
+import warnings
+from numbers import Number
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlplab.errors import DataError
+from mlplab.datasets.classes import require_one_label
+from mlplab.errors import DataError, require_unmasked
+
+_OTHER_SCALE = 50
+"""Inputs that are this many times larger than others are on another scale."""
+_AT_ONCE = 2**18
+"""Values that are checked at a time: as many as stay in a core's cache."""
+
+
+def inputs_alike(train: ArrayLike, test: ArrayLike, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return training and test inputs as arrays of one kind.
+
+    Whole numbers from 0 to 255 in both become uint8, whatever their dtype and shape: 8-bit images are often kept as
+    floats, as flat rows or as a table. Features of any other numbers become float32. Other images stay unchanged.
+    """
+    arrays = [
+        _as_array(inputs, f"The inputs of {name} {split}") for inputs, split in ((train, "train"), (test, "test"))
+    ]
+    in_bytes = [_whole_bytes(array) for array in arrays]
+    if in_bytes[0] is not None and in_bytes[1] is not None:
+        return in_bytes[0], in_bytes[1]
+    train, test = (
+        array.astype(np.float32) if array.ndim == 2 and array.dtype.kind in "iub" else array for array in arrays
+    )
+    return train, test
+
+
+def check_ranges(train: np.ndarray, test: np.ndarray, name: str) -> None:
+    """Warn of training and test inputs of which one part seems to be scaled and the other not."""
+    ranges = [(float(array.min()), float(array.max())) for array in (train, test)]
+    small, large = sorted(max(-low, high) for low, high in ranges)
+    if large > _OTHER_SCALE * small and large > 1:
+        (low, high), (test_low, test_high) = ranges
+        warnings.warn(
+            f"The training inputs of {name} go from {low:g} to {high:g}, and its test inputs from {test_low:g} to "
+            f"{test_high:g}: if only one part was scaled, scale both in the same way, or neither.",
+            stacklevel=5,
+        )
 
 
 def normal_inputs(inputs: ArrayLike, what: str) -> np.ndarray:
     """Return `inputs` as uint8 or float32, C-contiguous and read-only. Copy them only if the type changes.
 
-    Images of whole numbers become uint8, all other inputs float32. Nothing is rescaled. Messages name the data set as
-    `what` ("fashion-mnist train").
+    Images of whole numbers, and inputs that are uint8 already, become uint8, all other inputs float32. Nothing is
+    rescaled. Messages name the data set as `what` ("fashion-mnist train").
 
     Raises:
         DataError: if the shape is not (n, d), (n, h, w) or (n, h, w, c), if an axis is empty, or if the values are not
@@ -22,33 +63,26 @@ def normal_inputs(inputs: ArrayLike, what: str) -> np.ndarray:
     """
     array = _as_array(inputs, f"The inputs of {what}")
     _check_shape(array, what)
-    if array.ndim > 2 and array.dtype.kind in "iub":
+    if array.dtype.kind not in "iubf":
+        raise DataError(f"The inputs of {what} must be numbers. Got {_not_a_number(array)}.")
+    if array.dtype == np.uint8 or (array.ndim > 2 and array.dtype.kind in "iub"):
         array = _as_bytes(array, what)
-    elif array.dtype.kind in "iubf":
-        array = _as_finite_floats(array, what)
     else:
-        raise DataError(f"The inputs of {what} must be numbers. Got dtype {array.dtype}.")
+        array = _as_finite_floats(array, what)
     return _frozen(array)
 
 
 def normal_labels(labels: ArrayLike, rows: int, classes: int, what: str) -> np.ndarray:
-    """Return `labels` as read-only int32 of shape (rows,). A column of shape (rows, 1) is flattened.
+    """Return class numbers as read-only int32 of shape (rows,).
 
     Raises:
-        DataError: if they are not integers, not one for each row, or not in range(classes).
+        DataError: if they are not whole numbers, not one for each row, or not in range(classes).
     """
-    array = _as_array(labels, f"The labels of {what}")
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim == 2:
+    array = plain_labels(labels, what)
+    if array.dtype.kind not in "iub":
         raise DataError(
-            f"The labels of {what} must be integers of shape (n,). Got shape {array.shape}, which "
-            "looks one-hot: pass labels.argmax(axis=1)."
-        )
-    if array.dtype.kind not in "iu":
-        raise DataError(
-            f'The labels of {what} must be integers. Got dtype {array.dtype}: pass labels.astype("int32") if '
-            "they are whole numbers, or number the classes from 0."
+            f"The labels of {what} must be the positions of their classes, whole numbers from 0. Got "
+            f"{array.flat[0]!r}: mlplab.load takes labels of any kind and numbers them."
         )
     if array.shape != (rows,):
         raise DataError(f"{what} has {rows} inputs, but its labels have shape {array.shape}: expected ({rows},).")
@@ -62,11 +96,103 @@ def normal_labels(labels: ArrayLike, rows: int, classes: int, what: str) -> np.n
     return _frozen(array.astype(np.int32, copy=False))
 
 
+def plain_labels(labels: ArrayLike, what: str) -> np.ndarray:
+    """Return labels of shape (n,) as whole numbers, booleans or texts.
+
+    A column (n, 1) is flattened, floats that are whole become integers, and one-hot rows become their positions.
+
+    Raises:
+        DataError: for fractions, missing labels, several labels a row, and anything else.
+    """
+    array = _as_array(labels, f"The labels of {what}")
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim == 2:
+        require_one_label(array, f"The labels of {what}")
+        array = array.argmax(1)
+    if array.dtype.kind == "f":
+        array = _whole(array, what)
+    if array.dtype.kind in "ST":  # bytes, and NumPy's texts of variable width
+        array = array.astype(np.str_)
+    missing = _missing(array)
+    if len(missing):
+        raise DataError(f"Row {missing[0]} of {what} has no label: remove rows without one.")
+    if array.ndim != 1 or array.dtype.kind not in "iubU":
+        raise DataError(
+            f"The labels of {what} must be whole numbers, booleans or texts of shape (n,), one a row. "
+            f"Got {array.dtype} of shape {array.shape}."
+        )
+    return array
+
+
+def _whole(array: np.ndarray, what: str) -> np.ndarray:
+    """Return floats that are whole numbers as int64."""
+    fractions = np.flatnonzero(np.isfinite(array) & (array != np.floor(array)))
+    if len(fractions):
+        raise DataError(
+            f"The labels of {what} must be classes. Got the fraction {array[fractions[0]]:g} in row {fractions[0]}: "
+            "to predict numbers, train with mlplab.fit and a loss such as mse."
+        )
+    return array if len(_missing(array)) else array.astype(np.int64)
+
+
+def _missing(array: np.ndarray) -> np.ndarray:
+    """Return the positions of NaN, None, pandas's NA and infinity in labels (n,)."""
+    if array.dtype.kind == "f":
+        return np.flatnonzero(~np.isfinite(array))
+    if array.dtype.kind == "O":
+        return np.flatnonzero([_is_missing(value) for value in array.flat])
+    return np.flatnonzero(np.zeros(0))
+
+
+def _is_missing(value: Any) -> bool:
+    return (
+        value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
+    )
+
+
 def _as_array(values: ArrayLike, what: str) -> np.ndarray:
+    """Return an array. Objects, as tables have them, become the numbers or texts that they all are."""
+    require_unmasked(what, values)
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
+        if array.dtype.kind != "O":
+            return array
+        is_column = array.ndim == 1 or array.shape[1:] == (1,)
+        if is_column and any(map(_is_missing, array.flat)):  # NaN among texts would become the text "nan"
+            return array
+        converted = np.asarray(array.tolist())
     except ValueError as error:  # rows of different lengths
         raise DataError(f"{what} do not form an array: {error}.") from error
+    return converted if is_column or converted.dtype.kind in "iubf" else array
+
+
+def _not_a_number(array: np.ndarray) -> str:
+    """Describe the first value that is not a number: `'red' in row 3, column 2`."""
+    for place, value in np.ndenumerate(array):
+        if array.dtype.kind != "O" or not isinstance(value, Number) or isinstance(value, complex):
+            column = f", column {place[1]}" if array.ndim == 2 else ""
+            shown = value.item() if isinstance(value, np.generic) else value
+            return f"{shown!r} in row {place[0]}{column}"
+    return f"dtype {array.dtype}"
+
+
+def _whole_bytes(array: np.ndarray) -> np.ndarray | None:
+    """Return an array (n, …) of whole numbers from 0 to 255 as uint8; None for any other."""
+    if array.dtype == np.uint8:
+        return array
+    if array.ndim < 2 or not array.size or array.dtype.kind not in "iubf":
+        return None
+    whole = np.empty(array.shape, np.uint8)
+    rows = max(1, _AT_ONCE * len(array) // array.size)
+    for start in range(0, len(array), rows):
+        part = array[start : start + rows]
+        if not (part.min() >= 0 and part.max() <= 255):
+            return None
+        whole[start : start + rows] = part
+        if not np.array_equal(whole[start : start + rows], part):
+            return None
+    return whole
 
 
 def _check_shape(array: np.ndarray, what: str) -> None:

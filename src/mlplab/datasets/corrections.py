@@ -12,7 +12,7 @@ import numpy as np
 
 from mlplab.datasets.classes import class_number
 from mlplab.datasets.dataset import Data, Dataset
-from mlplab.errors import DataError, UsageError
+from mlplab.errors import Advice, DataError, UsageError
 
 CORRECTED = "corrected labels"
 """The name of their hash among the hashes of a training set."""
@@ -54,7 +54,8 @@ class Corrections:
         source = f"{train.provenance.source}, {len(self):,} labels corrected"
         hashes = self.added_to(train.provenance.sha256 or {"content": train.content_hash()})
         provenance = dataclasses.replace(train.provenance, sha256=hashes, source=source)
-        return Data(data.name, Dataset(train.inputs, labels, train.class_names, provenance), data.test)
+        train = Dataset(train.inputs, labels, train.class_names, provenance)
+        return dataclasses.replace(data, train=train)
 
     def added_to(self, hashes: Mapping[str, str]) -> dict[str, str]:
         """Return the hashes of a training set after these corrections, given those before."""
@@ -92,9 +93,11 @@ def read_all(path: str | Path, data: Data) -> Corrections:
     """Read a file like `read_corrections`, and return all its labels, changed or not."""
     rows = read_rows(path)
     if any(row.cells.get("split", "").strip().lower() == "test" for row in rows):
+        of_train = Advice("mlplab.find_label_errors(run)", "mlplab labels RUN --split train")
         raise DataError(
             f"{path} is about the test set, and test labels are never changed: scores would no longer compare. "
-            "Correct training labels, from: mlplab labels RUN --split train"
+            f"Correct training labels, from: {of_train}",
+            advice=[of_train],
         )
     labels: dict[int, int] = {}
     for row in rows:

@@ -1,5 +1,6 @@
 """A labelled data set in memory, and the pair of a training and a test set."""
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass, field
 
@@ -7,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.datasets.arrays import normal_inputs, normal_labels
-from mlplab.errors import DataError
+from mlplab.datasets.classes import Classes, Label, listed
+from mlplab.errors import DataError, require_unmasked
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Dataset:
     """Inputs with their labels, checked and converted to normal form in the constructor, read-only afterwards.
 
     Attributes:
-        inputs: images, uint8 or float32 of shape (n, h, w) or (n, h, w, c), or features, float32 (n, d).
+        inputs: images, uint8 or float32 of shape (n, h, w) or (n, h, w, c), or features, uint8 or float32 (n, d).
         labels: int32 (n,), positions in `class_names`.
         class_names: one for each class, all different.
         provenance: where the rows come from.
@@ -53,10 +55,10 @@ class Dataset:
     provenance: Provenance
 
     def __post_init__(self) -> None:
+        inputs = normal_inputs(self.inputs, str(self.provenance))
         names = tuple(str(name) for name in self.class_names)
         if not names or len(set(names)) != len(names):
             raise DataError(f"The class names of {self.provenance} must be different from each other. Got {names}.")
-        inputs = normal_inputs(self.inputs, str(self.provenance))
         labels = normal_labels(self.labels, len(inputs), len(names), str(self.provenance))
         for attribute, value in (("inputs", inputs), ("labels", labels), ("class_names", names)):
             object.__setattr__(self, attribute, value)
@@ -86,7 +88,7 @@ class Dataset:
 
     @property
     def features(self) -> np.ndarray:
-        """The features, float32 (n, d). DataError if the inputs are images."""
+        """The features, uint8 or float32 (n, d). DataError if the inputs are images."""
         if self.has_images:
             raise DataError(f"{self.provenance} has images, not features: use .images.")
         return self.inputs
@@ -97,6 +99,7 @@ class Dataset:
         Raises:
             DataError: for other `indices`, and if they select no row.
         """
+        require_unmasked(f"The rows to select of {self.provenance}", indices)
         rows = np.asarray(indices)
         try:
             if rows.ndim != 1 or rows.dtype.kind not in "iub":
@@ -131,6 +134,9 @@ class Dataset:
 class Data:
     """A training set and a test set with the same kind of rows.
 
+    Attributes:
+        labels: the label of each class in the arrays or the file that the data comes from; None: 0, 1, ….
+
     Raises:
         DataError: if their inputs differ in shape or dtype, or if they have different classes.
     """
@@ -138,13 +144,15 @@ class Data:
     name: str
     train: Dataset
     test: Dataset
+    labels: tuple[Label, ...] | None = None
 
     def __post_init__(self) -> None:
         kinds = [(part.inputs.shape[1:], part.inputs.dtype.name) for part in (self.train, self.test)]
         if kinds[0] != kinds[1]:
             raise DataError(
                 f"Training and test inputs of {self.name} must be alike. "
-                f"Got {kinds[0][1]} of shape {kinds[0][0]} and {kinds[1][1]} of shape {kinds[1][0]}."
+                f"Got {kinds[0][1]} of shape {kinds[0][0]} and {kinds[1][1]} of shape {kinds[1][0]}. "
+                "Give both the same shape, and scale both or neither."
             )
         if self.train.class_names != self.test.class_names:
             raise DataError(
@@ -156,3 +164,46 @@ class Data:
     def class_names(self) -> tuple[str, ...]:
         """One name for each class, in the order of the labels."""
         return self.train.class_names
+
+    @property
+    def classes(self) -> Classes:
+        return Classes.numbered(self.class_names) if self.labels is None else Classes(self.class_names, self.labels)
+
+    def with_classes(self, classes: Classes) -> "Data":
+        """Return the same rows with the names and numbers of other classes that have the same labels.
+
+        Raises:
+            DataError: if a row has a label that these classes do not have.
+        """
+        if classes == self.classes:
+            return self
+        number_of = {label: number for number, label in enumerate(classes.labels)}
+        numbers = np.array([number_of.get(label, -1) for label in self.classes.labels], np.int32)
+        train, test = (self._renumbered(part, numbers, classes) for part in (self.train, self.test))
+        return Data(self.name, train, test, None if classes.are_numbered else classes.labels)
+
+    def with_outputs(self, outputs: int) -> "Data":
+        """Return the same rows with classes for a model of this number of outputs: output 0 for label 0, and so on.
+
+        A Keras model has an output for each whole number up to the largest label, also for those that do not occur.
+        Data with other labels, or with other names for its classes, is returned as it is; so is data for which that is
+        another number of outputs.
+        """
+        numbered = Classes.numbered(tuple(map(str, range(outputs))))
+        labels = self.classes.labels
+        are_names = self.class_names == tuple(map(str, labels))
+        if (
+            not are_names
+            or len(labels) == outputs
+            or labels[-1] != outputs - 1
+            or not set(labels) <= set(numbered.labels)
+        ):
+            return self
+        return self.with_classes(numbered)
+
+    def _renumbered(self, part: Dataset, numbers: np.ndarray, classes: Classes) -> Dataset:
+        labels = numbers[part.labels]
+        if (labels < 0).any():
+            lost = self.classes.labels[part.labels[labels < 0][0]]
+            raise DataError(f"{part.provenance} has the label {lost!r}, which is none of {listed(classes.labels)}.")
+        return dataclasses.replace(part, labels=labels, class_names=classes.names)

@@ -1,13 +1,16 @@
 """Load a data set, from its name, a file or arrays."""
 
+import copy
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import ArrayLike
 
+from mlplab.datasets.arrays import check_ranges, inputs_alike, plain_labels
 from mlplab.datasets.catalog import Arrays, Entry, find_entry
-from mlplab.datasets.classes import numbered_classes
+from mlplab.datasets.classes import Classes
 from mlplab.datasets.dataset import Data, Dataset, Provenance
 from mlplab.datasets.fetch import Fetched, fetch_entry
 from mlplab.datasets.idx import read_idx
@@ -21,7 +24,7 @@ ArrayPairs = tuple[Arrays, Arrays]
 def load(
     source: str | os.PathLike[str] | tuple[tuple[ArrayLike, ArrayLike], tuple[ArrayLike, ArrayLike]] | Data,
     *,
-    class_names: tuple[str, ...] | None = None,
+    class_names: Sequence[str] | Classes | None = None,
     quiet: bool = False,
 ) -> Data:
     """Load a training and a test set, with class names and provenance.
@@ -29,10 +32,11 @@ def load(
     Args:
         source: the name of a data set ("fashion-mnist", "mnist", "digits"); or the path of an `.npz` file with the
             arrays x_train, y_train, x_test, y_test; or arrays, ((x_train, y_train), (x_test, y_test)); or `Data`,
-            which is returned unchanged. Inputs are images (n, h, w) or (n, h, w, c), or features (n, d). Images of
-            whole numbers become uint8, all other inputs float32. Nothing is rescaled. Labels are integers from 0.
+            which is returned unchanged. Inputs are images (n, h, w) or (n, h, w, c), or features (n, d); tables of
+            pandas are arrays too. Whole numbers from 0 to 255 become uint8, whatever their dtype and shape, all other
+            inputs float32. Nothing is rescaled. Labels are one a row: whole numbers, texts or booleans, or one-hot.
         class_names: names of the classes of a file or of arrays, in the order of the labels; by default those in the
-            file, or "0", "1", ….
+            file, or the labels that occur in training, sorted. Labels are then positions in `class_names`, or names.
         quiet: if True, fetching a named data set prints nothing on standard error.
 
     Raises:
@@ -96,14 +100,14 @@ def _load_named(entry: Entry, quiet: bool) -> Data:
     return Data(entry.name, *parts)
 
 
-def _load_npz(path: Path, class_names: tuple[str, ...] | None) -> Data:
+def _load_npz(path: Path, class_names: Sequence[str] | Classes | None) -> Data:
     if path.suffix != ".npz":
         raise UsageError(f"A data set's file must be an .npz. Got {str(path)!r}.")
     train, test, names, sha256 = read_npz(path)
     return _data(path.stem, train, test, class_names or names, {path.name: sha256}, str(path))
 
 
-def _load_arrays(source: Any, class_names: tuple[str, ...] | None) -> Data:
+def _load_arrays(source: Any, class_names: Sequence[str] | Classes | None) -> Data:
     try:
         (x_train, y_train), (x_test, y_test) = source
     except (TypeError, ValueError) as error:
@@ -111,15 +115,31 @@ def _load_arrays(source: Any, class_names: tuple[str, ...] | None) -> Data:
             "Expected a data set's name, the path of an .npz file, or ((x_train, y_train), (x_test, y_test))."
             f" Got {type(source).__name__}."
         ) from error
+    x_train, y_train, x_test, y_test = map(_copy, (x_train, y_train, x_test, y_test))
     return _data("arrays", (x_train, y_train), (x_test, y_test), class_names, {}, "arrays")
 
 
+def _copy(values: Any) -> Any:
+    """Copy an array, so that a later change in place is not seen; a list becomes another array in any case."""
+    return copy.deepcopy(values) if hasattr(values, "__array__") else values
+
+
 def _data(
-    name: str, train: Arrays, test: Arrays, class_names: tuple[str, ...] | None, sha256: dict[str, str], source: str
+    name: str,
+    train: Arrays,
+    test: Arrays,
+    class_names: Sequence[str] | Classes | None,
+    sha256: dict[str, str],
+    source: str,
 ) -> Data:
-    names = class_names or numbered_classes(train[1], test[1])
-    parts = (
-        Dataset(*arrays, names, Provenance(name, split, sha256, source))
-        for split, arrays in (("train", train), ("test", test))
-    )
-    return Data(name, *parts)
+    inputs = inputs_alike(train[0], test[0], name)
+    origins = [Provenance(name, split, sha256, source) for split in ("train", "test")]
+    labels = [plain_labels(part[1], str(origin)) for part, origin in zip((train, test), origins, strict=True)]
+    classes = class_names if isinstance(class_names, Classes) else Classes.of(labels[0], labels[1], class_names, name)
+    parts = [
+        Dataset(x, classes.numbers(y, str(origin)), classes.names, origin)
+        for x, y, origin in zip(inputs, labels, origins, strict=True)
+    ]
+    data = Data(name, parts[0], parts[1], labels=None if classes.are_numbered else classes.labels)
+    check_ranges(data.train.inputs, data.test.inputs, name)
+    return data

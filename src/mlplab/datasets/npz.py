@@ -2,12 +2,11 @@
 
 import hashlib
 import io
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from mlplab import npz
 from mlplab.errors import DataError
 
 _LAYOUTS = (
@@ -30,7 +29,10 @@ def read_npz(path: Path) -> tuple[Pair, Pair, tuple[str, ...] | None, str]:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-    arrays = _arrays(content, path)
+    try:
+        arrays = npz.read(io.BytesIO(content), names={"class_names"}.union(*_LAYOUTS))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not a readable NPZ file of plain arrays ({error}).") from error
     keys = next((layout for layout in _LAYOUTS if set(layout) <= set(arrays)), None)
     if keys is None:
         raise DataError(
@@ -39,15 +41,5 @@ def read_npz(path: Path) -> tuple[Pair, Pair, tuple[str, ...] | None, str]:
             "Write it by np.savez_compressed(path, x_train=…, y_train=…, x_test=…, y_test=…)."
         )
     x_train, y_train, x_test, y_test = (arrays[key] for key in keys)
-    names = tuple(map(str, arrays["class_names"])) if "class_names" in arrays else None
+    names = tuple(map(str, arrays["class_names"].reshape(-1))) if "class_names" in arrays else None
     return (x_train, y_train), (x_test, y_test), names, hashlib.sha256(content).hexdigest()
-
-
-def _arrays(content: bytes, path: Path) -> dict[str, np.ndarray]:
-    """Read the arrays with known names. Others are not read: they may be large, or objects."""
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            known = {"class_names"}.union(*_LAYOUTS)
-            return {key: archive[key] if key in known else np.empty(0) for key in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} is not a readable NPZ file of plain arrays ({error}).") from error

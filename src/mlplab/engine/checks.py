@@ -1,5 +1,6 @@
-"""Checks of what a person gives: the model, and whether data fits it."""
+"""Checks of a caller's model, and whether it accepts the data."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,7 @@ from mlplab.engine import keras_internals
 from mlplab.engine.backend import keras
 from mlplab.engine.source import ArraySource, Source, batch_shapes
 from mlplab.engine.streams import StreamSource
-from mlplab.errors import DataError, ModelError, UsageError
+from mlplab.errors import DataError, ModelError, UsageError, require_whole
 
 
 def check_model(model: Any, verb: str) -> None:
@@ -26,8 +27,17 @@ def check_compiled(model: Any, verb: str) -> None:
     if model.run_eagerly:
         raise ModelError(
             "The model was compiled with run_eagerly=True, and the engine only runs compiled loops. "
-            "Compile it without, or use keras.Model.fit to step through it in a debugger."
+            "Compile it without run_eagerly=True, or use keras.Model.fit to step through it in a debugger."
         )
+
+
+def epochs(number: Any) -> int:
+    """Return a number of epochs, at most `keras.config.max_epochs()`. Raise `UsageError` for what is none."""
+    number, most = require_whole("epochs", number, least=0), keras.config.max_epochs()
+    if not most or number <= most:
+        return number
+    warnings.warn(f"Limiting epochs to {most}, as keras.config.set_max_epochs says.", stacklevel=3)
+    return most
 
 
 def check_not_given(why: str, **arguments: Any) -> None:
@@ -37,14 +47,14 @@ def check_not_given(why: str, **arguments: Any) -> None:
 
 
 def build(model: keras.Model, source: Source, names: str = "") -> Any:
-    """Create the variables that the model lacks, for the source's batches, and check that the two fit.
+    """Create the variables that the model lacks, for the source's batches. Check that model, loss and data agree.
 
     Returns the shapes of a batch, `(x, y, sample_weight)`; or None, without reading a batch, for a stream and a model
     that is built. `names` is put before y in messages.
 
     Raises:
         ModelError: the model cannot take such data; quotes Keras's error.
-        DataError: labels that the loss cannot take.
+        DataError: labels that the loss cannot take; NaN or infinity that make the loss so too.
     """
     if isinstance(source, StreamSource):
         if keras_internals.is_wholly_built(model) and not overrides(
@@ -58,13 +68,19 @@ def build(model: keras.Model, source: Source, names: str = "") -> Any:
     checks_loss = not overrides(model, "train_step", "test_step", "compute_loss")
     if checks_loss and isinstance(source, ArraySource):
         _check_one_hot(model.loss, source.arrays[1], names + "y")
-    with raising_model_error(*shapes[:2]):
+    with raising_model_error(*shapes):
         keras_internals.build(model, shapes)
         if checks_loss:
             y_pred = keras_internals.output_shapes(model, shapes[0])
             keras_internals.check_loss(model, shapes, y_pred)
             if isinstance(source, ArraySource):
-                _check_labels(model.loss, source.arrays[1], y_pred, names + "y")
+                _, y, weight = source.arrays
+                try:
+                    _check_labels(model.loss, y, weight, y_pred, names + "y")
+                except DataError:
+                    if not keras_internals.masks_outputs(model, shapes[0]):
+                        raise
+                _check_finite(model, source)
     return shapes
 
 
@@ -85,14 +101,15 @@ def overrides(part: Any, *methods: str, of: type = keras.Model) -> bool:
 
 
 @contextmanager
-def raising_model_error(x: Any, y: Any = None) -> Iterator[None]:
+def raising_model_error(x: Any, y: Any = None, sample_weight: Any = None) -> Iterator[None]:
     """Turn Keras's errors about a batch of these shapes into a `ModelError`."""
     try:
         yield
     except DataError:
         raise
     except (ValueError, TypeError, RuntimeError) as error:
-        given = [f"{name} of shape {_shape(tree)}" for name, tree in (("x", x), ("y", y)) if tree is not None]
+        trees = {"x": x, "y": y, "sample_weight": sample_weight}
+        given = [f"{name} of shape {_shape(tree)}" for name, tree in trees.items() if tree is not None]
         raise ModelError(f"The model does not fit {' with '.join(given)}. Keras says: {error}") from error
 
 
@@ -101,19 +118,39 @@ def _shape(tree: Any) -> str:
     return shapes if isinstance(shapes, str) else str(shapes).replace("'", "")
 
 
-def _check_labels(loss: Any, y: Any, y_pred: Any, name: str) -> None:
+def _check_finite(model: keras.Model, source: ArraySource) -> None:
+    """Refuse NaN or infinity in the data, unless the model or its loss leaves it out: then the loss is finite."""
+    if source.not_finite is None:
+        return
+    first = max(0, min(source.not_finite.row, len(jax.tree.leaves(source.arrays)[0]) - source.batch_size))
+    rows = source.batch.rows(source.arrays, jax.numpy.arange(first, first + source.batch_size))
+    batch = keras.utils.unpack_x_y_sample_weight(source.batch(rows, jax.random.key(0, impl="threefry2x32")))
+    if not np.isfinite(keras_internals.loss(model, batch)):
+        raise DataError(source.not_finite.message)
+
+
+def _check_labels(loss: Any, y: Any, weight: Any, y_pred: Any, name: str) -> None:
     """Refuse labels of a sparse loss that are not whole numbers from 0 to the number of outputs - 1.
 
-    Keras trains on such labels without an error.
+    Keras trains on such labels without an error. Those that have a weight of 0 may be any.
     """
     if isinstance(y, dict) and isinstance(loss, dict) and isinstance(y_pred, dict):
         for key in loss.keys() & y.keys() & y_pred.keys():
-            _check_labels(loss[key], y[key], y_pred[key], f"{name}[{key!r}]")
+            _check_labels(loss[key], y[key], weight and weight[key], y_pred[key], f"{name}[{key!r}]")
     elif isinstance(y, list | tuple) and isinstance(loss, list | tuple) and isinstance(y_pred, list | tuple):
-        for i, parts in enumerate(zip(loss, y, y_pred, strict=False)):
+        for i, parts in enumerate(zip(loss, y, weight or [None] * len(y), y_pred, strict=False)):
             _check_labels(*parts, f"{name}[{i}]")
     elif hasattr(y, "dtype") and hasattr(y_pred, "shape") and _is_sparse(loss):
-        _check_range(np.asarray(y), y_pred.shape[-1], name)
+        _check_range(_with_weight(np.asarray(y), weight), y_pred.shape[-1], name)
+
+
+def _with_weight(labels: np.ndarray, weight: Any) -> np.ndarray:
+    """Return the labels whose weight is not 0. Weights are of rows or of each label."""
+    if weight is None:
+        return labels
+    labels, weights = (a[..., 0] if a.ndim > 1 and a.shape[-1] == 1 else a for a in (labels, np.asarray(weight)))
+    weights = weights.reshape(weights.shape + (1,) * (labels.ndim - weights.ndim))
+    return labels[np.broadcast_to(weights != 0, labels.shape)]
 
 
 def _check_one_hot(loss: Any, y: Any, name: str) -> None:
@@ -133,11 +170,16 @@ def _is_sparse(loss: Any) -> bool:
 
 
 def _check_range(labels: np.ndarray, classes: int, name: str) -> None:
+    if not labels.size:
+        return
     if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
-        raise DataError(f"{name} must be whole numbers, one class a row; got {labels.ravel()[:5]}….")
+        raise DataError(
+            f"Expected integer labels in {name}, one class a row; got {labels.ravel()[:5]}…. Number the classes from 0."
+        )
     low, high = labels.min(), labels.max()
     if low < 0 or high >= classes:
+        remedy = f"Give the last layer {high + 1:g} units, or number" if low >= 0 else "Number"
         raise DataError(
-            f"{name} has labels from {low:g} to {high:g}, but the model has {classes} outputs, so labels run from 0 to "
-            f"{classes - 1}. Give the last layer {high + 1:g} units, or number the classes from 0."
+            f"Expected labels from 0 to {classes - 1} in {name}, since the model has {classes} outputs; got {low:g} to "
+            f"{high:g}. {remedy} the classes from 0."
         )

@@ -65,7 +65,8 @@ def fit(
             weights then equal `keras.Model.fit`'s bit for bit (with `shuffle=False`).
 
     Returns:
-        The `History`: `.epoch` and `.history[name]`, a value an epoch.
+        The `History`: `.epoch` and `.history[name]`, a value an epoch. Its `.logs`, a dict for each epoch, also says
+        which epochs a metric was logged in, as with `validation_freq`.
 
     Raises:
         DataError, ModelError, UsageError: before anything is trained.
@@ -84,8 +85,8 @@ def fit(
         history = mlplab.fit(model, x / 16, y, epochs=3, validation_split=0.1, verbose=2)
     """
     checks.check_compiled(model, "fit")
-    require_whole("epochs", epochs)
-    require_whole("initial_epoch", initial_epoch, least=0)
+    epochs = checks.epochs(epochs)
+    initial_epoch = require_whole("initial_epoch", initial_epoch, least=0)
     if not isinstance(validation_freq, list | tuple | set):
         require_whole("validation_freq", validation_freq)
     for name, steps in (("steps_per_epoch", steps_per_epoch), ("validation_steps", validation_steps)):

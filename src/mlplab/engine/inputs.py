@@ -1,6 +1,7 @@
 """The arguments of `fit` and `evaluate` → sources: arrays brought into form, or refused with what to do."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -9,9 +10,9 @@ import numpy as np
 from mlplab.engine import checks, uint8_images
 from mlplab.engine.backend import keras
 from mlplab.engine.keras_internals import is_stream
-from mlplab.engine.source import ArraySource, Rows, Source
+from mlplab.engine.source import ArraySource, NotFinite, Rows, Source
 from mlplab.engine.streams import StreamSource, reads_by_steps
-from mlplab.errors import DataError, UsageError, require_whole
+from mlplab.errors import DataError, UsageError, require_unmasked, require_whole
 
 
 def split(data: tuple, validation_split: float) -> tuple[tuple, tuple]:
@@ -43,7 +44,7 @@ def source_given(
     data = (x, y, sample_weight) if is_stream(x) else arrays_of((x, y, sample_weight), names)
     if is_stream(x) or reads_by_steps(steps):
         return StreamSource(*data, batch_size=batch_size, steps_per_epoch=steps)
-    return from_arrays(data, require_whole("batch_size", 32 if batch_size is None else batch_size))
+    return from_arrays(data, require_whole("batch_size", 32 if batch_size is None else batch_size), names)
 
 
 def refuse_beside_source(**arguments: Any) -> None:
@@ -62,13 +63,20 @@ def validation_source(data: Any, batch_size: int | None, steps: int | None = Non
     return source_given(x, y, sample_weight, batch_size=batch_size, steps=steps, names="validation_data's ")
 
 
-def from_arrays(data: tuple, batch_size: int, **order: Any) -> ArraySource:
+def from_arrays(data: tuple, batch_size: int, names: str = "", **order: Any) -> ArraySource:
     """Make the source of `(x, y, sample_weight)`. Images / 255 are bytes on the device, see `uint8_images.py`."""
     x, y, sample_weight = data
     whole = uint8_images.whole_numbers(x)
-    if whole is None:
-        return ArraySource(x, y, sample_weight, batch_size=batch_size, **order)
-    return ArraySource(whole, y, sample_weight, batch_size=batch_size, batch=Rows(uint8_images.over_255), **order)
+    batch = Rows() if whole is None else Rows(uint8_images.over_255)
+    not_finite = first_not_finite({"x": x if whole is None else None, "y": y, "sample_weight": sample_weight}, names)
+    return ArraySource(
+        x if whole is None else whole,
+        *(y, sample_weight),
+        batch_size=batch_size,
+        batch=batch,
+        not_finite=not_finite,
+        **order,
+    )
 
 
 def arrays_of(data: Any, names: str = "") -> tuple[Any, Any, Any]:
@@ -79,66 +87,103 @@ def arrays_of(data: Any, names: str = "") -> tuple[Any, Any, Any]:
     parts = zip(("x", "y", "sample_weight"), keras.utils.unpack_x_y_sample_weight(data), strict=True)
     x, y, sample_weight = (as_arrays(value, names + name) for name, value in parts)
     check_rows(x=x, y=y, sample_weight=sample_weight)
-    if hasattr(sample_weight, "shape"):
+    return x, y, _weights_of_outputs(sample_weight, y, names)
+
+
+def _weights_of_outputs(sample_weight: Any, y: Any, names: str) -> Any:
+    """Return weights that are nested as y is. With several outputs, a single array is of the rows of all."""
+    if sample_weight is None or not keras.tree.is_nested(y):
+        return sample_weight
+    if not keras.tree.is_nested(sample_weight):
         if sample_weight.shape[1:] not in ((), (1,)):
-            raise DataError(f"{names}sample_weight must be one number a row; got shape {sample_weight.shape}.")
-        sample_weight = jax.tree.map(lambda _: sample_weight, y)  # the same for every output
-    elif sample_weight is not None and jax.tree.structure(sample_weight) != jax.tree.structure(y):
-        raise DataError(f"{names}sample_weight must be one array, or be nested as y is: an array for each output.")
-    return x, y, sample_weight
+            raise DataError(
+                f"{names}sample_weight must be one number a row, the same for all outputs, or be nested as y is; got "
+                f"shape {sample_weight.shape}."
+            )
+        return keras.tree.map_structure(lambda _: sample_weight, y)
+    try:
+        keras.tree.assert_same_structure(y, sample_weight)
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"{names}sample_weight must be one array, or be nested as y is: an array or None for each output."
+        ) from error
+    return sample_weight
 
 
 def as_arrays(tree: Any, name: str) -> Any:
-    """Return an array or a nest of arrays as NumPy or JAX arrays, floats in Keras's `floatx`.
+    """Return an array or a nest of arrays as NumPy or JAX arrays, floats in Keras's `floatx`. None stays None.
 
     Raises:
-        DataError: for iterators, for data sets of other libraries, and for NaN or infinity in floats.
+        DataError: for what is not an array of numbers with rows.
     """
-    if tree is None:
-        return None
-    if isinstance(tree, list | tuple):
-        return type(tree)(as_arrays(item, name) for item in tree)
-    if isinstance(tree, dict):
-        return {key: as_arrays(item, name) for key, item in tree.items()}
-    if not hasattr(tree, "__array__") or not hasattr(tree, "shape"):
+    return keras.tree.map_structure(lambda leaf: _as_array(leaf, name), tree, none_is_leaf=False)
+
+
+def _as_array(given: Any, name: str) -> Any:
+    if not hasattr(given, "shape") or not (hasattr(given, "__array__") or _is_sparse(given)):
         raise DataError(
             f"{name} must be an array, or a list, tuple or dict of arrays, because the whole data set goes to the "
-            f"device once; got {type(tree).__module__}.{type(tree).__qualname__}. Collect it into arrays first "
+            f"device once; got {type(given).__module__}.{type(given).__qualname__}. Collect it into arrays first "
             "(np.concatenate(list(batches)), or np.asarray of a list), or give a generator of batches (x, y)."
         )
-    array = tree if isinstance(tree, jax.Array) else np.asarray(tree)
+    require_unmasked(name, given)
+    if _is_sparse(given):
+        given = _dense(given, name)
+    array: Any = given if isinstance(given, jax.Array) else np.asarray(given)
+    if type(given).__module__.split(".")[0] == "pandas" and array.ndim == 1:
+        array = array[:, None]  # as Keras takes a column of a table
     if array.dtype == object or array.dtype.kind in "USM":
         raise DataError(
             f"{name} must hold numbers; got dtype {array.dtype}. Convert it, e.g. {name}.astype('float32')."
         )
     if array.ndim == 0:
         raise DataError(f"{name} must have rows; got a scalar.")
-    if not np.issubdtype(array.dtype, np.floating):
-        return array
-    if isinstance(array, np.ndarray):
-        with np.errstate(over="ignore"):  # values that are too large become infinite and are refused below
-            array = array.astype(keras.config.floatx(), copy=False)
-    _check_finite(array, name)
-    return array
+    if jax.numpy.issubdtype(array.dtype, np.floating):
+        with np.errstate(over="ignore"):  # values that are too large become infinite, see `first_not_finite`
+            return array.astype(keras.config.floatx(), copy=False)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _check_finite(array: Any, name: str) -> None:
-    # A finite sum has only finite terms, and costs no second array of the data's size.
-    if np.isfinite(np.sum(np.asarray(array), dtype=np.float64)):
-        return
-    bad = ~np.isfinite(np.asarray(array))
-    if bad.any():
-        first = np.argwhere(bad)[0].tolist()
+def _is_sparse(array: Any) -> bool:
+    """Return whether this is a sparse array of SciPy's or JAX's."""
+    return hasattr(type(array), "todense")
+
+
+def _dense(array: Any, name: str) -> Any:
+    try:
+        return array.todense()
+    except MemoryError as error:
+        gigabytes = math.prod(array.shape) * array.dtype.itemsize / 1e9
         raise DataError(
-            f"{name} has {int(bad.sum())} values that are NaN or infinite, the first at {first}. "
-            f"Remove those rows, or fill them: np.nan_to_num({name})."
-        )
+            f"{name} is a sparse array of shape {array.shape}. It is trained on as a dense one, whose "
+            f"{gigabytes:,.0f} GB do not fit in memory. Keep fewer columns, or write a source that makes dense chunks: "
+            "docs/engine.md, Sources."
+        ) from error
+
+
+def first_not_finite(trees: dict[str, Any], names: str = "") -> NotFinite | None:
+    """Find the first NaN or infinity in nests of arrays by name; `names` is put before the name in the message."""
+    for name, tree in trees.items():
+        for array in map(np.asarray, jax.tree.leaves(tree)):
+            # A finite sum has only finite terms, and costs no second array of the data's size.
+            if array.dtype.kind != "f" or np.isfinite(np.sum(array, dtype=np.float64)):
+                continue
+            bad = np.argwhere(~np.isfinite(array))
+            if len(bad):
+                return NotFinite(
+                    int(bad[0][0]),
+                    f"{names}{name} has {len(bad)} values that are NaN or infinite, the first at {bad[0].tolist()}. "
+                    f"Remove those rows, or fill them: np.nan_to_num({name}).",
+                )
+    return None
 
 
 def check_rows(**trees: Any) -> int:
     """Return the number of rows. Raises `DataError` if arrays differ in it or have none."""
     rows = {name: [len(a) for a in jax.tree.leaves(tree)] for name, tree in trees.items() if tree is not None}
     counts = {n for ns in rows.values() for n in ns}
+    if not counts:
+        raise DataError("x is missing: give an array (n, …), or a list, tuple or dict of arrays.")
     if len(counts) != 1:
         given = ", ".join(f"{name}: {' and '.join(map(str, ns))}" for name, ns in rows.items())
         raise DataError(f"All arrays must have the same number of rows; got {given}.")
@@ -147,9 +192,9 @@ def check_rows(**trees: Any) -> int:
     return counts.pop()
 
 
-def weights_of_classes(y: Any, class_weight: dict[int, float]) -> np.ndarray:
+def weights_of_classes(y: Any, class_weight: Mapping[int, float]) -> np.ndarray:
     """Return the weight of each row's class, (n,) floatx: 1 for unnamed classes. One-hot rows: of the maximum."""
-    if not isinstance(class_weight, dict):
+    if not isinstance(class_weight, Mapping):
         raise UsageError(
             f"class_weight must be a dict of class and weight; got {type(class_weight).__name__}. "
             "Make it one: dict(enumerate(weights))."
@@ -157,7 +202,14 @@ def weights_of_classes(y: Any, class_weight: dict[int, float]) -> np.ndarray:
     if not hasattr(y, "shape"):
         raise UsageError("class_weight is for models with one output; use sample_weight with several.")
     labels = np.asarray(y)
-    labels = np.rint(labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] > 1 else labels.reshape(-1))
+    if labels.ndim > 1:
+        labels = labels.argmax(-1) if labels.shape[-1] > 1 else labels[..., 0]
+    if labels.ndim > 1:
+        raise UsageError(
+            f"class_weight is for one label a row; got y of shape {y.shape}. Give a weight for each label instead: "
+            f"sample_weight of shape {labels.shape}."
+        )
+    labels = np.rint(labels)
     weights = np.ones(len(labels), keras.config.floatx())
     for label, weight in class_weight.items():
         weights[labels == label] = weight

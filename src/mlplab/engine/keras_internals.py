@@ -98,12 +98,43 @@ def output_shapes(model: keras.Model, x: Any) -> Any:
     return keras_backend.compute_output_spec(model, _symbolic(x), training=False)
 
 
+def output_activation(model: keras.Model) -> str:
+    """Return the name of the function that makes the first output of a built model: "sigmoid", "linear", …"""
+    operation: Any = model
+    while getattr(operation, "outputs", None):  # a model, whose last layer may be one too
+        operation = operation.outputs[0]._keras_history.operation
+    function = getattr(operation, "activation", None)
+    return str(getattr(function, "__name__", type(operation).__name__)).lower()
+
+
 def check_loss(model: keras.Model, batch: Any, y_pred: Any) -> None:
     """Let Keras compute the loss for the shapes of a batch, so that it raises its own error if they do not fit."""
     if model._compile_loss is None:
         return
     x, y, sample_weight = map(_symbolic, batch)
     keras_backend.compute_output_spec(model._compute_loss, x, y, y_pred, sample_weight=sample_weight, training=False)
+
+
+def loss(model: keras.Model, batch: Any) -> float:
+    """Return the loss of a batch `(x, y, sample_weight)`, as in evaluation. The model is only read."""
+
+    def computed(x: Any, y: Any, sample_weight: Any) -> Any:
+        with keras.StatelessScope():
+            return model._compute_loss(x, y, model(x, training=False), sample_weight, training=False)
+
+    return float(np.asarray(jax.jit(computed)(*batch)))
+
+
+def masks_outputs(model: keras.Model, x: Any) -> bool:
+    """Return whether the outputs for a batch of x have a mask, with which Keras leaves time steps out of the loss."""
+    masks: list[Any] = []
+
+    def called(x: Any) -> None:
+        with keras.StatelessScope():
+            masks.extend(map(keras_backend.get_keras_mask, keras.tree.flatten(model(x, training=False))))
+
+    jax.eval_shape(called, x)
+    return any(mask is not None for mask in masks)
 
 
 def _symbolic(tree: Any) -> Any:

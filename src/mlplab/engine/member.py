@@ -111,10 +111,12 @@ class Member:
                 if not self.model.stop_training:  # by itself, at the batch, where every batch is seen
                     callback.on_batch_end(max(0, self.source.steps - 1), {"loss": math.nan})
         else:
+            not_finite = getattr(self.source, "not_finite", None)
             raise TrainingError(
                 f"The loss or a weight stopped being a finite number in epoch {self.epoch + 1} "
                 f"(loss: {logs.get('loss')}). The model is left as it was after epoch {self.epoch}. Try a smaller "
                 "learning rate, clipnorm=1.0 in the optimizer, or inputs scaled to [0, 1]."
+                + (f" {not_finite.message}" if not_finite else "")
             )
 
     @property
@@ -136,13 +138,15 @@ class Member:
 
     def end_epoch(self) -> None:
         self.callbacks.on_epoch_end(self.epoch, self.logs)
+        # Keras's History has lists by name, which do not say of which epochs they are.
+        vars(self.model.history).setdefault("logs", []).append(dict(self.logs))
         self.last_logs = self.logs
         self.epoch += 1
         # Only here: an epoch that a callback stops before or within it is brought to its end, validation included.
         self._stopped = self.model.stop_training
 
     def end(self) -> None:
-        if isinstance(self.model.optimizer, keras.optimizers.Optimizer):
+        if isinstance(self.model.optimizer, keras.optimizers.Optimizer) and self.epochs:
             self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
         self.callbacks.on_train_end(self.logs)
 

@@ -150,7 +150,7 @@ def fit_population(
             f"{'a model' if isinstance(build, keras.Model) else type(build).__name__}."
         )
     named = _variations(build, variations, seed)
-    require_whole("epochs", epochs)
+    epochs = require_whole("epochs", epochs)
     if callbacks is not None and not callable(callbacks):
         raise UsageError(
             "callbacks must be a function of a variation, since each member needs callbacks of its own: "
@@ -168,7 +168,7 @@ def fit_population(
         rows = variation.get("batch_size", batch_size)
         member = Member(
             _build_model(build, variation),
-            ArraySource(*source.arrays, batch_size=rows, shuffle=shuffle, seed=variation["seed"], batch=source.batch),
+            source.reordered(batch_size=rows, shuffle=shuffle, seed=variation["seed"]),
             _in_batches(validation, held_out, rows),
             epochs=variation.get("epochs", epochs),
             callbacks=None if callbacks is None else _new_callbacks(callbacks(variation), members),
@@ -210,9 +210,8 @@ def _variations(
             more = " A variation holds arguments of build, and seed, batch_size and epochs."
             raise UsageError(unknown_name("variation", name, known) + more)
     for variation in named:
-        require_whole("seed", variation["seed"], least=0)
-        for name in ("batch_size", "epochs"):
-            require_whole(name, variation.get(name, 1))
+        for name in variation.keys() & set(_OF_TRAINING):
+            variation[name] = require_whole(name, variation[name], least=0 if name == "seed" else 1)
     return named
 
 
@@ -248,7 +247,7 @@ def _in_batches(source: Source | None, data: Any, rows: int) -> Source | None:
     """Return the validation data in batches as large as the member's training batches, as `fit` makes them."""
     if not isinstance(source, ArraySource) or source is data:
         return source
-    return ArraySource(*source.arrays, batch_size=rows, batch=source.batch)
+    return source.reordered(batch_size=rows)
 
 
 def _programs(members: Sequence[Member], variations: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from mlplab.engine.backend import keras
-from mlplab.errors import UsageError
+from mlplab.errors import UsageError, require_unmasked
 
 Arrays = Any
 """A pytree of arrays."""
@@ -79,6 +79,37 @@ class Source(Protocol):
         ...
 
 
+class NotFinite(NamedTuple):
+    """The first NaN or infinity in the arrays of a source.
+
+    Attributes:
+        row: where it is.
+        message: describes it, and what to do.
+    """
+
+    row: int
+    message: str
+
+
+def on_device(arrays: Arrays) -> Arrays:
+    """Put arrays on the device. NumPy arrays are copied, so that a later change in place is never seen there.
+
+    Without a copy, JAX on a CPU would share the memory of arrays that happen to be aligned. JAX arrays cannot change.
+    """
+    return jax.device_put(jax.tree.map(lambda array: array if isinstance(array, jax.Array) else _copy(array), arrays))
+
+
+def _copy(array: Any) -> np.ndarray:
+    """Copy an array to memory that begins at a multiple of 64 bytes, which JAX on a CPU takes without another copy."""
+    require_unmasked("An array of a source", array)
+    array = np.asarray(array)
+    memory = np.empty(array.nbytes + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
 @dataclass(frozen=True)
 class Rows:
     """The batch of an `ArraySource`: rows of `(x, y, sample_weight)`.
@@ -121,9 +152,10 @@ class ArraySource:
         batch: makes a step's data of its rows.
         subset: integers (m,), the rows that an epoch reads; None: all. Sources of several subsets can share
             arrays that are already on the device.
+        not_finite: NaN or infinity that was found in the arrays. Training is refused unless the model's loss is finite.
 
     Attributes:
-        arrays: `(x, y, sample_weight)` on the device.
+        arrays: `(x, y, sample_weight)` on the device: copies of NumPy arrays, and JAX arrays as they are.
         rows: the number of rows that an epoch reads.
     """
 
@@ -138,16 +170,22 @@ class ArraySource:
         seed: int = 0,
         batch: Rows = Rows(),
         subset: np.ndarray | None = None,
+        not_finite: NotFinite | None = None,
     ):
-        if not isinstance(shuffle, bool) and shuffle != "batch":
+        if shuffle != "batch" and shuffle not in (True, False, None):
             raise UsageError(f"shuffle must be True, False or 'batch'; got {shuffle!r}.")
         self._subset = None if subset is None else np.asarray(subset, np.int32)
-        self.rows = len(jax.tree.leaves(x)[0] if self._subset is None else self._subset)
+        self.rows = len(jax.tree.leaves((x, y))[0] if self._subset is None else self._subset)
         self.batch_size = min(batch_size, self.rows)
         self.seed = seed
         self.batch = batch
+        self.not_finite = not_finite
         self._shuffle = shuffle
-        self.arrays = jax.device_put((x, y, sample_weight))
+        self.arrays = on_device((x, y, sample_weight))
+
+    def reordered(self, **order: Any) -> "ArraySource":
+        """Return a source of the same arrays. `order`: the arguments batch_size, shuffle, seed and subset."""
+        return ArraySource(*self.arrays, batch=self.batch, not_finite=self.not_finite, **order)
 
     @property
     def steps(self) -> int:

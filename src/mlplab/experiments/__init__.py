@@ -5,6 +5,7 @@ learning_curve.py      whether more rows are worth it; size_scan.py trains the n
 cross_validation.py    every training row predicted out of sample
 label_errors.py        labels that are probably wrong, by cross-validation
 baselines.py           simple methods to compare a network with
+sweep.py               every combination of some settings with several seeds; sweep_plan.py: what it trains
 successive_halving.py  trials of many settings, the worst dropped at each rung; tuning runs them
 population.py          what all of them share: rows held out, networks rebuilt for seeds, progress
 """

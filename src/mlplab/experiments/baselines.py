@@ -175,6 +175,7 @@ def _scaled(inputs: np.ndarray, by: np.ndarray) -> np.ndarray:
     flat = inputs.reshape(len(inputs), -1).astype(np.float32)
     if inputs.ndim > 2:
         return flat / max(float(by.max()), 1e-9)
+    by = by.astype(np.float32)
     sd = by.std(0)
     # A constant feature has a tiny spread from rounding. Divided by it, other values in the test set would dominate.
     return (flat - by.mean(0)) / np.where(sd > 1e-6 * np.abs(by).max(0), sd, 1)

@@ -11,9 +11,8 @@ from mlplab.errors import RunError, TrainingError, require
 from mlplab.experiments.population import ModelBuilder, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Config, Run
-from mlplab.runs.run import probabilities_of
+from mlplab.runs.probabilities import probabilities_of
 from mlplab.training.job import DeviceData
-from mlplab.training.network import targets_for
 
 _AT_ONCE = 16
 """Folds trained together at most, so that as many folds as rows need no more memory."""
@@ -85,7 +84,7 @@ def _predict_folds(plan: _Plan, numbers: range, progress: ProgressListener | Non
     largest = max(map(len, plan.parts))
     rows = len(plan.data.train) - largest
     networks = [plan.builder.build(number, plan.data, rows) for number in numbers]
-    device_data = DeviceData(plan.data, targets_for(networks[0][0], plan.data))
+    device_data = DeviceData(plan.data, networks[0][0])
     members = []
     for number, (model, seed) in zip(numbers, networks, strict=True):
         outside = _rows_outside(plan.parts, number, rows)
@@ -118,7 +117,7 @@ def split_folds(labels: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
         UsageError: for fewer folds than 2, or more than there are rows.
     """
     expected = f"a whole number from 2 to {len(labels):,}, the number of rows"
-    require(2 <= folds <= len(labels), "folds", folds, expected)
+    require(isinstance(folds, int) and 2 <= folds <= len(labels), "folds", folds, expected)
     shuffled = np.random.default_rng((seed, 0xF01D)).permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     return [np.sort(by_class[start::folds]) for start in range(folds)]

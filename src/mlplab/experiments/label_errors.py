@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.datasets.corrections import read_rows
-from mlplab.errors import DataError, MlplabError, UsageError, require, unknown_name
+from mlplab.errors import DataError, MlplabError, UsageError, plain_number, require, unknown_name
 from mlplab.figures import gallery
 from mlplab.inspection.examples import SPLITS, Examples, available_data, examples_of, open_run
 from mlplab.progress import bar
@@ -84,7 +84,7 @@ def find_label_errors(
         return label_quality(examples_of(source, y, X, split=split, class_names=class_names, data=data), split)
     if y is not None or X is not None or class_names is not None:
         raise UsageError("A run has its own labels, inputs and class names: leave out y, X and class_names.")
-    return label_quality(_cross_validated(source, data, folds, ray, verbose), split)
+    return label_quality(_cross_validated(source, data, plain_number(folds), ray, verbose), split)
 
 
 def label_quality(examples: Examples, split: str = "") -> Table:

@@ -22,7 +22,8 @@ from mlplab.runs import Settings
 from mlplab.training import splits
 from mlplab.training.class_weights import row_weights
 from mlplab.training.job import DeviceData
-from mlplab.training.network import build_network, check_model, targets_for
+from mlplab.training.network import build_network, check_model, data_for, targets_for
+from mlplab.training.scaling import preprocessing_for
 
 RATES = 10.0 ** np.linspace(-5, 0, 26)
 """The rates tried by default: five a decade."""
@@ -93,7 +94,7 @@ def scan_settings(
         for rate in rates
     ]
     start = TrainingStart.of(settings, models[0], len(split["train"]), steps)
-    device_data = DeviceData(data, data.train.labels)
+    device_data = DeviceData(data, models[0])
     rows = split["train"][start.rows]
     source = device_data.training_source(rows, settings, preprocessing=preprocessing, **start.order)
     held_out = device_data.source(split["validation"][:_MOST_HELD_OUT], preprocessing=preprocessing, batch_size=1000)
@@ -129,10 +130,11 @@ def scan_model(
     """
     _check_rate_can_be_set(model)
     if isinstance(data, Data):
+        data = data_for(model, data, "find_learning_rate")
         check_model(model, data)
         train = data.train
         x, y = train.inputs, targets_for(model, data)
-        preprocessing = splits.fit_preprocessing(train.inputs, np.arange(len(train)), standardize=False)
+        preprocessing = preprocessing_for(model, train.inputs, np.arange(len(train)), standardize=False)
         weights = row_weights(settings.class_weight, train.labels, data.class_names)
     elif settings.class_weight is not None:
         raise UsageError("class_weight needs a data set, whose classes are known, such as ((x, y), (x_test, y_test)).")
@@ -144,12 +146,15 @@ def scan_model(
     count = inputs.check_rows(x=x, y=y)
     order = np.random.default_rng((settings.seed, 0x5B1)).permutation(count)
     rows = max(1, round((settings.validation or HELD_OUT) * count))
-    held_out = ArraySource(x, y, batch=batch, batch_size=1000, subset=order[:rows][:_MOST_HELD_OUT])
+    not_finite = inputs.first_not_finite({"x": x, "y": y})
+    held_out = ArraySource(
+        x, y, batch=batch, batch_size=1000, subset=order[:rows][:_MOST_HELD_OUT], not_finite=not_finite
+    )
     untrained = evaluate(model, held_out, verbose=0, return_dict=True)["loss"]
     start = TrainingStart.of(settings, model, count - rows, steps)
-    order_of_steps = {"subset": order[rows:][start.rows], **start.order}
+    rows_of_steps = {"subset": order[rows:][start.rows], **start.order}
     x, y, _ = held_out.arrays
-    source = ArraySource(x, y, weights, batch=batch, **order_of_steps)
+    source = ArraySource(x, y, weights, batch=batch, not_finite=not_finite, **rows_of_steps)
     before, optimizer = state.read(model), model.optimizer
     try:
         model.optimizer = keras_internals.with_constant_rate(optimizer)
@@ -226,7 +231,7 @@ class TrainingStart:
     def of(cls, settings: Settings, model: keras.Model, rows: int, steps: int | None) -> "TrainingStart":
         """Plan `steps` steps over `rows` training rows: as many as there are in the training, at most."""
         if steps is not None:
-            require_whole("steps", steps, 1)
+            steps = require_whole("steps", steps)
         size = min(settings.batch_size, rows)
         epoch = -(-rows // size)
         training_steps = settings.epochs * epoch

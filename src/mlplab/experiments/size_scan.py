@@ -12,14 +12,15 @@ import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.engine import Member, checks, keras, predict
-from mlplab.errors import TrainingError, UsageError, require, require_whole
+from mlplab.errors import TrainingError, UsageError, plain_number, require, require_whole
 from mlplab.experiments.population import ModelBuilder, hold_out, train_members
 from mlplab.progress import ProgressListener
 from mlplab.runs import Run, Settings
+from mlplab.runs.probabilities import class_outputs, takes_logits
 from mlplab.runs.settings import is_kind
 from mlplab.training import splits
 from mlplab.training.job import DeviceData
-from mlplab.training.network import targets_for
+from mlplab.training.network import require_memory
 from mlplab.training.session import monitored
 
 _SMALLEST_PART = 64
@@ -80,13 +81,14 @@ def train_sizes(
     split = hold_out(data, settings)
     rows, held_out = split["train"], split["validation"]
     sizes = checked_sizes(sizes, len(rows), len(data.class_names))
-    require_whole("seeds", seeds, 1)
+    seeds = require_whole("seeds", seeds)
     if isinstance(source, Run):
         preprocessing = source.config.preprocessing
     else:
         preprocessing = splits.fit_preprocessing(data.train.inputs, rows, settings.standardize)
+    require_memory(settings, data, len(sizes) * seeds)
     networks = [builder.build(number, data, len(rows)) for _ in sizes for number in range(seeds)]
-    device_data = DeviceData(data, targets_for(networks[0][0], data))
+    device_data = DeviceData(data, networks[0][0])
     validation = device_data.source(held_out, preprocessing=preprocessing, batch_size=1000)
     members = []
     for (model, seed), size in zip(networks, np.repeat(sizes, seeds), strict=True):
@@ -104,7 +106,7 @@ def train_sizes(
     if all(member.failure for member in members):
         raise TrainingError(f"All {len(members)} networks diverged. The first: {members[0].failure}")
     accuracy = [_accuracy(member, best=settings.early_stopping > 0) for member in members]
-    right = np.array([_right(member, data.train.labels[held_out]) for member in members])
+    right = np.array([_right(member, data.train.labels[held_out], len(data.class_names)) for member in members])
     shape = (len(sizes), seeds)
     return SizeScan(np.array(sizes), np.reshape(accuracy, shape), right.reshape(*shape, -1))
 
@@ -114,12 +116,12 @@ def checked_sizes(sizes: Sequence[int] | None, rows: int, classes: int) -> list[
     if sizes is None:
         halved = (rows // 2**power for power in range(_SMALLEST_PART.bit_length() - 1, -1, -1))
         return sorted({size for size in halved if size >= classes} | {rows})
-    rising = sorted(set(sizes))
+    rising = sorted({plain_number(size) for size in sizes})
     valid = rising and all(is_kind(size, int) for size in rising) and rising[0] >= classes
     require(bool(valid), "sizes", list(sizes), f"numbers of rows, at least {classes}, one a class")
     if rising[-1] > rows:
         raise UsageError(f"There are {rows:,} rows to train on; a size of {rising[-1]:,} is too many.")
-    return [int(size) for size in rising]
+    return rising
 
 
 def nested_order(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -140,8 +142,9 @@ def _accuracy(member: Member, best: bool) -> float:
     return history["accuracy"][int(np.argmax(history["val_accuracy"])) if best else -1]
 
 
-def _right(member: Member, labels: np.ndarray) -> np.ndarray:
+def _right(member: Member, labels: np.ndarray, classes: int) -> np.ndarray:
     """Return 1 for each row held out that is predicted right, else 0: float (n,)."""
     if member.failure is not None:
         return np.full(len(labels), np.nan)
-    return (predict(member.model, member.validation, verbose=0).argmax(1) == labels).astype(float)
+    outputs = predict(member.model, member.validation, verbose=0)
+    return (class_outputs(outputs, classes, takes_logits(member.model)).argmax(1) == labels).astype(float)

@@ -168,16 +168,16 @@ def architecture(settings: Settings) -> str:
 def _prepare(data: Data, task: HalvingTask) -> list[_Trial]:
     """Build the models, and their sources over one copy of the training rows on the device."""
     split = hold_out(data, replace(task.settings[0], seed=task.seed))
-    device_data = DeviceData(data, data.train.labels)
+    models = [build_network(one, data, len(split["train"])) for one in task.settings]
+    device_data = DeviceData(data, models[0])
     preprocessing, validation = {}, {}
     for standardize in {one.standardize for one in task.settings}:
         scaling = splits.fit_preprocessing(data.train.inputs, split["train"], standardize)
         preprocessing[standardize] = scaling
         validation[standardize] = device_data.source(split["validation"], preprocessing=scaling, batch_size=1000)
     trials = []
-    for one in task.settings:
+    for one, model in zip(task.settings, models, strict=True):
         source = device_data.training_source(split["train"], one, preprocessing=preprocessing[one.standardize])
-        model = build_network(one, data, len(split["train"]))
         member = Member(model, source, validation[one.standardize], epochs=one.epochs, trace_all=True)
         trials.append(_Trial(one, member))
     return trials

@@ -59,14 +59,21 @@ def curves(columns: Mapping[str, np.ndarray], members: Sequence[Mapping[str, np.
         for key, label, colour, line in ((name, "training", BLUE, "-"), (f"val_{name}", "validation", ORANGE, "--")):
             if key in columns:
                 for member in members:
-                    axes.plot(member["epoch"], member[key], "-", color=colour, linewidth=0.7, alpha=0.3)
+                    axes.plot(*_logged(member, key), "-", color=colour, linewidth=0.7, alpha=0.3)
                 label = f"{label}, median" if members else label
-                axes.plot(columns["epoch"], columns[key], line, marker=marker, markersize=3, color=colour, label=label)
+                axes.plot(*_logged(columns, key), line, marker=marker, markersize=3, color=colour, label=label)
         axes.set(xlabel="epoch", xlim=(columns["epoch"][0] - 0.5, columns["epoch"][-1] + 0.5))
         axes.set_title(label_text(name), fontsize="medium")
         integer_ticks(axes)
         axes.legend(fontsize="small", frameon=False)
     return figure
+
+
+def _logged(columns: Mapping[str, np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the epochs in which a metric was logged, with its values."""
+    values = columns.get(name, np.full(len(columns["epoch"]), np.nan))
+    known = ~np.isnan(values)
+    return columns["epoch"][known], values[known]
 
 
 def reliability(columns: Mapping[str, np.ndarray]) -> "Figure":

@@ -1,5 +1,6 @@
 """Draw values with their intervals, one below the other."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -56,10 +57,15 @@ def _draw(axes: "Axes", chart: Intervals, longest_name: int) -> None:
         axes.plot(chart.values[rows], lines[rows], "o", color=colour, markersize=5)
     if chart.zero_line:
         axes.axvline(0, color=GREY, linewidth=1, linestyle=":")
-    axes.set_yticks(lines, [label_text(name, longest_name) for name in chart.names])
+    axes.set_yticks(lines, [_in_two_lines(name, longest_name) for name in chart.names])
     axes.set(ylim=(len(lines) - 0.4, -0.6), xlabel=chart.unit)
     axes.grid(visible=False, axis="y")
     axes.set_title(label_text(chart.title, 90), fontsize="medium", loc="left")
+
+
+def _in_two_lines(name: str, longest: int) -> str:
+    first, *others = textwrap.wrap(str(name), longest) or [""]
+    return "\n".join(label_text(line, longest) for line in [first, *([" ".join(others)] if others else [])])
 
 
 def usual_ranges(measured: Sequence[tuple[str, float, float, float, Sequence[float]]]) -> "Figure":

@@ -3,6 +3,7 @@
 Each trial's line or mark has the id `trial-NUMBER` in an SVG file, so that a page can find it in every chart.
 """
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -219,7 +220,7 @@ def parallel(trials: TrialPoints, scales: Sequence[Scale], upright: bool = True)
     scales = [*scales, value]
     places = np.array([scale.fraction(scale.value) for scale in scales])  # (scales, trials)
     places[-1, np.isnan(places[-1])] = 0.0 if trials.larger else 1.0  # a failed trial ends at the worst value
-    figure = new_figure(max(4.8, 1.32 * len(scales)), 3.4) if upright else new_figure(3.9, 0.7 * len(scales))
+    figure = new_figure(max(4.8, 1.32 * len(scales)), 3.4) if upright else new_figure(3.9, 0.75 * len(scales))
     axes = figure.add_subplot()
     axes.set_axis_off()
     for trial in trials.positions():
@@ -243,10 +244,11 @@ def _draw_scale(axes: "Axes", scale: Scale, place: int, upright: bool) -> None:
         point, shift = ((place, fraction), (-4, 0)) if upright else ((fraction, place), (0, -4))
         align: dict[str, Any] = {"ha": "right", "va": "center"} if upright else {"ha": "center", "va": "top"}
         align |= {"textcoords": "offset points", "bbox": background}
-        axes.annotate(name, point, shift, fontsize=7.5, zorder=4, **align)
-    point, shift = ((place, 1), (0, 9)) if upright else ((0, place), (-2, 5))
+        axes.annotate(name, point, shift, fontsize=9, zorder=4, **align)
+    point, shift = ((place, 1), (0, 10)) if upright else ((0, place), (-2, 5))
     align = {"ha": "center" if upright else "left", "va": "bottom", "textcoords": "offset points", "bbox": background}
-    axes.annotate(label_text(scale.name), point, shift, fontsize=8.5, weight="bold", zorder=5, **align)
+    name = textwrap.fill(label_text(scale.name), 14) if upright else label_text(scale.name)
+    axes.annotate(name, point, shift, fontsize=10, weight="bold", zorder=5, **align)
 
 
 def _draw_marks(axes: "Axes", trials: TrialPoints, places: np.ndarray) -> None:

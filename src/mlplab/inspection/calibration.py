@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlplab.errors import RunError, UsageError, require_whole, unknown_name
+from mlplab.errors import Advice, RunError, UsageError, require_whole, unknown_name
 from mlplab.figures import charts
 from mlplab.inspection.classification import mean_interval
 from mlplab.inspection.examples import Examples, Source, examples_of, open_run
@@ -75,10 +75,10 @@ def calibrate(run: Run) -> dict[str, float]:
     if kept := _kept(run):
         return kept
     if not run.members and not run.directory.has_predictions("validation"):
+        held_out = Advice("Train with validation=0.1", "Train with --validation 0.1")
         raise RunError(
-            f"{run.path} has no validation split, and a temperature must not be fitted to the test set. "
-            "Train with validation above 0, such as 0.1.",
-            arguments=("validation",),
+            f"{run.path} has no validation split, and a temperature must not be fitted to the test set. {held_out}.",
+            advice=[held_out],
         )
     validation = run.predictions("validation")
     fitted = temperature(validation.probabilities, validation.label)

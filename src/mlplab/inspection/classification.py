@@ -1,11 +1,12 @@
 """Scores of a classifier on labelled rows, each with its 95 % interval.
 
 The metrics equal scikit-learn's, as the tests check. They are written in NumPy because the bootstrap computes them for
-a thousand resamples at once, and because importing scikit-learn takes a third of the time that a report may take.
+a thousand resamples at once, and because importing scikit-learn would take a third of a report's time.
 """
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from mlplab.table import Table
 
 RESAMPLES = 1000
 Z = 1.959964
-"""Standard normal quantile of a 95 % interval."""
+"""0.975 quantile of the standard normal distribution: half the width of a 95 % interval, in standard errors."""
 
 
 def score(
@@ -29,11 +30,11 @@ def score(
     class_names: Sequence[str] | None = None,
     data: Any = None,
 ) -> Table:
-    """Compute accuracy, top-k accuracy, log-loss, Brier score and macro averages, each with its 95 % interval.
+    """Compute accuracy, top-k accuracy, log-loss, Brier score, and macro-averaged precision, recall and F1.
 
-    Proportions have Wilson's interval. Log-loss and Brier score (the sum over classes of squared differences, Brier
-    1950, from 0 to 2) are means over rows and have the normal interval. Macro averages have the percentile interval
-    of a bootstrap over rows (Efron and Tibshirani 1993, ch. 13).
+    Each has its 95 % interval. Proportions have Wilson's. Log-loss and Brier score (the sum over classes of squared
+    differences, Brier 1950, from 0 to 2) are means over rows and have the normal interval. Macro averages have the
+    percentile interval of a bootstrap over rows (Efron and Tibshirani 1993, ch. 13).
 
     Args:
         source, y, split, class_names, data: see `examples_of`.
@@ -55,7 +56,7 @@ def score(
     rows.append(("Brier score", *mean_interval(squares - 2 * examples.true_probability + 1)))
     counts = _counts(examples)
     for name, values, draws in zip(("precision", "recall", "F1"), _ratios(counts), _resampled(examples), strict=True):
-        # As in scikit-learn's macro average, 0 / 0 counts as 0, and only classes that occur are averaged.
+        # As in scikit-learn's macro average, 0 / 0 counts as 0. Classes without labels and predictions are left out.
         occurs = (counts[1] + counts[2]) > 0
         low, high = np.percentile(np.nan_to_num(draws[:, occurs]).mean(1), (2.5, 97.5))
         rows.append((f"macro {name}", float(np.nan_to_num(values[occurs]).mean()), float(low), float(high)))
@@ -77,17 +78,20 @@ def classification_report(
     Precision and recall are proportions with Wilson's interval; F1 has the interval of a bootstrap over rows.
 
     Args:
-        source, y, split, class_names, data: see `examples_of`.
+        source, y, split, class_names, data: see `examples_of`. Predicted classes (n,) suffice.
 
     Returns:
-        Table of class, n (its rows), and precision, recall, f1, each with `_low` and `_high`; NaN where a class has
-        no rows (recall) or was never predicted (precision). The figure draws the intervals.
+        Table of class, n (rows labelled with it), and precision, recall, f1, each with `_low` and `_high`. Recall is
+        NaN for a class without rows, precision for one that was never predicted, F1 where both hold. The figure draws
+        the intervals.
 
     Example:
         table = mlplab.classification_report(run)
         worst = min(table, key=lambda row: row["f1"])["class"]
     """
-    examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False)
+    examples = examples_of(
+        source, y, split=split, class_names=class_names, data=data, inputs=False, need_probabilities=False
+    )
     counts = _counts(examples)
     correct, predicted, true = counts
     precision, recall, f1 = _ratios(counts)
@@ -104,6 +108,35 @@ def classification_report(
     return Table(columns, title, functools.partial(charts.class_intervals, columns))
 
 
+UNBALANCED = 1.5
+"""Classes are called unbalanced where the most frequent has at least this many times the rows of the rarest."""
+
+
+@dataclass(frozen=True)
+class Imbalance:
+    """Scores that say more than accuracy where classes are unbalanced.
+
+    Attributes:
+        majority: the name of the most frequent class.
+        share: its fraction of the rows, the accuracy of always naming it.
+        balanced_accuracy: the mean over classes of the fraction of their rows predicted right.
+    """
+
+    majority: str
+    share: float
+    balanced_accuracy: float
+
+
+def imbalance(examples: Examples) -> Imbalance | None:
+    """Compute balanced accuracy and the majority class's share; None where classes are balanced, or there is one."""
+    correct, _, true = _counts(examples)
+    occurs = true > 0
+    if occurs.sum() < 2 or true.max() < UNBALANCED * true[occurs].min():
+        return None
+    balanced = float((correct[occurs] / true[occurs]).mean())
+    return Imbalance(examples.class_names[int(true.argmax())], float(true.max() / true.sum()), balanced)
+
+
 def _count_in_top(examples: Examples, k: int) -> int:
     """Count the rows whose true class is among the k most probable; ties go to the later class, as in scikit-learn."""
     order = np.argsort(examples.probabilities, axis=1, kind="stable")[:, ::-1][:, :k]
@@ -111,7 +144,7 @@ def _count_in_top(examples: Examples, k: int) -> int:
 
 
 def _counts(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Count the rows of each class predicted right, predicted as the class, labelled as the class: int (classes,)."""
+    """Count, for each class, the correctly predicted, the predicted and the labelled rows: int (classes,) each."""
     classes = len(examples.class_names)
     correct, predicted, true = (
         np.bincount(labels, minlength=classes)
@@ -121,7 +154,7 @@ def _counts(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _ratios(counts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute precision, recall and F1 of counts (correct, predicted, true) of one shape; NaN for 0 / 0."""
+    """Compute precision, recall and F1 from the counts of `_counts`, arrays of equal shape; NaN for 0 / 0."""
     correct, predicted, true = (np.asarray(count, np.float64) for count in counts)
     with np.errstate(invalid="ignore"):
         return correct / predicted, correct / true, 2 * correct / (predicted + true)
@@ -136,8 +169,20 @@ def _resampled(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     classes = len(examples.class_names)
     cells, counts = np.unique(examples.labels * classes + examples.predicted, return_counts=True)
     draws = np.random.default_rng(0).multinomial(len(examples), counts / len(examples), RESAMPLES).astype(np.float32)
-    true, predicted = (np.eye(classes, dtype=np.float32)[axis] for axis in np.divmod(cells, classes))
-    return _ratios((draws @ (true * predicted), draws @ predicted, draws @ true))
+    true, predicted = np.divmod(cells, classes)
+    right = true == predicted
+    correct = _sums(draws[:, right], true[right], classes)
+    return _ratios((correct, _sums(draws, predicted, classes), _sums(draws, true, classes)))
+
+
+def _sums(draws: np.ndarray, of_class: np.ndarray, classes: int) -> np.ndarray:
+    """Sum the columns of draws (n, cells) that are of one class: (n, classes)."""
+    order = np.argsort(of_class, kind="stable")
+    present, starts = np.unique(of_class[order], return_index=True)
+    sums = np.zeros((len(draws), classes), draws.dtype)
+    if len(present):
+        sums[:, present] = np.add.reduceat(draws[:, order], starts, axis=1)
+    return sums
 
 
 def mean_interval(values: np.ndarray) -> tuple[float, float, float]:

@@ -14,6 +14,8 @@ from mlplab.inspection.examples import Examples, Source, examples_of
 from mlplab.table import Table
 
 NORMALIZATIONS = ("true", "pred")
+_MOST_CLASSES = 1000
+"""Classes of a confusion matrix with all its cells."""
 
 
 def show_confusion(
@@ -28,19 +30,22 @@ def show_confusion(
     """Show the confusion matrix, rows true, columns predicted.
 
     Args:
-        source, y, split, class_names, data: see `examples_of`.
+        source, y, split, class_names, data: see `examples_of`. Predicted classes (n,) suffice.
         normalize: None for counts; "true" for fractions of each true class, "pred" of each predicted class, as in
             scikit-learn.
 
     Returns:
         Table of true, predicted, count, share, share_low, share_high (95 %), a row for each cell; `share` is the
-        fraction chosen by `normalize`, or of all rows. The figure draws the matrix.
+        fraction chosen by `normalize`, or of all rows. The figure draws the matrix. Of more than 1,000 classes there
+        are the cells that are not empty, and no figure.
 
     Example:
         table = mlplab.show_confusion(run, normalize="true")
         figure = table.figure
     """
-    examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False)
+    examples = examples_of(
+        source, y, split=split, class_names=class_names, data=data, inputs=False, need_probabilities=False
+    )
     return confusion(examples, normalize).show()
 
 
@@ -56,7 +61,7 @@ def most_confused(
     """List the pairs of true and predicted class that were confused, most frequent first.
 
     Args:
-        source, y, split, class_names, data: see `examples_of`.
+        source, y, split, class_names, data: see `examples_of`. Predicted classes (n,) suffice.
         min_count: the least count of a pair.
 
     Returns:
@@ -65,23 +70,40 @@ def most_confused(
     Example:
         rows = mlplab.most_confused(run).rows()
     """
-    examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False)
-    cells = confusion(examples, "true")
+    examples = examples_of(
+        source, y, split=split, class_names=class_names, data=data, inputs=False, need_probabilities=False
+    )
+    cells = _table(
+        examples, scores.confusion_cells(examples.labels, examples.predicted, len(examples.class_names)), "true"
+    )
     confused = np.flatnonzero((cells["true"] != cells["predicted"]) & (cells["count"] >= max(min_count, 1)))
     order = np.argsort(-cells["count"][confused], kind="stable")
     return Table(cells.select(confused[order]).columns, f"Most confused classes ({examples.name})")
 
 
 def confusion(examples: Examples, normalize: str | None = None) -> Table:
-    """Build the table of `show_confusion`."""
+    """Build the table of `show_confusion`. Of more than 1,000 classes it has the cells that are not empty."""
     if normalize is not None and normalize not in NORMALIZATIONS:
         raise UsageError(unknown_name("normalization", str(normalize), NORMALIZATIONS))
     names = examples.class_names
+    if len(names) > _MOST_CLASSES:
+        cells = scores.confusion_cells(examples.labels, examples.predicted, len(names))
+        return _table(examples, cells, normalize)
     matrix = scores.confusion(examples.labels, examples.predicted, len(names))
-    axis = {None: None, "true": 1, "pred": 0}[normalize]
-    totals = np.broadcast_to(matrix.sum(axis, keepdims=True), matrix.shape)
     true, predicted = np.indices(matrix.shape).reshape(2, -1)
-    counts, totals = matrix.reshape(-1), totals.reshape(-1)
+    table = _table(examples, (true, predicted, matrix.reshape(-1)), normalize)
+    shares = None if normalize is None else table["share"].reshape(matrix.shape)
+    return Table(table.columns, table.title, functools.partial(charts.confusion_matrix, matrix, shares, names))
+
+
+def _table(examples: Examples, cells: Sequence[np.ndarray], normalize: str | None) -> Table:
+    """Return a row for each cell: true class, predicted class and count, int (cells,)."""
+    true, predicted, counts = cells
+    if normalize is None:
+        totals = np.full(len(counts), len(examples))
+    else:
+        classes, of_cells = {"true": (examples.labels, true), "pred": (examples.predicted, predicted)}[normalize]
+        totals = np.bincount(classes, minlength=len(examples.class_names))[of_cells]
     low, high = scores.wilson_intervals(counts, totals)
     columns = {
         "true": examples.names(true),
@@ -91,6 +113,4 @@ def confusion(examples: Examples, normalize: str | None = None) -> Table:
         "share_low": low,
         "share_high": high,
     }
-    shares = None if normalize is None else columns["share"].reshape(matrix.shape)
-    draw = functools.partial(charts.confusion_matrix, matrix, shares, names)
-    return Table(columns, f"Confusion matrix ({examples.name})", draw)
+    return Table(columns, f"Confusion matrix ({examples.name})")

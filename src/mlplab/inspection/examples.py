@@ -11,9 +11,12 @@ from numpy.typing import ArrayLike
 
 from mlplab import scores
 from mlplab.datasets import Data
-from mlplab.errors import DataError, FetchError, UsageError, unknown_name
+from mlplab.datasets.arrays import plain_labels
+from mlplab.datasets.classes import Classes, require_one_label
+from mlplab.errors import DataError, FetchError, UsageError, require_unmasked, unknown_name
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
+from mlplab.runs.probabilities import class_outputs
 from mlplab.runs.run import Predictions
 
 SPLITS = ("test", "validation", "train")
@@ -27,7 +30,7 @@ class Examples:
         name: data set, split and run, for titles.
         index: int (n,), positions in the data set.
         labels: int (n,), true classes.
-        probabilities: float (n, classes), predicted.
+        probabilities: float (n, classes), predicted; bool, one-hot, where only the predicted classes are known.
         class_names: one for each class.
         inputs: raw inputs (n, h, w), (n, h, w, c) or (n, d); None if they are not available.
     """
@@ -41,6 +44,11 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether probabilities are known, and not only the predicted classes."""
+        return self.probabilities.dtype != bool
 
     @functools.cached_property
     def predicted(self) -> np.ndarray:
@@ -99,18 +107,21 @@ def examples_of(
     class_names: Sequence[str] | None = None,
     data: Any = None,
     inputs: bool = True,
+    need_probabilities: bool = True,
 ) -> Examples:
     """Check and collect labelled rows with their predictions.
 
     Args:
         source: a run or its directory; or probabilities (n, classes), or (n,) or (n, 1) of the second of two classes;
             or the `Examples` that this function returned.
-        y: labels of the probabilities: integers (n,), or one-hot (n, classes).
+        y: labels of the probabilities, (n,): column numbers, or names, or other values, of which the columns then have
+            one each in sorted order; or one-hot (n, classes).
         X: inputs (n, …) of the probabilities, for functions that draw images.
         split: rows of the run: "test", "validation" or "train" (predicted once, then kept in the run).
-        class_names: names for the columns of the probabilities; "0", "1", … by default.
+        class_names: names for the columns of the probabilities; "0", "1", … by default, or the labels.
         data: the arrays that the run was trained on, if it was trained on arrays.
         inputs: whether to load the run's inputs; None takes their place if the data set is not available.
+        need_probabilities: False: the source may also be predicted classes, integers (n,).
 
     Raises:
         UsageError: for arguments that contradict each other.
@@ -118,6 +129,8 @@ def examples_of(
         RunError: for a run without these predictions.
     """
     if isinstance(source, Examples):
+        if need_probabilities and not source.has_probabilities:
+            raise DataError("Probabilities are needed here, and these examples have predicted classes only.")
         return source
     if isinstance(source, Run | str | Path):
         if y is not None or X is not None or class_names is not None:
@@ -128,11 +141,13 @@ def examples_of(
             "Give a run, or probabilities (n, classes) and labels: (predictions, y_test), and X_test to see images. "
             f"Got {type(source).__name__} alone."
         )
+    for name, values in (("Predictions", source), ("y", y), ("X", X)):
+        require_unmasked(name, values)
     try:
         arrays = np.asarray(source), np.asarray(y), None if X is None else np.asarray(X)
     except ValueError as error:  # rows of different lengths
         raise DataError(f"Expected an array, or lists of one length: {error}") from error
-    return _from_arrays(*arrays, class_names)
+    return _from_arrays(*arrays, class_names, need_probabilities)
 
 
 def _from_run(run: Run, split: str, data: Any, inputs: bool) -> Examples:
@@ -178,43 +193,79 @@ def _train_predictions(run: Run, data: Data) -> Predictions:
 
 
 def _from_arrays(
-    probabilities: np.ndarray, labels: np.ndarray, inputs: np.ndarray | None, class_names: Sequence[str] | None
+    predictions: np.ndarray,
+    labels: np.ndarray,
+    inputs: np.ndarray | None,
+    class_names: Sequence[str] | None,
+    need_probabilities: bool,
 ) -> Examples:
-    if probabilities.dtype.kind != "f" or not 1 <= probabilities.ndim <= 2 or not len(probabilities):
-        raise DataError(
-            "Predictions must be probabilities, floats of shape (n, classes), as model.predict gives them. "
-            f"Got {probabilities.dtype} of shape {probabilities.shape}."
-        )
-    one_class = class_names is not None and len(class_names) == 1
-    if probabilities.ndim == 1 or (probabilities.shape[1] == 1 and not one_class):  # one sigmoid unit
-        second_class = probabilities.reshape(-1)
-        probabilities = np.stack([1 - second_class, second_class], 1)
-    if not np.isfinite(probabilities).all() or probabilities.min() < 0 or probabilities.max() > 1 + 1e-4:
-        raise DataError(
-            "Probabilities must lie between 0 and 1. A model without a final softmax returns logits: "
-            "apply keras.ops.softmax first."
-        )
+    if _are_classes(predictions) and not need_probabilities:
+        probabilities = _one_hot(predictions.reshape(-1), labels, class_names)
+    else:
+        probabilities = _probabilities(predictions, class_names)
     n, classes = probabilities.shape
-    if labels.ndim == 2 and labels.shape[1] == classes and classes > 1:  # one-hot
-        labels = labels.argmax(1)
-    labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    integers = labels.dtype.kind in "uib" or (labels.dtype.kind == "f" and np.array_equal(labels, np.floor(labels)))
-    if labels.shape != (n,) or not integers:
-        raise DataError(
-            f"Expected {n} labels, class numbers (n,) or one-hot (n, {classes}); got {labels.dtype} of shape "
-            f"{labels.shape}."
-        )
-    labels = labels.astype(np.int64)
-    if labels.min() < 0 or labels.max() >= classes:
-        raise DataError(
-            f"Labels must number the {classes} classes of the predictions, 0 to {classes - 1}; "
-            f"got {labels.min()} to {labels.max()}."
-        )
+    labels = _label_array(labels, n, classes)
     if inputs is not None and (not 2 <= inputs.ndim <= 4 or len(inputs) != n or inputs.dtype.kind not in "uifb"):
         raise DataError(f"Expected {n} inputs, numbers (n, h, w), (n, h, w, c) or (n, d); got {inputs.shape}.")
-    names = tuple(map(str, range(classes) if class_names is None else class_names))
-    if len(names) != classes or len(set(names)) != classes:
+    if class_names is not None and not len(class_names) == len(set(map(str, class_names))) == classes:
         raise DataError(
-            f"Expected {classes} different class names, one for each column of the predictions; got {len(set(names))}."
+            f"Expected {classes} different class names, one for each column of the predictions; got "
+            f"{len(set(map(str, class_names)))}."
         )
-    return Examples("predictions", np.arange(n), labels, probabilities, names, inputs)
+    known = Classes.of_columns(labels, classes, class_names)
+    numbers = known.numbers(labels, "the predictions").astype(np.int64)
+    return Examples("predictions", np.arange(n), numbers, probabilities, known.names, inputs)
+
+
+def _are_classes(predictions: np.ndarray) -> bool:
+    """Whether predictions are class numbers, (n,) or (n, 1), and not probabilities."""
+    column = predictions.ndim == 1 or (predictions.ndim == 2 and predictions.shape[1] == 1)
+    return column and predictions.dtype.kind in "uib" and len(predictions) > 0
+
+
+def _one_hot(predicted: np.ndarray, labels: np.ndarray, class_names: Sequence[str] | None) -> np.ndarray:
+    """Return predicted classes (n,) as one-hot rows, bool (n, classes)."""
+    if class_names is not None:
+        classes = len(class_names)
+    elif labels.ndim == 2 and labels.shape[1] > 1:
+        classes = labels.shape[1]
+    else:
+        numbers = labels if labels.dtype.kind in "uib" and labels.size else predicted
+        classes = 1 + int(max(predicted.max(), numbers.max()))
+    if predicted.min() < 0 or predicted.max() >= classes or classes > max(len(predicted), 1000):
+        raise DataError(
+            f"Predicted classes must be numbered from 0; got {predicted.min()} to {predicted.max()} for {classes:,} "
+            "classes. Number them as the labels, such as by probabilities.argmax(1)."
+        )
+    return predicted[:, None] == np.arange(classes)
+
+
+def _probabilities(predictions: np.ndarray, class_names: Sequence[str] | None) -> np.ndarray:
+    """Return probabilities (n, classes). One column is that of the second of two classes."""
+    if predictions.dtype.kind != "f" or not 1 <= predictions.ndim <= 2 or not predictions.size:
+        raise DataError(
+            "Predictions must be probabilities, floats of shape (n, classes), as model.predict gives them, or (n,) of "
+            f"the second of two classes. Got {predictions.dtype} of shape {predictions.shape}."
+        )
+    one_class = class_names is not None and len(class_names) == 1
+    one_column = predictions.ndim == 1 or (predictions.shape[1] == 1 and not one_class)
+    if not np.isfinite(predictions).all() or predictions.min() < 0 or predictions.max() > 1 + 1e-4:
+        last = "sigmoid" if one_column else "softmax"
+        raise DataError(
+            f"Probabilities must lie between 0 and 1. A model without a final {last} returns logits: "
+            f"apply keras.ops.{last} first."
+        )
+    return class_outputs(predictions.reshape(-1, 1), 2, logits=False) if one_column else predictions
+
+
+def _label_array(labels: np.ndarray, n: int, classes: int) -> np.ndarray:
+    """Return labels (n,) of any kind of labels (n,) or (n, 1), or of one-hot rows (n, classes)."""
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        require_one_label(labels, "Labels")
+        labels = labels.argmax(1) if labels.shape[1] == classes else labels
+    if labels.shape not in ((n,), (n, 1)):
+        raise DataError(
+            f"Expected {n} labels, one a row, (n,), or one-hot (n, {classes}); got {labels.dtype} of shape "
+            f"{labels.shape}."
+        )
+    return plain_labels(labels, "the predictions")

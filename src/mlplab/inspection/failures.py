@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.datasets.classes import class_number
-from mlplab.errors import UsageError, require, unknown_name
+from mlplab.errors import UsageError, plain_number, require, unknown_name
 from mlplab.figures import gallery
 from mlplab.inspection.examples import Source, examples_of
 from mlplab.table import Table
@@ -34,9 +34,10 @@ def show_failures(
     """Show images that were predicted wrong, each with index, predicted (true) class and both probabilities.
 
     Args:
-        predictions: a run; or probabilities (n, classes).
-        y_test: labels of the probabilities: integers (n,), or one-hot.
-        X_test: images of the probabilities, of any size, (n, h, w) or (n, h, w, c). Without images there is a table
+        predictions: a run; or probabilities (n, classes), or (n,) of the second of two classes; or predicted classes,
+            integers (n,).
+        y_test: labels of the predictions: integers (n,), or one-hot.
+        X_test: images of the predictions, of any size, (n, h, w) or (n, h, w, c). Without images there is a table
             and no figure.
         trueclass, predictedclass: show only failures of this class, by name or number. If both are the same class,
             show rows predicted right.
@@ -47,27 +48,33 @@ def show_failures(
         class_names, data: see `examples_of`.
 
     Returns:
-        Table of index, true, predicted, confidence (probability of the predicted class), true_probability, loss;
-        without rows if there are no failures. The figure draws the images.
+        Table of index, true, predicted, confidence (probability of the predicted class), true_probability, loss, the
+        last three not for predicted classes; without rows if there are no failures. The figure draws the images.
 
     Raises:
-        UsageError: for an unknown class (the message names the nearest), order or split, maxtoshow below 1, or
-            confidences outside 0 … 1.
+        UsageError: for an unknown class (the message names the nearest), order or split, maxtoshow below 1,
+            confidences outside 0 … 1, or an order or confidences for predicted classes.
         DataError: for arrays that do not fit together.
 
     Example:
         table = mlplab.show_failures(run, trueclass=8, order="loss")
         worst = table.rows()[0]["index"]
     """
-    examples = examples_of(predictions, y_test, X_test, split=split, class_names=class_names, data=data)
+    examples = examples_of(
+        predictions, y_test, X_test, split=split, class_names=class_names, data=data, need_probabilities=False
+    )
     if order not in ORDERS:
         raise UsageError(unknown_name("order", str(order), ORDERS))
-    require(maxtoshow is None or maxtoshow >= 1, "maxtoshow", maxtoshow, "a number of rows, at least 1")
+    maxtoshow = plain_number(maxtoshow)
+    valid = maxtoshow is None or (isinstance(maxtoshow, int) and maxtoshow >= 1)
+    require(valid, "maxtoshow", maxtoshow, "a number of rows, at least 1")
     if not 0 <= least_confidence <= most_confidence <= 1:
         raise UsageError(
             "Confidences must be fractions, the least first, as in 0.5 to 0.9; "
             f"got {least_confidence} to {most_confidence}."
         )
+    if not examples.has_probabilities and (order, least_confidence, most_confidence) != ("index", 0, 1):
+        raise UsageError("Predicted classes have no confidence or loss: give probabilities (n, classes), or no order.")
     true_class = None if trueclass is None else class_number(trueclass, examples.class_names)
     predicted_class = None if predictedclass is None else class_number(predictedclass, examples.class_names)
     correct = predicted_class is not None and predicted_class == true_class
@@ -89,12 +96,16 @@ def show_failures(
         "index": examples.index[shown],
         "true": examples.names(examples.labels[shown]),
         "predicted": examples.names(examples.predicted[shown]),
-        "confidence": examples.confidence[shown],
-        "true_probability": examples.true_probability[shown],
-        "loss": examples.losses[shown],
     }
+    text = "{predicted} ({true})\n#{index}"
+    if examples.has_probabilities:
+        columns |= {
+            "confidence": examples.confidence[shown],
+            "true_probability": examples.true_probability[shown],
+            "loss": examples.losses[shown],
+        }
+        text = "{predicted} ({true})\n{confidence:.2f} ({true_probability:.2f})\n#{index}"
     if examples.images is None or not len(shown):
         return Table(columns, title)
-    text = "{predicted} ({true})\n{confidence:.2f} ({true_probability:.2f})\n#{index}"
     captions = [text.format(**row) for row in Table(columns)]
     return Table(columns, title, functools.partial(gallery, examples.images[shown], captions)).show()

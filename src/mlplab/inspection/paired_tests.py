@@ -1,8 +1,8 @@
 """Tests and intervals for the difference of two classifiers on the same rows.
 
-Only rows that exactly one of the two predicts right count, so the functions take the numbers of such rows. They are
-written in NumPy because importing scipy.stats takes a third of the time that a comparison may take; the tests check
-them against scipy.stats.
+McNemar's test and the bootstrap need only the rows on which exactly one classifier is right, so they take the numbers
+of those rows. `welch` compares the mean scores of two independent samples. The functions use NumPy because importing
+scipy.stats takes longer than most comparisons; the tests check them against scipy.stats.
 """
 
 import functools
@@ -34,20 +34,20 @@ def mcnemar(only_a: int, only_b: int) -> float:
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
-    """Correct p-values for multiple tests, so that the level bounds the probability of any false rejection.
+    """Correct p-values for multiple tests by Holm's method, which controls the family-wise error rate.
 
     Holm (1979), "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6: the smallest of m is
     multiplied by m, the next by m - 1, and so on, none less than its predecessor, at most 1.
 
     Args:
-        p_values: (m,). NaN, an impossible test, stays NaN and does not count.
+        p_values: (m,). NaN marks a test that could not be computed. It stays NaN, and m does not count it.
     """
     p = np.asarray(p_values, np.float64)
     corrected = np.full(p.shape, np.nan)
     tested = np.flatnonzero(~np.isnan(p))
     order = tested[np.argsort(p[tested], kind="stable")]
-    times = np.arange(len(order), 0, -1)
-    corrected[order] = np.maximum.accumulate(p[order] * times).clip(max=1) if len(order) else []
+    factors = np.arange(len(order), 0, -1)
+    corrected[order] = np.maximum.accumulate(p[order] * factors).clip(max=1) if len(order) else []
     return corrected
 
 
@@ -55,19 +55,19 @@ def holm(p_values: ArrayLike) -> np.ndarray:
 def bootstrap_interval(only_a: int, only_b: int, n: int) -> tuple[float, float]:
     """Compute the percentile bootstrap interval (95 %) of the difference of two accuracies on the same n rows, a - b.
 
-    A resampled difference depends only on the numbers of rows of each kind: a right and b wrong, the reverse, or
-    neither. So it is a sum of n independent steps of +1, -1 and 0 with the observed frequencies. Its distribution, the
+    Each resampled row adds +1 (only classifier A is right), -1 (only B is right) or 0 to the difference, with the
+    observed frequencies. So the difference is a sum of n independent steps. Its distribution, the
     limit of infinitely many resamples ("ideal bootstrap"), follows from the n-th power of the characteristic function
     of one step, without random numbers. Efron and Tibshirani (1993), "An Introduction to the Bootstrap", ch. 6 and 13.
 
     Returns:
-        Both ends; NaN if the two classifiers are right on the same rows, as resampling them shows no difference.
+        (low, high); NaN if both classifiers are right on the same rows: every resample then gives 0.
     """
     if only_a + only_b == 0:
         return math.nan, math.nan
     up, down, centre = only_a / n, only_b / n, only_a - only_b
     sd = math.sqrt(n * (up + down - (up - down) ** 2))
-    # The probability of sums farther away is 0 in float64.
+    # The window reaches 12 standard deviations from the mean: the probability outside is below float64's rounding.
     size = min(2 * n + 1, 1 << math.ceil(math.log2(24 * sd + 64)))
     unit = np.exp(2j * np.pi * np.arange(size) / size)
     power = (1 - up - down + up * unit + down * unit.conj()) ** n
@@ -78,7 +78,7 @@ def bootstrap_interval(only_a: int, only_b: int, n: int) -> tuple[float, float]:
 
 
 def welch(a: ArrayLike, b: ArrayLike) -> tuple[float, float, float, float]:
-    """Apply Welch's t test to two means with unequal variances.
+    """Compare the means of two independent samples by Welch's t test, which does not assume equal variances.
 
     Welch (1947), "The generalization of 'Student's' problem when several different population variances are
     involved", Biometrika 34.
@@ -88,16 +88,18 @@ def welch(a: ArrayLike, b: ArrayLike) -> tuple[float, float, float, float]:
 
     Returns:
         The difference of the means, both ends of its 95 % interval, and the two-sided p-value; the last three are NaN
-        if no value differs from its mean.
+        if both samples are constant.
     """
-    from scipy.special import stdtr, stdtrit  # takes a third of a second, so it is imported only for several seeds
+    from scipy.special import stdtr, stdtrit  # takes 0.3 s, which only comparisons of several seeds need
 
     first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
     difference = float(first.mean() - second.mean())
     parts = [float(values.var(ddof=1)) / len(values) for values in (first, second)]
-    error = math.sqrt(sum(parts))
-    if error < 1e-12:
+    standard_error = math.sqrt(sum(parts))
+    if standard_error < 1e-12:
         return difference, math.nan, math.nan, math.nan
-    freedom = error**4 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, (first, second), strict=True))
-    half = float(stdtrit(freedom, (1 + COVERAGE) / 2)) * error
-    return difference, difference - half, difference + half, float(2 * stdtr(freedom, -abs(difference) / error))
+    squares = sum(part**2 / (len(values) - 1) for part, values in zip(parts, (first, second), strict=True))
+    degrees_of_freedom = standard_error**4 / squares
+    half = float(stdtrit(degrees_of_freedom, (1 + COVERAGE) / 2)) * standard_error
+    p_value = 2 * stdtr(degrees_of_freedom, -abs(difference) / standard_error)
+    return difference, difference - half, difference + half, float(p_value)

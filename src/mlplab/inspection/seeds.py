@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.errors import UsageError
+from mlplab.errors import Advice, UsageError
 from mlplab.figures import intervals
 from mlplab.inspection.examples import open_run
 from mlplab.runs import Run
@@ -20,7 +20,8 @@ def show_seeds(source: Any) -> Table:
 
     Returns:
         Table of seed, accuracy with its 95 % interval accuracy_low and accuracy_high (Wilson, over test rows),
-        log_loss, validation (accuracy on the validation split) and epochs; NaN for a member that diverged.
+        log_loss, validation (accuracy on the validation split), epochs, and kept_epoch, whose weights the member has;
+        NaN for a member that diverged.
 
     Example:
         population = mlplab.train("digits", hidden=[16], epochs=1, seeds=2, verbose=0)
@@ -32,7 +33,8 @@ def show_seeds(source: Any) -> Table:
 def seeds(run: Run) -> Table:
     """Build the table of `show_seeds`."""
     if not run.members:
-        raise UsageError(f"{run.path} is a run of one seed. Train several: mlplab train DATASET --seeds 10")
+        several = Advice("mlplab.train(data, seeds=10)", "mlplab train DATASET --seeds 10")
+        raise UsageError(f"{run.path} is a run of one seed. Train several: {several}", advice=[several])
     result = run.require_finished()
     missing = {"accuracy": np.nan, "interval": (np.nan, np.nan), "loss": np.nan}
     tests = [member.get("test", missing) for member in result["members"]]
@@ -45,6 +47,7 @@ def seeds(run: Run) -> Table:
         "log_loss": np.array([test["loss"] for test in tests]),
         "validation": np.array([split["accuracy"] for split in validations]),
         "epochs": np.array([len(member.epochs) for member in run.members]),
+        "kept_epoch": np.array([np.nan if member.result is None else member.kept_epoch for member in run.members]),
     }
     if result["validation"] is None:
         del columns["validation"]

@@ -8,11 +8,13 @@ import keras
 import numpy as np
 from keras import layers
 
+from mlplab.errors import plain_number
+
 
 def mlp(
     input_shape: Sequence[int],
     classes: int,
-    hidden: Sequence[int] = (20,),
+    hidden: int | Sequence[int] = (20,),
     *,
     activation: str = "relu",
     dropout: float = 0.0,
@@ -24,7 +26,7 @@ def mlp(
     Args:
         input_shape: shape of one row: (h, w), (h, w, c) or (d,).
         classes: units of the last layer.
-        hidden: units of each hidden layer; empty: softmax regression.
+        hidden: units of each hidden layer, or of the only one; empty: softmax regression.
         activation: activation of the hidden layers, by Keras's name.
         dropout: fraction of a hidden layer's outputs that training sets to 0, in [0, 1).
         batch_norm: whether each hidden layer normalises its sums over the batch, before the activation. The layer
@@ -38,14 +40,15 @@ def mlp(
         model = mlplab.mlp((8, 8), classes=10, hidden=[16], dropout=0.1, seed=0)
         print(model.count_params())
     """
+    units_of_layers = [plain_number(units) for units in np.atleast_1d(np.asarray(hidden, object))]
     # keras.utils.set_random_seed seeds Python's random, from which Keras draws the seeds that are not given.
     entropy = random.randrange(2**31) if seed is None else seed
-    seeds = iter(np.random.SeedSequence(entropy).generate_state(2 * len(hidden) + 1).tolist())
+    seeds = iter(np.random.SeedSequence(entropy).generate_state(2 * len(units_of_layers) + 1).tolist())
 
     model = keras.Sequential([keras.Input(tuple(input_shape))], name="mlp")
     if len(input_shape) > 1:
         model.add(layers.Flatten())
-    for units in hidden:
+    for units in units_of_layers:
         if batch_norm:
             _add_dense(model, units, next(seeds), use_bias=False)
             model.add(layers.BatchNormalization())
@@ -55,7 +58,7 @@ def mlp(
         dropout_seed = next(seeds)
         if dropout:
             model.add(layers.Dropout(dropout, seed=dropout_seed))
-    _add_dense(model, classes, next(seeds), activation="softmax")
+    _add_dense(model, plain_number(classes), next(seeds), activation="softmax")
     return model
 
 

@@ -1,6 +1,5 @@
 """The values for the template of the report (report.html.j2), section by section."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,13 +7,14 @@ import numpy as np
 
 from mlplab import scores
 from mlplab.datasets import Data
+from mlplab.errors import shell_command
 from mlplab.experiments.baselines import compare_with_baselines
 from mlplab.figures import charts, svg
 from mlplab.figures.canvas import CLASS_COLOURS
 from mlplab.inspection.calibration import calibration_errors, reliability, temperature_of
 from mlplab.inspection.classification import classification_report, score
 from mlplab.inspection.confusion import most_confused
-from mlplab.inspection.curves import curves, member_columns
+from mlplab.inspection.curves import curves, ending, member_columns
 from mlplab.inspection.examples import Examples, available_data, examples_of
 from mlplab.inspection.seeds import seeds
 from mlplab.pages.sprites import sprites
@@ -101,6 +101,7 @@ def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
         "scores": table,
         "accuracy": table.rows()[0],
         "n": len(examples),
+        "imbalance": wording.imbalance(examples),
         "item_name": "images" if examples.images is not None or len(run.config.input_shape) > 1 else "rows",
         "network": wording.network(run.config),
         "settings": wording.settings(run.config, len(run.epochs)),
@@ -133,8 +134,9 @@ def _curves(run: Run) -> dict[str, Any] | None:
     if run.members:
         summary = wording.curves_of_seeds(table, [len(member.epochs) for member in run.members])
     else:
-        summary = wording.curves(table, run.kept_epoch)
-    kept = run.kept_epoch if run.config.settings.early_stopping and not run.members else None
+        summary = wording.curves(table, run.kept_epoch, ending(run))
+    marked = not run.members and (run.config.settings.early_stopping or run.kept_epoch < len(run.epochs))
+    kept = run.kept_epoch if marked else None
     members = member_columns(run)
     drawings = [(name, _curve(table, name, kept, members)) for name in names]
     return {"table": table, "summary": summary, "drawings": drawings}
@@ -159,18 +161,22 @@ def confusion_matrix(examples: Examples) -> dict[str, Any]:
         total: the number of all classes.
     """
     total = len(examples.class_names)
-    counts = scores.confusion(examples.labels, examples.predicted, total)
+    true, predicted, counts = scores.confusion_cells(examples.labels, examples.predicted, total)
     classes = np.arange(total)
     if total > MOST_CLASSES:
-        confusions = np.argsort(-(counts - np.diag(counts.diagonal())), axis=None, kind="stable")
-        pairs = np.stack(np.divmod(confusions, total), 1)
-        places = np.sort(np.unique(pairs, return_index=True)[1])[:MOST_CLASSES]  # where each class comes first
-        classes = np.sort(pairs.ravel()[places])
+        wrong = np.flatnonzero(true != predicted)
+        frequent = wrong[np.argsort(-counts[wrong], kind="stable")]
+        mentioned = np.append(np.stack([true[frequent], predicted[frequent]], 1), classes)
+        places = np.sort(np.unique(mentioned, return_index=True)[1])[:MOST_CLASSES]  # where each class comes first
+        classes = np.sort(mentioned[places])
+    shown = np.isin(true, classes) & np.isin(predicted, classes)
+    matrix = np.zeros((len(classes), len(classes)), np.int64)
+    matrix[np.searchsorted(classes, true[shown]), np.searchsorted(classes, predicted[shown])] = counts[shown]
     return {
         "classes": classes,
-        "counts": counts[np.ix_(classes, classes)],
-        "of_true": counts.sum(1)[classes],
-        "of_predicted": counts.sum(0)[classes],
+        "counts": matrix,
+        "of_true": np.bincount(examples.labels, minlength=total)[classes],
+        "of_predicted": np.bincount(examples.predicted, minlength=total)[classes],
         "total": total,
     }
 
@@ -222,7 +228,7 @@ def _labels(run: Run, data: Data | None) -> dict[str, Any] | None:
     return {
         "table": table,
         "judged": len(judged),
-        "path": str(run.path),
+        "command": shell_command("mlplab", "labels", run.path),
         "for_script": {"rows": table.rows(), "images": images and images.for_script()},
     }
 
@@ -230,7 +236,7 @@ def _labels(run: Run, data: Data | None) -> dict[str, Any] | None:
 def _made(run: Run, data: Data | None) -> dict[str, Any]:
     hashes = run.config.data["hashes"]
     return {
-        "command": None if run.config.command is None else shlex.join(run.config.command),
+        "command": None if run.config.command is None else shell_command(*run.config.command),
         "seed": wording.seed(run.config),
         "hashes": [(f"{split}: {name}", digest) for split in hashes for name, digest in hashes[split].items()],
         "licence": None if data is None else data.train.provenance.licence,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from mlplab.inspection import classification
 from mlplab.inspection.examples import Examples
 from mlplab.pages import percent
 from mlplab.runs import Config, Run
@@ -95,15 +96,15 @@ def _no_validation(table: Table) -> str:
     return "" if "val_loss" in table.columns else " There is no validation curve: no rows were held out."
 
 
-def curves(table: Table, kept: int) -> str:
-    """State which epoch was kept, and how far training and validation accuracy differ."""
+def curves(table: Table, kept: int, text: str) -> str:
+    """Add to a text about the end of training how far training and validation accuracy differ in the kept epoch."""
     last = int(table["epoch"][-1])
-    text = f"The weights of epoch {kept} of {last} were kept"
-    text += ", the best on the validation rows." if kept < last else "."
     if not {"accuracy", "val_accuracy"} <= table.columns.keys():
         return text + _no_validation(table)
     at = int(np.flatnonzero(table["epoch"] == kept)[0])
     train, held_out = float(table["accuracy"][at]), float(table["val_accuracy"][at])
+    if np.isnan(held_out):  # the model was not validated after this epoch
+        return text
     text += f" Then {percent(train)} of the training rows and {percent(held_out)} of the validation rows were right"
     if train - held_out > _GAP:
         return f"{text}: the network learns its training rows by heart (overfitting). Dropout or more data help."
@@ -156,6 +157,18 @@ def temperature(kept: dict[str, float], errors: Table) -> str:
         f"A temperature of {t:.2f} {interval} makes the probabilities {sense}. {effect}: expected calibration error "
         f"{percent(before, 2)} before, {percent(after, 2)} after; log-loss {losses[0]:.4f} before, {losses[1]:.4f} "
         "after. The predicted classes stay the same."
+    )
+
+
+def imbalance(examples: Examples) -> str:
+    """State balanced accuracy and the share of the most frequent class; "" where classes are balanced."""
+    found = classification.imbalance(examples)
+    if found is None:
+        return ""
+    return (
+        f"The classes are unbalanced: always naming the most frequent, {found.majority}, would be right for "
+        f"{percent(found.share)}. The mean over classes of the share that was right, balanced accuracy, is "
+        f"{percent(found.balanced_accuracy)}."
     )
 
 

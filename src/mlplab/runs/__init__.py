@@ -5,7 +5,10 @@ directory.py      `RunDirectory`: names, reading and writing of its files
 settings.py       settings of a network and its training
 config.py         settings, data set, versions: config.json
 result.py         scores, seconds, memory: result.json
+logs.py           loss and metrics of epochs: metrics.jsonl
 checkpoint.py     the newest complete epoch
+checksums.py      SHA256SUMS: whether files are as they were written
+probabilities.py  what a model's outputs mean
 architecture.py   a model as JSON without code, and back
 dataset_ref.py    the data set of a run, verified
 travel.py         a run directory as bytes, to a cluster and back

@@ -1,7 +1,8 @@
 """The newest complete epoch: checkpoint.safetensors with checkpoint.json beside it.
 
 Two files cannot be renamed at once. The state goes to checkpoint.next.safetensors first, then checkpoint.json
-names its epoch, then the state takes its place. Readers take the state whose epoch is the named one.
+names its epoch and SHA-256, then the state takes its place. Readers take the state whose epoch is the named one.
+checkpoint.json has its own SHA-256 too, of what `files.write_json` writes of the rest.
 """
 
 import os
@@ -15,6 +16,7 @@ import numpy as np
 from mlplab import files
 from mlplab.errors import RunError
 
+_SHA256, _STATE_SHA256 = "sha256", "state_sha256"
 TEXT, STATE, NEXT = "checkpoint.json", "checkpoint.safetensors", "checkpoint.next.safetensors"
 
 Tensors = Mapping[str, Sequence[np.ndarray]]
@@ -31,6 +33,8 @@ class Checkpoint:
         state: all arrays, by part and position.
         stopping: the counters of early stopping; its best weights are the part "best" of the state.
         stopped: whether training has ended, early or after the last epoch.
+        digests: of the weights after each epoch, before callbacks changed them, see `training.session.EpochWeights`;
+            empty where they are not known.
         random: the position of the shuffling: its seed, and the optimizer steps taken. (The state of dropout and
             noise is among the non-trainable variables.)
     """
@@ -40,28 +44,50 @@ class Checkpoint:
     state: Tensors
     stopping: dict[str, Any] = field(default_factory=dict)
     stopped: bool = False
+    digests: list[str] = field(default_factory=list)
     random: dict[str, int] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Replace the checkpoint in a run directory, which stays whole until then."""
         tensors = {f"{part}.{i}": np.asarray(a) for part, arrays in self.state.items() for i, a in enumerate(arrays)}
-        files.write_tensors(folder / NEXT, tensors, note=("epoch", str(self.epoch)))
-        files.write_json(folder / TEXT, {name: value for name, value in vars(self).items() if name != "state"})
+        state = files.tensor_bytes(tensors, note=("epoch", str(self.epoch)))
+        text = {name: value for name, value in vars(self).items() if name != "state"}
+        text[_STATE_SHA256] = files.sha256(state)
+        text[_SHA256] = files.sha256(files.json_bytes(text))
+        files.write_bytes(folder / NEXT, state)
+        files.write_json(folder / TEXT, text)
         os.replace(folder / NEXT, folder / STATE)
 
     @classmethod
     def load(cls, folder: Path) -> "Checkpoint":
         """Read the checkpoint in a run directory. Raises `RunError` if it is missing or damaged."""
-        text = files.read_json(folder / TEXT)
+        text = read_text(folder)
+        expected = text.pop(_STATE_SHA256, None)
         for name in (NEXT, STATE):
             if (folder / name).exists():
                 tensors, notes = files.read_tensors(folder / name)
                 if notes.get("epoch") == str(text.get("epoch")):
+                    files.check_sha256(folder / name, expected, TEXT)
                     try:
                         return cls(state=_by_part(tensors), **text)
                     except TypeError as error:
                         raise RunError(f"{folder / TEXT} is damaged: {error}.") from error
         raise RunError(f"{folder} has no state of epoch {text.get('epoch')}: the checkpoint is damaged.")
+
+
+def read_text(folder: Path) -> dict[str, Any]:
+    """Read checkpoint.json. Raises `RunError` if it is missing, or was changed after it was written."""
+    path = folder / TEXT
+    text = files.read_json(path)
+    if not isinstance(text, dict):
+        raise RunError(f"{path} is damaged: expected an object, got {type(text).__name__}.")
+    expected = text.pop(_SHA256, None)
+    if expected not in (None, files.sha256(files.json_bytes(text))):
+        raise RunError(
+            f"{path} is damaged: it does not have the SHA-256 {str(expected)[:12]}… that it names. It changed after it "
+            "was written. Restore it from a copy, or train the run again."
+        )
+    return text
 
 
 def _by_part(tensors: Mapping[str, np.ndarray]) -> Tensors:

@@ -1,16 +1,22 @@
 """The configuration of a run: settings, data set and environment, in config.json."""
 
 import dataclasses
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mlplab.datasets.classes import Classes, Label
 from mlplab.errors import RunError, UsageError, require_whole
 from mlplab.runs.settings import Settings
 
 FORMAT = 1
 """The run format that this version writes and reads."""
+
+
+_OTHER_SCALE = 10
+"""Inputs that are this many times larger than those trained on are on another scale."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,8 @@ class Config:
             `hashes` are those of the data set.
         seeds: number of members of a population. The first has the seed of the settings, each other the next one.
             1: a run of one network.
+        labels: the label of each class in the data set; None: 0, 1, ….
+        inputs: `dtype`, `low` and `high` of the training inputs; None in runs of 0.1.0.
         format: see `FORMAT`.
     """
 
@@ -60,10 +68,31 @@ class Config:
     command: list[str] | None = None
     corrected_labels: int = 0
     seeds: int = 1
+    labels: tuple[Label, ...] | None = None
+    inputs: dict[str, Any] | None = None
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        require_whole("seeds", self.seeds, 1)
+        object.__setattr__(self, "seeds", require_whole("seeds", self.seeds))
+
+    @property
+    def classes(self) -> Classes:
+        return Classes.numbered(self.class_names) if self.labels is None else Classes(self.class_names, self.labels)
+
+    def warn_of_range(self, inputs: np.ndarray) -> None:
+        """Warn of raw inputs (n, …) that seem to be scaled already, or to lack the scaling of the training inputs."""
+        trained = self.inputs or _inputs_before_0_2(self.preprocessing)
+        if trained is None or not inputs.size:
+            return
+        low, high = float(inputs.min()), float(inputs.max())
+        is_scaled = trained["dtype"] == "uint8" and trained["high"] > 1 and (low < 0 or high <= 1)
+        is_larger = max(-low, high) > _OTHER_SCALE * max(-trained["low"], trained["high"], 1)
+        if is_larger or (is_scaled and not np.array_equal(inputs, np.rint(inputs))):
+            warnings.warn(
+                f"The run was trained on inputs from {trained['low']:g} to {trained['high']:g}, and these go from "
+                f"{low:g} to {high:g}. A run scales inputs itself: give them as the data set has them.",
+                stacklevel=3,
+            )
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -87,8 +116,15 @@ class Config:
                     "settings": Settings(**value["settings"]),
                     "input_shape": tuple(value["input_shape"]),
                     "class_names": tuple(value["class_names"]),
+                    "labels": None if value.get("labels") is None else tuple(value["labels"]),
                     "preprocessing": Preprocessing(**scaling),
                 }
             )
         except (TypeError, KeyError, AttributeError, UsageError) as error:
             raise RunError(f"{where} is damaged: {error}. Restore it from a copy, or train the run again.") from error
+
+
+def _inputs_before_0_2(preprocessing: Preprocessing) -> dict[str, Any] | None:
+    """Describe the training inputs of a run that does not say: only 8-bit ones were divided by a full scale."""
+    is_full_scale = preprocessing.scale in (16.0, 255.0) and preprocessing.offset == 0.0
+    return {"dtype": "uint8", "low": 0, "high": preprocessing.scale} if is_full_scale else None

@@ -1,10 +1,16 @@
 """The data set of a run: how it is identified, and how it is loaded again."""
 
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mlplab.datasets import CATALOG, Data, load
+from mlplab.datasets.classes import Classes
 from mlplab.datasets.corrections import CORRECTED, Corrections, read_all
+from mlplab.datasets.loading import is_path
 from mlplab.errors import DataError, RunError
 from mlplab.runs.run import Run
 
@@ -34,12 +40,11 @@ def data_of(run: Run, data: Any = None, *, quiet: bool = False) -> Data:
         RunError: if the corrected labels are not those that the run began with.
     """
     expected = run.config.data
-    if data is None and expected["source"] is None:
-        raise DataError(
-            f"{run.path} was begun with arrays: give them again as data=((x_train, y_train), (x_test, y_test))."
-        )
-    loaded = load(expected["source"] if data is None else data, quiet=quiet)
-    now, then = identity(loaded)["hashes"], expected["hashes"]
+    loaded = _load(source_of(expected, run.path) if data is None else data, run.config.classes, quiet)
+    then = expected["hashes"]
+    if identity(loaded)["hashes"] != then and identity(_as_floats(loaded))["hashes"] == then:
+        loaded = _as_floats(loaded)
+    now = identity(loaded)["hashes"]
     if run.config.corrected_labels and _uncorrected(now) == _uncorrected(then):
         corrections = _corrections(run, loaded)
         if now == {**then, "train": corrections.added_to(then["train"])}:
@@ -49,6 +54,37 @@ def data_of(run: Run, data: Any = None, *, quiet: bool = False) -> Data:
     elif now == then:
         return loaded
     raise DataError(f"{run.path} was begun with {expected['name']} of other content. Expected {then}, got {now}.")
+
+
+def source_of(identity: Mapping[str, Any], path: Path) -> str:
+    """Return the name or the path of the data set with which a directory was begun.
+
+    Raises:
+        DataError: for arrays, which have neither, and for a file that is not there any more.
+    """
+    source = identity["source"]
+    again = "the same data in Python, as data=((x_train, y_train), (x_test, y_test))"
+    if source is None:
+        raise DataError(f"{path} was begun with arrays, which it does not keep: give {again}.")
+    if source.endswith(".npz") and not Path(source).exists():
+        raise DataError(
+            f"The data of {path} is gone: it was begun with {source}, and no such file is there now. Put the file "
+            f"back, or give {again}."
+        )
+    return source
+
+
+def _load(source: Any, classes: Classes, quiet: bool) -> Data:
+    """Load data with the classes of a run."""
+    if isinstance(source, Data) or (isinstance(source, str) and not is_path(source)):
+        return load(source, quiet=quiet).with_classes(classes)
+    return load(source, class_names=classes)
+
+
+def _as_floats(data: Data) -> Data:
+    """Return data as versions up to 0.1.0 loaded it, where they kept 8-bit numbers as float32."""
+    train, test = (dataclasses.replace(part, inputs=part.inputs.astype(np.float32)) for part in (data.train, data.test))
+    return dataclasses.replace(data, train=train, test=test)
 
 
 def _uncorrected(hashes: dict[str, Any]) -> dict[str, Any]:

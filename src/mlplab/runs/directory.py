@@ -1,8 +1,8 @@
 """The files of a run directory, which docs/runs.md lists, and their only reader and writer."""
 
-import hashlib
+import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +13,8 @@ import numpy as np
 from mlplab import files
 from mlplab.datasets.corrections import Corrections
 from mlplab.errors import RunError
-from mlplab.runs import architecture, result
-from mlplab.runs.checkpoint import Checkpoint
+from mlplab.runs import architecture, checksums, result
+from mlplab.runs.checkpoint import STATE, TEXT, Checkpoint
 from mlplab.runs.config import Config
 
 if TYPE_CHECKING:
@@ -60,33 +60,42 @@ class RunDirectory:
         files.write_json(self.path / _MODEL, architecture.describe(model))
         if corrections:
             corrections.write(self.corrections, config.class_names)
+        checksums.add(self.path, (_CONFIG, _MODEL, _CORRECTIONS))
 
     def write_network_start(self, split: Mapping[str, np.ndarray], checkpoint: Checkpoint) -> None:
         """Write what the training of one network starts with."""
         files.write_arrays(self.path / _SPLIT, **split)
+        checksums.add(self.path, (_SPLIT,))
         checkpoint.save(self.path)
 
+    def _checked(self, name: str) -> Path:
+        """Return the path of a file to read. Raises `RunError` if it changed since it was listed in SHA256SUMS."""
+        checksums.check(self.path / name)
+        return self.path / name
+
     def config(self) -> Config:
-        return Config.from_json(files.read_json(self.path / _CONFIG), str(self.path / _CONFIG))
+        path = self._checked(_CONFIG)
+        return Config.from_json(files.read_json(path), str(path))
 
     def architecture(self) -> dict[str, Any]:
         """See `architecture.describe`."""
-        return architecture.load(self.path / _MODEL)
+        return architecture.load(self._checked(_MODEL))
 
     def new_model(self) -> "keras.Model":
         """The model as compiled for the run, with new weights."""
-        return architecture.read(self.path / _MODEL)
+        return architecture.read(self._checked(_MODEL))
 
     def split(self) -> dict[str, np.ndarray]:
-        return files.read_arrays(self.path / _SPLIT)
+        return files.read_arrays(self._checked(_SPLIT))
 
     @property
     def corrections(self) -> Path:
         """The CSV file of training labels that differ from the data set's, if there are any."""
-        return self.path / _CORRECTIONS
+        return self._checked(_CORRECTIONS)
 
     def corrections_sha256(self) -> str | None:
-        return hashlib.sha256(self.corrections.read_bytes()).hexdigest() if self.corrections.exists() else None
+        path = self.corrections
+        return files.sha256(path.read_bytes()) if path.exists() else None
 
     def member_paths(self, count: int) -> list[Path]:
         """The directories of a population's members, in the order of their seeds."""
@@ -95,7 +104,8 @@ class RunDirectory:
 
     def metrics(self) -> list[dict[str, Any]]:
         """An object for each epoch; none before the first epoch is complete."""
-        return files.read_lines(self.path / _METRICS) if (self.path / _METRICS).exists() else []
+        path = self._checked(_METRICS) if self.is_finished else self.path / _METRICS
+        return files.read_lines(path) if path.exists() else []
 
     def write_metrics(self, epochs: list[dict[str, Any]]) -> None:
         files.write_lines(self.path / _METRICS, epochs)
@@ -108,7 +118,7 @@ class RunDirectory:
 
     def trained_model(self) -> "keras.Model":
         """The model with the finished weights."""
-        model, tensors = self.new_model(), files.read_tensors(self.path / _WEIGHTS)[0]
+        model, tensors = self.new_model(), files.read_tensors(self._checked(_WEIGHTS))[0]
         try:
             model.set_weights([tensors[str(i)] for i in range(len(tensors))])
         except (KeyError, ValueError) as error:
@@ -125,7 +135,7 @@ class RunDirectory:
         files.write_arrays(self._predictions(split), **vars(predictions))
 
     def predictions(self, split: str) -> Predictions:
-        return Predictions(**files.read_arrays(self._predictions(split)))
+        return Predictions(**files.read_arrays(self._checked(self._predictions(split).name)))
 
     @property
     def is_finished(self) -> bool:
@@ -136,41 +146,59 @@ class RunDirectory:
         return datetime.fromtimestamp((self.path / _RESULT).stat().st_mtime).astimezone()
 
     def write_result(self, value: result.RunResult | result.PopulationResult) -> None:
-        files.write_json(self.path / _RESULT, value.to_json())
+        """Write the result, which finishes the run. SHA256SUMS lists all files that the run depends on before."""
+        self.write_result_json(value.to_json())
+
+    def write_result_json(self, value: dict[str, Any]) -> None:
+        """Write the plain values of a result, see `write_result`."""
+        predictions = [self._predictions(split).name for split in ("test", "validation")]
+        start = {_CONFIG, _MODEL, _SPLIT, _CORRECTIONS} - checksums.listed(self.path)
+        written = [*start, _METRICS, _WEIGHTS, *predictions, TEXT, STATE]
+        checksums.add(self.path, written, {_RESULT: files.json_bytes(value)})
+        files.write_json(self.path / _RESULT, value)
 
     def result(self) -> result.RunResult | result.PopulationResult | None:
         """The result; None until the run is finished."""
-        path = self.path / _RESULT
+        path = self._checked(_RESULT)
         return result.from_json(files.read_json(path), str(path)) if path.exists() else None
 
     def keep(self, name: str, values: Mapping[str, Any]) -> None:
         """Write `INTERNALS` or `CALIBRATION`, which only save time: a failure is logged."""
         path = self.path / name
-        with files.optional(path):
+        with self._keeping(name):
             if path.suffix == ".json":
                 files.write_json(path, values)
             else:
                 files.write_arrays(path, **values)
+
+    @contextlib.contextmanager
+    def _keeping(self, *names: str) -> Iterator[None]:
+        """List files in SHA256SUMS once they are written. They only save time: a failure is logged."""
+        with files.optional(self.path / names[0]):
+            for name in names:
+                checksums.remove(self.path, name)
+            yield
+            checksums.add(self.path, names)
 
     def kept(self, name: str, parse: Callable[[dict[str, Any]], T]) -> T | None:
         """Parse what `keep` wrote. Return None if there is no file, or, with a log, if it is damaged or outdated."""
         path = self.path / name
         try:
             read = files.read_json if path.suffix == ".json" else files.read_arrays
-            return parse(read(path)) if path.exists() else None
+            return parse(read(self._checked(name))) if path.exists() else None
         except (RunError, KeyError, TypeError, ValueError):
             _log.info(f"{path} is damaged or of another version, and is computed again.")
             return None
 
     def keep_predictions(self, split: str, predictions: Predictions) -> None:
         """Write predictions that only save time: a failure is logged."""
-        with files.optional(self._predictions(split)):
+        with self._keeping(self._predictions(split).name):
             self.write_predictions(split, predictions)
 
     def keep_cross_validation(self, folds: int, predictions: Predictions) -> None:
         """Write out-of-sample predictions of all training rows, which only save time: a failure is logged."""
         correct = predictions.probabilities.argmax(1) == predictions.label
-        with files.optional(self._predictions(_CROSS_VALIDATED)):
+        with self._keeping(self._predictions(_CROSS_VALIDATED).name, _CROSS_VALIDATION):
             # Without this file the predictions count for nothing, should the process end between the two.
             (self.path / _CROSS_VALIDATION).unlink(missing_ok=True)
             self.write_predictions(_CROSS_VALIDATED, predictions)

@@ -79,10 +79,13 @@ class RunResult(Fields):
         parameters: of the model, without the optimizer's.
         validation: None without a validation split.
         per_class: test accuracy by class name; None for a class without test rows.
-        confusion: counts of test rows, true classes in rows and predicted ones in columns.
+        confusion: counts of test rows, true classes in rows and predicted ones in columns; of more than 100 classes,
+            the cells that are not empty, as lists `true`, `predicted` (class numbers) and `count`.
         seconds: `import`, `load`, `compile`, `train` (without compilation), `total`.
         peak_memory_bytes: of the accelerator or else the process; None where the system does not report it.
         versions: of Python and of the packages that compute.
+        kept_epoch: the epoch, from 1, whose weights the run has; 0 without epochs; None for weights of no epoch, which
+            a callback put in place.
     """
 
     schema: int
@@ -93,10 +96,11 @@ class RunResult(Fields):
     validation: Scores | None
     test: Scores
     per_class: dict[str, float | None]
-    confusion: list[list[int]]
+    confusion: list[list[int]] | dict[str, list[int]]
     seconds: dict[str, float]
     peak_memory_bytes: int | None
     versions: dict[str, str]
+    kept_epoch: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +133,7 @@ class PopulationResult(Fields):
     test: SeedScores
     ensemble: Scores
     per_class: dict[str, float | None]
-    confusion: list[list[int]]
+    confusion: list[list[int]] | dict[str, list[int]]
     members: list[RunResult | DivergedResult]
     seconds: dict[str, float]
     peak_memory_bytes: int | None

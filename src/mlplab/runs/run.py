@@ -1,9 +1,7 @@
 """Reading a run directory, and predicting with it."""
 
 import functools
-import statistics
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab import files
-from mlplab.errors import DataError, RunError
-from mlplab.runs.checkpoint import TEXT
+from mlplab.errors import Advice, DataError, RunError, require_unmasked, shell_command
+from mlplab.runs import logs
+from mlplab.runs.checkpoint import read_text
 from mlplab.runs.config import Config
 from mlplab.runs.directory import Predictions, RunDirectory, created_at, is_run
+from mlplab.runs.probabilities import mean_probabilities, probabilities_of
 from mlplab.runs.result import PopulationResult, RunResult
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class Run:
     def __init__(self, path: str | Path):
         self.path = Path(path).resolve()
         if not self.path.is_dir():
-            raise RunError(f"There is no run at {path}. 'mlplab runs' lists the runs in ./runs.")
+            lists = Advice("mlplab.list_runs() lists", "'mlplab runs' lists")
+            raise RunError(f"There is no run at {path}. {lists} the runs in ./runs.", advice=[lists])
         if (self.path / "study.json").exists():
             raise RunError(f"{path} is a study: its page is study.html, and the run of its winner {path}/winner.")
         self.directory = RunDirectory(self.path)
@@ -80,7 +81,8 @@ class Run:
     def require_finished(self) -> RunResult | PopulationResult:
         """Return the result. Raises `RunError` where there is none yet."""
         if self.result is None:
-            raise RunError(f"{self.path} is not finished. Continue it with: mlplab train --resume {self.path}")
+            again = files.resuming(self.path)
+            raise RunError(f"{self.path} is not finished. Continue it with: {again}", advice=[again])
         return self.result
 
     @property
@@ -101,9 +103,10 @@ class Run:
     def require_one(self) -> None:
         """Raises `RunError` for a population, where one network is needed."""
         if self.config.seeds > 1:
+            one = Advice(f"run.members[0], or the directory {self.first.path}", shell_command(self.first.path))
             raise RunError(
-                f"{self.path} is a population of {self.config.seeds} networks, and this is about one: take "
-                f"run.members[0], or the directory {self.first.path}"
+                f"{self.path} is a population of {self.config.seeds} networks, and this is about one: take {one}",
+                advice=[one],
             )
 
     @property
@@ -125,19 +128,23 @@ class Run:
         """An object for each epoch: `epoch` (from 1) and its logs. For a population, medians over its members that
         were still in training."""
         if self.members:
-            return _medians([member.epochs for member in self.members])
+            return logs.medians([member.epochs for member in self.members])
         return self.directory.metrics()
 
     @property
-    def history(self) -> dict[str, list[float]]:
-        """Logs by name, a value for each epoch: `loss`, `accuracy`, `val_loss`, …"""
-        names = [name for name in (self.epochs or [{}])[0] if name != "epoch"]
-        return {name: [epoch[name] for epoch in self.epochs] for name in names}
+    def history(self) -> dict[str, list[Any]]:
+        """Logs by name, a value for each epoch, NaN where it was not logged: `loss`, `accuracy`, `val_loss`, …"""
+        return logs.by_name(self.epochs)
 
     @property
     def kept_epoch(self) -> int:
-        """The epoch, from 1, whose weights the finished run has; 0 for a model that was kept without its history."""
-        checkpoint = files.read_json(self.path / TEXT)
+        """The epoch, from 1, whose weights the finished run has; 0 for a model that was kept without its history.
+
+        The last, if a callback put weights of no epoch in place.
+        """
+        if isinstance(self.result, RunResult) and self.result.kept_epoch is not None:
+            return self.result.kept_epoch
+        checkpoint = read_text(self.path)
         stopping = checkpoint.get("stopping")
         return int(stopping["best_epoch"]) + 1 if stopping else len(checkpoint["history"])
 
@@ -145,14 +152,14 @@ class Run:
         """Return the predictions kept for "test" or "validation". Raises `RunError` where there are none."""
         if not self.directory.has_predictions(split):
             if self.result is not None and self.config.seeds > 1:
+                one = Advice(f"run.members[0], or {self.first.path}", shell_command(self.first.path))
                 raise RunError(
                     f"{self.path} is a population, each member trained on rows of its own, so together they have no "
-                    f"predictions for {split!r}. Take one: run.members[0], or {self.first.path}"
+                    f"predictions for {split!r}. Take one: {one}",
+                    advice=[one],
                 )
-            raise RunError(
-                f"{self.path} keeps no predictions for {split!r}: "
-                + ("resume it first." if self.result is None else "it was trained without that split.")
-            )
+            self.require_finished()
+            raise RunError(f"{self.path} keeps no predictions for {split!r}: it was trained without that split.")
         return self.directory.predictions(split)
 
     @functools.cached_property
@@ -163,10 +170,11 @@ class Run:
         return self.directory.trained_model()
 
     def predict(self, images: ArrayLike) -> np.ndarray:
-        """Return the probabilities of the classes for raw inputs, as the data set has them (uint8 images).
+        """Return the probabilities of the classes for raw inputs, as the data set has them (8-bit images).
 
         Args:
-            images: (n, h, w), (n, h, w, c) or (n, d), of the run's input shape.
+            images: (n, h, w), (n, h, w, c) or (n, d), of the run's input shape. Inputs whose range is not that of the
+                training inputs are warned about: they were scaled already, or lack a scaling.
 
         Returns:
             float32 (n, classes).
@@ -174,46 +182,19 @@ class Run:
         Raises:
             DataError: for another shape.
         """
+        require_unmasked("images", images)
         inputs = np.asarray(images)
-        if inputs.shape[1:] != self.config.input_shape or inputs.dtype.kind not in "uif":
+        if inputs.shape[1:] != self.config.input_shape or inputs.dtype.kind not in "uifb":
             raise DataError(
                 f"{self.path.name} predicts numbers of shape (n, {', '.join(map(str, self.config.input_shape))}); "
                 f"got {inputs.dtype} of shape {inputs.shape}. One image alone is images[None]."
             )
+        self.config.warn_of_range(inputs)
         if self.config.seeds == 1:
             return probabilities_of(self.model, inputs, self.config)
         self.require_finished()
-        return mean_probabilities([member.predict(inputs) for member in self.members if member.result is not None])
-
-
-def probabilities_of(model: "keras.Model", inputs: np.ndarray, config: Config) -> np.ndarray:
-    """Probabilities of the classes, float32 (n, classes), for raw inputs (n, …).
-
-    A model whose loss takes logits predicts logits; they go through a softmax here.
-    """
-    from mlplab.engine import ArraySource, Rows, predict  # heavy: only for predictions
-
-    source = ArraySource(inputs, batch_size=1000, batch=Rows(preprocess=config.preprocessing))
-    outputs = np.asarray(predict(model, source, verbose=0), np.float32)
-    if getattr(model.loss, "from_logits", False):
-        exponentials = np.exp(outputs - outputs.max(1, keepdims=True))
-        outputs = exponentials / exponentials.sum(1, keepdims=True)
-    return outputs
-
-
-def mean_probabilities(members: Sequence[np.ndarray]) -> np.ndarray:
-    """The predictions of an ensemble: the mean of its members' probabilities, float32 (n, classes)."""
-    return np.mean(members, axis=0, dtype=np.float64).astype(np.float32)
-
-
-def _medians(members: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """An object for each epoch: the medians over the members that were trained for it."""
-    medians = []
-    for number in range(max(map(len, members), default=0)):
-        logs = [epochs[number] for epochs in members if len(epochs) > number]
-        names = [name for name in logs[0] if name != "epoch"]
-        medians.append({"epoch": number + 1, **{name: statistics.median(log[name] for log in logs) for name in names}})
-    return medians
+        finished = [member for member in self.members if member.result is not None]
+        return mean_probabilities([probabilities_of(member.model, inputs, member.config) for member in finished])
 
 
 def list_runs(folder: str | Path = "runs") -> list[Run]:

@@ -7,11 +7,10 @@ are all made from these fields. To add a setting, add a field and run `make sett
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from numbers import Integral, Real
 from types import UnionType
 from typing import Any, NamedTuple, get_args, get_origin
 
-from mlplab.errors import UsageError, require
+from mlplab.errors import UsageError, plain_number, require
 
 
 class Check(NamedTuple):
@@ -24,7 +23,7 @@ class Check(NamedTuple):
 _FRACTION = Check("a fraction from 0 to below 1", lambda value: 0 <= value < 1)
 _COUNT = Check("a whole number of at least 1", lambda value: value >= 1)
 _UNITS = Check(
-    "a list with the units of each hidden layer, at least 1, such as [50, 50]", lambda units: min(units, default=1) >= 1
+    "a list with the units of each layer, at least 1, such as [50, 50]", lambda units: min(units, default=1) >= 1
 )
 _WEIGHTS = Check(
     "'balanced', or a dict of class (its name or number) and weight, at least 0",
@@ -59,6 +58,17 @@ class Setting:
     fixed_in_space: str | None = None
     not_in_space: str | None = None
 
+    def plain(self, value: Any) -> Any:
+        """Return a value with Python's own numbers in place of NumPy's. Of units a tuple, also of a single number."""
+        value = plain_number(value)
+        if isinstance(value, Mapping):
+            return {str(name): plain_number(number) for name, number in value.items()}
+        if self.kind is not tuple:
+            return value
+        if is_kind(value, int):
+            return (value,)
+        return tuple(map(plain_number, value)) if hasattr(value, "__iter__") and not isinstance(value, str) else value
+
     def require(self, value: Any) -> None:
         """Raise `UsageError` for a value that the setting cannot have."""
         check = self.check or _KINDS[self.kind]
@@ -74,7 +84,7 @@ def is_kind(value: Any, kind: type) -> bool:
         return isinstance(value, str | dict)
     if isinstance(value, bool) or kind is bool:
         return isinstance(value, bool) and kind is bool
-    return isinstance(value, {int: Integral, float: Real}.get(kind, kind))
+    return isinstance(value, int | float if kind is float else kind)
 
 
 def _are_weights(value: Any) -> bool:
@@ -168,12 +178,10 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        if hasattr(self.hidden, "__iter__") and not isinstance(self.hidden, str):
-            object.__setattr__(self, "hidden", tuple(self.hidden or ()))
-        if isinstance(self.class_weight, Mapping):
-            object.__setattr__(self, "class_weight", {str(name): each for name, each in self.class_weight.items()})
         for name, declared in SETTINGS.items():
-            declared.require(getattr(self, name))
+            value = declared.plain(getattr(self, name))
+            declared.require(value)
+            object.__setattr__(self, name, value)
         if self.early_stopping and not self.validation:
             raise UsageError(
                 f"early_stopping={self.early_stopping} needs held-out rows to watch, and validation=0 holds none out. "

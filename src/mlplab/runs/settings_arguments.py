@@ -2,12 +2,11 @@
 
 import functools
 import inspect
-import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from mlplab.errors import UsageError, flag, unknown_name
+from mlplab.errors import UsageError, flag, shell_command, unknown_name
 from mlplab.runs.settings import SETTINGS, Setting
 
 P = ParamSpec("P")
@@ -57,7 +56,7 @@ def training_command(source: str, settings: Mapping[str, Any]) -> list[str]:
 def training_call(source: str | None, settings: Mapping[str, Any]) -> str:
     """What a person types to train with these arguments: in the shell, or in Python for data without name and file."""
     if source is not None:
-        return shlex.join(training_command(source, settings))
+        return shell_command(*training_command(source, settings))
     return f"mlplab.train(data, {', '.join(f'{name}={value!r}' for name, value in settings.items())})"
 
 
@@ -71,7 +70,7 @@ def as_text(value: Any) -> str:
 
 
 def _type(declared: Setting) -> str:
-    kinds = {tuple: "Sequence[int]", dict: "Mapping[Any, float] | str"}
+    kinds = {tuple: "int | Sequence[int]", dict: "Mapping[Any, float] | str"}
     return f"{kinds.get(declared.kind, declared.kind.__name__)} | None"
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 class SettingsArguments(TypedDict, total=False):
     """None: the default."""
 
-    hidden: Sequence[int] | None
+    hidden: int | Sequence[int] | None
     activation: str | None
     dropout: float | None
     batch_norm: bool | None

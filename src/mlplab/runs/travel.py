@@ -5,7 +5,9 @@ import os
 from pathlib import Path
 
 from mlplab import files
+from mlplab.runs import checksums
 from mlplab.runs.checkpoint import NEXT, STATE, TEXT, Checkpoint
+from mlplab.runs.directory import RunDirectory
 
 Content = dict[str, bytes]
 """The files of a run directory by name, without those of its members."""
@@ -34,6 +36,7 @@ def unpack(path: Path, content: Content) -> None:
 def replace(path: Path, content: Content) -> None:
     """Replace the files of a run directory by those that came back. After a kill at any moment it can be resumed."""
     content = dict(content)
+    content.pop(checksums.FILE, None)  # the list here is of the files here
     result = content.pop(_RESULT, None)
     # In the order of `Checkpoint.save`.
     files.write_bytes(path / NEXT, content.pop(STATE))
@@ -42,4 +45,4 @@ def replace(path: Path, content: Content) -> None:
     for name, file in content.items():
         files.write_bytes(path / name, file)
     if result is not None:
-        files.write_json(path / _RESULT, {**json.loads(result), "run": str(path)})
+        RunDirectory(path).write_result_json({**json.loads(result), "run": str(path)})

@@ -1,30 +1,29 @@
 """The training rows on the device; a model that is ready to train on them; and its state as a checkpoint."""
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Rows, backend, keras, keras_internals, source, state
-from mlplab.errors import ModelError, RunError
+from mlplab.engine import ArraySource, Rows, backend, checks, keras, keras_internals, source, state
+from mlplab.errors import RunError
 from mlplab.runs import Config, Preprocessing, Run, Settings, machine
 from mlplab.runs.checkpoint import Checkpoint
-from mlplab.training import splits
 from mlplab.training.class_weights import row_weights
-from mlplab.training.network import targets_for
+from mlplab.training.network import check_outputs, targets_for
 
 
 class DeviceData:
-    """Raw training inputs and their targets, on the device once, for any number of sources.
+    """Raw training inputs and the targets of a model, on the device once, for any number of sources.
 
-    The targets are (n,) or (n, classes), see `network.targets_for`. The test rows of the data set stay where they are.
+    All models that train on them have the same loss. The test rows of the data set stay where they are.
     """
 
-    def __init__(self, data: Data, targets: np.ndarray):
-        self._arrays: Any = jax.device_put((data.train.inputs, targets))
+    def __init__(self, data: Data, model: keras.Model):
+        self._arrays: Any = source.on_device((data.train.inputs, targets_for(model, data)))
         self._labels, self._class_names = data.train.labels, data.class_names
         self._weights: dict[bytes, Any] = {}
 
@@ -43,15 +42,28 @@ class DeviceData:
         order = {"batch_size": settings.batch_size, "shuffle": True, "seed": settings.seed, **order}
         weights = row_weights(settings.class_weight, self._labels, self._class_names, rows)
         if weights is not None:  # networks with the same weights share the array
-            weights = self._weights.setdefault(weights.tobytes(), jax.device_put(weights))
+            weights = self._weights.setdefault(weights.tobytes(), source.on_device(weights))
         return self.source(rows, sample_weight=weights, **order)
+
+
+def weights_digest(model: keras.Model) -> str:
+    """Return a text that is equal for equal weights of a model: the start of their SHA-256."""
+    digest = hashlib.sha256()
+    for weight in model.weights:
+        digest.update(np.asarray(weight.value).tobytes())
+    return digest.hexdigest()[:16]
 
 
 class TrainingJob:
     """A model with its data on the device, ready to train: the same for a new run and for one that is resumed.
 
     `device_data` comes from another job with the same data set and targets.
+
+    Attributes:
+        kept_epoch: after training, the epoch whose weights the model has; None before, and for weights of no epoch.
     """
+
+    kept_epoch: int | None = None
 
     def __init__(
         self,
@@ -62,16 +74,14 @@ class TrainingJob:
         device_data: DeviceData | None = None,
     ):
         self.config, self.data, self.split, self.model = config, data, split, model
-        self.device_data = device_data or DeviceData(data, targets_for(model, data))
+        self.device_data = device_data or DeviceData(data, model)
         settings, scaling = config.settings, config.preprocessing
         self.source = self.device_data.training_source(split["train"], settings, preprocessing=scaling)
         self.validation = None
         if len(split["validation"]):
             self.validation = self.device_data.source(split["validation"], preprocessing=scaling, batch_size=1000)
-        try:
-            keras_internals.build(model, source.batch_shapes(self.source))
-        except ValueError as error:
-            raise ModelError(f"The model does not fit {data.train}. Keras says: {error}") from error
+        checks.build(model, self.source)
+        check_outputs(model, data)
 
     @classmethod
     def of_run(cls, run: Run, data: Data, device_data: DeviceData | None = None) -> "TrainingJob":
@@ -83,6 +93,7 @@ class TrainingJob:
         history: list[dict[str, Any]],
         *,
         stopped: bool,
+        digests: list[str] | None = None,
         stopping: dict[str, Any] | None = None,
         best_weights: list[np.ndarray] | None = None,
     ) -> Checkpoint:
@@ -97,6 +108,7 @@ class TrainingJob:
             state={part: [np.asarray(array) for array in arrays] for part, arrays in parts.items()},
             stopping=stopping or {},
             stopped=stopped,
+            digests=digests or [],
             random={"seed": self.config.settings.seed, "position": keras_internals.steps_taken(self.model)},
         )
 
@@ -132,18 +144,20 @@ class RunSpec:
     seeds: int = 1
     threads: int = dataclasses.field(default_factory=machine.threads)
 
-    def config(self, seed: int, split: Mapping[str, np.ndarray]) -> Config:
-        """Return the config of the network with a seed. Its inputs are scaled by its own training rows."""
+    def config(self, seed: int, preprocessing: Preprocessing) -> Config:
+        """Return the config of the network with a seed, whose inputs are scaled by its own training rows."""
         inputs = self.data.train.inputs
         return Config(
             settings=dataclasses.replace(self.settings, seed=seed),
             data=self.identity,
             input_shape=inputs.shape[1:],
             class_names=self.data.class_names,
-            preprocessing=splits.fit_preprocessing(inputs, split["train"], self.settings.standardize),
+            preprocessing=preprocessing,
             versions=machine.versions(),
             device=backend.device(),
             threads=self.threads,
             command=self.command,
             corrected_labels=self.corrected_labels,
+            labels=self.data.labels,
+            inputs={"dtype": inputs.dtype.name, "low": float(inputs.min()), "high": float(inputs.max())},
         )

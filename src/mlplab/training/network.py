@@ -1,15 +1,29 @@
 """The model of a run: built from settings, or given by the user; and the targets that its loss takes."""
 
+import itertools
+import math
 from typing import Any
 
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import backend, checks, keras
+from mlplab.engine import backend, checks, keras, keras_internals
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.errors import ModelError, UsageError, unknown_name
+from mlplab.memory import memory_bytes
 from mlplab.models import mlp
 from mlplab.runs import Settings, architecture
+from mlplab.runs.probabilities import takes_logits
+from mlplab.runs.settings_arguments import as_text
+
+_SIGMOIDS = ("sigmoid", "hard_sigmoid", "sparse_sigmoid")
+"""Activations whose output is a probability."""
+_OF_CLASS_NUMBERS = (
+    keras.losses.SparseCategoricalCrossentropy,
+    keras.losses.CategoricalGeneralizedCrossEntropy,
+    keras.losses.Circle,
+)
+"""Losses of Keras whose targets are class numbers. Those of all others have the shape of the outputs."""
 
 
 @deferred_interrupt()
@@ -18,10 +32,12 @@ def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
     known = {name.lower(): name for name, kind in vars(keras.optimizers).items() if _is_optimizer(kind)}
     if settings.optimizer.lower() not in known:
         raise UsageError(unknown_name("optimizer", settings.optimizer, known))
-    if not hasattr(keras.activations, settings.activation):
-        names = [name for name in vars(keras.activations) if name[0].islower() and name not in ("get", "serialize")]
+    names = [name for name, value in vars(keras.activations).items() if name[0].islower() and callable(value)]
+    names = sorted({*names} - {"get", "serialize", "deserialize"})
+    if settings.activation not in names:
         raise UsageError(unknown_name("activation", settings.activation, names))
     assert settings.hidden is not None
+    require_memory(settings, data)
     model = mlp(
         data.train.inputs.shape[1:],
         len(data.class_names),
@@ -44,6 +60,28 @@ def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
     return model
 
 
+def require_memory(settings: Settings, data: Data, networks: int = 1) -> None:
+    """Raise `UsageError` for networks that this machine cannot hold, before it tries.
+
+    Training holds weights, gradients and the bytes of a checkpoint, in float32, whatever the optimizer is; and about a
+    megabyte of Keras's objects for each network.
+    """
+    available = memory_bytes()
+    if settings.hidden is None or available is None:
+        return
+    units = [math.prod(data.train.inputs.shape[1:]), *map(int, settings.hidden), len(data.class_names)]
+    parameters = sum((inputs + 1) * outputs for inputs, outputs in itertools.pairwise(units))
+    needed = (3 * 4 * parameters + 10**6) * networks
+    if needed > available:
+        several = f" for each of {networks:,} networks" if networks > 1 else ""
+        raise UsageError(
+            f"hidden={as_text(settings.hidden)} makes {parameters:,} parameters{several}. Training takes at least "
+            f"{needed // 10**9:,} GB, and this machine has {available // 10**9:,} GB. Give fewer units"
+            f"{', or train fewer networks at once' if networks > 1 else ''}.",
+            arguments=("hidden",),
+        )
+
+
 def _is_optimizer(kind: Any) -> bool:
     wrappers = ("Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptimizerMap")
     is_optimizer = isinstance(kind, type) and issubclass(kind, keras.optimizers.Optimizer)
@@ -56,20 +94,58 @@ def check_model(model: keras.Model, data: Data, verb: str = "train") -> None:
     shape = data.train.inputs.shape[1:]
     if model.built and model.input_shape[1:] != shape:
         raise ModelError(f"The model takes inputs of shape {model.input_shape[1:]}, and {data.name} has {shape}.")
-    if model.built and model.output_shape[1:] != (len(data.class_names),):
-        raise ModelError(
-            f"The model's output has shape {model.output_shape[1:]}, and {data.name} has {len(data.class_names)} "
-            "classes: one output for each is needed."
-        )
+    if model.built:
+        check_outputs(model, data)
     architecture.describe(model)
 
 
+def data_for(model: keras.Model, data: Data, verb: str = "train") -> Data:
+    """Build a user's model for the data, and return the data with classes for its outputs, see `Data.with_outputs`."""
+    checks.check_compiled(model, verb)
+    if not model.built:
+        with checks.raising_model_error(data.train.inputs):
+            model.build((None, *data.train.inputs.shape[1:]))
+    outputs = model.output_shape[-1] if isinstance(model.output_shape, tuple) else None
+    return data.with_outputs(outputs) if isinstance(outputs, int) else data
+
+
+def check_outputs(model: keras.Model, data: Data) -> None:
+    """Raises `ModelError` for a built model that has neither an output for each class nor one for the second of two.
+
+    A single output is a probability, or a logit where the loss takes logits.
+    """
+    names, shape = data.class_names, model.output_shape[1:]
+    if shape == (len(names),):
+        return
+    if len(names) != 2 or shape != (1,):
+        raise ModelError(
+            f"The model's output has shape {shape}, and {data.name} has {len(names)} classes: one output for each is "
+            "needed" + (", or a single sigmoid output." if len(names) == 2 else ".")
+        )
+    last, logits = keras_internals.output_activation(model), takes_logits(model)
+    if (last in _SIGMOIDS) == logits:
+        raise ModelError(
+            f"The model's single output must be the probability of {names[1]!r}, or its logit. It ends in {last}, and "
+            f"its loss takes {'logits' if logits else 'probabilities'}: end it in Dense(1, 'sigmoid') with "
+            "loss='binary_crossentropy', or in Dense(1) with loss=keras.losses.BinaryCrossentropy(from_logits=True)."
+        )
+
+
 def targets_for(model: keras.Model, data: Data) -> np.ndarray:
-    """Training labels (n,), or one-hot rows float32 (n, classes), whichever the model's loss takes."""
-    loss, labels = model.loss, data.train.labels
-    if loss == "categorical_crossentropy" or isinstance(loss, keras.losses.CategoricalCrossentropy):
-        return np.eye(len(data.class_names), dtype=np.float32)[labels]
-    return labels
+    """Return the training targets that the model's loss takes.
+
+    They are class numbers (n,) for a loss of class numbers and for a single output, else one-hot rows float32
+    (n, classes).
+    """
+    (given,) = keras.tree.flatten(model.loss)
+    loss = keras.losses.get(given)
+    functions = (keras.losses.sparse_categorical_crossentropy, keras.losses.circle)
+    of_class_numbers = isinstance(loss, _OF_CLASS_NUMBERS) or loss in functions
+    if of_class_numbers or (model.built and model.output_shape[1:] == (1,)):
+        return data.train.labels
+    one_hot = np.zeros((len(data.train), len(data.class_names)), np.float32)
+    one_hot[np.arange(len(one_hot)), data.train.labels] = 1
+    return one_hot
 
 
 @deferred_interrupt()

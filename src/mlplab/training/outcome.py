@@ -10,9 +10,12 @@ import numpy as np
 from mlplab import scores
 from mlplab.engine import backend
 from mlplab.runs import Predictions, Run, machine
+from mlplab.runs.probabilities import mean_probabilities, probabilities_of
 from mlplab.runs.result import SCHEMA, DivergedResult, Logged, PopulationResult, RunResult, Scores, SeedScores
-from mlplab.runs.run import mean_probabilities, probabilities_of
 from mlplab.training.job import TrainingJob
+
+_MOST_CLASSES = 100
+"""Classes of a confusion matrix that is written with its empty cells."""
 
 
 class Clock:
@@ -62,7 +65,7 @@ def save_outputs(run: Run, job: TrainingJob) -> dict[str, Any]:
 
 def write_result(run: Run, job: TrainingJob, split_scores: dict[str, Any], seconds: dict[str, float]) -> None:
     """Write the result of a run, which finishes it. The training scores are the logs of the kept epoch."""
-    kept = run.kept_epoch
+    kept = job.kept_epoch
     logs = run.epochs[kept - 1] if kept else {}
     run.directory.write_result(
         RunResult(
@@ -74,6 +77,7 @@ def write_result(run: Run, job: TrainingJob, split_scores: dict[str, Any], secon
             **split_scores,
             seconds=seconds,
             **_machine(),
+            kept_epoch=kept,
         )
     )
 
@@ -115,9 +119,15 @@ def write_population_result(run: Run, diverged: Mapping[str, str], clock: Clock)
 
 def _by_class(test: Predictions, names: Sequence[str]) -> dict[str, Any]:
     """`per_class`, the accuracy of each class (None where it has no rows), and `confusion`, counts."""
-    matrix = scores.confusion(test.label, test.probabilities.argmax(1), len(names))
-    values = [None if np.isnan(value) else float(value) for value in scores.per_class_accuracy(matrix)]
-    return {"per_class": dict(zip(names, values, strict=True)), "confusion": matrix.tolist()}
+    predicted = test.probabilities.argmax(1)
+    values = scores.per_class_accuracy(test.label, predicted, len(names))
+    if len(names) > _MOST_CLASSES:
+        cells = scores.confusion_cells(test.label, predicted, len(names))
+        confusion = {name: part.tolist() for name, part in zip(("true", "predicted", "count"), cells, strict=True)}
+    else:
+        confusion = scores.confusion(test.label, predicted, len(names)).tolist()
+    by_name = {name: None if np.isnan(value) else float(value) for name, value in zip(names, values, strict=True)}
+    return {"per_class": by_name, "confusion": confusion}
 
 
 def _machine() -> dict[str, Any]:

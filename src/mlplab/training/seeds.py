@@ -23,13 +23,14 @@ from mlplab.engine.driver import Progress
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.population_progress import progress_printer
 from mlplab.errors import Interrupted, TrainingError, UsageError, require_whole
-from mlplab.files import locked
+from mlplab.files import locked, resuming
 from mlplab.runs import Run, architecture
 from mlplab.runs.directory import RunDirectory
 from mlplab.training import splits
-from mlplab.training.job import RunSpec, TrainingJob
-from mlplab.training.network import build_network, rebuild
+from mlplab.training.job import RunSpec, TrainingJob, weights_digest
+from mlplab.training.network import build_network, rebuild, require_memory
 from mlplab.training.outcome import Clock, save_outputs, write_population_result, write_result
+from mlplab.training.scaling import preprocessing_for
 from mlplab.training.session import member_of_run
 
 Callbacks = Sequence[keras.callbacks.Callback] | Callable[[int], Sequence[keras.callbacks.Callback]]
@@ -82,6 +83,7 @@ def create_jobs(spec: RunSpec, model: keras.Model | None) -> list[TrainingJob]:
     A user's model is rebuilt with new weights for each seed. None is the network of the settings.
     """
     description = None if model is None else architecture.describe(model)
+    require_memory(spec.settings, spec.data, spec.seeds)
     jobs: list[TrainingJob] = []
     for seed in range(spec.settings.seed, spec.settings.seed + spec.seeds):
         settings = dataclasses.replace(spec.settings, seed=seed)
@@ -93,7 +95,8 @@ def create_jobs(spec: RunSpec, model: keras.Model | None) -> list[TrainingJob]:
                 else rebuild(description, seed)
             )
         device_data = jobs[0].device_data if jobs else None
-        jobs.append(TrainingJob(spec.config(seed, split), spec.data, split, network, device_data))
+        scaling = preprocessing_for(network, spec.data.train.inputs, split["train"], settings.standardize)
+        jobs.append(TrainingJob(spec.config(seed, scaling), spec.data, split, network, device_data))
     return jobs
 
 
@@ -111,14 +114,21 @@ def write_network_start(
     job: TrainingJob,
     corrections: Corrections | None = None,
     history: list[dict[str, Any]] | None = None,
+    kept_epoch: int | None = None,
 ) -> None:
     """Write the initial directory of one network.
 
-    `history`: of a model that is trained already, an object for each epoch; then there is nothing more to train.
+    Args:
+        history: of a model that is trained already, an object for each epoch; then there is nothing more to train.
+        kept_epoch: the epoch whose weights such a model has; None: the last.
     """
     directory = RunDirectory(path)
     directory.write_start(job.config, job.model, corrections)
-    directory.write_network_start(job.split, job.checkpoint(history or [], stopped=history is not None))
+    digests = [""] * len(history or ())
+    if kept_epoch is not None:
+        digests[kept_epoch - 1] = weights_digest(job.model)
+    checkpoint = job.checkpoint(history or [], stopped=history is not None, digests=digests)
+    directory.write_network_start(job.split, checkpoint)
 
 
 def train_population(path: Path, data: Data, local: Local, workers: Workers, jobs: Sequence[TrainingJob] = ()) -> Run:
@@ -144,8 +154,9 @@ def train_population(path: Path, data: Data, local: Local, workers: Workers, job
                 for _, reasons in workers.map_directories(train_members, groups, shared=data, local=local):
                     diverged |= reasons
         except KeyboardInterrupt as interrupt:
+            again = resuming(path)
             raise Interrupted(
-                f"Interrupted; the epochs that were saved here are kept. Continue with: mlplab train --resume {path}"
+                f"Interrupted; the epochs that were saved here are kept. Continue with: {again}", advice=[again]
             ) from interrupt
         if len(diverged) == len(members):
             raise TrainingError(f"All {len(members)} seeds diverged. The first: {next(iter(diverged.values()))}")

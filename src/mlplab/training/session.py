@@ -6,7 +6,8 @@ from typing import Any
 from mlplab.engine import Member, keras
 from mlplab.runs import Run
 from mlplab.runs.checkpoint import Checkpoint
-from mlplab.training.job import TrainingJob
+from mlplab.runs.logs import of_epoch
+from mlplab.training.job import TrainingJob, weights_digest
 
 
 def monitored(model: keras.Model) -> dict[str, Any]:
@@ -33,20 +34,64 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
         return {name: getattr(self, name) for name in ("wait", "best", "best_epoch", "stopped_epoch")}
 
 
+class EpochWeights(keras.callbacks.Callback):
+    """Remembers a digest of the weights that each epoch ended with. Must be first: callbacks may put others in place.
+
+    Attributes:
+        digests: one for each epoch; "" where it is not known: epochs of a version before, or of a model kept as a run.
+    """
+
+    def __init__(self, model: keras.Model, checkpoint: Checkpoint):
+        super().__init__()
+        self._trained = model
+        self.digests = list(checkpoint.digests) or [""] * checkpoint.epoch
+        self._at_end = ""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.digests.append(weights_digest(self._trained))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._at_end = weights_digest(self._trained)
+
+    def kept_epoch(self) -> int | None:
+        """Return the newest epoch that ended with the weights that the model has now; None if no epoch did.
+
+        Weights that no callback put in place belong to the last epoch, also averages (`use_ema`) that the optimizer
+        put in place when training ended.
+        """
+        now, last = weights_digest(self._trained), len(self.digests)
+        newest = next((number for number in range(last, 0, -1) if self.digests[number - 1] == now), None)
+        return last if newest is None and now == self._at_end else newest
+
+
 class CheckpointWriter(keras.callbacks.Callback):
     """Writes a checkpoint and a line of metrics.jsonl after each epoch. Must be last: it saves the others' state."""
 
-    def __init__(self, run: Run, job: TrainingJob, checkpoint: Checkpoint, stopping: ResumableEarlyStopping | None):
+    def __init__(
+        self,
+        run: Run,
+        job: TrainingJob,
+        checkpoint: Checkpoint,
+        weights: EpochWeights,
+        stopping: ResumableEarlyStopping | None,
+    ):
         super().__init__()
         self._history = list(checkpoint.history)
-        self._run, self._job, self._stopping = run, job, stopping
+        self._run, self._job, self._weights, self._stopping = run, job, weights, stopping
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._history.append({"epoch": epoch + 1, **(logs or {})})
+        self._history.append(of_epoch(epoch + 1, logs))
         stopped, stopping = self._job.model.stop_training, self._stopping
         kept = {} if stopping is None else {"stopping": stopping.counters, "best_weights": stopping.best_weights}
-        self._job.checkpoint(self._history, stopped=stopped, **kept).save(self._run.path)
+        checkpoint = self._job.checkpoint(self._history, stopped=stopped, digests=self._weights.digests, **kept)
+        checkpoint.save(self._run.path)
         self._run.directory.append_metrics(self._history[-1])
+
+    def on_train_end(self, logs: Any = None) -> None:
+        kept = self._weights.kept_epoch()
+        if kept is None and self._stopping is not None:  # whose weights a callback may have changed at the epoch's end
+            kept = self._stopping.best_epoch + 1
+        self._job.kept_epoch = kept
 
 
 def member_of_run(
@@ -56,10 +101,10 @@ def member_of_run(
     checkpoint = Checkpoint.load(run.path)
     job.restore(checkpoint, run)
     run.directory.write_metrics(checkpoint.history)
-    settings, stopping = job.config.settings, None
+    settings, stopping, weights = job.config.settings, None, EpochWeights(job.model, checkpoint)
     if settings.early_stopping:
         stopping = ResumableEarlyStopping(job.model, checkpoint, settings.early_stopping)
-    writer = CheckpointWriter(run, job, checkpoint, stopping)
+    writer = CheckpointWriter(run, job, checkpoint, weights, stopping)
     return Member(
         job.model,
         job.source,
@@ -67,5 +112,5 @@ def member_of_run(
         epochs=settings.epochs,
         initial_epoch=settings.epochs if checkpoint.stopped else checkpoint.epoch,
         verbose=verbose,
-        callbacks=[*callbacks, writer] if stopping is None else [*callbacks, stopping, writer],
+        callbacks=[weights, *callbacks, *([] if stopping is None else [stopping]), writer],
     )

@@ -1,22 +1,31 @@
 """The split of the training set into rows for training and validation, and the scaling of inputs. NumPy only."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from mlplab.datasets import Dataset
-from mlplab.errors import UsageError
+from mlplab.errors import DataError, UsageError
 from mlplab.runs import Preprocessing, Settings
 
 _FULL_SCALES = (1, 16, 255)
+_LARGE = 10
+"""Root mean square of inputs that are too large."""
 
 
 def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
     """Split a training set: row numbers of "train" and "validation", sorted int64, both stratified by class.
 
     Raises:
+        DataError: if all rows are of one class.
         UsageError: if a part would be empty, or `labelled` asks for more rows than there are.
     """
+    if (train.labels == train.labels[0]).all():
+        raise DataError(
+            f"Training needs two classes or more, and all {len(train):,} rows of {train.provenance} are "
+            f"{train.class_names[train.labels[0]]!r}: add rows of other classes."
+        )
     rng = np.random.default_rng((settings.seed, 0x5B1))
     shuffled = [rng.permutation(np.flatnonzero(train.labels == c)) for c in range(len(train.class_names))]
     held_out = [rows[: round(settings.validation * len(rows))] for rows in shuffled]
@@ -49,8 +58,8 @@ def _labelled(remaining: list[np.ndarray], labelled: int, names: tuple[str, ...]
 def fit_preprocessing(inputs: np.ndarray, rows: np.ndarray, standardize: bool) -> Preprocessing:
     """Fit the scaling of raw inputs to [0, 1], or to mean 0 and standard deviation 1.
 
-    Whole numbers are divided by the smallest full scale that holds them: 255 for 8-bit images, 16 for `digits`, 1 for
-    black and white. Floats stay as they are, unless standardised.
+    8-bit numbers are divided by the smallest full scale that holds them: 255 for images, 16 for `digits`, 1 for black
+    and white. Floats stay as they are, unless standardised; large ones are warned about.
 
     Args:
         inputs: raw, (n, …).
@@ -59,7 +68,7 @@ def fit_preprocessing(inputs: np.ndarray, rows: np.ndarray, standardize: bool) -
     """
     if len(rows) < len(inputs):
         inputs = inputs[rows]
-    if standardize and inputs.dtype == np.uint8:
+    if standardize and inputs.dtype == np.uint8 and inputs.ndim > 2:
         counts = np.bincount(inputs.reshape(-1), minlength=256)
         values = np.arange(256)
         mean = float(np.average(values, weights=counts))
@@ -70,7 +79,20 @@ def fit_preprocessing(inputs: np.ndarray, rows: np.ndarray, standardize: bool) -
         return Preprocessing(_numbers(np.where(sd == 0, 1.0, sd)), _numbers(mean))
     if inputs.dtype == np.uint8:
         return Preprocessing(float(min(scale for scale in _FULL_SCALES if scale >= inputs.max())))
+    _warn_of_large(inputs)
     return Preprocessing()
+
+
+def _warn_of_large(inputs: np.ndarray) -> None:
+    """Warn of floats that stay as they are and are too large for a network to learn well from."""
+    flat = inputs.reshape(-1)
+    if float(np.dot(flat, flat)) > _LARGE**2 * flat.size:
+        warnings.warn(
+            f"The inputs go from {flat.min():g} to {flat.max():g} and are not scaled; a network learns badly from "
+            "numbers as large as these. Scale them by standardize=True (--standardize), or divide pixels by their "
+            "largest value.",
+            stacklevel=4,
+        )
 
 
 def _numbers(values: Any) -> float | tuple[float, ...]:

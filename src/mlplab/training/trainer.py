@@ -1,9 +1,10 @@
 """Training a run: load → split → build → fit → save; resuming one; keeping a model that is trained already."""
 
+import contextlib
 import dataclasses
 import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -14,17 +15,20 @@ from mlplab.datasets import Data, load
 from mlplab.datasets.corrections import read_corrections
 from mlplab.engine import keras
 from mlplab.engine.driver import Progress
-from mlplab.errors import Interrupted, TrainingError, UsageError
-from mlplab.files import create_directory, free_path, locked
+from mlplab.errors import ClusterError, Interrupted, RunError, TrainingError, UsageError, require, require_whole
+from mlplab.files import create_directory, free_path, locked, remove_directory, resuming
 from mlplab.runs import Run, Settings, machine
 from mlplab.runs.dataset_ref import data_of, identity
+from mlplab.runs.logs import of_history
+from mlplab.runs.settings import is_kind
 from mlplab.runs.settings_arguments import takes_settings
 from mlplab.runs.settings_types import SettingsArguments
 from mlplab.training import seeds as population
 from mlplab.training import splits
 from mlplab.training.job import RunSpec, TrainingJob
-from mlplab.training.network import build_network, check_model
+from mlplab.training.network import build_network, check_model, data_for
 from mlplab.training.outcome import Clock
+from mlplab.training.scaling import preprocessing_for, preprocessing_of_trained
 
 _log = logging.getLogger("mlplab")
 
@@ -51,7 +55,8 @@ def train(
 
     Args:
         data: what `mlplab.load` takes: a name, an NPZ file, `((x_train, y_train), (x_test, y_test))`, or its result.
-        model: a compiled Keras model for the data's inputs, scaled to [0, 1], and classes. It is trained in place.
+        model: a compiled Keras model for the data's inputs and classes. 8-bit inputs are scaled to [0, 1] for it,
+            unless its first layers scale them. It is trained in place.
         seeds: number of networks to train at once, for error bars and an ensemble. The first has `seed`, each other
             the next one. A model of your own stays as it is then: copies with fresh weights are trained.
         corrected_labels: a CSV file with the columns index and label: training labels to use instead of the data
@@ -85,6 +90,7 @@ def train(
     population.check_options(seeds, ray, callbacks)
     path = free_path(out)
     data = load(data, quiet=verbose == 0)
+    data = data if model is None else data_for(model, data)
     data_identity = identity(data)
     corrections = None if corrected_labels is None else read_corrections(corrected_labels, data)
     if corrections is not None:
@@ -101,22 +107,38 @@ def train(
         if seeds > 1:
             jobs = population.create_jobs(spec, model)
             write = functools.partial(population.write_start, spec=spec, jobs=jobs, corrections=corrections)
-            return population.train_population(create_directory(path, stem, write), data, local, pool, jobs)
+            with _begun(path, stem, write) as path:
+                return population.train_population(path, data, local, pool, jobs)
     model = build_network(chosen, data, len(split["train"])) if model is None else model
-    job = TrainingJob(spec.config(chosen.seed, split), data, split, model)
+    scaling = preprocessing_for(model, data.train.inputs, split["train"], chosen.standardize)
+    job = TrainingJob(spec.config(chosen.seed, scaling), data, split, model)
     write = functools.partial(population.write_network_start, job=job, corrections=corrections)
-    return _finish(create_directory(path, stem, write), job, local)
+    with _begun(path, stem, write) as path:
+        return _finish(path, job, local)
 
 
-def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | Path | None = None) -> Run:
+def save_run(
+    model: keras.Model,
+    data: Any,
+    *,
+    history: Any = None,
+    kept_epoch: int | None = None,
+    scale: float | None = None,
+    out: str | Path | None = None,
+) -> Run:
     """Keep a Keras model that is trained already as a finished run, so that it can be inspected and compared.
 
     Args:
         model: a compiled Keras model, trained by `mlplab.fit`, `keras.Model.fit` or elsewhere.
-        data: its training and test data, as `mlplab.load` takes them. Floats go into the model as they are; 8-bit
-            images, and data sets with a name, are scaled to [0, 1] first.
+        data: its training and test data, as `mlplab.load` takes them. Fractions go into the model as they are. 8-bit
+            inputs go in as it was trained: as they are, or divided by their full scale or by 255. Its first layers, its
+            optimizer's moments or its loss on training rows say which.
         history: the `History` that `fit` returned. Curves need it; so do label errors, for which other networks are
             trained for as many epochs.
+        kept_epoch: the epoch of the history, from 1, whose weights the model has, if a callback such as EarlyStopping
+            restored them; the last by default.
+        scale: what the inputs in `data` are divided by before they go into the model, 1 for as they are; None: see
+            `data`.
         out: the directory to make; by default runs/NAME-DATE-TIME.
 
     Returns:
@@ -135,17 +157,41 @@ def save_run(model: keras.Model, data: Any, *, history: Any = None, out: str | P
         history = mlplab.fit(model, x / 16, y, epochs=2, verbose=0)
         run = mlplab.save_run(model, "digits", history=history)
     """
+    require(scale is None or (is_kind(scale, float) and scale > 0), "scale", scale, "a number above 0")
     local = population.Local(Clock())
     epochs = _epochs_of(history)
+    if kept_epoch is not None and require_whole("kept_epoch", kept_epoch, 1) > len(epochs):
+        raise UsageError(f"kept_epoch must be an epoch of the history, which has {len(epochs)}; got {kept_epoch}.")
     settings = Settings.with_defaults(own_model=True, epochs=max(len(epochs), 1), validation=0.0)
     path = free_path(out)
-    data = load(data)
+    data = data_for(model, load(data), "save_run")
     local.clock.loaded()
     split = splits.split(data.train, settings)
     check_model(model, data, "save_run")
-    job = TrainingJob(RunSpec(settings, data, identity(data)).config(settings.seed, split), data, split, model)
-    write = functools.partial(population.write_network_start, job=job, history=epochs)
-    return _finish(create_directory(path, Path(data.name).stem, write), job, local)
+    scaling = preprocessing_of_trained(model, data, scale)
+    job = TrainingJob(RunSpec(settings, data, identity(data)).config(settings.seed, scaling), data, split, model)
+    write = functools.partial(population.write_network_start, job=job, history=epochs, kept_epoch=kept_epoch)
+    with _begun(path, Path(data.name).stem, write, epochs=len(epochs)) as path:
+        return _finish(path, job, local)
+
+
+@contextlib.contextmanager
+def _begun(out: Path | None, stem: str, write: Callable[[Path], None], epochs: int = 0) -> Iterator[Path]:
+    """Create a run directory, and take it away where Keras or the engine refuses what was given, before any training.
+
+    `epochs`: those that it is made with. A diverged training, a full disk and a lost cluster leave something to
+    resume, or to look at.
+    """
+    was_there = out is not None and out.exists()
+    path = create_directory(out, stem, write)
+    try:
+        yield path
+    except (TrainingError, RunError, ClusterError):
+        raise
+    except Exception:
+        if len(Run(path).epochs) <= epochs:
+            remove_directory(path, only_content=was_there)
+        raise
 
 
 def _epochs_of(history: Any) -> list[dict[str, Any]]:
@@ -154,8 +200,7 @@ def _epochs_of(history: Any) -> list[dict[str, Any]]:
         return []
     if not isinstance(history, keras.callbacks.History):
         raise UsageError(f"history must be the History that fit returns; got {type(history).__name__}.")
-    epochs = [dict(zip(history.history, values, strict=True)) for values in zip(*history.history.values(), strict=True)]
-    return [{"epoch": number, **logs} for number, logs in enumerate(epochs, 1)]
+    return of_history(history)
 
 
 def resume(
@@ -210,9 +255,11 @@ def _finish(path: Path, job: TrainingJob, local: population.Local) -> Run:
         try:
             diverged = population.train_members(job.data, [path], local)
         except KeyboardInterrupt as interrupt:
+            again = resuming(path)
             raise Interrupted(
                 f"Interrupted after epoch {len(Run(path).epochs)} of {job.config.settings.epochs}; complete epochs are "
-                f"saved. Continue with: mlplab train --resume {path}"
+                f"saved. Continue with: {again}",
+                advice=[again],
             ) from interrupt
     if diverged:
         raise TrainingError(diverged[path.name])
@@ -221,6 +268,8 @@ def _finish(path: Path, job: TrainingJob, local: population.Local) -> Run:
 
 def _log_data(data: Data, split: Mapping[str, np.ndarray], corrected: int | None) -> None:
     kind = f"{'images' if data.train.has_images else 'rows'} {'×'.join(map(str, data.train.inputs.shape[1:]))}"
+    if data.train.inputs.dtype == np.uint8 and not data.train.has_images:
+        kind += " of whole numbers, taken as 8-bit,"
     trained, held_out = len(split["train"]), len(split["validation"])
     _log.info(
         f"{data.name}: {len(data.train):,} {kind} in {len(data.class_names)} classes, {trained:,} to train on, "

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlplab import files
-from mlplab.errors import RunError, UsageError, require, require_whole
+from mlplab.errors import RunError, UsageError, plain_number, require, require_whole
 from mlplab.runs import Settings
 from mlplab.tuning.sampling import DIRECTIONS, seed_of, values_of
 from mlplab.tuning.space import Space
@@ -51,6 +51,10 @@ class StudyConfig:
     threads: int
     command: list[str] | None = None
     format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            object.__setattr__(self, name, plain_number(value))
 
     @classmethod
     def read(cls, folder: Path) -> "StudyConfig":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlplab.errors import RunError
+from mlplab.files import resuming
 from mlplab.tuning.sampling import DIRECTIONS, import_optuna
 
 if TYPE_CHECKING:
@@ -140,10 +141,11 @@ def _storage_errors_as_run_errors(folder: Path) -> Iterator[None]:
 
 
 def _run_error(folder: Path, error: Exception) -> RunError:
+    again = resuming(folder, "study")
     return RunError(
         f"{folder / FILE} could not be read or written ({_first_line(error.__cause__ or error)}). Trials recorded "
-        "before are kept. Free some space, or make the folder writable. "
-        f"Continue with: mlplab tune --resume {folder}"
+        f"before are kept. Free some space, or make the folder writable. Continue with: {again}",
+        advice=[again],
     )
 
 

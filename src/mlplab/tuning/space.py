@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlplab.errors import DataError, UsageError, unknown_name
+import numpy as np
+
+from mlplab.errors import DataError, UsageError, plain_number, unknown_name
 from mlplab.runs import Settings
 from mlplab.runs.settings import SETTINGS, Check, Setting, is_kind
 
@@ -138,6 +140,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _space(given: Mapping[str, Any]) -> Space:
+    given = plain(given)
     parsed = {name: _parsed(_declared(name), value) for name, value in given.items()}
     _check_network(set(given))
     varied = {name: value for name, value in parsed.items() if isinstance(value, Range | Choice)}
@@ -150,7 +153,7 @@ def _space(given: Mapping[str, Any]) -> Space:
             "The space has no range and no choice: there is nothing to search. For example: "
             "learning_rate = {low = 1e-4, high = 1e-2, log = true}"
         )
-    return Space(varied, fixed, definition=plain(dict(given)))
+    return Space(varied, fixed, definition=dict(given))
 
 
 def _declared(name: str) -> Setting:
@@ -196,6 +199,8 @@ def _parsed(declared: Setting, value: Any) -> Any:
 
 def _hidden(value: Any) -> Any:
     """Return the units of the layers, or a choice of several such lists."""
+    if is_kind(value, int):
+        return (value,)
     if isinstance(value, list | tuple):
         if value and _are_units(value):
             return tuple(value)
@@ -254,7 +259,9 @@ def _check_value(declared: Setting, value: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON reads it back: lists for tuples."""
+    """Return a value as JSON reads it back: lists for tuples and arrays, Python's own numbers for NumPy's."""
     if isinstance(value, Mapping):
         return {str(name): plain(inner) for name, inner in value.items()}
-    return [plain(inner) for inner in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple | range) or (isinstance(value, np.ndarray) and value.ndim):
+        return [plain(inner) for inner in value]
+    return plain_number(value)

@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ from mlplab.cluster import Workers, workers
 from mlplab.datasets import Data, load
 from mlplab.engine import backend
 from mlplab.errors import DataError, Interrupted, RunError, UsageError
-from mlplab.files import free_path, locked
+from mlplab.files import free_path, locked, remove_directory, resuming
 from mlplab.progress import ProgressListener
 from mlplab.runs import machine
-from mlplab.runs.dataset_ref import identity
-from mlplab.training.network import build_network
+from mlplab.runs.dataset_ref import identity, source_of
+from mlplab.training.network import build_network, require_memory
 from mlplab.tuning.config import StudyConfig, check, rungs
 from mlplab.tuning.database import TrialDatabase
 from mlplab.tuning.page import FILE, page
@@ -90,9 +89,10 @@ def tune(
     given = None if space is None else Space.of(space)
     check(trials=trials, budget=budget, metric=metric, population=population, parallel=parallel, seed=seed, seeds=seeds)
     folder = free_path(out)
+    was_there = folder is not None and folder.exists()
     data = load(data, quiet=quiet)
     space = given or Space.of(default(len(data.train)))
-    _check_networks(space, data)
+    _check_networks(space, data, population if trials is None else min(population, trials))
     with workers(ray) as pool:
         config = StudyConfig(
             data=identity(data),
@@ -118,7 +118,7 @@ def tune(
             return _finish(path, config, data, pool, progress, ray)
         except UsageError:  # the budget is too short
             if not any(trial.state.is_finished() for trial in TrialDatabase(path).trials()):
-                shutil.rmtree(path, ignore_errors=True)  # it holds nothing to resume
+                remove_directory(path, only_content=was_there)  # it holds nothing to resume
             raise
 
 
@@ -176,8 +176,9 @@ def _finish(
             train_winner(path, config, config.settings(best), data, ray)
             page(path)
     except KeyboardInterrupt as interrupt:
+        again = resuming(os.path.relpath(path), "study")
         raise Interrupted(
-            f"Interrupted; no finished trial is lost. Continue with: mlplab tune --resume {os.path.relpath(path)}"
+            f"Interrupted; no finished trial is lost. Continue with: {again}", advice=[again]
         ) from interrupt
     return Study(path)
 
@@ -192,10 +193,14 @@ def _log_plan(config: StudyConfig, data: Data) -> None:
     )
 
 
-def _check_networks(space: Space, data: Data) -> None:
-    """Build a small network of each optimizer and activation, so that a misspelt name is refused now."""
+def _check_networks(space: Space, data: Data, networks: int) -> None:
+    """Build a small network of each optimizer and activation, so that a misspelt name is refused now.
+
+    `networks`: that are trained together; too many for the memory are refused.
+    """
     first = {name: parameter.values[0] for name, parameter in space.varied.items()}
     small = dataclasses.replace(space.settings(first, seed=0), hidden=(1,))
+    require_memory(space.settings(first, seed=0), data, networks)
     for name in ("optimizer", "activation"):
         for value in space.varied[name].values if name in space.varied else (getattr(small, name),):
             build_network(dataclasses.replace(small, **{name: value}), data, len(data.train))
@@ -214,9 +219,7 @@ def _differences(studied: Mapping[str, Any], given: Mapping[str, Any]) -> str:
 def _data_of(study: Study, data: Any, quiet: bool) -> Data:
     """Load the study's data set. Raises `DataError` if it has other content than when the study started."""
     studied = study.config.data
-    if data is None and studied["source"] is None:
-        raise DataError(f"{study.path} is a study of arrays: give them again as data.")
-    loaded = load(studied["source"] if data is None else data, quiet=quiet)
+    loaded = load(source_of(studied, study.path) if data is None else data, quiet=quiet)
     if identity(loaded)["hashes"] != studied["hashes"]:
         raise DataError(f"{study.path} is a study of {studied['name']}, and {loaded.name} has other content.")
     return loaded

@@ -8,10 +8,10 @@ import numpy as np
 
 
 def loss_of(model: Any) -> str:
-    """Return the name of the loss as `compile` takes it; "" for none."""
+    """Return the loss's name in snake case, such as "categorical_crossentropy"; "" without a loss."""
     from mlplab.engine import keras
 
-    loss = single(model.loss)
+    loss = only_loss(model.loss)
     if loss is None:
         return ""
     if isinstance(loss, str):
@@ -24,7 +24,7 @@ def loss_of(model: Any) -> str:
 
 
 def optimizer_of(model: Any) -> str:
-    """Return the name of the optimizer as `compile` takes it; "" for none."""
+    """Return the optimizer's name in lower case, such as "adam"; "" without an optimizer."""
     if model.optimizer is None:
         return ""
     inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
@@ -32,7 +32,7 @@ def optimizer_of(model: Any) -> str:
 
 
 def learning_rate_of(model: Any) -> float:
-    """Return the learning rate, of a schedule its latest value; NaN without an optimizer."""
+    """Return the current learning rate, also of a schedule; NaN without an optimizer."""
     return math.nan if model.optimizer is None else float(np.asarray(model.optimizer.learning_rate))
 
 
@@ -43,12 +43,12 @@ def steps(model: Any) -> int:
 
 
 def steps_per_epoch(model: Any) -> int | None:
-    """Return the number of steps in an epoch of the newest training; None if the model does not have its History."""
+    """Return the number of steps in an epoch of the model's last `fit`; None if the model has no History."""
     last = getattr(model, "history", None)
     return (last.params or {}).get("steps") if last is not None else None
 
 
-def single(loss: Any) -> Any:
+def only_loss(loss: Any) -> Any:
     """Return the only loss in a list or dict of one; other losses unchanged."""
     parts = list(loss.values()) if isinstance(loss, dict) else loss
     return parts[0] if isinstance(parts, list | tuple) and len(parts) == 1 else loss

@@ -97,7 +97,7 @@ def compiled(
     if not getattr(model, "compiled", False):
         raise WrongAnswer("Your model is not compiled: model.compile(loss=…, optimizer=…, metrics=[…]) is missing.")
     got, name = compilation.loss_of(model), compilation.optimizer_of(model)
-    if getattr(compilation.single(model.loss), "from_logits", False):
+    if getattr(compilation.only_loss(model.loss), "from_logits", False):
         raise WrongAnswer(
             "Softmax is applied twice: in the output layer, and by from_logits=True in the loss. Keep one."
         )
@@ -188,7 +188,7 @@ def history(history: Any, *, epochs: int | None = None, name: str = "history") -
 def validated_apart(model: Any, history: Any, dataset: str) -> str:
     """Require that the test loss of the final (or restored best) weights is not in the logs."""
     loss = watching.loss_on(model, dataset, "test")
-    if watching.is_among(loss, watching.losses_of_final_weights(history.history)):
+    if watching.is_logged(loss, watching.losses_of_final_weights(history.history)):
         raise WrongAnswer(f"{wording.TEST_SET} Hold out some training images.")
     return "The test set was not used for choices"
 

@@ -1,4 +1,4 @@
-"""Open and name what is compared, and check that all of it is about the same rows and classes."""
+"""Open the runs or probabilities to compare, name each, and check that all have the same rows and classes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from mlplab.runs import Run
 def named(
     sources: Sequence[Any], y: ArrayLike | None, X: ArrayLike | None
 ) -> tuple[dict[str, Any], ArrayLike | None, ArrayLike | None]:
-    """Return runs or probabilities by name, then labels and inputs, from the arguments of `compare`."""
+    """Parse the arguments of `compare`. Return runs or probabilities by name, labels, inputs."""
     names: list[str] = []
     if sources and isinstance(sources[0], Mapping):
         mapping, *rest = sources
@@ -25,21 +25,21 @@ def named(
             )
         y, X = rest[0] if rest else y, rest[1] if len(rest) == 2 else X
         names, sources = list(map(str, mapping)), list(mapping.values())
-    contestants = [open_run(source) if isinstance(source, str | Path) else source for source in sources]
-    runs = [source for source in contestants if isinstance(source, Run)]
+    compared = [open_run(source) if isinstance(source, str | Path) else source for source in sources]
+    runs = [source for source in compared if isinstance(source, Run)]
     paths = [run.path for run in runs]
     if duplicates := [path for path in paths if paths.count(path) > 1]:
         raise UsageError(f"{duplicates[0]} was given twice. Give two different runs.")
-    if not names and len(runs) < len(contestants):
+    if not names and len(runs) < len(compared):
         raise UsageError(
             "Probabilities need names: compare({'a': probabilities, 'b': probabilities}, y_test). "
             f"Got {' and '.join(sorted({type(source).__name__ for source in sources}))}."
         )
-    if 0 < len(runs) < len(contestants):
+    if 0 < len(runs) < len(compared):
         raise UsageError(
             "Expected only runs or only probabilities; got both. Give a run's run.predictions().probabilities instead."
         )
-    return dict(zip(names or _short_names(runs), contestants, strict=True)), y, X
+    return dict(zip(names or _short_names(runs), compared, strict=True)), y, X
 
 
 def _short_names(runs: Sequence[Run]) -> list[str]:
@@ -51,15 +51,26 @@ def _short_names(runs: Sequence[Run]) -> list[str]:
 
 
 def of_runs(runs: Mapping[str, Run], data: Any) -> dict[str, Examples]:
-    """Return the test predictions of runs, checked to be for the same rows. The first has inputs, if available."""
+    """Return each run's test predictions, after checking that all cover the same rows.
+
+    Only the first run's include the inputs, if they are available. `data` is the data set, for runs of arrays.
+    """
     for run in runs.values():
         run.require_finished()
     (first_name, first), *others = runs.items()
     for name, other in others:
-        if other.config.input_shape != first.config.input_shape or not _same_test_set(first, other):
+        shapes = [run.config.input_shape for run in (first, other)]
+        sets = [run.config.data["name"] for run in (first, other)]
+        if shapes[0] != shapes[1]:
             raise DataError(
-                f"Expected runs with the same test set. {first_name} was tested on {first.config.data['name']}, and "
-                f"{name} on {other.config.data['name']}, whose test rows differ. Compare runs of one data set."
+                f"Expected runs with the same test set. The inputs of {first_name} have shape {shapes[0]}, those of "
+                f"{name} {shapes[1]}. Compare runs of one data set."
+            )
+        if not _same_test_set(first, other):
+            raise DataError(
+                f"Expected runs with the same test set. {first_name} was tested on {sets[0]}, and {name} on "
+                f"{sets[1] if sets[0] != sets[1] else 'another version of it'}: the test rows differ. "
+                "Compare runs of one data set."
             )
     examples = {name: examples_of(run, inputs=False) for name, run in runs.items()}
     check_alike(examples)
@@ -67,9 +78,9 @@ def of_runs(runs: Mapping[str, Run], data: Any) -> dict[str, Examples]:
 
 
 def _same_test_set(a: Run, b: Run) -> bool:
-    """Return whether two test sets may be the same: True also if their hashes cannot be compared.
+    """Return whether two test sets may be the same.
 
-    `check_alike` then compares the labels.
+    Hashes of different kinds cannot be compared. Then the answer is True, and `check_alike` compares the labels.
     """
     hashes = [run.config.data["hashes"]["test"] for run in (a, b)]
     if hashes[0] == hashes[1]:
@@ -79,7 +90,10 @@ def _same_test_set(a: Run, b: Run) -> bool:
 
 
 def _content(run: Run) -> str | None:
-    """Return the content hash of a run's test set, or None. An .npz file's hash also covers its training set."""
+    """Return the hash of a run's test rows, or None.
+
+    The rows of an .npz file are loaded, because the hash of the file also covers its training set.
+    """
     data_config = run.config.data
     if data_config["source"] is None or not data_config["source"].endswith(".npz"):
         return data_config["hashes"]["test"].get("content")
@@ -95,10 +109,22 @@ def check_alike(examples: Mapping[str, Examples]) -> None:
             names = zip(first.class_names, other.class_names, strict=False)
             difference = next((f"{a!r} and {b!r}" for a, b in names if a != b), "")
             difference = difference or f"{len(first.class_names)} and {len(other.class_names)} classes"
-            raise DataError(f"The classes of {first_name} and {name} are not the same: {difference}.")
+            raise DataError(
+                f"Expected predictions of the same classes. {first_name} and {name} differ: {difference}. "
+                "Give predictions of one data set, with its class_names."
+            )
         if len(other) != len(first):
-            raise DataError(f"{first_name} has predictions for {len(first):,} rows and {name} for {len(other):,}.")
+            raise DataError(
+                f"Expected predictions for the same rows. {first_name} has {len(first):,} and {name} {len(other):,}. "
+                "Predict one test set with both."
+            )
         if not np.array_equal(other.index, first.index):
-            raise DataError(f"The predictions of {first_name} and {name} are not for the same rows of the test set.")
+            raise DataError(
+                f"Expected predictions for the same rows. {first_name} and {name} have others of the test set. "
+                "Predict the same rows with both."
+            )
         if (changed := int((other.labels != first.labels).sum())) != 0:
-            raise DataError(f"{changed:,} of {len(first):,} rows have other labels in {name} than in {first_name}.")
+            raise DataError(
+                f"Expected the same labels. {changed:,} of {len(first):,} rows have other labels in {name} than in "
+                f"{first_name}. Compare predictions made with one set of test labels."
+            )

@@ -1,6 +1,5 @@
 """Write a comparison as one HTML page."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,17 +26,24 @@ MOST_IMAGES = 4000
 """Images on the page: the rows on which most pairs disagree."""
 
 
-def page(examples: Mapping[str, Examples], tables: Mapping[str, Table], verdicts: Sequence[str]) -> str:
+def page(
+    examples: Mapping[str, Examples],
+    tables: Mapping[str, Table],
+    verdicts: Sequence[str],
+    populations: Sequence[str] = (),
+) -> str:
     """Return the HTML of the page. The arguments are parts of a `Comparison`, which has the tables as attributes."""
-    sections = [("verdict", "Verdict"), ("settings", "What differs"), ("scores", "Scores"), ("pairs", "Pairs")]
+    sections = [("verdict", "Verdict"), ("settings", "What differs")]
     sections += [("groups", "Over seeds")] if len(tables["group_pairs"]) else []
+    sections += [("scores", "Scores"), ("pairs", "Pairs")]
     sections += [("classes", "Classes"), ("disagreements", "Disagreements")]
     names, runs, classes = list(examples), list(examples.values()), tables["classes"]
     first = runs[0]
-    rows, galleries = _galleries(runs)
+    rows, galleries = _galleries(examples, tables["pairs"])
     shown_classes = np.sort(np.argsort(classes["p_value"], kind="stable")[:MOST_CLASSES])
     images = None if first.images is None else sprites(first.images[rows])
-    p_values = np.concatenate([tables["pairs"]["p_corrected"], tables["group_pairs"]["p_corrected"]])
+    judged = ["group_pairs", "pairs"] if populations else ["pairs", "group_pairs"]  # as the verdicts
+    p_values = np.concatenate([tables[name]["p_corrected"] for name in judged])
     settings = tables["settings"].select(without=["run"]).columns
     return pages.render(
         "comparison.html.j2",
@@ -51,6 +57,8 @@ def page(examples: Mapping[str, Examples], tables: Mapping[str, Table], verdicts
         pairs=tables["pairs"],
         classes=classes,
         groups=tables["groups"].select(without=["accuracies"]),
+        populations=populations,
+        group_differences=_drawn("groups", pairs.differences(tables["group_pairs"].select(slice(MOST_PAIRS)))),
         group_pairs=tables["group_pairs"],
         most_pairs=MOST_PAIRS,
         most_classes=MOST_CLASSES,
@@ -76,15 +84,15 @@ def _drawn(name: str, chart: Intervals) -> str:
     return svg(intervals([chart], width=4.6), name)  # narrow, so that the text is readable on a phone
 
 
-def _galleries(examples: Sequence[Examples]) -> tuple[np.ndarray, list[dict[str, Any]]]:
+def _galleries(examples: Mapping[str, Examples], compared: Table) -> tuple[np.ndarray, list[dict[str, Any]]]:
     """Return the rows on the page, and for each ordered pair the places of its rows among them."""
-    shown_pairs = list(itertools.combinations(range(len(examples)), 2))[:MOST_PAIRS]
+    position = {name: place for place, name in enumerate(examples)}
     rows_of = {
-        (right, wrong): pairs.only_right(examples[right], examples[wrong])
-        for pair in shown_pairs
-        for right, wrong in (pair, pair[::-1])
+        (position[right], position[wrong]): pairs.only_right(examples[right], examples[wrong])
+        for row in compared.rows()[:MOST_PAIRS]
+        for right, wrong in ((row["a"], row["b"]), (row["b"], row["a"]))
     }
-    counts = np.bincount(np.concatenate(list(rows_of.values())), minlength=len(examples[0]))
+    counts = np.bincount(np.concatenate(list(rows_of.values())), minlength=len(next(iter(examples.values()))))
     rows = np.sort(np.argsort(-counts, kind="stable")[: min(MOST_IMAGES, np.count_nonzero(counts))])
     place = np.full(len(counts), -1)
     place[rows] = np.arange(len(rows))

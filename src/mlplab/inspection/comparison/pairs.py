@@ -2,7 +2,8 @@
 
 import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,14 @@ from mlplab.figures.intervals import Intervals, intervals
 from mlplab.inspection.classification import score as scores_of
 from mlplab.inspection.examples import Examples
 from mlplab.inspection.paired_tests import bootstrap_interval, holm, mcnemar, welch
+from mlplab.scores import mean_accuracy
 from mlplab.table import Table
 
 SIGNIFICANCE = 0.05
 """A difference is significant if its corrected p-value is below this level."""
+
+MOST_COMPARED = 10
+"""Up to this number, each is compared with each other. More are compared with the first, unless all are asked for."""
 
 SHOWN_IMAGES = 30
 """Largest number of images in the figure of a gallery."""
@@ -36,21 +41,32 @@ def scores(examples: Mapping[str, Examples]) -> Table:
     return table
 
 
-def pairs(examples: Mapping[str, Examples]) -> Table:
-    """Tabulate every pair: counts of rows right and wrong, the difference of accuracies, McNemar's exact test."""
-    rows = [{"a": a, "b": b} | _tested(examples[a], examples[b]) for a, b in itertools.combinations(examples, 2)]
+Pairs = Sequence[tuple[str, str]]
+
+
+def compared(names: Iterable[str], all_pairs: bool = False) -> Pairs:
+    """Return the pairs of names to compare, see `MOST_COMPARED`."""
+    first, *others = names
+    if all_pairs or len(others) < MOST_COMPARED:
+        return list(itertools.combinations([first, *others], 2))
+    return [(first, other) for other in others]
+
+
+def pairs(examples: Mapping[str, Examples], compared: Pairs) -> Table:
+    """Tabulate pairs: counts of rows right and wrong, the difference of accuracies, McNemar's exact test."""
+    rows = [{"a": a, "b": b} | _tested(examples[a], examples[b]) for a, b in compared]
     title = "Accuracy of a minus that of b, 95 % interval, McNemar's exact test (Holm-corrected)"
     table = Table.of_rows(_corrected(rows), title, lambda: intervals([differences(table)]))
     return table
 
 
-def classes(examples: Mapping[str, Examples]) -> Table:
-    """Tabulate every pair in every class that has rows. p is corrected for the number of rows of this table."""
+def classes(examples: Mapping[str, Examples], compared: Pairs) -> Table:
+    """Tabulate pairs in every class that has rows. p is corrected for the number of rows of this table."""
     first = next(iter(examples.values()))
     rows_of_class = [np.flatnonzero(first.labels == number) for number in range(len(first.class_names))]
     rows = [
         {"a": a, "b": b, "class": name} | _tested(examples[a], examples[b], of_class)
-        for a, b in itertools.combinations(examples, 2)
+        for a, b in compared
         for name, of_class in zip(first.class_names, rows_of_class, strict=True)
         if len(of_class)
     ]
@@ -59,10 +75,10 @@ def classes(examples: Mapping[str, Examples]) -> Table:
     return table
 
 
-def disagreements(examples: Mapping[str, Examples]) -> Table:
-    """List, for all pairs, the rows that one gets right and the other wrong, the largest differences first."""
+def disagreements(examples: Mapping[str, Examples], compared: Pairs) -> Table:
+    """List, for each pair, the rows that one gets right and the other wrong, the largest differences first."""
     parts = []
-    for a, b in itertools.combinations(examples, 2):
+    for a, b in compared:
         by_run = {a: only_right(examples[a], examples[b]), b: only_right(examples[b], examples[a])}
         columns = _columns(examples, a, b, np.concatenate(list(by_run.values())))
         right = np.repeat(np.array(list(by_run), dtype=object), list(map(len, by_run.values())))
@@ -85,28 +101,47 @@ def gallery(examples: Mapping[str, Examples], right: str, wrong: str, at_most: i
     return Table(table.columns, title, functools.partial(figures.gallery, images[rows[:SHOWN_IMAGES]], captions))
 
 
-def groups(members: Sequence[Sequence[int]], labels: Sequence[str], examples: Sequence[Examples]) -> Table:
-    """Tabulate groups of runs with the same settings: mean and standard deviation of accuracy over the seeds."""
+@dataclass(frozen=True)
+class Group:
+    """Networks that differ only in their seed: a population, or several runs.
+
+    Attributes:
+        name: of the population, or the settings in which the runs differ from other groups.
+        runs: names of the runs, one for a population.
+        accuracies: of each network.
+        ensemble: accuracy of a population's ensemble with its 95 % interval.
+    """
+
+    name: str
+    runs: Sequence[str]
+    accuracies: Sequence[float]
+    ensemble: tuple[float, float, float] | None = None
+
+
+def groups(groups: Sequence[Group]) -> Table:
+    """Tabulate groups: mean accuracy over the seeds with its 95 % interval, standard deviation, and ensembles."""
     rows = []
-    for group, label in zip(members, labels, strict=True):
-        accuracies = np.array([examples[position].correct.mean() for position in group])
-        rows.append(
-            {
-                "recipe": label,
-                "runs": len(group),
-                "accuracy": float(accuracies.mean()),
-                "sd": float(accuracies.std(ddof=1)) if len(group) > 1 else np.nan,
-                "accuracies": accuracies.tolist(),
-            }
-        )
-    names = ("recipe", "runs", "accuracy", "sd", "accuracies")
-    return Table.of_rows(rows, "Groups of runs that differ only in their seed", names=names)
+    for group in groups:
+        mean, sd, interval = mean_accuracy(group.accuracies)
+        low, high = (np.nan, np.nan) if interval is None else interval
+        row = {"recipe": group.name, "runs": len(group.accuracies), "accuracy": mean}
+        row |= {"accuracy_low": low, "accuracy_high": high, "sd": np.nan if sd is None else sd}
+        if any(other.ensemble is not None for other in groups):
+            row |= dict(zip(_ENSEMBLE, group.ensemble or (np.nan,) * 3, strict=True))
+        rows.append(row | {"accuracies": list(group.accuracies)})
+    names = ("recipe", "runs", "accuracy", "accuracy_low", "accuracy_high", "sd", "accuracies")
+    return Table.of_rows(rows, "Accuracy over seeds, 95 % intervals of the mean", names=() if rows else names)
 
 
-def group_pairs(grouped: Table) -> Table:
+_ENSEMBLE = ("ensemble", "ensemble_low", "ensemble_high")
+
+
+def group_pairs(grouped: Table, all_pairs: bool = False) -> Table:
     """Tabulate Welch's t test of the mean accuracies of each two groups that have several seeds."""
+    several = {row["recipe"]: row for row in grouped if row["runs"] > 1}
     rows = []
-    for a, b in itertools.combinations([row for row in grouped if row["runs"] > 1], 2):
+    for first, second in compared(several, all_pairs) if several else ():
+        a, b = several[first], several[second]
         difference, low, high, p_value = welch(a["accuracies"], b["accuracies"])
         values = {"difference": difference, "low": low, "high": high, "p_value": p_value}
         rows.append({"a": a["recipe"], "b": b["recipe"]} | values)
@@ -125,9 +160,10 @@ def only_right(right: Examples, wrong: Examples) -> np.ndarray:
 
 
 def accuracies(table: Table) -> Intervals:
-    """Return the chart of the accuracies of `scores`."""
+    """Return the chart of the accuracies of `scores`, or of `groups`."""
     value, low, high = (100 * table[f"accuracy{end}"] for end in ("", "_low", "_high"))
-    return Intervals("Accuracy on the same rows", "per cent, 95 % interval", list(table["run"]), value, low, high)
+    title, names = ("Accuracy on the same rows", "run") if "run" in table.columns else (table.title, "recipe")
+    return Intervals(title, "per cent, 95 % interval", list(table[names]), value, low, high)
 
 
 def differences(table: Table) -> Intervals:

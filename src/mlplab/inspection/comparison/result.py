@@ -2,6 +2,8 @@
 
 import functools
 import html
+import itertools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from mlplab import files
 from mlplab.errors import UsageError, require_whole, unknown_name
 from mlplab.figures.intervals import intervals
 from mlplab.inspection.comparison import pairs, settings_diff, verdicts
 from mlplab.inspection.comparison.comparable import check_alike, named, of_runs
 from mlplab.inspection.examples import Examples, examples_of
 from mlplab.runs import Run
-from mlplab.table import Table
+from mlplab.table import Table, save_tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,10 +41,12 @@ class Comparison:
         classes: the same for the rows of each class, with class. p_corrected is corrected for all rows of the table.
         disagreements: Table of a, b, right, index, true, predicted_a, predicted_b, confidence_a, confidence_b: the rows
             that one of a pair gets right and the other wrong.
-        groups: Table of recipe (the settings in which a group of runs differs from the other groups), runs, accuracy
-            (mean over seeds), sd, accuracies. It has no rows for arrays.
+        groups: Table of recipe (a population's name, or the settings in which a group of runs differs from the other
+            groups), runs (how many networks), accuracy (mean over seeds), accuracy_low, accuracy_high, sd, accuracies,
+            and with populations ensemble, ensemble_low, ensemble_high. It has no rows for arrays.
         group_pairs: Table of a, b, difference, low, high, p_value, p_corrected of groups with several seeds each.
-        verdicts: a few sentences for each pair, and for each pair of groups.
+        populations: the names of the populations. Their scores, pairs, classes and disagreements are their ensembles'.
+        verdicts: a few sentences for each pair, and for each pair of groups, which come first if there are populations.
     """
 
     examples: Mapping[str, Examples]
@@ -52,6 +57,7 @@ class Comparison:
     disagreements: Table
     groups: Table
     group_pairs: Table
+    populations: tuple[str, ...]
     verdicts: tuple[str, ...]
 
     @property
@@ -65,7 +71,9 @@ class Comparison:
 
     @functools.cached_property
     def figure(self) -> "Figure":
-        """Accuracies and differences with their intervals, drawn on first access."""
+        """Accuracies and differences with their intervals, of populations over their seeds, drawn on first access."""
+        if self.populations and len(self.group_pairs):
+            return intervals([pairs.accuracies(self.groups), pairs.differences(self.group_pairs)])
         return intervals([pairs.accuracies(self.scores), pairs.differences(self.pairs)])
 
     def gallery(self, right: str, wrong: str, at_most: int | None = None) -> Table:
@@ -92,18 +100,33 @@ class Comparison:
         return pairs.gallery(self.examples, right, wrong, at_most)
 
     def save(self, path: str | Path) -> Path:
-        """Write the page (.html), the table of pairs (.csv) or the figure (.png, .svg, .pdf), and return the path.
+        """Write the page (.html), main tables (.md, .tex), all (.json), the pairs (.csv) or the figure (.png, …).
+
+        The main tables are the groups, if several have several seeds, the scores and the pairs. The CSV file has the
+        pairs; of populations, those of the populations.
+
+        Returns:
+            The path.
 
         Raises:
             UsageError: if the file cannot be written.
         """
         path = Path(path)
-        if path.suffix.lower() in (".html", ".htm"):
+        suffix = path.suffix.lower()
+        if suffix in (".html", ".htm"):
             from mlplab.inspection.comparison.page import page  # Jinja, only needed for pages
             from mlplab.pages import write_page
 
-            return write_page(path, page(self.examples, self._tables, self.verdicts))
-        return Table(self.pairs.columns, draw=lambda: self.figure).save(path)
+            return write_page(path, page(self.examples, self._tables, self.verdicts, self.populations))
+        over_seeds = {"groups": self.groups.select(without=["accuracies"]), "group_pairs": self.group_pairs}
+        of_runs = {"scores": self.scores, "pairs": self.pairs}
+        if suffix == ".json":
+            files.write_output(path, json.dumps(self.to_json(), indent=1, ensure_ascii=False).encode())
+            return path
+        if suffix in (".md", ".tex"):
+            return save_tables((over_seeds if len(self.group_pairs) else {}) | of_runs, path)
+        main = self.group_pairs if self.populations and len(self.group_pairs) else self.pairs
+        return Table(main.columns, draw=lambda: self.figure).save(path)
 
     def show(self) -> "Comparison":
         """Display the figure in a notebook, do nothing elsewhere, and return the comparison."""
@@ -115,13 +138,15 @@ class Comparison:
         return {
             "schema": SCHEMA,
             "runs": list(self.names),
+            "populations": list(self.populations),
             "n": len(next(iter(self.examples.values()))),
             "verdicts": list(self.verdicts),
             **{name: table.rows() for name, table in self._tables.items()},
         }
 
     def __repr__(self) -> str:
-        tables = [self.settings, self.scores, self.pairs, *([self.group_pairs] if len(self.group_pairs) else [])]
+        over_seeds = [self.groups.select(without=["accuracies"]), self.group_pairs] if len(self.group_pairs) else []
+        tables = [self.settings, *over_seeds, self.scores, self.pairs]
         return "\n\n".join([*map(repr, tables), "\n".join(self.verdicts)])
 
     def _repr_html_(self) -> str:
@@ -137,12 +162,14 @@ def compare(
     X: ArrayLike | None = None,
     class_names: Sequence[str] | None = None,
     data: Any = None,
+    all_pairs: bool = False,
 ) -> Comparison:
     """Compare runs, or predictions for the same rows: is one really better, and on which rows?
 
     Each pair is tested with McNemar's exact test on the rows that only one of the two gets right. p-values are
     corrected for the number of pairs (Holm), and the difference of accuracies has a bootstrap interval. Only the test
-    set is used. Runs with equal settings but different seeds are also compared as groups, with Welch's t test.
+    set is used. Populations, and runs with equal settings but different seeds, are compared over their seeds: mean
+    accuracies with Welch's t test. Of populations, the pairs are those of their ensembles.
 
     Args:
         sources: runs, or their directories; or one mapping of names to runs or to probabilities (n, classes), then
@@ -151,6 +178,7 @@ def compare(
         X: the inputs (n, …) for probabilities; only needed to show images.
         class_names: the class names for probabilities; "0", "1", … by default.
         data: the arrays that the runs were trained on, if they were started with arrays; only needed to show images.
+        all_pairs: compare each with each other, also more than ten, which are otherwise compared with the first.
 
     Raises:
         UsageError: for fewer than two, the same run twice, or arguments that contradict each other.
@@ -174,20 +202,22 @@ def compare(
         examples = {name: examples_of(source, y, X, class_names=class_names) for name, source in contestants.items()}
         check_alike(examples)
     descriptions = [settings_diff.describe(run) for run in runs] or [{}] * len(contestants)
-    settings = [settings_diff.settings(run) for run in runs]
-    groups = settings_diff.group(settings)
-    labels = settings_diff.labels([settings[group[0]] for group in groups])
-    pair_table = pairs.pairs(examples)
-    group_table = pairs.groups(groups, labels, list(examples.values()))
-    group_pairs = pairs.group_pairs(group_table)
+    accuracies = {name: float(rows.correct.mean()) for name, rows in examples.items()}
+    groups = settings_diff.grouped(contestants, accuracies) if runs else []
+    populations = tuple(group.name for group in groups if group.ensemble is not None)
+    compared = pairs.compared(examples, all_pairs)
+    pair_table, group_table = pairs.pairs(examples, compared), pairs.groups(groups)
+    group_pairs = pairs.group_pairs(group_table, all_pairs)
+    said = [verdicts.verdicts(pair_table, groups), verdicts.group_verdicts(group_pairs)]
     return Comparison(
         examples=examples,
         settings=settings_diff.differences(list(contestants), descriptions),
         scores=pairs.scores(examples),
         pairs=pair_table,
-        classes=pairs.classes(examples),
-        disagreements=pairs.disagreements(examples),
+        classes=pairs.classes(examples, compared),
+        disagreements=pairs.disagreements(examples, compared),
         groups=group_table,
         group_pairs=group_pairs,
-        verdicts=(*verdicts.verdicts(pair_table, list(examples), groups), *verdicts.group_verdicts(group_pairs)),
+        populations=populations,
+        verdicts=tuple(itertools.chain(*(reversed(said) if populations else said))),
     )

@@ -6,11 +6,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mlplab.inspection.comparison.pairs import Group
 from mlplab.runs import Run
+from mlplab.runs.result import PopulationResult, RunResult
 from mlplab.runs.settings import SETTINGS
 from mlplab.table import Table
 
-_SEPARATE = ("settings", "data", "class_names", "versions", "device", "threads", "command", "format", "preprocessing")
+_SEPARATE = (
+    *("settings", "data", "class_names", "labels", "inputs", "versions", "device", "threads", "command", "format"),
+    "preprocessing",
+)
 """Fields of a run's config that are compared separately, or are no settings of the training."""
 
 _OF_MODEL = [name for name, setting in SETTINGS.items() if setting.of_model]
@@ -66,6 +71,28 @@ def differences(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]])
         for name, values in zip(names, descriptions, strict=True)
     ]
     return Table.of_rows(rows, "What differs" if differing else "No differences in how they were made")
+
+
+def grouped(runs: Mapping[str, Run], accuracies: Mapping[str, float]) -> list[Group]:
+    """Return the groups of networks that differ only in their seed: each population, and runs with equal settings.
+
+    `accuracies`: of the runs, by name.
+    """
+    single = {name: settings(run) for name, run in runs.items() if not run.members}
+    names = list(single)
+    positions = group(list(single.values()))
+    labelled = dict(zip(map(tuple, positions), labels([single[names[p[0]]] for p in positions]), strict=True))
+    groups = {
+        names[members[0]]: Group(label, [names[p] for p in members], [accuracies[names[p]] for p in members])
+        for members, label in labelled.items()
+    }
+    for name, run in runs.items():
+        if isinstance(run.result, PopulationResult):
+            members = [member.test.accuracy for member in run.result.members if isinstance(member, RunResult)]
+            low, high = run.result.ensemble.interval
+            ensemble = (run.result.ensemble.accuracy, low, high)
+            groups[name] = Group(name, [name], members, ensemble)
+    return [groups[name] for name in runs if name in groups]
 
 
 def group(settings_of_runs: Sequence[Mapping[str, Any]]) -> list[list[int]]:

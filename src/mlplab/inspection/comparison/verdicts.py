@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from mlplab.inspection.comparison.pairs import SIGNIFICANCE
+from mlplab.inspection.comparison.pairs import SIGNIFICANCE, Group
 from mlplab.table import Table
 
 _SAME_SETTINGS = (
@@ -15,6 +15,7 @@ _ONE_RUN = (
     "This result is about these two trained networks on this test set. It does not show which settings are better: "
     "that takes several runs of each, as other seeds may give other results."
 )
+_ENSEMBLES = "This result is about the two ensembles, each of all its networks together."
 _ARRAYS = "This result is about these predictions for these rows. Networks trained with other seeds may differ."
 
 
@@ -31,15 +32,14 @@ def plain(value: Any) -> Any:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
-def verdicts(pairs: Table, names: Sequence[str], groups: Sequence[Sequence[int]]) -> tuple[str, ...]:
+def verdicts(pairs: Table, groups: Sequence[Group]) -> tuple[str, ...]:
     """Return one verdict for each pair.
 
     Args:
         pairs: the table of `pairs.pairs`.
-        names: the names of all runs or predictions, in order.
-        groups: positions of the runs with equal settings; empty for predictions without runs.
+        groups: of the runs; empty for predictions without runs.
     """
-    group_of = {names[position]: group for group in groups for position in group}
+    group_of = {name: group for group in groups for name in group.runs}
     result = []
     for row in pairs:
         verdict = _verdict(row, len(pairs))
@@ -70,13 +70,15 @@ def _verdict(row: dict, comparisons: int, on_average: str = "") -> str:
     return f"{better} is better than {worse}{on_average} by {points} points ({_interval(low, high)}{p})."
 
 
-def _scope(first: Sequence[int] | None, second: Sequence[int] | None) -> str:
+def _scope(first: Group | None, second: Group | None) -> str:
     """Return what the verdict of a pair is about, given the group of each of the two runs."""
     if first is None or second is None:
         return _ARRAYS
     if first == second:
         return _SAME_SETTINGS
-    return _ONE_RUN if min(len(first), len(second)) == 1 else ""
+    if first.ensemble and second.ensemble:
+        return _ENSEMBLES
+    return _ONE_RUN if min(len(first.runs), len(second.runs)) == 1 else ""
 
 
 def _interval(low: float, high: float) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlplab.inspection.network.graph import Network
+from mlplab.runs.probabilities import class_outputs, takes_logits
 
 if TYPE_CHECKING:
     import keras
@@ -55,23 +56,25 @@ class Forward:
             yield [np.asarray(values, np.float32)[: len(block)] for values in self._compiled(self._weights, padded)]
 
 
-def saliency(model: "keras.Model", inputs: np.ndarray, classes: np.ndarray) -> np.ndarray:
+def saliency(model: "keras.Model", inputs: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
     """Compute gradients of log p(class) with respect to the model's inputs.
 
     Simonyan, Vedaldi and Zisserman (2013), "Deep inside convolutional networks", section 3, use the score of the class
     before the softmax; the log-probability depends on the scores of all classes.
 
     Args:
-        model: returns probabilities, or logits if its loss has `from_logits`.
+        model: a run's, see `runs.probabilities`.
         inputs: preprocessed, float32 (n, …), as are the gradients.
         classes: int (n,).
+        count: the number of all classes.
     """
     import jax
 
-    logits = getattr(model.loss, "from_logits", False)
+    logits = takes_logits(model)
 
     def log_probability(x: Any, weights: Any) -> Any:
         outputs = model.stateless_call(*weights, x, training=False)[0].astype("float32")
+        outputs = class_outputs(outputs, count, logits)
         logs = jax.nn.log_softmax(outputs) if logits else jax.numpy.log(jax.numpy.maximum(outputs, 1e-30))
         # Each row's output depends on that row only, so the gradient of the sum has the gradients of all rows.
         return logs[np.arange(len(classes)), classes].sum()

@@ -50,7 +50,7 @@ def show_saliency(run: Run, index: int, split: str = "test", data: Any = None) -
     else:
         predicted = int(run.predict(row.input[None])[0].argmax())
         inputs = run.config.preprocessing(row.input[None])
-        gradient = activity.saliency(run.model, inputs, np.array([predicted]))[0]
+        gradient = activity.saliency(run.model, inputs, np.array([predicted]), len(run.class_names))[0]
     names = {1: ("feature",), 2: ("row", "column"), 3: ("row", "column", "channel")}[gradient.ndim]
     places = np.indices(gradient.shape).reshape(gradient.ndim, -1)
     name = run.class_names[predicted]

@@ -185,7 +185,7 @@ def _failure_fields(run: Run, data: Data, rows: np.ndarray, forward: activity.Fo
     index, distance = geometry.nearest_rows(rows[worst], train, NEIGHBOURS)
     return {
         "worst": worst,
-        "saliency": activity.saliency(run.model, inputs, predicted[worst]),
+        "saliency": activity.saliency(run.model, inputs, predicted[worst], len(run.class_names)),
         "neighbour_index": index,
         "neighbour_label": data.train.labels[index],
         "neighbour_distance": distance,

@@ -7,9 +7,9 @@ content.py      the values of the template; wording.py: sentences
 templates/      layout, style and script, on top of pages/templates
 """
 
-import shlex
 from pathlib import Path
 
+from mlplab.files import resuming
 from mlplab.pages import write_page
 from mlplab.tuning.page.content import render
 from mlplab.tuning.page.trials import read
@@ -30,5 +30,4 @@ def page(path: str | Path) -> Path:
         UsageError: if the page cannot be written, or Optuna is not installed.
     """
     path = Path(path).expanduser()
-    resume = shlex.join(["mlplab", "tune", "--resume", str(path)])
-    return write_page(path / FILE, render(read(path), path.resolve().name, resume))
+    return write_page(path / FILE, render(read(path), path.resolve().name, resuming(path, "study").shell))

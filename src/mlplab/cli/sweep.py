@@ -1,0 +1,130 @@
+"""`mlplab sweep`: every combination of some settings with several seeds, in one table."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mlplab.cli.options import Dataset, Json, Quiet, check_dataset, check_file, check_resume
+from mlplab.cli.output import open_console, print_json, print_table, reports_interrupt, say
+from mlplab.cli.settings_options import takes_settings
+from mlplab.errors import UsageError, flag, shell_command, unknown_name
+from mlplab.experiments.sweep_plan import SweepPlan
+from mlplab.runs.settings import SETTINGS, Setting
+
+_VARIED = [name for name in SETTINGS if name != "seed"]
+_NOT_PRINTED = ("p_value",)
+
+
+def complete_vary(incomplete: str) -> list[str]:
+    """Names of settings that begin with a text, for the shell's completion."""
+    return [f"{name}=" for name in map(_typed, _VARIED) if name.startswith(incomplete)]
+
+
+@takes_settings()
+def sweep(
+    dataset: Annotated[str | None, Dataset] = None,
+    *,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE,VALUE,…",
+            help='A setting and its values; networks have a semicolon between: "hidden=20;50,50". Can be repeated.',
+            autocompletion=complete_vary,
+        ),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Networks of each combination; 5 by default.")] = None,
+    settings: dict[str, Any],
+    runs: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The directory of the runs; sweeps/NAME-DATE-TIME by default.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The table (.csv, .md, .tex, .json) or its figure (.png, .svg, .pdf)."),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="SWEEP", help="Continue an interrupted sweep: it ends with the same table.")
+    ] = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train every combination of some settings with several seeds: mean, spread, and tests against the first.
+
+    All other settings are given as in mlplab train. Each combination is a run, which other verbs open.
+    """
+    values = varied(vary or [])
+    of_sweep = {"vary": vary, "seeds": seeds, "runs": runs}
+    given = settings | {name: value for name, value in of_sweep.items() if value is not None}
+    if (dataset is None) == (resume is None):
+        raise UsageError("Give a data set (mlplab sweep digits --vary dropout=0,0.2), or a sweep: --resume SWEEP")
+    if dataset is not None:
+        check_dataset(dataset)
+        if not values:
+            raise UsageError("Give the settings to vary, as in: --vary dropout=0,0.2,0.5")
+    if resume is not None:
+        check_resume("sweep", given)
+    check_file(out)
+    if values:
+        SweepPlan.of(values, settings, 5 if seeds is None else seeds, None)
+
+    console = open_console(quiet)
+    from mlplab.cli.train import device_line  # Keras, which takes a second: wrong use is refused before
+    from mlplab.experiments.sweep import sweep as run_sweep
+
+    say(console, device_line())
+    options: dict[str, Any] = {"verbose": 0 if quiet else "auto"}
+    with reports_interrupt():
+        if resume is not None:
+            SweepPlan.read(resume)
+            table = run_sweep(resume, **options)
+        else:
+            options |= {"seeds": seeds, "runs": runs, "command": ["mlplab", *sys.argv[1:]]}
+            table = run_sweep(dataset, values, **options, **settings)
+    say(console, table.title, style="bold")
+    print_table(console, [name for name in table.columns if name not in _NOT_PRINTED], table.rows())
+    if out is not None:
+        say(console, f"Written: {table.save(out)}")
+    say(console, f"Runs: {os.path.relpath(table.path)}")
+    finished = [os.path.relpath(run.path) for run in table.runs if run is not None]
+    if 1 < len(finished) <= 10:
+        command = shell_command("mlplab", "compare", *finished, "--out", "comparison.html")
+        say(console, f"Next, how they differ, as a page: {command}")
+    if json_:
+        print_json(sweep=str(table.path), file=None if out is None else str(out), rows=table.rows())
+
+
+def varied(texts: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the values of each setting from texts such as `dropout=0,0.2`. Raises `UsageError`."""
+    values: dict[str, list[Any]] = {}
+    for text in texts:
+        typed, equals, listed = text.partition("=")
+        name = typed.strip().replace("-", "_")
+        if not equals or not listed:
+            raise UsageError(f"--vary takes a setting and its values, as in dropout=0,0.2,0.5; got {text!r}.")
+        if name not in _VARIED:
+            raise UsageError(unknown_name("setting", typed, map(_typed, _VARIED)))
+        if name in values:
+            raise UsageError(f"--vary {typed} is given twice: give all its values at once.")
+        separator = ";" if SETTINGS[name].kind is tuple or ";" in listed else ","
+        values[name] = [_value(SETTINGS[name], part.strip()) for part in listed.split(separator)]
+    return values
+
+
+def _value(declared: Setting, text: str) -> Any:
+    """Return a value of a setting from its text. `none` is the default of a setting that has none of its own."""
+    if text.lower() == "none" and declared.default is None and declared.kind is not tuple:
+        return None
+    try:
+        if declared.kind is bool:
+            return {"true": True, "false": False, "on": True, "off": False}[text.lower()]
+        return [int(units) for units in text.split(",") if units] if declared.kind is tuple else declared.kind(text)
+    except (KeyError, ValueError) as error:
+        kinds = {bool: "true or false", int: "whole numbers", float: "numbers", tuple: "units, as in 20;50,50"}
+        raise UsageError(f"--vary {_typed(declared.name)} takes {kinds[declared.kind]}; got {text!r}.") from error
+
+
+def _typed(name: str) -> str:
+    return flag(name).removeprefix("--")

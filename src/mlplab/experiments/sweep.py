@@ -1,0 +1,251 @@
+"""A sweep: every combination of some values of settings, each trained as a population, in one table.
+
+SWEEP/sweep.json               the data set, the values, the settings in common, the number of seeds
+SWEEP/dropout=0.2_hidden=20 …  a run for each combination, which everything that takes a run opens
+"""
+
+import contextlib
+import dataclasses
+import functools
+import logging
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Unpack
+
+from mlplab import files
+from mlplab.datasets import Data, load
+from mlplab.errors import DataError, Interrupted, TrainingError, UsageError
+from mlplab.experiments.sweep_plan import Combination, SweepPlan, is_sweep
+from mlplab.figures.intervals import Intervals, intervals
+from mlplab.inspection.paired_tests import holm, welch
+from mlplab.progress import Progress, ProgressListener, bar
+from mlplab.runs import Run
+from mlplab.runs.dataset_ref import identity, source_of
+from mlplab.runs.result import PopulationResult, RunResult
+from mlplab.runs.settings_arguments import as_text, takes_settings, training_command
+from mlplab.runs.settings_types import SettingsArguments
+from mlplab.scores import mean_accuracy
+from mlplab.table import Table
+
+_log = logging.getLogger("mlplab")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sweep(Table):
+    """The result of `sweep`: a row for each combination.
+
+    Attributes:
+        path: the directory of the sweep.
+        runs: one for each row; None where all networks diverged.
+    """
+
+    path: Path = Path()
+    runs: tuple[Run | None, ...] = ()
+
+
+@takes_settings()
+def sweep(
+    source: Any,
+    vary: Mapping[str, Iterable[Any]] | None = None,
+    *,
+    seeds: int | None = None,
+    runs: str | Path | None = None,
+    data: Any = None,
+    verbose: int | str = "auto",
+    command: list[str] | None = None,
+    **settings: Unpack[SettingsArguments],
+) -> Sweep:
+    """Train every combination of some settings with several seeds, and tabulate mean and spread of the accuracies.
+
+    Each combination is compared with the first by Welch's t test. To choose one, look at the validation accuracy: the
+    best of many test accuracies is too good.
+
+    Args:
+        source: a data set, as `mlplab.load` takes it; or the directory of a sweep, which is continued, and ends as it
+            would have without the interruption.
+        vary: the values of each setting to try, as in `{"dropout": [0, 0.2], "hidden": [[20], [50, 50]]}`.
+        seeds: networks of each combination, trained at once; 5 by default. The first has `seed`, each other the next.
+        runs: the directory to make, with a run for each combination; by default sweeps/NAME-DATE-TIME.
+        data: needed to continue a sweep of arrays: the same arrays.
+        verbose: 0: no progress bar.
+        command: the command line to record.
+        settings: those that all combinations have in common, as `mlplab.train` takes them: epochs, batch_size, …
+
+    Returns:
+        Table of the varied settings, test accuracy (mean over the seeds) with its 95 % interval accuracy_low and
+        accuracy_high (Student's t), sd, seeds (those that did not diverge), validation (mean accuracy), ensemble (test
+        accuracy), difference from the first with its interval difference_low and difference_high, p_value and
+        p_corrected (Holm); with `path` and `runs`.
+
+    Raises:
+        UsageError, DataError: before anything is trained.
+        RunError: if `runs` exists, or cannot be written; if another process continues the sweep.
+        KeyboardInterrupt: the directory holds what was trained; `mlplab.sweep(directory)` continues.
+
+    Example:
+        table = mlplab.sweep("digits", {"dropout": [0, 0.2]}, seeds=2, hidden=[16], epochs=1, verbose=0)
+        print(table.to_markdown())
+    """
+    if is_sweep(source):
+        path = Path(source).resolve()
+        given = {"vary": vary, "seeds": seeds, "runs": runs, **settings}
+        if names := [name for name, value in given.items() if value is not None]:
+            raise UsageError(f"{source} is a sweep, which has its own: leave out {', '.join(names)}.", arguments=names)
+        plan = SweepPlan.read(path)
+        loaded = load(source_of(plan.data, path) if data is None else data, quiet=verbose == 0)
+        if identity(loaded)["hashes"] != plan.data["hashes"]:
+            raise DataError(f"{path} is a sweep of {plan.data['name']}, and {loaded.name} has other content.")
+        return _run(path, plan, loaded, verbose)
+    fixed = {name: value for name, value in settings.items() if value is not None}
+    plan = SweepPlan.of(vary or {}, fixed, 5 if seeds is None else seeds, command)
+    free = files.free_path(runs, "sweep")
+    loaded = load(source, quiet=verbose == 0)
+    plan = dataclasses.replace(plan, data=identity(loaded))
+    _check_networks(plan, loaded)
+    return _run(_create(free, plan), plan, loaded, verbose)
+
+
+def _create(path: Path | None, plan: SweepPlan) -> Path:
+    def write(folder: Path) -> None:
+        files.write_json(folder / files.KINDS["sweep"].marker, dataclasses.asdict(plan))
+
+    return files.create_directory(path, Path(plan.data["name"]).stem, write, kind="sweep")
+
+
+def _check_networks(plan: SweepPlan, data: Data) -> None:
+    """Refuse misspelt names, impossible splits and networks that are too large before anything is made."""
+    from mlplab.training import splits
+    from mlplab.training.network import build_network, require_memory
+
+    known = set()
+    for settings in plan.all_settings():
+        require_memory(settings, data, plan.seeds)
+        rows = splits.split(data.train, settings)["train"]
+        if (names := (settings.optimizer, settings.activation)) not in known:
+            build_network(dataclasses.replace(settings, hidden=(1,)), data, len(rows))
+            known.add(names)
+
+
+def _run(path: Path, plan: SweepPlan, data: Data, verbose: int | str) -> Sweep:
+    """Train the combinations that are not finished, and make the table."""
+    combinations = plan.combinations()
+    runs: list[Run | None] = []
+    try:
+        with files.locked(path), bar(verbose, "sweep") as progress:
+            for number, combination in enumerate(combinations):
+                report = functools.partial(_report, progress, number, len(combinations))
+                runs.append(_train(path, plan, combination, data, report))
+                progress(Progress(number + 1, len(combinations)))
+                _log.info(f"{_in_words(combination)}: {'diverged' if runs[-1] is None else runs[-1].summary}")
+    except KeyboardInterrupt as interrupt:
+        again = files.resuming(path, "sweep")
+        raise Interrupted(
+            f"Interrupted; what was trained is kept. Continue with: {again}", advice=[again]
+        ) from interrupt
+    columns = Table.of_rows(_rows(combinations, runs, plan.seeds)).columns
+    title = f"Test accuracy over {plan.seeds} seeds ({data.name}); difference from the first, Welch's t test"
+    return Sweep(columns, title, lambda: _figure(columns, combinations), path=path, runs=tuple(runs)).show()  # pyright: ignore[reportReturnType] - it returns itself
+
+
+def _report(progress: ProgressListener, number: int, total: int, done: int, members: Sequence[Any]) -> None:
+    steps = sum(member.source.steps * member.epochs for member in members)
+    progress(Progress(number + done / (steps or 1), total))
+
+
+def _train(path: Path, plan: SweepPlan, combination: Combination, data: Data, report: Any) -> Run | None:
+    """Train one combination, or the rest of it; None if all its networks diverge."""
+    from mlplab import training
+
+    folder = path / _folder_name(combination)
+    options: dict[str, Any] = {"verbose": 0, "progress": report if plan.seeds > 1 else None}
+    try:
+        with _quiet():
+            if folder.exists():
+                return training.resume(folder, data=data, **options)
+            arguments = {**plan.settings, **combination, "seeds": plan.seeds}
+            source = plan.data["source"]
+            typed = {name: value for name, value in arguments.items() if value is not None}
+            command = None if source is None else training_command(source, typed)
+            return training.train(data, **arguments, out=folder, command=command, **options)
+    except TrainingError:
+        return None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Log warnings only: what each training logs about the data set is the same for all."""
+    level = _log.level
+    _log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        _log.setLevel(level)
+
+
+def _in_words(combination: Combination) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {_cell(value)}" for name, value in combination.items())
+
+
+def _cell(value: Any) -> Any:
+    """A value as a cell: a list of units as `50,50`, or `none`."""
+    return (as_text(value) or "none") if isinstance(value, list) else value
+
+
+def _folder_name(combination: Combination) -> str:
+    """A name for the directory of a combination, of characters that every system takes."""
+    parts = [f"{name}={_cell(value)}".replace(",", "-") for name, value in combination.items()]
+    return re.sub(r"[^\w.=+-]", "-", "_".join(parts))
+
+
+def _rows(combinations: Sequence[Combination], runs: Sequence[Run | None], seeds: int) -> list[dict[str, Any]]:
+    accuracies = [_accuracies(run) for run in runs]
+    rows = []
+    for combination, run, values in zip(combinations, runs, accuracies, strict=True):
+        mean, sd, interval = mean_accuracy(values) if values else (math.nan, None, None)
+        low, high = interval or (math.nan, math.nan)
+        row = {name: _cell(value) for name, value in combination.items()}
+        row |= {"accuracy": mean, "accuracy_low": low, "accuracy_high": high, "sd": math.nan if sd is None else sd}
+        rows.append(row | {"seeds": len(values), "validation": _validation(run), **_ensemble(run, seeds)})
+    tests = [_test(values, accuracies[0]) for values in accuracies]
+    p_corrected = holm([test["p_value"] for test in tests]).tolist()
+    return [{**row, **test, "p_corrected": p} for row, test, p in zip(rows, tests, p_corrected, strict=True)]
+
+
+def _accuracies(run: Run | None) -> list[float]:
+    """The test accuracy of each network that did not diverge."""
+    result = None if run is None else run.require_finished()
+    if isinstance(result, PopulationResult):
+        return [member.test.accuracy for member in result.members if isinstance(member, RunResult)]
+    return [] if result is None else [result.test.accuracy]
+
+
+def _validation(run: Run | None) -> float:
+    scores = None if run is None or run.result is None else run.result.validation
+    return math.nan if scores is None else scores.accuracy
+
+
+def _ensemble(run: Run | None, seeds: int) -> dict[str, float]:
+    if seeds == 1:
+        return {}
+    result = None if run is None else run.result
+    return {"ensemble": result.ensemble.accuracy if isinstance(result, PopulationResult) else math.nan}
+
+
+def _test(values: Sequence[float], first: Sequence[float]) -> dict[str, float]:
+    """The difference of a combination from the first one; NaN for the first itself, and where there is no test."""
+    names = ("difference", "difference_low", "difference_high", "p_value")
+    if values is first or not values or not first:
+        return dict.fromkeys(names, math.nan)
+    if min(len(values), len(first)) < 2:
+        difference = sum(values) / len(values) - sum(first) / len(first)
+        return {**dict.fromkeys(names, math.nan), "difference": difference}
+    return dict(zip(names, welch(values, first), strict=True))
+
+
+def _figure(columns: Mapping[str, Any], combinations: Sequence[Combination]) -> Any:
+    names = [_in_words(combination) for combination in combinations]
+    value, low, high = (100 * columns[f"accuracy{end}"] for end in ("", "_low", "_high"))
+    return intervals([Intervals("Test accuracy", "per cent, 95 % interval of the mean", names, value, low, high)])

@@ -1,0 +1,63 @@
+"""NPZ files, whoever wrote them: no array is read before its size is known to be true and to fit into memory."""
+
+import math
+import os
+import zipfile
+from collections.abc import Collection
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from mlplab.memory import memory_bytes
+
+_SUFFIX = ".npy"
+
+
+def read(file: str | os.PathLike[str] | IO[bytes], names: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    """Read the arrays of an NPZ file.
+
+    Args:
+        file: a path, or an open file.
+        names: the arrays to read. Others come out empty: they may be large, or objects. None: all.
+
+    Raises:
+        OSError: if the file cannot be opened.
+        ValueError: if it is no NPZ file of plain arrays, is damaged, or has larger arrays than this machine has memory.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = {info.filename.removesuffix(_SUFFIX): info for info in archive.infolist()}
+            wanted = [name for name in members if names is None or name in names]
+            _require_memory(sum(_checked_size(archive, members[name]) for name in wanted))
+            arrays = dict.fromkeys(members, np.empty(0))
+            for name in wanted:
+                with archive.open(members[name]) as member:
+                    arrays[name] = npy.read_array(member, allow_pickle=False)
+            return arrays
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # foreign bytes: zipfile, zlib and NumPy raise nine kinds
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _checked_size(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """Return the bytes of an array. Raises `ValueError` unless its header claims as many as there are."""
+    with archive.open(info) as member:
+        version = npy.read_magic(member)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError(f"{info.filename} has version {version} of the NPY format, of structured arrays")
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read_header(member)
+        if dtype.hasobject:
+            raise ValueError(f"{info.filename} holds Python objects, which are not loaded")
+        claimed, held = dtype.itemsize * math.prod(shape), info.file_size - member.tell()
+    if claimed != held:
+        raise ValueError(f"{info.filename} claims {claimed:,} bytes, {dtype} of shape {shape}, and has {held:,}")
+    return held
+
+
+def _require_memory(size: int) -> None:
+    available = memory_bytes()
+    if available is not None and size > available:
+        raise ValueError(f"its arrays take {size / 1e9:,.1f} GB, and this machine has {available / 1e9:,.1f} GB")
