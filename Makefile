@@ -65,6 +65,7 @@ bench:
 	@.ci/setup peers
 	$(BIN)/python benchmarks/seed_job.py $(ARGS)
 	$(BIN)/python benchmarks/step_cost.py
+	$(BIN)/python benchmarks/streams.py
 
 # One resolution for every Python and system. Pins stay as they are where they can; ARGS=--upgrade renews them.
 UV_COMPILE = .venv-lock/bin/uv pip compile pyproject.toml --no-config --quiet --universal --python-version 3.11 \

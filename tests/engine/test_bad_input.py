@@ -24,25 +24,15 @@ def at(array, index, value):
     return array
 
 
-class _Batches(keras.utils.PyDataset):
-    def __len__(self):
-        return 2
-
-    def __getitem__(self, i):
-        return X[:32], Y[:32]
-
-
 class _DataSet:
-    """As `tf.data.Dataset` looks from outside."""
+    """Batches by a method of their own."""
 
     def __iter__(self):
         return iter([(X, Y)])
 
 
 DATA = {
-    "a generator": ({"x": ((X, Y) for _ in range(2)), "y": None}, r"x must be an array.*generator.*keras.Model.fit"),
-    "a PyDataset": ({"x": _Batches(), "y": None}, r"x must be an array.*_Batches.*np.concatenate"),
-    "another library's data set": ({"x": _DataSet(), "y": None}, r"x must be an array.*_DataSet"),
+    "a data set that Keras does not know": ({"x": _DataSet(), "y": None}, r"x must be an array.*_DataSet.*generator"),
     "lists of numbers": ({"x": [[1.0, 2.0]], "y": [0]}, r"x must be an array.*float.*np.asarray of a list"),
     "labels in a list": ({"y": Y.tolist()}, r"y must be an array.*int.*np.asarray"),
     "strings": ({"x": X.astype(str)}, r"x must hold numbers; got dtype <U"),
@@ -90,8 +80,12 @@ USAGE = {
     "never validated": ({"validation_freq": 0}, r"validation_freq"),
     "both weights": ({"class_weight": {0: 2.0}, "sample_weight": np.ones(N)}, r"not both"),
     "class weights in an array": ({"class_weight": np.ones(10)}, r"must be a dict.*dict\(enumerate"),
-    "steps": ({"steps_per_epoch": 3}, r"steps_per_epoch: for endless streams.*Leave it out"),
-    "validation steps": ({"validation_steps": 3}, r"validation_steps"),
+    "no steps": ({"steps_per_epoch": 0}, r"steps_per_epoch must be a whole number of at least 1; got 0"),
+    "half a validation step": ({"validation_steps": 0.5}, r"validation_steps must be a whole number"),
+    "steps beside a source": (
+        {"x": ArraySource(X, Y), "y": None, "steps_per_epoch": 3},
+        r"steps_per_epoch: the Source",
+    ),
     "a negative seed": ({"seed": -1}, r"seed must be"),
     "a shuffle that is none": ({"shuffle": "yes"}, r"shuffle must be True, False or 'batch'; got 'yes'"),
     "labels beside a source": ({"x": ArraySource(X, Y)}, r"y: the Source given as x brings its own"),

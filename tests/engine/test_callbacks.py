@@ -1,4 +1,4 @@
-"""Callbacks that work by epochs do what they do under Keras; those that need every batch are refused."""
+"""Callbacks that work by epochs do what they do under Keras."""
 
 import csv
 import re
@@ -142,32 +142,6 @@ def test_a_loss_not_finite_raises_naming_the_epoch_and_keeps_the_last_good_state
     for p, v in zip(kept, [*model.variables, *model.optimizer.variables], strict=True):
         if id(v) not in metrics:
             np.testing.assert_array_equal(p, v.numpy())
-
-
-class _OnBatch(callbacks.Callback):
-    def on_batch_end(self, batch, logs=None):
-        pass
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda path: callbacks.TensorBoard(path),
-        lambda path: callbacks.BackupAndRestore(path),
-        lambda path: callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None),
-        lambda path: callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: None),
-        lambda path: callbacks.ModelCheckpoint(path / "x.keras", save_freq=10),
-        lambda path: _OnBatch(),
-    ],
-    ids=["TensorBoard", "BackupAndRestore", "LambdaCallback", "LambdaCallback test", "ModelCheckpoint", "own class"],
-)
-def test_callbacks_that_need_batches_are_refused_before_anything_is_trained(make, tmp_path, few):
-    model = models.small()
-    before = model.get_weights()[0]
-    callback = make(tmp_path)
-    with pytest.raises(UsageError, match=rf"{type(callback).__name__} .*every batch.*keras.Model.fit"):
-        mlplab.fit(model, *few, verbose=0, callbacks=[callback])
-    np.testing.assert_array_equal(before, model.get_weights()[0])
 
 
 def test_a_function_instead_of_a_callback_is_refused(few):

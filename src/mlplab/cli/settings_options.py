@@ -1,13 +1,15 @@
 """The options of the network and its training, made from the declaration of the settings."""
 
 import inspect
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mlplab.cli.options import numbers
-from mlplab.errors import flag
+from mlplab.errors import UsageError, flag
 from mlplab.runs import Settings
 from mlplab.runs.settings import SETTINGS, Setting
 from mlplab.runs.settings_arguments import as_text
@@ -41,7 +43,7 @@ def takes_settings(omit: Sequence[str] = ()) -> Callable[[Callable[..., None]], 
 
 def _option(name: str) -> inspect.Parameter:
     declared = SETTINGS[name]
-    kind: Any = {tuple: str}.get(declared.kind, declared.kind)
+    kind: Any = {tuple: str, dict: str}.get(declared.kind, declared.kind)
     option = typer.Option(flag(name), metavar=declared.metavar, help=_help(declared))
     annotation = Annotated[bool if kind is bool else kind | None, option]
     default = False if kind is bool else None
@@ -60,4 +62,20 @@ def _value(declared: Setting, given: Any) -> Any:
     """The setting's value of an option's; None: not given."""
     if declared.kind is tuple and given is not None:
         return numbers(flag(declared.name), given, int, "whole numbers with commas between, as in 50,50")
+    if declared.kind is dict and given is not None:
+        return _weights(flag(declared.name), given)
     return None if given is False else given
+
+
+def _weights(option: str, given: str) -> Any:
+    """Return weights by class: of a JSON file, or of text such as `Coat=2,Shirt=3`; a word alone stays as it is."""
+    pairs = [part.rpartition("=") for part in given.split(",")]
+    try:
+        if Path(given).exists():
+            return json.loads(Path(given).read_text("utf-8"))
+        return given if given == "balanced" else {name: float(weight) for name, _, weight in pairs}
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f'{option} takes balanced, a JSON file such as {{"Coat": 2}}, or classes with weights, as in '
+            f"Coat=2,Shirt=3; got {given!r}: {error}."
+        ) from error

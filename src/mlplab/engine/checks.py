@@ -11,6 +11,7 @@ import numpy as np
 from mlplab.engine import keras_internals, state
 from mlplab.engine.backend import keras
 from mlplab.engine.source import ArraySource, Source, batch_shapes
+from mlplab.engine.streams import StreamSource
 from mlplab.errors import DataError, ModelError, UsageError, require_whole
 
 
@@ -67,13 +68,22 @@ def check_not_given(why: str, **arguments: Any) -> None:
 def build(model: keras.Model, source: Source, names: str = "") -> Any:
     """Create the variables that the model lacks, for the source's batches. Check that model, loss and data agree.
 
-    Returns the shapes of a batch, `(x, y, sample_weight)`. `names` is put before y in messages.
+    Returns the shapes of a batch, `(x, y, sample_weight)`; or None, without reading a batch, for a stream and a model
+    that is built. `names` is put before y in messages.
 
     Raises:
         ModelError: the model cannot take such data; quotes Keras's error.
         DataError: labels that the loss cannot take; NaN or infinity that make the loss so too.
     """
-    shapes = batch_shapes(source)
+    if isinstance(source, StreamSource):
+        if keras_internals.is_wholly_built(model) and not overrides(
+            model, "train_step", "test_step", "compute_metrics"
+        ):
+            keras_internals.build(model, None)
+            return None
+        shapes = source.first_shapes()
+    else:
+        shapes = batch_shapes(source)
     checks_loss = not overrides(model, "train_step", "test_step", "compute_loss")
     if checks_loss and isinstance(source, ArraySource):
         _check_one_hot(model.loss, source.arrays[1], names + "y")

@@ -18,7 +18,7 @@ import numpy as np
 
 from mlplab.engine import compile_cache, state, traced_hyperparameters
 from mlplab.engine.backend import free_memory, keras, on_cpu
-from mlplab.engine.callbacks import piece_listener
+from mlplab.engine.callbacks import BatchCalls
 from mlplab.engine.devices import Device, Devices, Job
 from mlplab.engine.loop import Loop
 from mlplab.engine.member import Member, choose_traced
@@ -62,7 +62,7 @@ def fit_members(members: Sequence[Member], *, packed: bool = True, progress: Pro
             run([_training(member, packed) for member in active], devices, count)
             validated = [member for member in active if member.failure is None and member.is_validated]
             for member in validated:
-                member.callbacks.on_test_begin()
+                member.begin_validation()
             logs = run([_validation(member) for member in validated], devices)
             for member, logs_of_member in zip(validated, logs, strict=True):
                 member.take_validation(logs_of_member)
@@ -83,7 +83,9 @@ class Pass:
         kind, key, traced, packed: which compiled loop it takes, see `compile_cache.compiled_loop`.
         carry, weights: what the loop starts with, and the weights that it only reads.
         finish: makes the result of the carry after the last step, and of the outputs of the steps of each segment.
-        watch: called between pieces with the steps done and the carry, unless models are stacked.
+        watch: called after a piece with the steps done and the carry, unless models are stacked; returns whether the
+            pass ends there.
+        calls: the callbacks that are called in the pass, if any.
         position, seed: of the source's order, and of the keys of the steps.
         loops: loops that were looked up before.
     """
@@ -95,7 +97,8 @@ class Pass:
     carry: Any
     weights: Any
     finish: Callable[[Any, list[Any]], Any]
-    watch: Callable[[int, Any], None]
+    watch: Callable[[int, Any], bool | None]
+    calls: BatchCalls | None = None
     traced: Collection[str] = ()
     packed: bool = True
     position: int = 0
@@ -106,54 +109,78 @@ class Pass:
 
 def _training(member: Member, packed: bool) -> Pass:
     """An epoch of a member."""
-    model, listener = member.model, piece_listener(member.callbacks)
+    model = member.model
     before = state.read(model)
-
-    def watch(steps: int, carry: Any) -> None:
-        if listener is not None:
-            listener(steps - 1, compile_cache.results(model, carry[0].metrics, carry[1]))
+    calls = BatchCalls(
+        model,
+        member.callbacks,
+        "train",
+        logs=lambda carry: compile_cache.results(model, carry[0].metrics, carry[1]),
+        values=lambda carry: carry[0]._asdict(),
+        read=lambda carry: (state.read(model), carry[1]),
+    )
 
     def finish(carry: Any, outputs: list[Any]) -> None:
-        after, logs = carry
+        after, logs = calls.changed(carry)
+        calls.undo()
         try:
             member.take(after, compile_cache.results(model, after.metrics, logs))
         except TrainingError as error:
             member.failure = str(error)
 
     carry = before, compile_cache.first_logs(model, "train_step", before, member.shapes)
-    training = Pass("train", model, member.source, member.signature, carry, None, finish, watch, packed=packed)
-    return replace(training, position=member.position, seed=member.seed, traced=member.traced or (), loops=member.loops)
+    training = Pass("train", model, member.source, member.signature, carry, None, finish, calls.after, calls)
+    return replace(
+        training,
+        traced=member.traced or (),
+        packed=packed,
+        position=member.position,
+        seed=member.seed,
+        loops=member.loops,
+    )
 
 
 def _validation(member: Member) -> Pass:
     assert member.validation is not None
-    validation = evaluation(member.model, member.validation, member.validation_shapes, member.signature)
+    validation = evaluation(
+        member.model, member.validation, member.validation_shapes, member.signature, member.callbacks
+    )
     return replace(validation, traced=member.traced or (), loops=member.loops)
 
 
 def evaluation(
-    model: keras.Model, source: Source, shapes: Any, key: Hashable, listener: Callable[[int, dict], None] | None = None
+    model: keras.Model, source: Source, shapes: Any, key: Hashable, callbacks: keras.callbacks.CallbackList
 ) -> Pass:
-    """A pass whose result is loss and metrics by name. `listener`: called between pieces with step and logs."""
+    """A pass whose result is loss and metrics by name."""
     model.reset_metrics()
     before = state.read(model)
     parts = before.trainable, before.non_trainable, before.metrics
 
-    def watch(steps: int, carry: Any) -> None:
-        if listener is not None:
-            listener(steps - 1, compile_cache.results(model, *carry[1:]))
+    def read(carry: Any) -> Any:
+        now = state.read(model)
+        return now.non_trainable, now.metrics, carry[2]
+
+    calls = BatchCalls(
+        model,
+        callbacks,
+        "test",
+        logs=lambda carry: compile_cache.results(model, *carry[1:]),
+        values=lambda carry: {"non_trainable": carry[0], "metrics": carry[1]},
+        read=read,
+    )
 
     def finish(carry: Any, outputs: list[Any]) -> dict[str, Any]:
-        non_trainable, metrics, logs = carry
+        non_trainable, metrics, logs = calls.changed(carry)
+        calls.undo()
         state.write(model, before._replace(non_trainable=non_trainable, metrics=metrics))
         return compile_cache.results(model, metrics, logs)
 
     carry = *parts[1:], compile_cache.first_logs(model, "test_step", parts, shapes)
-    return Pass("test", model, source, key, carry, before.trainable, finish, watch)
+    return Pass("test", model, source, key, carry, before.trainable, finish, calls.after, calls)
 
 
 def prediction(
-    model: keras.Model, source: Source, key: Hashable, listener: Callable[[int], None] | None = None
+    model: keras.Model, source: Source, key: Hashable, listener: Callable[[int], object] | None = None
 ) -> Pass:
     """A pass whose result is the outputs of all steps, joined, and the non-trainable state after it.
 
@@ -199,7 +226,9 @@ def groups(passes: Sequence[Pass], devices: int) -> Iterator[list[Pass]]:
     """Put the passes in groups, each for one call of one program."""
     together: dict[Hashable, list[Pass]] = {}
     for each in passes:
-        together.setdefault((each.key, _layout(each.source)), []).append(each)
+        # A model whose pass may end before the others' gets a call of its own.
+        alone = id(each) if each.calls is not None and each.calls.step_by_step else None
+        together.setdefault((each.key, _layout(each.source), alone), []).append(each)
     for group in together.values():
         size = _group_size(group, devices)
         for start in range(0, len(group), size):
@@ -215,7 +244,7 @@ def _layout(source: Source) -> Hashable:
 
 def _group_size(group: Sequence[Pass], devices: int) -> int:
     """Return how many go into one call: all devices get work, and calls of one size share a compilation."""
-    if on_cpu():
+    if on_cpu() or len(group) == 1:
         return 1
     held = jax.tree.leaves((group[0].carry, group[0].weights, batch_shapes(group[0].source)))
     # A call holds several copies of what a model has on the device.
@@ -237,26 +266,39 @@ def _job(group: Sequence[Pass], count: Callable[[int], None] | None) -> Job:
     for each in group:
         each.loops[name] = loop  # kept there while they train, also when the cache drops it
 
+    calls = first.calls if len(group) == 1 else None
+
     def job(device: Device) -> None:
         counted = 0
 
-        def between_pieces(steps: int, carry: Any) -> None:
+        def between_pieces(steps: int, carry: Any) -> bool:
             nonlocal counted
             if count is not None:
                 count((steps - counted) * len(group))
                 counted = steps
-            if len(group) == 1:
-                first.watch(steps, carry)
+            ends = len(group) == 1 and first.watch(steps, carry)
             device.check_stop()
+            return bool(ends)
 
-        results = loop(
-            [each.carry for each in group],
-            [(values, each.weights) for values, each in zip(numbers, group, strict=True)],
-            [device.segments(each.source, each.position) for each in group],
-            seeds=[each.seed for each in group],
-            progress=between_pieces,
-            device=device.device,
-        )
+        step_by_step = calls is not None and calls.step_by_step
+        segments = [device.segments(each.source, each.position, step_by_step) for each in group]
+        try:
+            results = loop(
+                [each.carry for each in group],
+                [(values, each.weights) for values, each in zip(numbers, group, strict=True)],
+                segments,
+                seeds=[each.seed for each in group],
+                before_piece=calls and calls.before,
+                progress=between_pieces,
+                device=device.device,
+            )
+        except BaseException:
+            if calls is not None:
+                calls.undo()
+            raise
+        finally:
+            for each in segments:
+                each.close()
         for each, (carry, outputs) in zip(group, results, strict=True):
             each.result = each.finish(carry, outputs)
 

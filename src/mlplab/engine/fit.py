@@ -11,7 +11,10 @@ from mlplab.engine.backend import keras
 from mlplab.engine.driver import fit_members
 from mlplab.engine.eager import unless_eager
 from mlplab.engine.interrupts import deferred_interrupt
+from mlplab.engine.keras_internals import is_stream
 from mlplab.engine.member import Member
+from mlplab.engine.source import ArraySource
+from mlplab.engine.streams import StreamSource, reads_by_steps
 from mlplab.errors import TrainingError, UsageError, require_whole
 
 _random_seeds: weakref.WeakKeyDictionary[keras.Model, int] = weakref.WeakKeyDictionary()
@@ -34,8 +37,8 @@ def fit(
     class_weight: dict[int, float] | None = None,
     sample_weight: Any = None,
     initial_epoch: int = 0,
-    steps_per_epoch: None = None,
-    validation_steps: None = None,
+    steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
     validation_batch_size: int | None = None,
     validation_freq: int | Collection[int] = 1,
     seed: int | None = None,
@@ -47,14 +50,18 @@ def fit(
     the first ended, in the order of the rows too. Inputs are not rescaled.
 
     Args:
-        x: array (n, …) or a nest of arrays; or a `Source`, which brings its own y, weights, batches and order.
+        x: array (n, …) or a nest of arrays; or a stream, which gives batches `(x, y)` or `(x, y, sample_weight)`: an
+            iterator, a `keras.utils.PyDataset`, a `tf.data.Dataset`, a torch `DataLoader`; or a `Source`, which brings
+            its own y, weights, batches and order.
         y: targets (n, …) likewise, as the model's loss takes them.
         batch_size: rows a step, 32 by default; more than n means n.
         verbose: 0 silent, 1 a progress bar, 2 a line an epoch.
-        callbacks: Keras callbacks that work by epochs; those that need every batch are refused.
+        callbacks: Keras callbacks. Those that see every batch make the steps run one by one, which takes longer.
         validation_split: the last part of the rows, held out.
-        validation_data: `(x, y)` or `(x, y, sample_weight)`, or a `Source`; takes precedence over validation_split.
-        steps_per_epoch, validation_steps: not used with arrays; only None is taken.
+        validation_data: `(x, y)` or `(x, y, sample_weight)`, a stream or a `Source`; takes precedence over
+            validation_split.
+        steps_per_epoch, validation_steps: batches in an epoch, and in an evaluation; None: all. Needed for streams that
+            do not end. An epoch continues where the one before ended.
         seed: of the shuffling. None: the one given to `keras.utils.set_random_seed`, else one from NumPy's global
             state, which stays with the model.
         packed: False takes Keras's step unchanged also where `packing.py` has a faster one; a dense network's
@@ -85,32 +92,30 @@ def fit(
     initial_epoch = require_whole("initial_epoch", initial_epoch, least=0)
     if not isinstance(validation_freq, list | tuple | set):
         require_whole("validation_freq", validation_freq)
-    checks.check_not_given(
-        "for endless streams; mlplab.fit goes through all rows.",
-        steps_per_epoch=steps_per_epoch,
-        validation_steps=validation_steps,
-    )
-    held_out = validation_data
+    for name, steps in (("steps_per_epoch", steps_per_epoch), ("validation_steps", validation_steps)):
+        if steps is not None:
+            require_whole(name, steps)
+    held_out, rows_given = validation_data, batch_size
     if hasattr(x, "segments"):
         given = {"y": y, "class_weight": class_weight, "sample_weight": sample_weight, "batch_size": batch_size}
-        inputs.refuse_beside_source(**given, seed=seed, validation_split=validation_split or None)
+        given |= {"steps_per_epoch": steps_per_epoch, "validation_split": validation_split or None}
+        inputs.refuse_beside_source(**given, seed=seed)
         source = x
     else:
-        batch_size = require_whole("batch_size", 32 if batch_size is None else batch_size)
-        data = inputs.arrays_of((x, y, sample_weight))
+        data = (x, y, sample_weight) if is_stream(x) else inputs.arrays_of((x, y, sample_weight))
         if held_out is None and validation_split:
             data, held_out = inputs.split(data, validation_split)
-        if class_weight is not None:
-            if data[2] is not None:
-                raise UsageError("Give class_weight or sample_weight, not both: multiply them into one sample_weight.")
-            data = (*data[:2], inputs.weights_of_classes(data[1], class_weight))
-        seed = _seed_of(model) if seed is None else require_whole("seed", seed, least=0)
-        source = inputs.from_arrays(data, batch_size, shuffle=shuffle, seed=seed)
-    rows = getattr(source, "batch_size", 32) if validation_batch_size is None else validation_batch_size
+        order = {"batch_size": batch_size, "shuffle": shuffle, "class_weight": class_weight, "seed": seed}
+        by_steps = is_stream(x) or reads_by_steps(steps_per_epoch)
+        source = _stream(data, steps_per_epoch, **order) if by_steps else _array_source(model, data, **order)
+    if validation_batch_size is not None:
+        rows_given = require_whole("validation_batch_size", validation_batch_size)
+    elif validation_steps is None:
+        rows_given = getattr(source, "batch_size", None)
     member = Member(
         model,
         source,
-        inputs.validation_source(held_out, require_whole("validation_batch_size", rows)),
+        inputs.validation_source(held_out, rows_given, validation_steps),
         epochs=epochs,
         initial_epoch=initial_epoch,
         validation_freq=validation_freq,
@@ -120,7 +125,30 @@ def fit(
     fit_members([member], packed=packed)
     if member.failure:
         raise TrainingError(member.failure)
-    return model.history
+    history: Any = getattr(model, "history", None)  # a CallbackList of the user's own may have no History
+    return history
+
+
+def _stream(data: tuple, steps: int | None, *, seed: int | None, **order: Any) -> StreamSource:
+    """Return the source of a stream, or of arrays of which an epoch reads a number of batches."""
+    checks.check_not_given(
+        "a stream, and arrays with steps_per_epoch, are read in Keras's order; keras.utils.set_random_seed fixes it.",
+        seed=seed,
+    )
+    return StreamSource(*data, steps_per_epoch=steps, restarts=False, **order)
+
+
+def _array_source(
+    model: keras.Model, data: tuple, *, batch_size: int | None, shuffle: bool | str, class_weight: Any, seed: int | None
+) -> ArraySource:
+    """Return the source of arrays of which an epoch reads all rows."""
+    batch_size = require_whole("batch_size", 32 if batch_size is None else batch_size)
+    if class_weight is not None:
+        if data[2] is not None:
+            raise UsageError("Give class_weight or sample_weight, not both: multiply them into one sample_weight.")
+        data = (*data[:2], inputs.weights_of_classes(data[1], class_weight))
+    seed = _seed_of(model) if seed is None else require_whole("seed", seed, least=0)
+    return inputs.from_arrays(data, batch_size, shuffle=shuffle, seed=seed)
 
 
 def _seed_of(model: keras.Model) -> int:

@@ -9,12 +9,16 @@ import numpy as np
 
 from mlplab.engine import checks, uint8_images
 from mlplab.engine.backend import keras
+from mlplab.engine.keras_internals import is_stream
 from mlplab.engine.source import ArraySource, NotFinite, OrderedSource, Rows, Source
+from mlplab.engine.streams import StreamSource, reads_by_steps
 from mlplab.errors import DataError, UsageError, require_unmasked, require_whole
 
 
 def split(data: tuple, validation_split: float) -> tuple[tuple, tuple]:
     """Split `(x, y, sample_weight)` into the first rows and the last `validation_split` of them, as Keras does."""
+    if is_stream(data[0]):
+        raise UsageError("validation_split needs arrays; got a stream. Give validation_data, which may be one too.")
     rows = len(jax.tree.leaves(data)[0])
     first = math.floor(rows * (1 - validation_split))
     if not 0 < validation_split < 1 or first in (0, rows):
@@ -25,13 +29,23 @@ def split(data: tuple, validation_split: float) -> tuple[tuple, tuple]:
     return jax.tree.map(lambda a: a[:first], data), jax.tree.map(lambda a: a[first:], data)
 
 
-def source_given(x: Any, y: Any = None, sample_weight: Any = None, *, batch_size: Any) -> Source:
-    """Return the source of the arguments of `evaluate` or `predict`: x itself, or one of arrays in their own order."""
+def source_given(
+    x: Any, y: Any = None, sample_weight: Any = None, *, batch_size: Any, steps: int | None = None, names: str = ""
+) -> Source:
+    """Return the source of data to evaluate or predict: x itself, a stream's, or one of arrays in their own order.
+
+    Args:
+        steps: batches of a stream or of arrays, at most; None: all.
+        names: is put before x, y and sample_weight in messages.
+    """
     if hasattr(x, "segments"):
-        refuse_beside_source(y=y, sample_weight=sample_weight, batch_size=batch_size)
+        refuse_beside_source(y=y, sample_weight=sample_weight, batch_size=batch_size, steps=steps)
         return x
+    data = (x, y, sample_weight) if is_stream(x) else arrays_of((x, y, sample_weight), names)
+    if is_stream(x) or reads_by_steps(steps):
+        return StreamSource(*data, batch_size=batch_size, steps_per_epoch=steps)
     rows = require_whole("batch_size", 32 if batch_size is None else batch_size)
-    return from_arrays(arrays_of((x, y, sample_weight)), rows, kind=OrderedSource)
+    return from_arrays(data, rows, names, kind=OrderedSource)
 
 
 def refuse_beside_source(**arguments: Any) -> None:
@@ -39,11 +53,15 @@ def refuse_beside_source(**arguments: Any) -> None:
     checks.check_not_given("the Source given as x brings its own.", **arguments)
 
 
-def validation_source(data: Any, batch_size: int) -> Source | None:
-    """Return the source of `validation_data`: None, a source unchanged, or one of arrays in their own order."""
-    if data is None or hasattr(data, "segments"):
+def validation_source(data: Any, batch_size: int | None, steps: int | None = None) -> Source | None:
+    """Return the source of `validation_data`: None, a source unchanged, a stream's, or one of arrays in their order."""
+    if data is None:
+        return None
+    if hasattr(data, "segments"):
+        refuse_beside_source(validation_steps=steps)
         return data
-    return from_arrays(arrays_of(data, "validation_data's "), batch_size, "validation_data's ")
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    return source_given(x, y, sample_weight, batch_size=batch_size, steps=steps, names="validation_data's ")
 
 
 def from_arrays(
@@ -112,7 +130,7 @@ def _as_array(given: Any, name: str) -> Any:
         raise DataError(
             f"{name} must be an array, or a list, tuple or dict of arrays, because the whole data set goes to the "
             f"device once; got {type(given).__module__}.{type(given).__qualname__}. Collect it into arrays first "
-            "(np.concatenate(list(batches)), or np.asarray of a list), or use keras.Model.fit for streams."
+            "(np.concatenate(list(batches)), or np.asarray of a list), or give a generator of batches (x, y)."
         )
     require_unmasked(name, given)
     if _is_sparse(given):

@@ -49,6 +49,11 @@ def deferred_interrupt(on_interrupt: Callable[[], object] = lambda: None) -> Ite
                 _before(signal.SIGINT, None)
 
 
+def is_interrupted() -> bool:
+    """Return whether Ctrl-C came while a context is open: for waiting, in any thread, that can end early."""
+    return bool(_listeners) and _pending
+
+
 def _receive(number: int, frame: Any) -> None:
     global _pending
     if _pending:

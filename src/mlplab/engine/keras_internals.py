@@ -8,6 +8,8 @@ import numpy as np
 from keras.src import backend as keras_backend
 from keras.src.backend.common import global_state
 from keras.src.backend.common.stateless_scope import get_stateless_scope
+from keras.src.backend.jax.trainer import JAXEpochIterator
+from keras.src.trainers import data_adapters
 from keras.src.utils.io_utils import print_msg as print_msg
 from keras.src.utils.python_utils import pythonify_logs as pythonify_logs
 from keras.src.utils.rng_utils import get_random_seed as get_random_seed
@@ -29,6 +31,72 @@ def build(model: keras.Model, batch: Any) -> None:
 def is_built(model: keras.Model) -> bool:
     """Return whether the model and all layers in it have their weights."""
     return all(layer.built for layer in layers(model))
+
+
+def is_wholly_built(model: keras.Model) -> bool:
+    """Return whether model, metrics and loss have all their variables, so that no batch is needed to build them."""
+    compiled = (model._compile_metrics, model._compile_loss)
+    return is_built(model) and all(part is None or part.built for part in compiled)
+
+
+def is_stream(x: Any) -> bool:
+    """Return whether Keras reads batches from x: an iterator, a `PyDataset`, or a data set of another library."""
+    kinds = (data_adapters.is_tf_dataset, data_adapters.is_torch_dataloader, data_adapters.is_grain_dataset)
+    is_of_keras = isinstance(x, keras.utils.PyDataset | data_adapters.data_adapter.DataAdapter)
+    return is_of_keras or hasattr(x, "__next__") or any(is_kind(x) for is_kind in kinds)
+
+
+class EpochIterator(JAXEpochIterator):
+    """Keras's reading of data, epoch by epoch: its adapters, numbers of steps, warnings, and hooks of data sets.
+
+    Yields NumPy arrays, or arrays of JAX where the data are such.
+    """
+
+    def _get_iterator(self) -> Any:
+        return self.data_adapter.get_jax_iterator()  # Keras's own puts each batch on an accelerator by itself
+
+    def reset(self) -> None:
+        """Begin anew. Batches that workers of a `PyDataset` had read ahead are dropped; Keras would give them first."""
+        super().reset()
+        if self.data_adapter.num_batches is not None and (enqueuer := self._enqueuer()) is not None:
+            enqueuer.ready_queue.queue.clear()
+
+    def stop_workers(self) -> None:
+        """End the workers of a `PyDataset` whose epoch was left early."""
+        if (enqueuer := self._enqueuer()) is not None:
+            enqueuer.stop()
+
+    def _enqueuer(self) -> Any:
+        return getattr(self.data_adapter, "enqueuer", None)
+
+
+def offer_state(model: keras.Model, values: dict[str, Any]) -> None:
+    """Let callbacks that read their `model` see these values: Keras assigns them to the variables then.
+
+    `values` has lists of arrays by the names of the fields of `State`.
+    """
+    model._jax_state = {f"{name}_variables": arrays for name, arrays in values.items()}
+    model._jax_state_synced = False
+
+
+def was_read(model: keras.Model) -> bool:
+    """Return whether a callback has read its `model` since `offer_state`, and so may have changed it."""
+    return model._jax_state_synced
+
+
+def withdraw_state(model: keras.Model) -> None:
+    """End what `offer_state` began."""
+    model._jax_state, model._jax_state_synced = None, True
+
+
+def restored_epoch(model: keras.Model) -> int | None:
+    """Return the epoch at which `BackupAndRestore` lets a training begin, or None."""
+    return model._initial_epoch
+
+
+def traces_batches(callback: keras.callbacks.TensorBoard) -> bool:
+    """Return whether TensorBoard profiles some batches."""
+    return callback._should_trace
 
 
 def output_shapes(model: keras.Model, x: Any) -> Any:

@@ -21,8 +21,11 @@ MOST_FORMS = 64
 AHEAD_BYTES = 2**20
 """Bytes of rows that are taken out of the arrays at once, for the next steps: as much as stays in a core's cache."""
 
-Progress = Callable[[int, Any], None]
-"""Called between pieces with the number of steps done and the loop's carry."""
+Before = Callable[[int, Any], Any]
+"""Called before a piece with the number of steps done and the loop's carry; returns the carry to continue with."""
+
+Progress = Callable[[int, Any], bool]
+"""Called after a piece with the number of steps done and the loop's carry; returns whether the loop ends here."""
 
 _tracing = threading.Lock()
 """Held while a step is traced: its model holds tracers meanwhile, which no other thread may use."""
@@ -110,6 +113,7 @@ class Loop:
         segments: Sequence[Iterable[Segment]],
         *,
         seeds: Sequence[tuple[int, int]],
+        before_piece: Before | None = None,
         progress: Progress | None = None,
         device: Any = None,
     ) -> list[tuple[Any, list[Any]]]:
@@ -119,6 +123,7 @@ class Loop:
             carries: one for each model; donated: the loop reuses the buffers, so do not use them afterwards.
             fixed, segments: for each model.
             seeds: for each model two numbers that make the keys of its steps.
+            before_piece: see `Before`; for one model.
             progress: see `Progress`; the carry is stacked for several models. An exception in it ends the loop.
             device: to run on; None: the first. Threads may run one loop on several devices at once.
 
@@ -129,16 +134,20 @@ class Loop:
         key_data = _stacked([np.array(seed, np.uint64).astype(np.uint32) for seed in seeds])
         # On the device before the first piece: later pieces get their carry from there, and a change would recompile.
         carry, constant = jax.device_put((_stacked(carries), _stacked(fixed)), device)
-        outputs, firsts, before = [], [], 0
+        outputs, done, before = [], [], 0
         for parts in zip(*segments, strict=True):
             form = self._form(carries[0], fixed[0], parts[0], len(parts))
             segment = parts[0]._replace(indices=_stacked([part.indices for part in parts]))
-            carry, output = form.run(carry, constant, segment, key_data, before, progress, device)
+            carry, output, stop, ends = form.run(
+                carry, constant, segment, key_data, before, before_piece, progress, device
+            )
             outputs.append(output)
-            firsts.append(segment.start)
-            before += segment.steps - segment.start
+            done.append(slice(segment.start, stop))
+            before += stop - segment.start
+            if ends:
+                break
         return [
-            (carry, [jax.tree.map(lambda a, i=first: a[i:], o) for o, first in zip(outputs, firsts, strict=True)])
+            (carry, [jax.tree.map(lambda a, steps=steps: a[steps], o) for o, steps in zip(outputs, done, strict=True)])
             for carry, outputs in _unstacked((carry, outputs), len(carries))
         ]
 
@@ -193,17 +202,22 @@ class _Form:
         segment: Segment,
         key_data: Any,
         before: int,
+        before_piece: Before | None,
         progress: Progress | None,
         device: Any,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Any, Any, int, bool]:
         """Do the steps of a segment. `before` counts the epoch's steps before them.
 
-        Returns the carry, and their outputs as NumPy arrays (steps, …), or (models, steps, …).
+        Returns the carry; the outputs as NumPy arrays (steps, …), or (models, steps, …); the step before which the
+        loop stopped; and whether `progress` ended it.
         """
-        start, before_first = segment.start, np.int32(before - segment.start)
+        start, before_first, ends = int(segment.start), np.int32(before - segment.start), False
         outputs = jax.tree.map(lambda shape: np.zeros(shape.shape, shape.dtype), self._outputs)
         outputs, arrays, indices = jax.device_put((outputs, segment.arrays, segment.indices), device)
-        while start < segment.steps:
+        while start < segment.steps and not ends:
+            if before_piece is not None:
+                replaced = before_piece(int(before_first) + start, carry)
+                carry = carry if replaced is carry else jax.device_put(replaced, device)
             # The first piece is one step, timed with its compilation; each piece's time sizes the next one.
             stop = min(start + max(1, int(PIECE_SECONDS / self._step_seconds)), segment.steps)
             first: Any = np.int32(start)
@@ -215,9 +229,8 @@ class _Form:
             carry, outputs = jax.block_until_ready(self._function(*arguments))
             self._step_seconds = (time.perf_counter() - began) / (stop - start)
             start = stop
-            if progress is not None:
-                progress(int(before_first) + start, carry)
-        return carry, jax.tree.map(np.asarray, outputs)
+            ends = progress is not None and progress(int(before_first) + start, carry)
+        return carry, jax.tree.map(np.asarray, outputs), start, ends
 
 
 def _stacked(trees: Sequence[Any]) -> Any:

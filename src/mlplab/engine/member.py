@@ -8,10 +8,11 @@ import numpy as np
 
 from mlplab.engine import checks, keras_internals, state
 from mlplab.engine.backend import keras
-from mlplab.engine.callbacks import training_callbacks
+from mlplab.engine.callbacks import callback_list, sees_batches
 from mlplab.engine.loop import Loop
 from mlplab.engine.signature import signature
 from mlplab.engine.source import Source
+from mlplab.engine.streams import StreamSource
 from mlplab.engine.traced_hyperparameters import traced_hyperparameters
 from mlplab.errors import TrainingError
 
@@ -28,7 +29,7 @@ class Member:
 
     Attributes:
         epoch: epochs done.
-        shapes, validation_shapes: of one batch, `(x, y, sample_weight)`.
+        shapes, validation_shapes: of one batch, `(x, y, sample_weight)`; None where `checks.build` needed no batch.
         position: decides the order of this epoch, see `Source.segments`.
         logs: metrics of the epoch in progress.
         last_logs: metrics of the newest complete epoch.
@@ -56,12 +57,17 @@ class Member:
         checks.check_optimizer(model)
         checks.check_traceable(model, "train_step", source)
         self.validation_shapes = None if validation is None else checks.build(model, validation, "validation_data's ")
-        self.callbacks = training_callbacks(model, callbacks, verbose, epochs, source.steps)
+        self.callbacks = callback_list(
+            model, callbacks, verbose, source.steps, ("train", "test"), epochs=epochs, add_history=True
+        )
+        if isinstance(source, StreamSource):
+            source.one_by_one = sees_batches(self.callbacks, "train")
         self.logs: dict[str, Any] = {}
         self.last_logs: dict[str, Any] = {}
         self.failure: str | None = None
         self.traced = frozenset(each.name for each in traced_hyperparameters(model)) if trace_all else None
         self.loops: dict[Hashable, Loop] = {}
+        self._stopped = False
         self._may_change = bool(callbacks)
         self._signature: Hashable = None
         self._validation_freq = validation_freq
@@ -69,7 +75,7 @@ class Member:
     @property
     def active(self) -> bool:
         """Whether there is another epoch to do."""
-        return self.epoch < self.epochs and not self.model.stop_training and self.failure is None
+        return self.epoch < self.epochs and not self._stopped and self.failure is None
 
     @property
     def signature(self) -> Hashable:
@@ -84,8 +90,9 @@ class Member:
         return self.source.seed % 2**32, self.position
 
     def begin(self) -> None:
-        self.model.stop_training = False
+        self.model.stop_training = self._stopped = False
         self.callbacks.on_train_begin()
+        self.epoch = keras_internals.restored_epoch(self.model) or self.epoch
 
     def begin_epoch(self) -> None:
         self.model.reset_metrics()
@@ -102,7 +109,8 @@ class Member:
             state.write(self.model, after)
         elif terminators := [c for c in self.callbacks.callbacks if isinstance(c, keras.callbacks.TerminateOnNaN)]:
             for callback in terminators:
-                callback.on_batch_end(self.source.steps - 1, {"loss": math.nan})
+                if not self.model.stop_training:  # by itself, at the batch, where every batch is seen
+                    callback.on_batch_end(max(0, self.source.steps - 1), {"loss": math.nan})
         else:
             not_finite = getattr(self.source, "not_finite", None)
             raise TrainingError(
@@ -115,11 +123,15 @@ class Member:
     @property
     def is_validated(self) -> bool:
         """Whether this epoch is followed by an evaluation on the validation data."""
-        if self.validation is None or self.model.stop_training:
+        if self.validation is None:
             return False
         if isinstance(self._validation_freq, Collection):
             return self.epoch + 1 in self._validation_freq
         return (self.epoch + 1) % self._validation_freq == 0
+
+    def begin_validation(self) -> None:
+        self.model.stop_evaluating = False
+        self.callbacks.on_test_begin()
 
     def take_validation(self, logs: dict[str, Any]) -> None:
         self.callbacks.on_test_end(logs)
@@ -131,6 +143,8 @@ class Member:
         vars(self.model.history).setdefault("logs", []).append(dict(self.logs))
         self.last_logs = self.logs
         self.epoch += 1
+        # Only here: an epoch that a callback stops before or within it is brought to its end, validation included.
+        self._stopped = self.model.stop_training
 
     def end(self) -> None:
         if isinstance(self.model.optimizer, keras.optimizers.Optimizer) and self.epochs:

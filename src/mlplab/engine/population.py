@@ -18,7 +18,8 @@ from mlplab.engine.predict import evaluate
 from mlplab.engine.separate_members import check_separate
 from mlplab.engine.signature import signature
 from mlplab.engine.source import ArraySource, Source
-from mlplab.errors import ModelError, TrainingError, UsageError, require_whole, unknown_name
+from mlplab.engine.streams import StreamSource
+from mlplab.errors import DataError, ModelError, TrainingError, UsageError, require_whole, unknown_name
 
 _OF_TRAINING = ("seed", "batch_size", "epochs")
 
@@ -156,6 +157,8 @@ def fit_population(
         data, held_out = inputs.split(data, validation_split)
     source = inputs.from_arrays(data, require_whole("batch_size", batch_size))
     validation = inputs.validation_source(held_out, batch_size)
+    if isinstance(validation, StreamSource):
+        raise DataError("validation_data must be arrays or a Source, since each member reads it; got a stream.")
     members: list[Member] = []
     for variation in named:
         rows = variation.get("batch_size", batch_size)

@@ -1,16 +1,22 @@
 """Evaluate and predict, compiled like training."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from typing import Any
+
+import jax
+import numpy as np
 
 from mlplab.engine import checks, inputs, keras_internals, state
 from mlplab.engine.backend import keras
-from mlplab.engine.callbacks import callbacks_of
+from mlplab.engine.callbacks import callback_list, sees_batches
 from mlplab.engine.driver import evaluation, prediction, run
 from mlplab.engine.eager import unless_eager
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.signature import signature
-from mlplab.engine.source import Source, batch_shapes
+from mlplab.engine.source import Batch, Segment, Source, batch_shapes
+from mlplab.engine.streams import StreamSource
 
 
 @unless_eager
@@ -22,15 +28,15 @@ def evaluate(
     batch_size: int | None = None,
     verbose: int | str = "auto",
     sample_weight: Any = None,
-    steps: None = None,
-    callbacks: None = None,
+    steps: int | None = None,
+    callbacks: Any = None,
     return_dict: bool = False,
 ) -> Any:
     """Compute loss and metrics over data: `keras.Model.evaluate`, compiled. Inputs are not rescaled.
 
     Args:
-        x, y, sample_weight, batch_size, verbose: as in `mlplab.fit`.
-        steps, callbacks: keep the order of Keras's arguments; only None is taken.
+        x, y, sample_weight, batch_size, verbose, callbacks: as in `mlplab.fit`.
+        steps: batches to evaluate; None: all. Needed for streams that do not end.
         return_dict: a dict of name and float; otherwise a list of floats in Keras's order (a float, if it is one).
 
     Raises:
@@ -46,13 +52,15 @@ def evaluate(
         scores = mlplab.evaluate(model, x / 16, y, verbose=0, return_dict=True)
     """
     checks.check_compiled(model, "evaluate")
-    checks.check_not_given("not used in a compiled loop over all rows.", steps=steps, callbacks=callbacks)
-    source = inputs.source_given(x, y, sample_weight, batch_size=batch_size)
+    source = inputs.source_given(x, y, sample_weight, batch_size=batch_size, steps=steps)
     shapes = checks.build(model, source)
     checks.check_traceable(model, "test_step", source)
-    listed = callbacks_of(model, verbose, source.steps)
+    listed = callback_list(model, callbacks, verbose, source.steps, ("test",))
+    if isinstance(source, StreamSource):
+        source.one_by_one = sees_batches(listed, "test")
+    model.stop_evaluating = False
     listed.on_test_begin()
-    (logs,) = run([evaluation(model, source, shapes, signature(model, ()), listed.on_test_batch_end)])
+    (logs,) = run([evaluation(model, source, shapes, signature(model, ()), listed)])
     listed.on_test_end(logs)
     return logs if return_dict else keras_internals.in_metric_order(model, logs)
 
@@ -64,17 +72,17 @@ def predict(
     x: Any,
     batch_size: int | None = None,
     verbose: int | str = "auto",
-    steps: None = None,
-    callbacks: None = None,
+    steps: int | None = None,
+    callbacks: Any = None,
 ) -> Any:
     """Compute the model's outputs for every row: `keras.Model.predict`, compiled. Inputs are not rescaled.
 
     As in Keras, what the model itself changes is kept: seeds of dropout that it applies when it predicts too.
 
     Args:
-        x: array (n, …) or a nest of arrays; or a `Source`, whose rows are predicted in its order.
-        batch_size, verbose: as in `mlplab.fit`.
-        steps, callbacks: keep the order of Keras's arguments; only None is taken.
+        x: array (n, …) or a nest of arrays; or a stream or a `Source`, whose rows are predicted in their order.
+        batch_size, verbose, callbacks: as in `mlplab.fit`.
+        steps: batches to predict; None: all. Needed for streams that do not end.
 
     Returns:
         NumPy array (n, …), or the model's nest of them: the outputs of all batches, joined along their first axis.
@@ -91,15 +99,60 @@ def predict(
         probabilities = mlplab.predict(model, x / 16, verbose=0)
     """
     checks.check_model(model, "predict")
-    checks.check_not_given("not used in a compiled loop over all rows.", steps=steps, callbacks=callbacks)
-    source = inputs.source_given(x, batch_size=batch_size)
+    source = inputs.source_given(x, batch_size=batch_size, steps=steps)
     _build(model, source)
-    listed = callbacks_of(model, verbose, source.steps)
+    listed = callback_list(model, callbacks, verbose, source.steps, ("predict",))
+    by_batch = sees_batches(listed, "predict")
+    if isinstance(source, StreamSource):
+        source.one_by_one = by_batch
+    model.stop_predicting = False
     listed.on_predict_begin()
-    outputs, after = outputs_of(model, source, listed.on_predict_batch_end)
-    state.write_non_trainable(model, after)
+    predicted, done = [], 0
+    with contextlib.closing(_parts(source, by_batch)) as parts:
+        for part in parts:
+            if by_batch:
+                listed.on_predict_batch_begin(done)
+            listener = None if by_batch else _shifted(listed.on_predict_batch_end, done)
+            outputs, after = outputs_of(model, part, listener)
+            state.write_non_trainable(model, after)
+            predicted.append(outputs)
+            done += part.steps
+            if by_batch:
+                listed.on_predict_batch_end(done - 1, {"outputs": outputs})
+            if model.stop_predicting:
+                break
     listed.on_predict_end()
-    return outputs
+    return predicted[0] if len(predicted) == 1 else jax.tree.map(lambda *rows: np.concatenate(rows), *predicted)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The source of one segment of another source."""
+
+    batch: Batch
+    seed: int
+    segment: Segment
+
+    @property
+    def steps(self) -> int:
+        return self.segment.steps - int(self.segment.start)
+
+    def segments(self, position: int) -> Iterator[Segment]:
+        yield self.segment
+
+
+def _parts(source: Source, by_batch: bool) -> Generator[Source, None, None]:
+    """Yield what is predicted in a call: all of a source, a stack of a stream, or a batch where callbacks see each."""
+    if not by_batch and not isinstance(source, StreamSource):
+        yield source
+        return
+    for segment in source.segments(0):
+        for part in segment.split() if by_batch else [segment]:
+            yield _Part(source.batch, source.seed, part)
+
+
+def _shifted(listener: Callable[[int], object], by: int) -> Callable[[int], object]:
+    return lambda step: listener(by + step)
 
 
 def _build(model: keras.Model, source: Source) -> None:
@@ -112,7 +165,7 @@ def _build(model: keras.Model, source: Source) -> None:
 
 
 def outputs_of(
-    model: keras.Model, source: Source, listener: Callable[[int], None] | None = None
+    model: keras.Model, source: Source, listener: Callable[[int], object] | None = None
 ) -> tuple[Any, list[Any]]:
     """Return the outputs of a built model, and its non-trainable state after them. The model is only read.
 

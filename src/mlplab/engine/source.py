@@ -21,16 +21,21 @@ class Segment(NamedTuple):
         arrays: a pytree of arrays that are on the device, or go there when the segment is run.
         indices: a pytree of int32 (steps, batch): one stream of row numbers, or several (labelled and unlabelled).
             Several models at once: (models, steps, batch).
-        start: the first step to do; those before it belong to the segment before, and only give this one its form.
+        start: the first step to do; those before it only give the segment its form, which decides what is compiled.
     """
 
     arrays: Arrays
     indices: Any
-    start: int = 0
+    start: int | np.int32 = 0
 
     @property
     def steps(self) -> int:
         return jax.tree.leaves(self.indices)[0].shape[-2]
+
+    def split(self) -> "Iterator[Segment]":
+        """Yield a segment for each step."""
+        for step in range(self.start, self.steps):
+            yield Segment(self.arrays, jax.tree.map(lambda rows, step=step: rows[step : step + 1], self.indices))
 
 
 class Batch(Protocol):
@@ -61,7 +66,7 @@ class Source(Protocol):
 
     @property
     def steps(self) -> int:
-        """The number of steps in an epoch."""
+        """The number of steps in an epoch; 0 where it is not known before."""
         ...
 
     @property
@@ -237,7 +242,7 @@ class OrderedSource(ArraySource):
         self._segments = list(self._cut())
 
     def _place(self, arrays: Arrays) -> Arrays:
-        return jax.tree.map(lambda a: np.asarray(a, jax.dtypes.canonicalize_dtype(a.dtype)), arrays)
+        return jax.tree.map(lambda a: np.asarray(a, jax_dtype(a)), arrays)
 
     def segments(self, position: int) -> Iterator[Segment]:
         return iter(self._segments)

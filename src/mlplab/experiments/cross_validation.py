@@ -87,13 +87,9 @@ def _predict_folds(plan: _Plan, numbers: range, progress: ProgressListener | Non
     device_data = DeviceData(plan.data, networks[0][0])
     members = []
     for number, (model, seed) in zip(numbers, networks, strict=True):
-        source = device_data.source(
-            _rows_outside(plan.parts, number, rows),
-            preprocessing=plan.config.preprocessing,
-            batch_size=plan.config.settings.batch_size,
-            shuffle=True,
-            seed=seed,
-        )
+        outside = _rows_outside(plan.parts, number, rows)
+        order = {"preprocessing": plan.config.preprocessing, "seed": seed}
+        source = device_data.training_source(outside, plan.config.settings, **order)
         members.append(Member(model, source, epochs=plan.epochs))
 
     def report(trained: Progress) -> None:

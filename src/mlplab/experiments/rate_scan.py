@@ -15,11 +15,12 @@ import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.engine import ArraySource, Member, Rows, checks, evaluate, fit, inputs, keras, keras_internals, state
-from mlplab.errors import ModelError, TrainingError, require, require_whole
+from mlplab.errors import ModelError, TrainingError, UsageError, require, require_whole
 from mlplab.experiments.population import HELD_OUT, hold_out, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Settings
 from mlplab.training import splits
+from mlplab.training.class_weights import row_weights
 from mlplab.training.job import DeviceData
 from mlplab.training.network import build_network, check_model, data_for, targets_for
 from mlplab.training.scaling import preprocessing_for
@@ -94,7 +95,8 @@ def scan_settings(
     ]
     start = TrainingStart.of(settings, models[0], len(split["train"]), steps)
     device_data = DeviceData(data, models[0])
-    source = device_data.source(split["train"][start.rows], preprocessing=preprocessing, **start.order)
+    rows = split["train"][start.rows]
+    source = device_data.training_source(rows, settings, preprocessing=preprocessing, **start.order)
     held_out = device_data.source(split["validation"][:_MOST_HELD_OUT], preprocessing=preprocessing, batch_size=1000)
     untrained = evaluate(models[0], held_out, verbose=0, return_dict=True)["loss"]
     members = [Member(model, source, held_out, epochs=start.epochs, validation_freq=start.epochs) for model in models]
@@ -119,7 +121,7 @@ def scan_model(
         model: any model that `mlplab.fit` trains with one Keras optimizer.
         data: a data set, whose inputs are scaled; or inputs (n, …) with targets, or nests of them, which go in
             unchanged.
-        settings: `batch_size`, `seed`, `validation` and `epochs` are used.
+        settings: `batch_size`, `seed`, `validation`, `epochs` and `class_weight` are used.
         rates, steps: as in `scan_settings`.
         progress: called with the rates done.
 
@@ -133,8 +135,11 @@ def scan_model(
         train = data.train
         x, y = train.inputs, targets_for(model, data)
         preprocessing = preprocessing_for(model, train.inputs, np.arange(len(train)), standardize=False)
+        weights = row_weights(settings.class_weight, train.labels, data.class_names)
+    elif settings.class_weight is not None:
+        raise UsageError("class_weight needs a data set, whose classes are known, such as ((x, y), (x_test, y_test)).")
     else:
-        x, y, _ = inputs.arrays_of(data)
+        x, y, weights = inputs.arrays_of(data)
         preprocessing = None
     batch = Rows(preprocess=preprocessing)
     rates = checked_rates(rates, type(model.optimizer).__name__)
@@ -147,7 +152,9 @@ def scan_model(
     )
     untrained = evaluate(model, held_out, verbose=0, return_dict=True)["loss"]
     start = TrainingStart.of(settings, model, count - rows, steps)
-    source = held_out.reordered(subset=order[rows:][start.rows], **start.order)
+    rows_of_steps = {"subset": order[rows:][start.rows], **start.order}
+    x, y, _ = held_out.arrays
+    source = ArraySource(x, y, weights, batch=batch, not_finite=not_finite, **rows_of_steps)
     before, optimizer = state.read(model), model.optimizer
     try:
         model.optimizer = keras_internals.with_constant_rate(optimizer)

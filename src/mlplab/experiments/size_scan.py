@@ -95,8 +95,7 @@ def train_sizes(
         part = rows[nested_order(data.train.labels[rows], seed)[:size]]
         # Repeated up to one epoch of all rows, so that all sizes have steps of the same shapes and share a program.
         repeated = np.resize(part, len(rows))
-        order = {"batch_size": settings.batch_size, "shuffle": True, "seed": seed}
-        part_source = device_data.source(repeated, preprocessing=preprocessing, **order)
+        part_source = device_data.training_source(repeated, settings, preprocessing=preprocessing, seed=seed)
         callbacks = []
         if settings.early_stopping:
             checks.build(model, part_source)  # `monitored` looks at its metrics

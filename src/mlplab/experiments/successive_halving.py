@@ -177,13 +177,7 @@ def _prepare(data: Data, task: HalvingTask) -> list[_Trial]:
         validation[standardize] = device_data.source(split["validation"], preprocessing=scaling, batch_size=1000)
     trials = []
     for one, model in zip(task.settings, models, strict=True):
-        source = device_data.source(
-            split["train"],
-            preprocessing=preprocessing[one.standardize],
-            batch_size=one.batch_size,
-            shuffle=True,
-            seed=one.seed,
-        )
+        source = device_data.training_source(split["train"], one, preprocessing=preprocessing[one.standardize])
         member = Member(model, source, validation[one.standardize], epochs=one.epochs, trace_all=True)
         trials.append(_Trial(one, member))
     return trials

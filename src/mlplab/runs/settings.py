@@ -4,6 +4,7 @@ The options of the command line, the arguments of `train`, what a study can sear
 are all made from these fields. To add a setting, add a field and run `make settings`.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from types import UnionType
@@ -24,6 +25,10 @@ _COUNT = Check("a whole number of at least 1", lambda value: value >= 1)
 _UNITS = Check(
     "a list with the units of each layer, at least 1, such as [50, 50]", lambda units: min(units, default=1) >= 1
 )
+_WEIGHTS = Check(
+    "'balanced', or a dict of class (its name or number) and weight, at least 0",
+    lambda weights: weights == "balanced" or _are_weights(weights),
+)
 _KINDS = {bool: Check("True or False"), int: Check("a whole number"), float: Check("a number"), str: Check("a name")}
 
 
@@ -32,7 +37,8 @@ class Setting:
     """What is known of one setting.
 
     Attributes:
-        name, kind, default: of the field; kind is bool (with the default False), int, float, str or tuple (of units).
+        name, kind, default: of the field; kind is bool (with the default False), int, float, str, tuple (of units) or
+            dict (of numbers by name, or a word in place of it).
         help: what it is, for the command line and for editors.
         check: which values it takes; None: all of its kind.
         of_model: whether a compiled model of the user's own decides it.
@@ -55,6 +61,8 @@ class Setting:
     def plain(self, value: Any) -> Any:
         """Return a value with Python's own numbers in place of NumPy's. Of units a tuple, also of a single number."""
         value = plain_number(value)
+        if isinstance(value, Mapping):
+            return {str(name): plain_number(number) for name, number in value.items()}
         if self.kind is not tuple:
             return value
         if is_kind(value, int):
@@ -72,9 +80,16 @@ def is_kind(value: Any, kind: type) -> bool:
     """Whether a value is of a setting's kind: True is no number, and a whole number is a number."""
     if kind is tuple:
         return isinstance(value, tuple) and all(is_kind(part, int) for part in value)
+    if kind is dict:
+        return isinstance(value, str | dict)
     if isinstance(value, bool) or kind is bool:
         return isinstance(value, bool) and kind is bool
     return isinstance(value, int | float if kind is float else kind)
+
+
+def _are_weights(value: Any) -> bool:
+    numbers = value.values() if isinstance(value, dict) else ()
+    return bool(numbers) and all(is_kind(each, float) and 0 <= each < math.inf for each in numbers)
 
 
 def setting(default: Any, help: str, check: Check | None = None, **more: Any) -> Any:
@@ -145,6 +160,14 @@ class Settings:
         Check("a number of rows, at least 1", lambda rows: rows >= 1),
         metavar="N",
         fixed_in_space="all trials train on the same rows",
+    )
+    class_weight: dict[str, float] | str | None = setting(  # noqa: RUF009 - the default is no dict
+        None,
+        "How much the rows of each class count in the loss: balanced (rare classes more), or a JSON file such as "
+        '{"Coat": 2, "Shirt": 3}; others count 1.',
+        _WEIGHTS,
+        metavar="balanced|FILE",
+        fixed_in_space="all trials are trained for the same weights of the classes",
     )
     standardize: bool = setting(False, "Scale inputs to mean 0 and standard deviation 1.")
     seed: int = setting(

@@ -61,14 +61,17 @@ def training_call(source: str | None, settings: Mapping[str, Any]) -> str:
 
 
 def as_text(value: Any) -> str:
-    """A value as the command line takes it: `50,50` or `0.001`."""
+    """A value as the command line takes it: `50,50`, `0.001` or `Coat=2,Shirt=3`."""
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={as_text(each)}" for name, each in value.items())
     if isinstance(value, tuple | list):
         return ",".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
 def _type(declared: Setting) -> str:
-    return f"{'int | Sequence[int]' if declared.kind is tuple else declared.kind.__name__} | None"
+    kinds = {tuple: "int | Sequence[int]", dict: "Mapping[Any, float] | str"}
+    return f"{kinds.get(declared.kind, declared.kind.__name__)} | None"
 
 
 def types_source() -> str:
@@ -76,8 +79,8 @@ def types_source() -> str:
     types = "".join(f"    {name}: {_type(declared)}\n" for name, declared in SETTINGS.items())
     return f'''"""Settings as keyword arguments. Written by `make settings` from settings.py; do not edit."""
 
-from collections.abc import Sequence
-from typing import TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 
 class SettingsArguments(TypedDict, total=False):

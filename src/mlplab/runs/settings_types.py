@@ -1,7 +1,7 @@
 """Settings as keyword arguments. Written by `make settings` from settings.py; do not edit."""
 
-from collections.abc import Sequence
-from typing import TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 
 class SettingsArguments(TypedDict, total=False):
@@ -20,5 +20,6 @@ class SettingsArguments(TypedDict, total=False):
     early_stopping: int | None
     validation: float | None
     labelled: int | None
+    class_weight: Mapping[Any, float] | str | None
     standardize: bool | None
     seed: int | None

@@ -12,6 +12,7 @@ from mlplab.engine import ArraySource, Rows, backend, checks, keras, keras_inter
 from mlplab.errors import RunError
 from mlplab.runs import Config, Preprocessing, Run, Settings, machine
 from mlplab.runs.checkpoint import Checkpoint
+from mlplab.training.class_weights import row_weights
 from mlplab.training.network import check_outputs, targets_for
 
 
@@ -22,14 +23,27 @@ class DeviceData:
     """
 
     def __init__(self, data: Data, model: keras.Model):
-        self._arrays: Any = source.on_device((data.train.inputs, targets_for(model, data), None))
+        self._arrays: Any = source.on_device((data.train.inputs, targets_for(model, data)))
+        self._labels, self._class_names = data.train.labels, data.class_names
+        self._weights: dict[bytes, Any] = {}
 
     def source(self, rows: np.ndarray | None = None, *, preprocessing: Preprocessing, **order: Any) -> ArraySource:
         """Return a source of some rows, by their integer positions, or of all.
 
-        `order`: the arguments batch_size, shuffle and seed of `ArraySource`.
+        `order`: the arguments sample_weight, batch_size, shuffle and seed of `ArraySource`.
         """
         return ArraySource(*self._arrays, batch=Rows(preprocess=preprocessing), subset=rows, **order)
+
+    def training_source(self, rows: np.ndarray, settings: Settings, **order: Any) -> ArraySource:
+        """Return a source of the rows to train on, shuffled, and weighted by class as the settings say.
+
+        `order`: as in `source`; batch size and seed are by default those of the settings.
+        """
+        order = {"batch_size": settings.batch_size, "shuffle": True, "seed": settings.seed, **order}
+        weights = row_weights(settings.class_weight, self._labels, self._class_names, rows)
+        if weights is not None:  # networks with the same weights share the array
+            weights = self._weights.setdefault(weights.tobytes(), source.on_device(weights))
+        return self.source(rows, sample_weight=weights, **order)
 
 
 def weights_digest(model: keras.Model) -> str:
@@ -62,9 +76,7 @@ class TrainingJob:
         self.config, self.data, self.split, self.model = config, data, split, model
         self.device_data = device_data or DeviceData(data, model)
         settings, scaling = config.settings, config.preprocessing
-        self.source = self.device_data.source(
-            split["train"], preprocessing=scaling, batch_size=settings.batch_size, shuffle=True, seed=settings.seed
-        )
+        self.source = self.device_data.training_source(split["train"], settings, preprocessing=scaling)
         self.validation = None
         if len(split["validation"]):
             self.validation = self.device_data.source(split["validation"], preprocessing=scaling, batch_size=1000)

@@ -69,8 +69,8 @@ def train(
             `engine.driver.Progress`.
         command: the command line to record.
         settings: the network and its training: hidden, activation, dropout, batch_norm, optimizer, learning_rate,
-            schedule, weight_decay, epochs, batch_size, early_stopping, validation, labelled, standardize, seed;
-            `help(mlplab.runs.Settings)` describes each.
+            schedule, weight_decay, epochs, batch_size, early_stopping, validation, labelled, class_weight, standardize,
+            seed; `help(mlplab.runs.Settings)` describes each.
 
     Returns:
         The finished run; with `seeds`, one that has `members`.

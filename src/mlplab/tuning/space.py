@@ -176,7 +176,7 @@ def _check_network(names: set[str]) -> None:
 
 def _parsed(declared: Setting, value: Any) -> Any:
     """Return a `Range`, a `Choice`, or a fixed value."""
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and declared.kind is not dict:
         parameter: Any = _range(declared, value)
     elif declared.name == "hidden":
         parameter = _hidden(value)
@@ -239,7 +239,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-_WORDS = {str: "a name in quotes", bool: "true or false", int: "a whole number", float: "a number", tuple: "a list"}
+_WORDS = {
+    str: "a name in quotes",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    tuple: "a list",
+    dict: "a name or a table",
+}
 
 
 def _check_value(declared: Setting, value: Any) -> None:

@@ -1,0 +1,127 @@
+"""What streams cost: `mlplab.fit` against `keras.Model.fit` on a `PyDataset`, a generator and a torch `DataLoader`.
+
+The network is the notebook's: 784-20-10, Adam, batches of 32 of Fashion-MNIST. Each stream gives the same batches of
+float32 images. In a round both train one model for some epochs on each stream, in this process; each round goes the
+other way than the one before. Without torch the `DataLoader` is left out, and the results say so.
+
+    python benchmarks/streams.py [--rounds 7] [--epochs 2] [--no-save]
+"""
+
+import argparse
+import importlib
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import report
+
+import mlplab
+from mlplab import keras
+
+BATCH = 32
+
+
+class Batches(keras.utils.PyDataset):
+    """Rows in batches of 32."""
+
+    def __init__(self, x: np.ndarray, y: np.ndarray):
+        super().__init__()
+        self.x, self.y = x, y
+
+    def __len__(self) -> int:
+        return len(self.x) // BATCH
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = slice(index * BATCH, (index + 1) * BATCH)
+        return self.x[rows], self.y[rows]
+
+
+def generator(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Endless batches of 32."""
+    for start in itertools.cycle(range(0, len(x) - BATCH + 1, BATCH)):
+        yield x[start : start + BATCH], y[start : start + BATCH]
+
+
+def data_loader(x: np.ndarray, y: np.ndarray) -> Any:
+    torch = importlib.import_module("torch")  # optional: the other streams do without
+    rows = torch.utils.data.TensorDataset(torch.from_numpy(x), torch.from_numpy(y.astype("int64")))
+    return torch.utils.data.DataLoader(rows, batch_size=BATCH, drop_last=True)
+
+
+STREAMS: dict[str, Callable[[np.ndarray, np.ndarray], Any]] = {"PyDataset": Batches, "generator": generator}
+
+
+def network() -> keras.Model:
+    model = mlplab.mlp((28, 28), 10, [20], seed=0)
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def steps_per_second(fit: Callable[..., Any], model: keras.Model, stream: Any, steps: int, epochs: int) -> float:
+    begin = time.perf_counter()
+    fit(model, stream, epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=0)
+    return epochs * steps / (time.perf_counter() - begin)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--epochs", type=int, default=2, help="of 1,875 steps, each time (default 2)")
+    parser.add_argument("--no-save", action="store_true", help="print only")
+    arguments = parser.parse_args()
+    on = report.machine()
+    train = mlplab.load("fashion-mnist").train
+    x, y = train.images / np.float32(255), train.labels
+    steps = len(x) // BATCH
+    streams = dict(STREAMS)
+    if find_spec("torch") is not None:
+        streams["DataLoader"] = data_loader
+    fits = {"mlplab": mlplab.fit, "keras": keras.Model.fit}
+    models = {name: network() for name in fits}
+    for name, fit in fits.items():  # compiled before it is timed
+        for make in streams.values():
+            fit(models[name], make(x, y), steps_per_epoch=100, shuffle=False, verbose=0)
+    seen: dict[tuple[str, str], list[float]] = {pair: [] for pair in itertools.product(streams, fits)}
+    for _, (stream, name) in report.alternating(list(seen), arguments.rounds):
+        made = streams[stream](x, y)
+        rate = steps_per_second(fits[name], models[name], made, steps, arguments.epochs)
+        seen[stream, name].append(rate)
+        print(f"{stream}, {name}: {rate:,.0f} steps a second", flush=True)
+    results = {}
+    for stream in streams:
+        ratios = [ours / theirs for ours, theirs in zip(seen[stream, "mlplab"], seen[stream, "keras"], strict=True)]
+        rates = {name: report.spread(seen[stream, name]) for name in fits}
+        results[stream] = {"steps a second": rates, "ratio": report.spread(ratios)}
+    print()
+    report.print_table(
+        ["stream", "mlplab, steps/s", "keras, steps/s", "ratio"],
+        [
+            [
+                stream,
+                *(f"{found['steps a second'][name]['median']:,.0f}" for name in fits),
+                f"{found['ratio']['median']:.2f}",
+            ]
+            for stream, found in results.items()
+        ],
+    )
+    left_out = [] if "DataLoader" in streams else ["DataLoader: torch is not installed"]
+    print(*left_out, sep="\n")
+    if not arguments.no_save:
+        payload = {
+            "rounds": arguments.rounds,
+            "epochs": arguments.epochs,
+            "steps": steps,
+            "left_out": left_out,
+            "load at the end": round(os.getloadavg()[0], 2),
+            "versions": report.versions("mlplab", "jax", "keras", "numpy", "torch"),
+            "results": results,
+        }
+        print(f"\nSaved: {report.save('streams', payload, on)}")
+
+
+if __name__ == "__main__":
+    main()
