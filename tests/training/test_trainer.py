@@ -37,6 +37,11 @@ def test_a_run_directory_holds_what_format_1_says(finished):
     assert config["versions"]["keras"] == keras.__version__
 
 
+def test_a_run_predicts_numbers_of_the_other_byte_order(finished, digits):
+    images = digits.test.images[:5]
+    np.testing.assert_array_equal(finished.predict(images.astype(">i2")), finished.predict(images))
+
+
 class Logs(keras.callbacks.Callback):
     """Logs values that JSON has no form for, and one in every second epoch only."""
 

@@ -147,7 +147,7 @@ def _as_array(given: Any, name: str) -> Any:
     if jax.numpy.issubdtype(array.dtype, np.floating):
         with np.errstate(over="ignore"):  # values that are too large become infinite, see `first_not_finite`
             return array.astype(keras.config.floatx(), copy=False)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+    return array
 
 
 def _is_sparse(array: Any) -> bool:

@@ -99,13 +99,20 @@ def on_device(arrays: Arrays) -> Arrays:
     return jax.device_put(jax.tree.map(lambda array: array if isinstance(array, jax.Array) else _copy(array), arrays))
 
 
+def jax_dtype(array: np.ndarray) -> np.dtype:
+    """Return the dtype that JAX has for an array's numbers, in this machine's byte order."""
+    return jax.dtypes.canonicalize_dtype(array.dtype.newbyteorder("="))
+
+
 def _copy(array: Any) -> np.ndarray:
-    """Copy an array to memory that begins at a multiple of 64 bytes, which JAX on a CPU takes without another copy."""
+    """Copy an array to memory that JAX on a CPU takes as it is: in its dtypes, from a multiple of 64 bytes on."""
     require_unmasked("An array of a source", array)
     array = np.asarray(array)
-    memory = np.empty(array.nbytes + 64, np.uint8)
+    dtype = jax_dtype(array)
+    size = array.size * dtype.itemsize
+    memory = np.empty(size + 64, np.uint8)
     start = -memory.ctypes.data % 64
-    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy = memory[start : start + size].view(dtype).reshape(array.shape)
     copy[...] = array
     return copy
 
