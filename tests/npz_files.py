@@ -1,6 +1,7 @@
 """NPZ files made by hand, of arrays or of bytes that claim to be arrays."""
 
 import io
+import warnings
 import zipfile
 
 import numpy as np
@@ -14,7 +15,9 @@ def archive(**contents):
         for name, content in contents.items():
             if not isinstance(content, bytes):
                 stored = io.BytesIO()
-                np.save(stored, content)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of names in Unicode, which old versions of NumPy cannot read
+                    np.save(stored, content)
                 content = stored.getvalue()
             opened.writestr(f"{name}.npy", content)
     return file.getvalue()

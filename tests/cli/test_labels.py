@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import shutil
 
 import numpy as np
@@ -49,7 +50,9 @@ def test_it_writes_a_table_and_prints_the_next_command(run, monkeypatch):
     printed = json.loads(done.stdout)
     assert f"{printed['flagged']} of 120 labels may be wrong: mine, training set, my run" in done.stderr
     source = run.config.data["source"]
-    assert f"mlplab train '{source}' --corrected-labels 'my run/label-errors.csv'" in done.stderr
+    command = shlex.split(done.stderr.splitlines()[-1].partition("then: ")[2])
+    assert command[:5] == ["mlplab", "train", source, "--hidden", "4"]
+    assert command[-4:] == ["--seed", "0", "--corrected-labels", "my run/label-errors.csv"]
     assert "<b>bold</b>" in done.stderr
     rows = rows_of("my run/label-errors.csv")
     assert len(rows) == 120

@@ -40,6 +40,8 @@ def test_each_combination_is_a_population_of_its_settings(swept):
         "learning_rate=0.03_hidden=4", "learning_rate=0.03_hidden=none",
     ]  # fmt: skip
     assert len(mlplab.list_runs(swept.path)) == 4
+    with pytest.raises(RunError, match="is a sweep: each directory in it is a run"):
+        Run(swept.path)
 
 
 def test_the_table_has_means_intervals_and_welchs_test_against_the_first(swept):

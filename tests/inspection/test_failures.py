@@ -176,7 +176,7 @@ def test_a_run_whose_data_set_is_gone_still_has_its_table(tmp_path):
     file.unlink()
     assert mlplab.show_failures(str(run.path)).draw is None
     assert mlplab.show_failures(run)["index"].tolist() == pictured["index"].tolist()
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match=r"The data of .* is gone: it was begun with .*data\.npz"):
         mlplab.show_failures(run, split="train")
 
 

@@ -80,11 +80,12 @@ def labels(
 
 
 def _train_again(run: Run, labels: Path) -> str:
-    """Return what trains the run again with other labels: a command, or for arrays a line of Python."""
-    command, source = run.config.command, run.config.data["source"]
-    if command is None and source is None:
-        return f"mlplab.train(data, …, corrected_labels={str(labels)!r}), in Python, as the run is of arrays"
-    words = list(command or training_command(str(source), run.config.settings.arguments()))
+    """Return what trains the run again with other labels: a command, or for what only Python has, a line of it."""
+    command, source, settings = run.config.command, run.config.data["source"], run.config.settings
+    if command is None and (source is None or settings.hidden is None):
+        return f"mlplab.train(data, …, corrected_labels={str(labels)!r}), in Python, where the run was begun"
+    seeds = {"seed": settings.seed} | ({"seeds": run.config.seeds} if run.config.seeds > 1 else {})
+    words = list(command or training_command(str(source), settings.arguments() | seeds))
     for option in ("--out", "--corrected-labels"):
         words = [word for word in words if not word.startswith(f"{option}=")]
         if option in words:

@@ -55,6 +55,8 @@ class Run:
             raise RunError(f"There is no run at {path}. {lists} the runs in ./runs.", advice=[lists])
         if (self.path / "study.json").exists():
             raise RunError(f"{path} is a study: its page is study.html, and the run of its winner {path}/winner.")
+        if (self.path / "sweep.json").exists():
+            raise RunError(f"{path} is a sweep: each directory in it is a run. Give one of them.")
         self.directory = RunDirectory(self.path)
         self.config: Config = self.directory.config()
         self.result: RunResult | PopulationResult | None = self.directory.result()
