@@ -165,6 +165,8 @@ class Run:
     def predict(self, images: ArrayLike) -> np.ndarray:
         """Return the probabilities of the classes for raw inputs, as the data set has them (uint8 images).
 
+        The same each time, also where the model draws random numbers when it predicts.
+
         Args:
             images: (n, h, w), (n, h, w, c) or (n, d), of the run's input shape.
 
