@@ -174,6 +174,8 @@ class Run:
     def predict(self, images: ArrayLike) -> np.ndarray:
         """Return the probabilities of the classes for raw inputs, as the data set has them (8-bit images).
 
+        The same each time, also where the model draws random numbers when it predicts.
+
         Args:
             images: (n, h, w), (n, h, w, c) or (n, d), of the run's input shape. Inputs whose range is not that of the
                 training inputs are warned about: they were scaled already, or lack a scaling.
