@@ -1,7 +1,8 @@
 """Training one run, or several seeds of it.
 
     trainer.py        train, resume, save_run: load → split → build → fit → save
-    splits.py         rows for training and validation, and the scaling of inputs
+    splits.py         rows for training and validation, and the scaling that is fitted to them
+    scaling.py        the scaling for a model of the user's own, which may scale inputs itself
     network.py        the model: built from settings, or the user's
     job.py            the training rows on the device; a model with them, ready to train; model ↔ checkpoint
     session.py        early stopping, and a checkpoint after each epoch
