@@ -45,8 +45,11 @@ class NeedsValuesError(ModelError):
 
 
 def check_traceable(model: keras.Model, step: str, source: Source) -> None:
-    """Raises `NeedsValuesError` for a model with jit_compile=False whose step cannot be compiled."""
-    if model.jit_compile:
+    """Raises `NeedsValuesError` for a model with jit_compile=False whose step cannot be compiled.
+
+    Not for streams: Keras's loop could not read again what is read here.
+    """
+    if model.jit_compile or isinstance(source, StreamSource):
         return
     now, shapes = state.read(model), batch_shapes(source)
     parts = {"train_step": tuple(now), "test_step": (*now[:2], now.metrics), "predict_step": now[:2]}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.engine import backend, checks, inputs, state
+from mlplab.engine import backend, checks, inputs, keras_internals, state
 from mlplab.engine.backend import isolated_random_state, keras
 from mlplab.engine.driver import fit_members, prediction, run
 from mlplab.engine.interrupts import deferred_interrupt
@@ -68,6 +68,8 @@ class Population(Sequence[TrainedMember]):
         Raises:
             DataError, ModelError: data that the members cannot take, or networks with several outputs.
         """
+        if keras_internals.is_stream(x):
+            raise DataError("x must be arrays or a Source, since each member reads it; got a stream.")
         source = inputs.source_given(x, batch_size=batch_size)
         results = run([prediction(m.model, source, signature(m.model, training=False)) for m in self])
         if not all(isinstance(outputs, np.ndarray) for outputs, _ in results):

@@ -100,7 +100,8 @@ def predict(
     """
     checks.check_model(model, "predict")
     source = inputs.source_given(x, batch_size=batch_size, steps=steps)
-    _build(model, source)
+    if not isinstance(source, StreamSource):
+        _build(model, source)
     listed = callback_list(model, callbacks, verbose, source.steps, ("predict",))
     by_batch = sees_batches(listed, "predict")
     if isinstance(source, StreamSource):
@@ -110,10 +111,11 @@ def predict(
     predicted, done = [], 0
     with contextlib.closing(_parts(source, by_batch)) as parts:
         for part in parts:
+            if part is not source:
+                _build(model, part)
             if by_batch:
                 listed.on_predict_batch_begin(done)
-            listener = None if by_batch else _shifted(listed.on_predict_batch_end, done)
-            outputs, after = outputs_of(model, part, listener)
+            outputs, after = outputs_of(model, part, None if by_batch else _shifted(listed.on_predict_batch_end, done))
             state.write_non_trainable(model, after)
             predicted.append(outputs)
             done += part.steps
