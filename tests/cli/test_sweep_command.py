@@ -28,7 +28,7 @@ def test_a_table_the_runs_and_the_next_command(swept):
     assert (folder / "t.tex").read_text().startswith("\\begin{tabular}")
     stderr = " ".join(done.stderr.split())
     assert "hidden 4, batch norm False: digits, 4, test accuracy mean 0." in stderr
-    assert "hidden batch norm accuracy sd seeds validation ensemble difference" in stderr
+    assert "hidden batch norm accuracy of the mean validation − first, points p" in stderr
     assert "Runs: a sweep" in stderr
     assert "mlplab compare 'a sweep/hidden=4_batch_norm=False' 'a sweep/hidden=5-3_batch_norm=False' --out" in stderr
 

@@ -174,8 +174,37 @@ def test_a_model_that_is_none():
         mlplab.predict("model", X)
 
 
-def test_a_model_run_eagerly():
-    refused(ModelError, "run_eagerly.*keras.Model.fit", models.small(run_eagerly=True), {})
+class _Watches(keras.Model):
+    """Updates a metric in `call`, or later."""
+
+    def __init__(self, when):
+        super().__init__()
+        self.dense, self.seen, self.when = layers.Dense(1), keras.metrics.Mean(name="seen"), when
+
+    def call(self, x, training=False):
+        if self.when == "call" or (self.when == "evaluating" and not training):
+            self.seen.update_state(x)
+        return self.dense(keras.ops.reshape(x, (-1, 28 * 28)))
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        if self.when == "compute_metrics":
+            self.seen.update_state(x)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+
+@pytest.mark.parametrize("when", ["call", "evaluating"])
+def test_a_metric_updated_in_call(when):
+    model = _Watches(when)
+    model.compile("sgd", "mse")
+    with pytest.raises(ModelError, match=r"updates 'seen' in call.*compute_metrics"):
+        mlplab.fit(model, X, Y, verbose=0)
+
+
+def test_a_metric_updated_after_the_call_is_logged():
+    model = _Watches("compute_metrics")
+    model.compile("sgd", "mse")
+    x = np.full((8, 28, 28), 2.5, "float32")
+    assert mlplab.fit(model, x, np.zeros(8), verbose=0).history["seen"] == [2.5]
 
 
 @pytest.mark.parametrize("trained", [False, True], ids=["new", "trained"])

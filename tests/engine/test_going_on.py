@@ -2,6 +2,7 @@
 
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import models
 import numpy as np
@@ -83,6 +84,25 @@ def test_the_seed_of_keras_counts_where_none_is_given(few):
 
     np.testing.assert_array_equal(weights(5), weights(5))
     assert (weights(5) != weights(6)).any()
+
+
+def _cleared():
+    keras.backend.clear_session()
+
+
+@pytest.mark.parametrize("lose", [_cleared, lambda: ThreadPoolExecutor(1)], ids=["clear_session", "another thread"])
+def test_the_seed_of_keras_counts_where_keras_has_lost_it(lose, few):
+    def trained():
+        keras.utils.set_random_seed(3)
+        pool = lose()
+        return pool.submit(job).result() if pool else job()
+
+    def job():
+        model = models.sequential()
+        mlplab.fit(model, *few, epochs=2, verbose=0)
+        return model
+
+    assert_equal_models(trained(), trained())
 
 
 def test_shuffling_by_batch_keeps_the_rows_of_a_batch_together(few):

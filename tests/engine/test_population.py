@@ -356,6 +356,46 @@ def test_bad_input_is_refused_before_anything_is_trained(few, given, message):
         mlplab.fit_population(arguments.pop("build"), arguments.pop("variations"), *few, **arguments)
 
 
+def _on(base):
+    model = keras.Sequential([keras.Input((28, 28)), layers.Flatten(), base, layers.Dense(10, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def test_one_model_for_several_members_is_refused(few):
+    model = small()
+    with pytest.raises(UsageError, match=r"a new model for each member.*members 0 and 1"):
+        mlplab.fit_population(lambda: model, 2, *few, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        lambda: layers.Dense(4, name="base"),
+        lambda: layers.BatchNormalization(center=False, scale=False, name="base"),
+        lambda: layers.Dropout(0.5, name="base"),
+    ],
+    ids=["weights", "moving averages", "seeds"],
+)
+def test_a_layer_of_several_members_that_training_changes_is_refused_by_name(shared, few):
+    base = shared()
+    with pytest.raises(UsageError, match=r"members 0 and 1 share 'base'.*inside build"):
+        mlplab.fit_population(lambda: _on(base), 2, *few, verbose=0)
+
+
+def test_a_frozen_base_may_be_shared(few):
+    base = keras.Sequential([keras.Input((784,)), layers.Dense(4, "relu"), layers.BatchNormalization()])
+    base.trainable = False
+    before = base.get_weights()
+    trained = mlplab.fit_population(lambda: _on(base), 2, *few, verbose=0)
+    keras.utils.set_random_seed(1)
+    alone = _on(base)
+    mlplab.fit(alone, *few, seed=1, verbose=0)
+    assert_equal_models(trained[1].model, alone)
+    for p, q in zip(before, base.get_weights(), strict=True):
+        np.testing.assert_array_equal(p, q)
+
+
 def test_all_members_diverging_is_an_error(few):
     with pytest.raises(TrainingError, match="All 2 members diverged"):
         mlplab.fit_population(build_diverging, 2, *few, verbose=0)

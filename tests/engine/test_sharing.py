@@ -239,6 +239,58 @@ def test_a_model_that_is_compiled_again_trains_with_its_new_settings(rows):
         np.testing.assert_allclose(p, q, atol=1e-6)
 
 
+class _Temperature(layers.Layer):
+    divisor = 1.0
+
+    def call(self, x):
+        return ops.softmax(x / self.divisor)
+
+
+def _two_outputs():
+    x = keras.Input((4,))
+    return keras.Model(x, [layers.Dense(3, "softmax", name="a")(x), layers.Dense(2, name="b")(x)])
+
+
+def _linear(layer):
+    layer.activation = keras.activations.linear
+
+
+CHANGES = {
+    "normalization adapted again": (
+        lambda: keras.Sequential([keras.Input((4,)), layers.Normalization(), layers.Dense(3)]),
+        lambda model: model.layers[0].adapt(np.full((9, 4), 5.0) + np.arange(9)[:, None]),
+    ),
+    "own layer": (
+        lambda: keras.Sequential([keras.Input((4,)), layers.Dense(3), _Temperature()]),
+        lambda model: setattr(model.layers[-1], "divisor", 5.0),
+    ),
+    "Lambda beside": (
+        lambda: keras.Sequential([keras.Input((4,)), layers.Lambda(lambda x: x / 5), layers.Dense(3, "softmax")]),
+        lambda model: _linear(model.layers[-1]),
+    ),
+    "two outputs": (_two_outputs, lambda model: _linear(model.get_layer("a"))),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_changed_before_compile_counts_in_predictions_and_evaluations(what):
+    build, change = CHANGES[what]
+    model, x = build(), np.linspace(-3, 8, 40, dtype="float32").reshape(10, 4)
+    y = [np.zeros((10, part.shape[1])) for part in model.outputs]
+
+    def both(predict, evaluate):
+        return [*keras.tree.flatten(predict(model, x, verbose=0)), *np.ravel(evaluate(model, x, y, verbose=0))]
+
+    model.compile("adam", ["mse"] * len(y))
+    before = both(mlplab.predict, mlplab.evaluate)
+    change(model)
+    model.compile("adam", ["mse"] * len(y))
+    after, expected = both(mlplab.predict, mlplab.evaluate), both(keras.Model.predict, keras.Model.evaluate)
+    for p, q in zip(after, expected, strict=True):
+        np.testing.assert_allclose(p, q, rtol=1e-5, atol=1e-6)
+    assert np.abs(before[0] - after[0]).max() > 0.01
+
+
 def test_the_oldest_loops_are_dropped():
     for i in range(compile_cache.KEPT + 3):
         loop_of(built(layers.Dropout(0.1 + i / 100)))

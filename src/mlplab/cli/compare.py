@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from mlplab.cli.options import Json, Quiet, complete_run
-from mlplab.cli.output import open_console, print_json, print_rows, print_table, say
+from mlplab.cli.output import difference_cells, open_console, print_json, print_rows, print_table, say
 from mlplab.errors import UsageError, shell_command
 from mlplab.inspection.comparison import Comparison, verdicts
 from mlplab.inspection.comparison import compare as compare_runs
@@ -20,8 +20,6 @@ _ACROSS = 4
 
 _MOST_SETTINGS, _MOST_SCORES, _MOST_CLASSES, _GALLERY = 7, 2, 30, 10
 """The most settings and scores printed of each of many runs; the most classes; the most rows of a gallery."""
-
-_POINTS = "a − b, points"
 
 
 def compare(
@@ -79,7 +77,7 @@ def _print(
     _print_side_by_side(console, "What differs", settings, _MOST_SETTINGS)
     if len(comparison.group_pairs):
         _print_rows(console, comparison.groups.title, [_group(row) for row in comparison.groups])
-        differences = [{name: row[name] for name in "ab"} | _tested(row) for row in comparison.group_pairs]
+        differences = [{name: row[name] for name in "ab"} | difference_cells(row) for row in comparison.group_pairs]
         _print_rows(console, comparison.group_pairs.title, differences)
     of = " of the ensembles" if comparison.populations else ""
     _print_side_by_side(console, f"Scores{of}, 95 % intervals", _scores(comparison), _MOST_SCORES)
@@ -128,7 +126,7 @@ def _pairs(comparison: Comparison) -> list[dict[str, Any]]:
     return [
         {"a": row["a"], "b": row["b"], "both": row["both_right"], "only a": row["only_a"], "only b": row["only_b"]}
         | {"neither": row["both_wrong"]}
-        | _tested(row)
+        | difference_cells(row)
         for row in comparison.pairs
     ]
 
@@ -136,7 +134,7 @@ def _pairs(comparison: Comparison) -> list[dict[str, Any]]:
 def _classes(comparison: Comparison) -> tuple[str, list[dict[str, Any]]]:
     """Return the classes in which two runs differ significantly, and what to say about them."""
     rows = [
-        {"class": row["class"], "a": row["a"], "b": row["b"], "rows": row["n"]} | _tested(row)
+        {"class": row["class"], "a": row["a"], "b": row["b"], "rows": row["n"]} | difference_cells(row)
         for row in comparison.classes
         if row["p_corrected"] < SIGNIFICANCE
     ]
@@ -159,24 +157,6 @@ def _group(row: dict[str, Any]) -> dict[str, Any]:
 def _interval(row: dict[str, Any], name: str) -> str | None:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     return None if low is None else f"{low:.4f}–{high:.4f}"
-
-
-def _tested(row: dict[str, Any]) -> dict[str, str]:
-    """Return the difference of a pair with its interval, and its corrected p-value."""
-    return {_POINTS: _points(row), "p": _p(row)}
-
-
-def _points(row: dict[str, Any]) -> str:
-    text = f"{100 * row['difference']:+.2f}"
-    if row["low"] is not None:
-        text += f" ({100 * row['low']:+.2f} to {100 * row['high']:+.2f})"
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def _p(row: dict[str, Any]) -> str:
-    if row["p_corrected"] is None:
-        return "–"
-    return "< 0.0001" if row["p_corrected"] < 0.0001 else f"{row['p_corrected']:.2g}"
 
 
 def _print_rows(console: Console, title: str, rows: list[dict[str, Any]]) -> None:

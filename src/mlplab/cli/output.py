@@ -4,7 +4,7 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -94,6 +94,26 @@ def _cell(name: str, row: dict[str, Any], interval: tuple[str, str]) -> str:
         return "< 0.0001"
     low, high = (row.get(end) for end in interval)
     return _text(row[name]) + ("" if low is None or high is None else f" ({low:.3f}–{high:.3f})")
+
+
+def difference_cells(row: Mapping[str, Any], heading: str = "a − b, points") -> dict[str, str]:
+    """Return cells for the difference of a pair with its interval, and for its corrected p-value."""
+    return {heading: _points(row), "p": _p(row)}
+
+
+def _points(row: Mapping[str, Any]) -> str:
+    if row["difference"] is None:
+        return "–"
+    text = f"{100 * row['difference']:+.2f}"
+    if row["low"] is not None:
+        text += f" ({100 * row['low']:+.2f} to {100 * row['high']:+.2f})"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _p(row: Mapping[str, Any]) -> str:
+    if row["p_corrected"] is None:
+        return "–"
+    return "< 0.0001" if row["p_corrected"] < 0.0001 else f"{row['p_corrected']:.2g}"
 
 
 def _is_number(text: str) -> bool:

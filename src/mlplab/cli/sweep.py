@@ -2,21 +2,21 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mlplab.cli.options import Dataset, Json, Quiet, check_dataset, check_file, check_resume
-from mlplab.cli.output import open_console, print_json, print_table, reports_interrupt, say
+from mlplab.cli.output import difference_cells, open_console, print_json, print_rows, reports_interrupt, say
 from mlplab.cli.settings_options import takes_settings
 from mlplab.errors import UsageError, flag, shell_command, unknown_name
 from mlplab.experiments.sweep_plan import SweepPlan
 from mlplab.runs.settings import SETTINGS, Setting
+from mlplab.runs.settings_arguments import as_text
 
 _VARIED = [name for name in SETTINGS if name != "seed"]
-_NOT_PRINTED = ("p_value",)
 
 
 def complete_vary(incomplete: str) -> list[str]:
@@ -84,7 +84,7 @@ def sweep(
             options |= {"seeds": seeds, "runs": runs, "command": ["mlplab", *sys.argv[1:]]}
             table = run_sweep(dataset, values, **options, **settings)
     say(console, table.title, style="bold")
-    print_table(console, [name for name in table.columns if name not in _NOT_PRINTED], table.rows())
+    print_rows(console, [_row(row, table.varied) for row in table])
     if out is not None:
         say(console, f"Written: {table.save(out)}")
     say(console, f"Runs: {os.path.relpath(table.path)}")
@@ -94,6 +94,23 @@ def sweep(
         say(console, f"Next, how they differ, as a page: {command}")
     if json_:
         print_json(sweep=str(table.path), file=None if out is None else str(out), rows=table.rows())
+
+
+def _row(row: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """Return the cells of a combination that fit a line; files have all columns."""
+    spread = "" if row["sd"] is None else f" ± {row['sd']:.4f}"
+    alone = row["accuracy_low"] is None
+    return {
+        **{name.replace("_", " "): as_text(row[name]) for name in settings},
+        "accuracy": "diverged" if row["accuracy"] is None else f"{row['accuracy']:.4f}{spread}",
+        "of the mean": None if alone else f"{row['accuracy_low']:.3f}–{row['accuracy_high']:.3f}",
+        "validation": row["validation"],
+        **difference_cells(
+            {"p_corrected": row["p_corrected"], "difference": row["difference"]}
+            | {"low": row["difference_low"], "high": row["difference_high"]},
+            "− first, points",
+        ),
+    }
 
 
 def varied(texts: Sequence[str]) -> dict[str, list[Any]]:

@@ -1,6 +1,7 @@
 """Names and numbers of classes."""
 
 import functools
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,22 +37,24 @@ class Classes:
     def of(cls, train: np.ndarray, test: np.ndarray, names: Sequence[str] | None, what: str) -> "Classes":
         """Return the classes of training and test labels, each (n,) as `arrays.plain_labels` returns them.
 
-        Without names, the classes are the training labels that occur, sorted, each named by its label. With names, the
-        labels are positions in `names`, or else names, or else as many different whole numbers as there are names.
+        Without names, the classes are the labels that occur, sorted, each named by its label. With names, the labels
+        are positions in `names`, or else names, or else as many different whole numbers as there are names.
+
+        Test labels that no training row has are warned about.
 
         Raises:
-            DataError: for test labels that no training row has, and for labels that do not fit the names.
+            DataError: for labels that do not fit the names.
         """
-        trained, tested = np.unique(train).tolist(), np.unique(test).tolist()
-        if names is not None:
-            names = tuple(map(str, names))
-            return cls(names, _labels_of(names, sorted({*trained, *tested}, key=str), what))
-        if unknown := sorted({*tested} - {*trained}):
-            raise DataError(
-                f"Test labels of {what} must occur in training. No training row has {listed(unknown)}: remove such "
-                "test rows, or name all classes by class_names, in the order of their labels."
+        trained, tested = (set(np.unique(labels).tolist()) for labels in (train, test))
+        if unknown := sorted(tested - trained):
+            warnings.warn(
+                f"No training row of {what} has the test labels {listed(unknown)}, so a network cannot learn them. Add "
+                "such training rows, correct the labels, or remove these test rows.",
+                stacklevel=5,
             )
-        return cls(tuple(map(str, trained)), tuple(trained))
+        present = sorted(trained | tested, key=lambda label: (isinstance(label, str), label))
+        names = tuple(map(str, present if names is None else names))
+        return cls(names, _labels_of(names, present, what))
 
     @classmethod
     def of_columns(cls, labels: np.ndarray, columns: int, names: Sequence[str] | None) -> "Classes":

@@ -36,7 +36,7 @@ def load(
             pandas are arrays too. Whole numbers from 0 to 255 become uint8, whatever their dtype and shape, all other
             inputs float32. Nothing is rescaled. Labels are one a row: whole numbers, texts or booleans, or one-hot.
         class_names: names of the classes of a file or of arrays, in the order of the labels; by default those in the
-            file, or the labels that occur in training, sorted. Labels are then positions in `class_names`, or names.
+            file, or the labels that occur, sorted. Labels are then positions in `class_names`, or names.
         quiet: if True, fetching a named data set prints nothing on standard error.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from mlplab.engine import keras_internals
+from mlplab.engine import keras_internals, state
 from mlplab.engine.backend import keras
 from mlplab.engine.source import ArraySource, Source, batch_shapes
 from mlplab.engine.streams import StreamSource
@@ -26,8 +26,8 @@ def check_compiled(model: Any, verb: str) -> None:
         raise ModelError(f"Compile the model before mlplab.{verb}: model.compile(loss=…, optimizer=…, metrics=[…]).")
     if model.run_eagerly:
         raise ModelError(
-            "The model was compiled with run_eagerly=True, and the engine only runs compiled loops. "
-            "Compile it without run_eagerly=True, or use keras.Model.fit to step through it in a debugger."
+            f"The model was compiled with run_eagerly=True, and mlplab.{verb} only runs compiled loops. Compile it "
+            "without run_eagerly=True; to step through it in a debugger, take mlplab.fit, evaluate or predict."
         )
 
 
@@ -38,6 +38,28 @@ def epochs(number: Any) -> int:
         return number
     warnings.warn(f"Limiting epochs to {most}, as keras.config.set_max_epochs says.", stacklevel=3)
     return most
+
+
+class NeedsValuesError(ModelError):
+    """A step that cannot be compiled, of a model that does not ask for it."""
+
+
+def check_traceable(model: keras.Model, step: str, source: Source) -> None:
+    """Raises `NeedsValuesError` for a model with jit_compile=False whose step cannot be compiled.
+
+    Not for streams: Keras's loop could not read again what is read here.
+    """
+    if model.jit_compile or isinstance(source, StreamSource):
+        return
+    now, shapes = state.read(model), batch_shapes(source)
+    parts = {"train_step": tuple(now), "test_step": (*now[:2], now.metrics), "predict_step": now[:2]}
+    try:
+        jax.eval_shape(getattr(model, step), parts[step], keras.utils.pack_x_y_sample_weight(*shapes))
+    except Exception as error:
+        raise NeedsValuesError(
+            f"The model's {step} cannot be compiled, and so jit_compile=False: it needs the values of its inputs. "
+            "mlplab.fit, evaluate and predict run it in Keras's own loop."
+        ) from error
 
 
 def check_not_given(why: str, **arguments: Any) -> None:
@@ -81,7 +103,20 @@ def build(model: keras.Model, source: Source, names: str = "") -> Any:
                     if not keras_internals.masks_outputs(model, shapes[0]):
                         raise
                 _check_finite(model, source)
+    _check_own_metrics(model, shapes[0])
     return shapes
+
+
+def _check_own_metrics(model: keras.Model, x: Any) -> None:
+    """Refuse a metric that `call` updates: Keras's step on JAX drops the update, and the log would be 0."""
+    for metric in keras_internals.own_metrics(model):
+        for training in (True, False):
+            if keras_internals.assigned_in_call(model, x, metric.variables, training):
+                raise ModelError(
+                    "A metric must be updated after the call, since a step of Keras on JAX drops what call gives to "
+                    f"it; the model updates {metric.name!r} in call. Update it in compute_metrics, or give a function "
+                    "of y_true and y_pred to compile(metrics=[…])."
+                )
 
 
 def check_optimizer(model: keras.Model) -> None:
@@ -123,7 +158,7 @@ def _check_finite(model: keras.Model, source: ArraySource) -> None:
     if source.not_finite is None:
         return
     first = max(0, min(source.not_finite.row, len(jax.tree.leaves(source.arrays)[0]) - source.batch_size))
-    rows = source.batch.rows(source.arrays, jax.numpy.arange(first, first + source.batch_size))
+    rows = jax.tree.map(lambda array: jax.numpy.asarray(array[first : first + source.batch_size]), source.arrays)
     batch = keras.utils.unpack_x_y_sample_weight(source.batch(rows, jax.random.key(0, impl="threefry2x32")))
     if not np.isfinite(keras_internals.loss(model, batch)):
         raise DataError(source.not_finite.message)

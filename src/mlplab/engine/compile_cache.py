@@ -14,7 +14,7 @@ import numpy as np
 
 from mlplab.engine import keras_internals
 from mlplab.engine.backend import keras
-from mlplab.engine.checks import overrides
+from mlplab.engine.checks import overrides, raising_model_error
 from mlplab.engine.loop import Loop
 from mlplab.engine.packing import Packing
 from mlplab.engine.signature import signature
@@ -40,7 +40,7 @@ def compiled_loop(
 
     - train: `(State, logs)`, see `first_logs`;
     - test: `(non_trainable, metrics, logs)`;
-    - predict: `(non_trainable, outputs, rows done)`.
+    - predict: `non_trainable`; a step's output is the model's outputs.
 
     Args:
         key: the model's signature.
@@ -96,7 +96,7 @@ def _new_loop(kind: Kind, model: keras.Model, batch: Batch, traced: Collection[s
             return step(model, carry, fixed[1], data)
 
     if packing is None:
-        return Loop(body_with_arguments, batch)
+        return Loop(body_with_arguments, batch, has_output=kind == "predict", direct=kind != "train")
     return Loop(
         body_with_arguments,
         batch,
@@ -107,20 +107,19 @@ def _new_loop(kind: Kind, model: keras.Model, batch: Batch, traced: Collection[s
 
 def _train(model: keras.Model, carry: Any, weights: None, data: Any, packing: Packing | None) -> Any:
     logs, state = model.train_step(tuple(carry[0]), data) if packing is None else packing.step(carry[0], data)
-    return State(*state), _carried_logs(carry[1], logs)
+    return (State(*state), _carried_logs(carry[1], logs)), None
 
 
 def _test(model: keras.Model, carry: Any, weights: list, data: Any) -> Any:
     non_trainable, metrics, before = carry
     logs, (_, non_trainable, metrics) = model.test_step((weights, non_trainable, metrics), data)
-    return non_trainable, metrics, _carried_logs(before, logs)
+    return (non_trainable, metrics, _carried_logs(before, logs)), None
 
 
 def _predict(model: keras.Model, carry: Any, weights: list, data: Any) -> Any:
-    non_trainable, outputs, done = carry
-    y, non_trainable = model.predict_step((weights, non_trainable), data)
-    put = jax.tree.map(lambda out, rows: jax.lax.dynamic_update_slice_in_dim(out, rows, done, 0), outputs, y)
-    return non_trainable, put, done + len(jax.tree.leaves(y)[0])
+    with raising_model_error(keras.utils.unpack_x_y_sample_weight(data)[0]):
+        outputs, non_trainable = model.predict_step((weights, carry), data)
+    return non_trainable, outputs
 
 
 def _carried_logs(before: dict, logs: dict) -> dict:

@@ -23,7 +23,7 @@ from mlplab.engine.devices import Device, Devices, Job
 from mlplab.engine.loop import Loop
 from mlplab.engine.member import Member, choose_traced
 from mlplab.engine.source import ArraySource, Source, batch_shapes
-from mlplab.errors import TrainingError
+from mlplab.errors import ModelError, TrainingError
 
 MOST_STACKED = 64
 """Models in one call on a GPU, at most."""
@@ -82,7 +82,7 @@ class Pass:
     Attributes:
         kind, key, traced, packed: which compiled loop it takes, see `compile_cache.compiled_loop`.
         carry, weights: what the loop starts with, and the weights that it only reads.
-        finish: makes the result of the carry after the last step.
+        finish: makes the result of the carry after the last step, and of the outputs of the steps of each segment.
         watch: called after a piece with the steps done and the carry, unless models are stacked; returns whether the
             pass ends there.
         calls: the callbacks that are called in the pass, if any.
@@ -96,7 +96,7 @@ class Pass:
     key: Hashable
     carry: Any
     weights: Any
-    finish: Callable[[Any], Any]
+    finish: Callable[[Any, list[Any]], Any]
     watch: Callable[[int, Any], bool | None]
     calls: BatchCalls | None = None
     traced: Collection[str] = ()
@@ -120,7 +120,7 @@ def _training(member: Member, packed: bool) -> Pass:
         read=lambda carry: (state.read(model), carry[1]),
     )
 
-    def finish(carry: Any) -> None:
+    def finish(carry: Any, outputs: list[Any]) -> None:
         after, logs = calls.changed(carry)
         calls.undo()
         try:
@@ -169,7 +169,7 @@ def evaluation(
         read=read,
     )
 
-    def finish(carry: Any) -> dict[str, Any]:
+    def finish(carry: Any, outputs: list[Any]) -> dict[str, Any]:
         non_trainable, metrics, logs = calls.changed(carry)
         calls.undo()
         state.write(model, before._replace(non_trainable=non_trainable, metrics=metrics))
@@ -180,26 +180,32 @@ def evaluation(
 
 
 def prediction(
-    model: keras.Model,
-    source: Source,
-    key: Hashable,
-    output_shapes: Any,
-    listener: Callable[[int], object] | None = None,
+    model: keras.Model, source: Source, key: Hashable, listener: Callable[[int], object] | None = None
 ) -> Pass:
-    """A pass whose result is the outputs for all rows, (n, …) or a nest of them. The model is only read."""
+    """A pass whose result is the outputs of all steps, joined, and the non-trainable state after it.
+
+    The model is only read: `state.write_non_trainable` gives it the new state.
+    """
     before = state.read(model)
-    rows = sum((each.steps - each.start) * jax.tree.leaves(each.indices)[0].shape[-1] for each in source.segments(0))
-    outputs = jax.tree.map(lambda s: np.zeros((rows, *s.shape[1:]), s.dtype), output_shapes)
 
     def watch(steps: int, carry: Any) -> None:
         if listener is not None:
             listener(steps - 1)
 
-    def finish(carry: Any) -> Any:
-        return jax.tree.map(np.asarray, carry[1])
+    def finish(carry: Any, outputs: list[Any]) -> tuple[Any, list[Any]]:
+        return jax.tree.map(lambda *parts: _joined(parts), *outputs), carry
 
-    carry = before.non_trainable, outputs, np.int32(0)
-    return Pass("predict", model, source, key, carry, before.trainable, finish, watch)
+    return Pass("predict", model, source, key, before.non_trainable, before.trainable, finish, watch)
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Join the outputs of the steps of several segments, each (steps, rows, …), to (rows, …): an array of its own."""
+    if parts[0].ndim == 1:
+        raise ModelError(
+            "An output of the model is one number a batch, of shape (), and outputs of batches are joined along their "
+            "first axis. Give it one: keras.ops.reshape(output, (1,))."
+        )
+    return np.concatenate([part.reshape(part.shape[0] * part.shape[1], *part.shape[2:]) for part in parts])
 
 
 def run(
@@ -277,7 +283,7 @@ def _job(group: Sequence[Pass], count: Callable[[int], None] | None) -> Job:
         step_by_step = calls is not None and calls.step_by_step
         segments = [device.segments(each.source, each.position, step_by_step) for each in group]
         try:
-            carries = loop(
+            results = loop(
                 [each.carry for each in group],
                 [(values, each.weights) for values, each in zip(numbers, group, strict=True)],
                 segments,
@@ -293,7 +299,7 @@ def _job(group: Sequence[Pass], count: Callable[[int], None] | None) -> Job:
         finally:
             for each in segments:
                 each.close()
-        for each, carry in zip(group, carries, strict=True):
-            each.result = each.finish(carry)
+        for each, (carry, outputs) in zip(group, results, strict=True):
+            each.result = each.finish(carry, outputs)
 
     return job

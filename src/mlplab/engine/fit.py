@@ -1,13 +1,15 @@
 """Training one model, as `keras.Model.fit` does it: the same arguments, one epoch after the other."""
 
-import secrets
 import weakref
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import numpy as np
+
 from mlplab.engine import checks, inputs, keras_internals
 from mlplab.engine.backend import keras
 from mlplab.engine.driver import fit_members
+from mlplab.engine.eager import unless_eager
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.keras_internals import is_stream
 from mlplab.engine.member import Member
@@ -19,6 +21,7 @@ _random_seeds: weakref.WeakKeyDictionary[keras.Model, int] = weakref.WeakKeyDict
 """Drawn for models that were given no seed."""
 
 
+@unless_eager
 @deferred_interrupt()
 def fit(
     model: keras.Model,
@@ -59,8 +62,8 @@ def fit(
             validation_split.
         steps_per_epoch, validation_steps: batches in an epoch, and in an evaluation; None: all. Needed for streams that
             do not end. An epoch continues where the one before ended.
-        seed: of the shuffling. None: the one given to `keras.utils.set_random_seed`, else a random one that
-            stays with the model.
+        seed: of the shuffling. None: the one given to `keras.utils.set_random_seed`, else one from NumPy's global
+            state, which stays with the model.
         packed: False takes Keras's step unchanged also where `packing.py` has a faster one; a dense network's
             weights then equal `keras.Model.fit`'s bit for bit (with `shuffle=False`).
 
@@ -149,5 +152,14 @@ def _array_source(
 
 
 def _seed_of(model: keras.Model) -> int:
+    """Return the seed given to Keras, or one that stays with the model.
+
+    It comes from NumPy's global state, which `keras.utils.set_random_seed` sets too: in another thread, and after
+    `clear_session`, Keras itself has lost the seed.
+    """
     seed = keras_internals.get_random_seed()
-    return _random_seeds.setdefault(model, secrets.randbits(31)) if seed is None else seed
+    if seed is not None:
+        return seed
+    if model not in _random_seeds:
+        _random_seeds[model] = int(np.random.randint(2**31))  # noqa: NPY002 - it is what Keras seeds
+    return _random_seeds[model]

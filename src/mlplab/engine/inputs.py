@@ -10,7 +10,7 @@ import numpy as np
 from mlplab.engine import checks, uint8_images
 from mlplab.engine.backend import keras
 from mlplab.engine.keras_internals import is_stream
-from mlplab.engine.source import ArraySource, NotFinite, Rows, Source
+from mlplab.engine.source import ArraySource, NotFinite, OrderedSource, Rows, Source
 from mlplab.engine.streams import StreamSource, reads_by_steps
 from mlplab.errors import DataError, UsageError, require_unmasked, require_whole
 
@@ -30,13 +30,21 @@ def split(data: tuple, validation_split: float) -> tuple[tuple, tuple]:
 
 
 def source_given(
-    x: Any, y: Any = None, sample_weight: Any = None, *, batch_size: Any, steps: int | None = None, names: str = ""
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    batch_size: Any,
+    steps: int | None = None,
+    names: str = "",
+    kind: type[ArraySource] = OrderedSource,
 ) -> Source:
     """Return the source of data to evaluate or predict: x itself, a stream's, or one of arrays in their own order.
 
     Args:
         steps: batches of a stream or of arrays, at most; None: all.
         names: is put before x, y and sample_weight in messages.
+        kind: of the source of arrays. An `OrderedSource` has few programs, an `ArraySource` keeps arrays on the device.
     """
     if hasattr(x, "segments"):
         refuse_beside_source(y=y, sample_weight=sample_weight, batch_size=batch_size, steps=steps)
@@ -44,7 +52,7 @@ def source_given(
     data = (x, y, sample_weight) if is_stream(x) else arrays_of((x, y, sample_weight), names)
     if is_stream(x) or reads_by_steps(steps):
         return StreamSource(*data, batch_size=batch_size, steps_per_epoch=steps)
-    return from_arrays(data, require_whole("batch_size", 32 if batch_size is None else batch_size), names)
+    return from_arrays(data, require_whole("batch_size", 32 if batch_size is None else batch_size), names, kind)
 
 
 def refuse_beside_source(**arguments: Any) -> None:
@@ -60,16 +68,22 @@ def validation_source(data: Any, batch_size: int | None, steps: int | None = Non
         refuse_beside_source(validation_steps=steps)
         return data
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    return source_given(x, y, sample_weight, batch_size=batch_size, steps=steps, names="validation_data's ")
+    order = {"batch_size": batch_size, "steps": steps, "kind": ArraySource}
+    return source_given(x, y, sample_weight, **order, names="validation_data's ")
 
 
-def from_arrays(data: tuple, batch_size: int, names: str = "", **order: Any) -> ArraySource:
-    """Make the source of `(x, y, sample_weight)`. Images / 255 are bytes on the device, see `uint8_images.py`."""
+def from_arrays(
+    data: tuple, batch_size: int, names: str = "", kind: type[ArraySource] = ArraySource, **order: Any
+) -> ArraySource:
+    """Make the source of `(x, y, sample_weight)`. Images / 255 are bytes on the device, see `uint8_images.py`.
+
+    `kind`: with an `order`, or `OrderedSource`. `names`: put before the names of arrays in messages.
+    """
     x, y, sample_weight = data
     whole = uint8_images.whole_numbers(x)
     batch = Rows() if whole is None else Rows(uint8_images.over_255)
     not_finite = first_not_finite({"x": x if whole is None else None, "y": y, "sample_weight": sample_weight}, names)
-    return ArraySource(
+    return kind(
         x if whole is None else whole,
         *(y, sample_weight),
         batch_size=batch_size,

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras.src import backend as keras_backend
 from keras.src.backend.common import global_state
+from keras.src.backend.common.stateless_scope import get_stateless_scope
 from keras.src.backend.jax.trainer import JAXEpochIterator
 from keras.src.trainers import data_adapters
 from keras.src.utils.io_utils import print_msg as print_msg
@@ -93,6 +94,11 @@ def traces_batches(callback: keras.callbacks.TensorBoard) -> bool:
     return callback._should_trace
 
 
+def is_built(model: keras.Model) -> bool:
+    """Return whether the model and all layers in it have their weights."""
+    return all(layer.built for layer in layers(model))
+
+
 def output_shapes(model: keras.Model, x: Any) -> Any:
     """Return shapes and dtypes of the model's outputs for a batch of x. Builds a model that was never called."""
     return keras_backend.compute_output_spec(model, _symbolic(x), training=False)
@@ -165,9 +171,30 @@ def metrics(model: keras.Model) -> dict[str, list[Any]]:
     }
 
 
+def own_metrics(model: keras.Model) -> list[keras.Metric]:
+    """Return the metrics that the model and its layers hold themselves, beside those of `compile`."""
+    loss = model._compile_loss
+    compiled = [model._loss_tracker, model._compile_metrics, *(loss.metrics if loss else ())]
+    return [metric for metric in model.metrics if all(metric is not other for other in compiled)]
+
+
+def assigned_in_call(model: keras.Model, x: Any, variables: list[Any], training: bool) -> list[Any]:
+    """Return those of the variables to which a call of the model assigns values, for the shapes of a batch of x."""
+    assigned = []
+
+    def call(x: Any) -> Any:
+        outputs = model(x, training=training)
+        scope: Any = get_stateless_scope()
+        assigned.extend(v for v in variables if scope.get_current_value(v) is not None)
+        return outputs
+
+    keras_backend.compute_output_spec(call, _symbolic(x))
+    return assigned
+
+
 def compile_config(model: keras.Model) -> Any:
-    """Return the record of the last `compile`; another object after each call."""
-    return model._compile_config
+    """Return the record of the last `compile`, another object after each call; None before the first."""
+    return getattr(model, "_compile_config", None)
 
 
 def update_metrics(model: keras.Model, metrics: Any, loss: Any, batch: tuple, y_pred: Any) -> tuple[Any, Any]:

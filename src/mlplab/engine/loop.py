@@ -1,7 +1,9 @@
 """A step, compiled into a loop over any number of steps, run in pieces short enough to be interrupted."""
 
+import functools
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
@@ -12,6 +14,9 @@ from mlplab.engine.source import Batch, Segment
 
 PIECE_SECONDS = 0.2
 """About how long one call into the compiled loop lasts: progress is shown, and Ctrl-C noticed, this often."""
+
+MOST_FORMS = 64
+"""Forms of segments for which a loop keeps what was compiled, those used last, so that memory stays flat."""
 
 AHEAD_BYTES = 2**20
 """Bytes of rows that are taken out of the arrays at once, for the next steps: as much as stays in a core's cache."""
@@ -27,7 +32,7 @@ _tracing = threading.Lock()
 
 
 class Loop:
-    """`body(carry, fixed, batch) -> carry`, compiled once for each combination of shapes of a segment.
+    """`body(carry, fixed, batch) -> (carry, output)`, compiled once for each form of a segment: the shapes in it.
 
     A piece is the steps of a segment that one call into the compiled loop does. The trip count is an argument of the
     compiled program, not a constant in it: pieces of every length share one compilation.
@@ -36,45 +41,63 @@ class Loop:
         body: pure; it reads `fixed` and does not change it.
         batch: takes the rows of a step out of a segment's arrays and makes the step's batch of them.
         enter, leave: applied to the carry before the first and after the last step of a piece, to pack and unpack it.
+        has_output: whether the output of a step is a pytree of arrays, and not None.
+        direct: compile a segment of one step without a loop around it, in half the time. Not with enter and leave.
     """
 
     def __init__(
         self,
-        body: Callable[..., Any],
+        body: Callable[..., tuple[Any, Any]],
         batch: Batch,
         enter: Callable[[Any], Any] = lambda carry: carry,
         leave: Callable[[Any], Any] = lambda carry: carry,
+        has_output: bool = False,
+        direct: bool = False,
     ):
         self._body = body
         self._batch = batch
         self._enter = enter
         self._leave = leave
-        steps: Callable[..., Any] = self._steps
-        stacked = jax.vmap(steps, in_axes=(0, 0, Segment(None, 0, None), 0, None, None))  # type: ignore[arg-type]
-        self._for_one = jax.jit(steps, donate_argnums=0)
-        self._for_several = jax.jit(stacked, donate_argnums=0)
-        self._step_seconds: dict[Hashable, float] = {}
+        self._has_output = has_output
+        self._direct = direct
+        self._forms: OrderedDict[Hashable, _Form] = OrderedDict()
 
-    def _steps(self, carry: Any, fixed: Any, segment: Segment, key_data: jax.Array, before: Any, stop: Any) -> Any:
-        """Do the steps of a segment from its `start` to `stop`; `before` counts the epoch's steps before its first."""
+    def _steps(
+        self, carry: Any, outputs: Any, fixed: Any, segment: Segment, key_data: jax.Array, before: Any, stop: Any
+    ) -> Any:
+        """Do the steps of a segment from its `start` to `stop`; `before` counts the epoch's steps before its first.
+
+        Returns the carry, and `outputs`, arrays (steps, …), with the outputs of these steps written into it.
+        """
         key = jax.random.wrap_key_data(key_data, impl="threefry2x32")
         ahead = self._ahead(segment)
 
-        def several_steps(n: jax.Array, carry: Any) -> Any:
+        def step(rows: Any, i: Any, carry: Any) -> Any:
+            batch = self._batch(rows, jax.random.fold_in(key, before + i))
+            return self._body(carry, fixed, _computed_first(batch))
+
+        def several_steps(n: jax.Array, carry_and_outputs: Any) -> Any:
             first = segment.start + n * ahead
             # Near the segment's end the slice starts before `first`, so that it has the same length.
             at = jax.numpy.minimum(first, segment.steps - ahead)
             indices = jax.tree.map(lambda rows: jax.lax.dynamic_slice_in_dim(rows, at, ahead), segment.indices)
             rows = jax.vmap(self._batch.rows, (None, 0))(segment.arrays, indices)
 
-            def step(i: jax.Array, carry: Any) -> Any:
-                rows_of_step = jax.tree.map(lambda array: array[i - at], rows)
-                batch = self._batch(rows_of_step, jax.random.fold_in(key, before + i))
-                return self._body(carry, fixed, _computed_first(batch))
+            def next_step(i: jax.Array, carry_and_outputs: Any) -> Any:
+                carry, outputs = carry_and_outputs
+                carry, output = step(jax.tree.map(lambda array: array[i - at], rows), i, carry)
+                put = jax.lax.dynamic_update_index_in_dim
+                return carry, jax.tree.map(lambda of_all, of_step: put(of_all, of_step, i, 0), outputs, output)
 
-            return jax.lax.fori_loop(first, jax.numpy.minimum(first + ahead, stop), step, carry)
+            return jax.lax.fori_loop(first, jax.numpy.minimum(first + ahead, stop), next_step, carry_and_outputs)
 
-        return self._leave(jax.lax.fori_loop(0, -((segment.start - stop) // ahead), several_steps, self._enter(carry)))
+        if self._direct and segment.steps == 1:
+            rows = self._batch.rows(segment.arrays, jax.tree.map(lambda rows: rows[0], segment.indices))
+            carry, output = step(rows, 0, carry)
+            return carry, jax.tree.map(lambda of_step: jax.numpy.expand_dims(of_step, 0), output)
+        rounds = -((segment.start - stop) // ahead)
+        carry, outputs = jax.lax.fori_loop(0, rounds, several_steps, (self._enter(carry), outputs))
+        return self._leave(carry), outputs
 
     def _ahead(self, segment: Segment) -> int:
         """Return the number of steps whose rows are taken at once."""
@@ -93,7 +116,7 @@ class Loop:
         before_piece: Before | None = None,
         progress: Progress | None = None,
         device: Any = None,
-    ) -> list[Any]:
+    ) -> list[tuple[Any, list[Any]]]:
         """Run every step of the segments, for one model or, stacked, for several over the same arrays.
 
         Args:
@@ -105,37 +128,110 @@ class Loop:
             device: to run on; None: the first. Threads may run one loop on several devices at once.
 
         Returns:
-            The carry of each model after the last step, ready.
+            For each model the carry after the last step, ready, and for each segment the outputs of its steps: NumPy
+            arrays (steps, …).
         """
-        compiled = self._for_one if len(carries) == 1 else self._for_several
         key_data = _stacked([np.array(seed, np.uint64).astype(np.uint32) for seed in seeds])
         # On the device before the first piece: later pieces get their carry from there, and a change would recompile.
         carry, constant = jax.device_put((_stacked(carries), _stacked(fixed)), device)
-        before = 0
+        outputs, firsts, before = [], [], 0
         for parts in zip(*segments, strict=True):
-            steps, start, before_first = parts[0].steps, parts[0].start, before - parts[0].start
-            indices = _stacked([part.indices for part in parts])
-            arrays, indices = jax.device_put((parts[0].arrays, indices), device)
-            form = len(carries), *((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves((arrays, indices)))
-            first = Segment(arrays, indices, np.int32(0))
+            form = self._form(carries[0], fixed[0], parts[0], len(parts))
+            segment = parts[0]._replace(indices=_stacked([part.indices for part in parts]))
+            between = before_piece, progress
+            carry, output, ends = form.run(carry, constant, segment, key_data, before, between, device)
+            outputs.append(output)
+            firsts.append(segment.start)
+            if ends:
+                break
+            before += segment.steps - segment.start
+        return [
+            (carry, [jax.tree.map(lambda a, i=first: a[i:], o) for o, first in zip(outputs, firsts, strict=True)])
+            for carry, outputs in _unstacked((carry, outputs), len(carries))
+        ]
+
+    def _form(self, carry: Any, fixed: Any, segment: Segment, models: int) -> "_Form":
+        """Return what is compiled for a segment. The arguments are those of the first of the models."""
+        shapes = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves((segment.arrays, segment.indices))]
+        name = models, *shapes
+        with _tracing:
+            if name not in self._forms:
+                collects = self._has_output and not (self._direct and segment.steps == 1)
+                output = self._shapes_of_output(carry, fixed, segment) if collects else None
+                axes = (models, segment.steps) if models > 1 else (segment.steps,)
+                outputs = jax.tree.map(lambda s: jax.ShapeDtypeStruct((*axes, *s.shape), s.dtype), output)
+                steps: Callable[..., Any] = functools.partial(self._steps)  # which no other form has: freed with it
+                if models > 1:
+                    axes_of_segment: Any = Segment(None, 0, None)  # type: ignore[arg-type]
+                    steps = jax.vmap(steps, in_axes=(0, 0, 0, axes_of_segment, 0, None, None))
+                self._forms[name] = _Form(jax.jit(steps, donate_argnums=(0, 1)), outputs)
+            self._forms.move_to_end(name)
+            while len(self._forms) > MOST_FORMS:
+                self._forms.popitem(last=False)
+            return self._forms[name]
+
+    def _shapes_of_output(self, carry: Any, fixed: Any, segment: Segment) -> Any:
+        """Return shapes and dtypes of the output of a step."""
+        key = jax.random.key(0, impl="threefry2x32")
+
+        def output(carry: Any, fixed: Any, arrays: Any, index: Any) -> Any:
+            return self._body(carry, fixed, self._batch(self._batch.rows(arrays, index), key))[1]
+
+        index = jax.tree.map(lambda rows: rows[0], segment.indices)
+        return jax.eval_shape(output, carry, fixed, segment.arrays, index)
+
+
+class _Form:
+    """What is compiled for segments of one form.
+
+    Args:
+        function: `Loop._steps`, to be compiled.
+        outputs: shapes and dtypes of the outputs of a segment, which are written step by step; None if none are.
+    """
+
+    def __init__(self, function: Any, outputs: Any):
+        self._function = function
+        self._outputs = outputs
+        self._step_seconds = PIECE_SECONDS
+
+    def run(
+        self,
+        carry: Any,
+        fixed: Any,
+        segment: Segment,
+        key_data: Any,
+        before: int,
+        between: tuple[Before | None, Progress | None],
+        device: Any,
+    ) -> tuple[Any, Any, bool]:
+        """Do the steps of a segment. `before` counts the epoch's steps before them.
+
+        `between`: what is called before and after each piece.
+
+        Returns the carry, their outputs as NumPy arrays (steps, …), or (models, steps, …), and whether the loop ends.
+        """
+        before_piece, progress = between
+        ends = False
+        start, before_first = segment.start, np.int32(before - segment.start)
+        outputs = jax.tree.map(lambda shape: np.zeros(shape.shape, shape.dtype), self._outputs)
+        outputs, arrays, indices = jax.device_put((outputs, segment.arrays, segment.indices), device)
+        while start < segment.steps and not ends:
+            done = int(before_first) + start
+            if before_piece is not None and (replaced := before_piece(done, carry)) is not carry:
+                carry = jax.device_put(replaced, device)
+            # The first piece is one step, timed with its compilation; each piece's time sizes the next one.
+            stop = min(start + max(1, int(PIECE_SECONDS / self._step_seconds)), segment.steps)
+            first: Any = np.int32(start)
+            piece = Segment(arrays, indices, first)
+            arguments = carry, outputs, fixed, piece, key_data, before_first, np.int32(stop)
             with _tracing:
-                compiled.trace(carry, constant, first, key_data, np.int32(0), np.int32(0))
-            while start < steps:
-                if before_piece is not None and (replaced := before_piece(before_first + start, carry)) is not carry:
-                    carry = jax.device_put(replaced, device)
-                # A form's first piece is one step, timed with its compilation; each piece's time sizes the next one.
-                piece = int(PIECE_SECONDS / self._step_seconds.get(form, PIECE_SECONDS))
-                stop = min(start + max(1, piece), steps)
-                segment = first._replace(start=np.int32(start))
-                began = time.perf_counter()
-                carry = compiled(carry, constant, segment, key_data, np.int32(before_first), np.int32(stop))
-                jax.block_until_ready(carry)
-                self._step_seconds[form] = (time.perf_counter() - began) / (stop - start)
-                start = stop
-                if progress is not None and progress(before_first + start, carry):
-                    return _unstacked(carry, len(carries))
-            before += steps - parts[0].start
-        return _unstacked(carry, len(carries))
+                self._function.trace(*arguments)
+            began = time.perf_counter()
+            carry, outputs = jax.block_until_ready(self._function(*arguments))
+            self._step_seconds = (time.perf_counter() - began) / (stop - start)
+            start = stop
+            ends = progress is not None and progress(int(before_first) + start, carry)
+        return carry, jax.tree.map(np.asarray, outputs), ends
 
 
 def _stacked(trees: Sequence[Any]) -> Any:

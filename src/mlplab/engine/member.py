@@ -55,6 +55,7 @@ class Member:
         self.epoch, self.epochs, self.position = initial_epoch, epochs, initial_epoch - 1
         self.shapes = checks.build(model, source)
         checks.check_optimizer(model)
+        checks.check_traceable(model, "train_step", source)
         self.validation_shapes = None if validation is None else checks.build(model, validation, "validation_data's ")
         self.callbacks = callback_list(
             model, callbacks, verbose, source.steps, ("train", "test"), epochs=epochs, add_history=True

@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.engine import backend, checks, inputs
+from mlplab.engine import backend, checks, inputs, keras_internals, state
 from mlplab.engine.backend import isolated_random_state, keras
 from mlplab.engine.driver import fit_members, prediction, run
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.keras_internals import print_msg
 from mlplab.engine.member import Member, choose_traced
 from mlplab.engine.population_progress import progress_printer
-from mlplab.engine.predict import evaluate, output_shapes
+from mlplab.engine.predict import evaluate
+from mlplab.engine.separate_members import check_separate
 from mlplab.engine.signature import signature
-from mlplab.engine.source import ArraySource, Source, batch_shapes
+from mlplab.engine.source import ArraySource, Source
 from mlplab.engine.streams import StreamSource
 from mlplab.errors import DataError, ModelError, TrainingError, UsageError, require_whole, unknown_name
 
@@ -67,18 +68,15 @@ class Population(Sequence[TrainedMember]):
         Raises:
             DataError, ModelError: data that the members cannot take, or networks with several outputs.
         """
-        source = x if hasattr(x, "segments") else inputs.from_arrays(inputs.arrays_of((x, None, None)), batch_size)
-        shapes = batch_shapes(source)
-        outputs: dict[Hashable, Any] = {}
-        passes = []
-        for member in self:
-            key = signature(member.model, training=False)
-            if key not in outputs:
-                outputs[key] = output_shapes(member.model, shapes)
-                if not hasattr(outputs[key], "shape"):
-                    raise ModelError("predict is for networks with one output: take mlplab.predict for each member.")
-            passes.append(prediction(member.model, source, key, outputs[key]))
-        return np.stack(run(passes))
+        if keras_internals.is_stream(x):
+            raise DataError("x must be arrays or a Source, since each member reads it; got a stream.")
+        source = inputs.source_given(x, batch_size=batch_size)
+        results = run([prediction(m.model, source, signature(m.model, training=False)) for m in self])
+        if not all(isinstance(outputs, np.ndarray) for outputs, _ in results):
+            raise ModelError("predict is for networks with one output: take mlplab.predict for each member.")
+        for member, (_, after) in zip(self, results, strict=True):
+            state.write_non_trainable(member.model, after)
+        return np.stack([outputs for outputs, _ in results])
 
     def evaluate(self, x: Any, y: Any, batch_size: int = 1000) -> list[dict[str, float]]:
         """Return loss and metrics of each member by name, over rows x (n, …) with targets y."""
@@ -114,7 +112,7 @@ def fit_population(
     A member whose loss or weights are no longer finite stops, with the reason in `diverged`; the others continue.
 
     Args:
-        build: makes a compiled model from the arguments in a variation.
+        build: makes a new compiled model from the arguments in a variation. Members can share frozen layers only.
         variations: a dict for each member, of arguments of `build`, and `seed`, `batch_size` and `epochs`, which go to
             `build` only if it takes them. A number n means n seeds, from `seed` on.
         x, y, sample_weight, batch_size, epochs, validation_split, validation_data, shuffle, packed: as in `mlplab.fit`.
@@ -174,6 +172,7 @@ def fit_population(
             callbacks=None if callbacks is None else _new_callbacks(callbacks(variation), members),
         )
         members.append(member)
+    check_separate(members)
     choose_traced(members)
     programs = _programs(members, named)
     if verbose != 0 and len(programs) > 1:

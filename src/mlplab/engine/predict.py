@@ -1,7 +1,7 @@
 """Evaluate and predict, compiled like training."""
 
 import contextlib
-from collections.abc import Callable, Generator, Hashable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,14 @@ from mlplab.engine import checks, inputs, keras_internals, state
 from mlplab.engine.backend import keras
 from mlplab.engine.callbacks import callback_list, sees_batches
 from mlplab.engine.driver import evaluation, prediction, run
+from mlplab.engine.eager import unless_eager
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.signature import signature
 from mlplab.engine.source import Batch, Segment, Source, batch_shapes
 from mlplab.engine.streams import StreamSource
 
 
+@unless_eager
 @deferred_interrupt()
 def evaluate(
     model: keras.Model,
@@ -52,6 +54,7 @@ def evaluate(
     checks.check_compiled(model, "evaluate")
     source = inputs.source_given(x, y, sample_weight, batch_size=batch_size, steps=steps)
     shapes = checks.build(model, source)
+    checks.check_traceable(model, "test_step", source)
     listed = callback_list(model, callbacks, verbose, source.steps, ("test",))
     if isinstance(source, StreamSource):
         source.one_by_one = sees_batches(listed, "test")
@@ -62,6 +65,7 @@ def evaluate(
     return logs if return_dict else keras_internals.in_metric_order(model, logs)
 
 
+@unless_eager
 @deferred_interrupt()
 def predict(
     model: keras.Model,
@@ -73,7 +77,7 @@ def predict(
 ) -> Any:
     """Compute the model's outputs for every row: `keras.Model.predict`, compiled. Inputs are not rescaled.
 
-    The model is only read: states that it carries from batch to batch are not kept.
+    As in Keras, what the model itself changes is kept: seeds of dropout that it applies when it predicts too.
 
     Args:
         x: array (n, …) or a nest of arrays; or a stream or a `Source`, whose rows are predicted in their order.
@@ -81,7 +85,7 @@ def predict(
         steps: batches to predict; None: all. Needed for streams that do not end.
 
     Returns:
-        NumPy array (n, …), or the model's nest of them.
+        NumPy array (n, …), or the model's nest of them: the outputs of all batches, joined along their first axis.
 
     Raises:
         DataError, ModelError: data that the model cannot take.
@@ -96,25 +100,27 @@ def predict(
     """
     checks.check_model(model, "predict")
     source = inputs.source_given(x, batch_size=batch_size, steps=steps)
+    if not isinstance(source, StreamSource):
+        _build(model, source)
     listed = callback_list(model, callbacks, verbose, source.steps, ("predict",))
     by_batch = sees_batches(listed, "predict")
-    key, outputs = signature(model, training=False), _Outputs(model)
     if isinstance(source, StreamSource):
         source.one_by_one = by_batch
-    else:
-        outputs.shapes(source)
     model.stop_predicting = False
     listed.on_predict_begin()
     predicted, done = [], 0
     with contextlib.closing(_parts(source, by_batch)) as parts:
         for part in parts:
+            if part is not source:
+                _build(model, part)
             if by_batch:
                 listed.on_predict_batch_begin(done)
-            listener = None if by_batch else _shifted(listed.on_predict_batch_end, done)
-            predicted += run([prediction(model, part, key, outputs.shapes(part), listener)])
+            outputs, after = outputs_of(model, part, None if by_batch else _shifted(listed.on_predict_batch_end, done))
+            state.write_non_trainable(model, after)
+            predicted.append(outputs)
             done += part.steps
             if by_batch:
-                listed.on_predict_batch_end(done - 1, {"outputs": predicted[-1]})
+                listed.on_predict_batch_end(done - 1, {"outputs": outputs})
             if model.stop_predicting:
                 break
     listed.on_predict_end()
@@ -131,7 +137,7 @@ class _Part:
 
     @property
     def steps(self) -> int:
-        return self.segment.steps - int(self.segment.start)
+        return self.segment.steps - self.segment.start
 
     def segments(self, position: int) -> Iterator[Segment]:
         yield self.segment
@@ -147,31 +153,25 @@ def _parts(source: Source, by_batch: bool) -> Generator[Source, None, None]:
             yield _Part(source.batch, source.seed, part)
 
 
-class _Outputs:
-    """Shapes and dtypes of a model's outputs, computed once for each form of batches."""
-
-    def __init__(self, model: keras.Model):
-        self._model = model
-        self._known: dict[Hashable, Any] = {}
-
-    def shapes(self, source: Source) -> Any:
-        batch = batch_shapes(source)
-        leaves, structure = jax.tree.flatten(batch)
-        form = structure, *((leaf.shape, leaf.dtype) for leaf in leaves)
-        if form not in self._known:
-            self._known[form] = output_shapes(self._model, batch)
-        return self._known[form]
-
-
 def _shifted(listener: Callable[[int], object], by: int) -> Callable[[int], object]:
     return lambda step: listener(by + step)
 
 
-def output_shapes(model: keras.Model, shapes: Any) -> Any:
-    """Return shapes and dtypes of the outputs for a batch. Raises `ModelError` for shapes that do not fit the model."""
-    with checks.raising_model_error(shapes[0]):
-        if not model.built:
-            keras_internals.output_shapes(model, shapes[0])
-        before = state.read(model)
-        batch = keras.utils.pack_x_y_sample_weight(*shapes)
-        return jax.eval_shape(model.predict_step, (before.trainable, before.non_trainable), batch)[0]
+def _build(model: keras.Model, source: Source) -> None:
+    """Create the weights that the model lacks. Raises `ModelError` if it cannot take the batches of the source."""
+    if not keras_internals.is_built(model):
+        x = batch_shapes(source)[0]
+        with checks.raising_model_error(x):
+            keras_internals.output_shapes(model, x)
+    checks.check_traceable(model, "predict_step", source)
+
+
+def outputs_of(
+    model: keras.Model, source: Source, listener: Callable[[int], object] | None = None
+) -> tuple[Any, list[Any]]:
+    """Return the outputs of a built model, and its non-trainable state after them. The model is only read.
+
+    `listener`: called between pieces with the step.
+    """
+    (result,) = run([prediction(model, source, signature(model, training=False), listener)])
+    return result

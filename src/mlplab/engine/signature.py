@@ -26,8 +26,9 @@ def signature(model: keras.Model, traced: Collection[str] | None = None, trainin
     """Return a key that is equal for models that may share a compiled step.
 
     Models made of Keras's own layers, loss, metrics and optimizer are compared by configuration, without names of
-    layers, seeds and initializers. A model with code of its own equals only itself, as it is compiled now; its key
-    holds the objects, so that no later object can have the same identity.
+    layers, seeds and initializers. A model with code of its own equals only itself, as it is compiled now: like Keras's
+    own functions, its programs last until the next `compile`, for predictions too. The key holds the objects, so that
+    no later object can have the same identity.
 
     Args:
         traced: names of `traced_hyperparameters`, whose values do not count; None for all of them.
@@ -43,7 +44,7 @@ def signature(model: keras.Model, traced: Collection[str] | None = None, trainin
         description = _description(model, training)
     if description is not None:
         return (*key, description)
-    return (*key, model, *((model.optimizer, keras_internals.compile_config(model)) if training else ()))
+    return (*key, model, keras_internals.compile_config(model), *((model.optimizer,) if training else ()))
 
 
 def is_described_by_config(part: Any) -> bool:

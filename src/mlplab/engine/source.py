@@ -26,7 +26,7 @@ class Segment(NamedTuple):
 
     arrays: Arrays
     indices: Any
-    start: int | np.int32 = 0
+    start: int = 0
 
     @property
     def steps(self) -> int:
@@ -181,7 +181,10 @@ class ArraySource:
         self.batch = batch
         self.not_finite = not_finite
         self._shuffle = shuffle
-        self.arrays = on_device((x, y, sample_weight))
+        self.arrays = self._place((x, y, sample_weight))
+
+    def _place(self, arrays: Arrays) -> Arrays:
+        return on_device(arrays)
 
     def reordered(self, **order: Any) -> "ArraySource":
         """Return a source of the same arrays. `order`: the arguments batch_size, shuffle, seed and subset."""
@@ -210,6 +213,53 @@ class ArraySource:
         else:
             rng.shuffle(order)
         return order
+
+
+class OrderedSource(ArraySource):
+    """The same for arrays of any number of rows, in their own order: what `evaluate` and `predict` read.
+
+    A program is compiled for each form of a segment, so there are few forms: the whole batches are one segment of 2^k
+    steps, or two such segments that overlap, and the rows that remain are another.
+
+    Args:
+        x, y, sample_weight, batch_size, batch, not_finite: as in `ArraySource`.
+
+    Attributes:
+        arrays: `(x, y, sample_weight)` as NumPy arrays: segments are parts of them.
+    """
+
+    def __init__(
+        self,
+        x: Arrays,
+        y: Arrays = None,
+        sample_weight: Arrays = None,
+        *,
+        batch_size: int = 32,
+        batch: Rows = Rows(),
+        not_finite: NotFinite | None = None,
+    ):
+        super().__init__(x, y, sample_weight, batch_size=batch_size, batch=batch, not_finite=not_finite)
+        self._segments = list(self._cut())
+
+    def _place(self, arrays: Arrays) -> Arrays:
+        return jax.tree.map(lambda a: np.asarray(a, jax.dtypes.canonicalize_dtype(a.dtype)), arrays)
+
+    def segments(self, position: int) -> Iterator[Segment]:
+        return iter(self._segments)
+
+    def _cut(self) -> Iterator[Segment]:
+        whole, remaining = divmod(self.rows, self.batch_size)
+        steps = 2 ** (whole.bit_length() - 1)  # more than half of them
+        yield self._segment(0, steps, self.batch_size)
+        if whole > steps:
+            yield self._segment((whole - steps) * self.batch_size, steps, self.batch_size, start=2 * steps - whole)
+        if remaining:
+            yield self._segment(self.rows - remaining, 1, remaining)
+
+    def _segment(self, first: int, steps: int, batch_size: int, start: int = 0) -> Segment:
+        """Return the segment of this number of steps from a row on."""
+        arrays = jax.tree.map(lambda array: array[first : first + steps * batch_size], self.arrays)
+        return Segment(arrays, np.arange(steps * batch_size, dtype=np.int32).reshape(steps, batch_size), start)
 
 
 def batch_shapes(source: Source) -> Any:

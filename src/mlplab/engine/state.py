@@ -40,16 +40,24 @@ def read(model: keras.Model) -> State:
 
 def write(model: keras.Model, state: State) -> None:
     """Give the model this state, the whole of it even if Ctrl-C comes in between."""
+    _assign(jax.tree.leaves(variables(model)), jax.tree.leaves(state))
+
+
+def write_non_trainable(model: keras.Model, values: list[Any]) -> None:
+    """Give the model the part of the state that a prediction changes: seeds, and what the model itself assigns."""
+    _assign(model.non_trainable_variables, values)
+
+
+def _assign(variables: list[Any], values: list[Any]) -> None:
     # Through NumPy, so that arrays of all devices end on the default one; one call takes a third of the time of many.
-    values = jax.device_put([np.asarray(leaf) for leaf in jax.tree.leaves(state)])
-    pairs = list(zip(jax.tree.leaves(variables(model)), values, strict=True))
+    pairs = list(zip(variables, jax.device_put([np.asarray(value) for value in values]), strict=True))
+
+    def assign_all() -> None:
+        for variable, value in pairs:
+            variable.assign(value)
+
     try:
-        _assign(pairs)
+        assign_all()
     except KeyboardInterrupt:
-        _assign(pairs)
+        assign_all()
         raise
-
-
-def _assign(pairs: list[tuple[Any, jax.Array]]) -> None:
-    for variable, value in pairs:
-        variable.assign(value)

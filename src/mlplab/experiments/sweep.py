@@ -38,10 +38,12 @@ class Sweep(Table):
     """The result of `sweep`: a row for each combination.
 
     Attributes:
+        varied: the settings that are varied, the first columns.
         path: the directory of the sweep.
         runs: one for each row; None where all networks diverged.
     """
 
+    varied: tuple[str, ...] = ()
     path: Path = Path()
     runs: tuple[Run | None, ...] = ()
 
@@ -147,7 +149,8 @@ def _run(path: Path, plan: SweepPlan, data: Data, verbose: int | str) -> Sweep:
         ) from interrupt
     columns = Table.of_rows(_rows(combinations, runs, plan.seeds)).columns
     title = f"Test accuracy over {plan.seeds} seeds ({data.name}); difference from the first, Welch's t test"
-    return Sweep(columns, title, lambda: _figure(columns, combinations), path=path, runs=tuple(runs)).show()  # pyright: ignore[reportReturnType] - it returns itself
+    about: dict[str, Any] = {"varied": tuple(plan.vary), "path": path, "runs": tuple(runs)}
+    return Sweep(columns, title, lambda: _figure(columns, combinations), **about).show()  # pyright: ignore[reportReturnType] - it returns itself
 
 
 def _report(progress: ProgressListener, number: int, total: int, done: int, members: Sequence[Any]) -> None:
@@ -186,7 +189,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _in_words(combination: Combination) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {_cell(value)}" for name, value in combination.items())
+    return ", ".join(f"{name.replace('_', ' ')} {as_text(value) or 'none'}" for name, value in combination.items())
 
 
 def _cell(value: Any) -> Any:
@@ -196,7 +199,7 @@ def _cell(value: Any) -> Any:
 
 def _folder_name(combination: Combination) -> str:
     """A name for the directory of a combination, of characters that every system takes."""
-    parts = [f"{name}={_cell(value)}".replace(",", "-") for name, value in combination.items()]
+    parts = [f"{name}={as_text(value) or 'none'}".replace(",", "-") for name, value in combination.items()]
     return re.sub(r"[^\w.=+-]", "-", "_".join(parts))
 
 

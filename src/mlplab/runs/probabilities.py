@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
 
 def probabilities_of(model: "keras.Model", inputs: np.ndarray, config: Config) -> np.ndarray:
-    """Predict the probabilities of the classes, float32 (n, classes), for raw inputs (n, …)."""
-    from mlplab.engine import ArraySource, Rows, predict  # heavy: only for predictions
+    """Predict the probabilities of the classes, float32 (n, classes), for raw inputs (n, …).
 
-    source = ArraySource(inputs, batch_size=1000, batch=Rows(preprocess=config.preprocessing))
-    return as_probabilities(model, predict(model, source, verbose=0), len(config.class_names))
+    The model is only read, its seeds too, so that a run predicts the same each time.
+    """
+    from mlplab.engine import Rows  # heavy: only for predictions
+    from mlplab.engine.predict import outputs_of
+    from mlplab.engine.source import OrderedSource
+
+    source = OrderedSource(inputs, batch_size=1000, batch=Rows(preprocess=config.preprocessing))
+    return as_probabilities(model, outputs_of(model, source)[0], len(config.class_names))
 
 
 def as_probabilities(model: "keras.Model", outputs: np.ndarray, classes: int) -> np.ndarray:
