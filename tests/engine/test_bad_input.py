@@ -57,7 +57,7 @@ DATA = {
     "NaN in weights": ({"sample_weight": at(np.ones(N), 4, np.nan)}, r"sample_weight has 1 values"),
     "a label too high": ({"y": at(Y, 7, 10)}, r"labels from 0 to 9 .*10 outputs; got 0 to 10\. .*11 units"),
     "a label too low": ({"y": at(Y, 7, -1)}, r"got -1 to 9\. Number the classes from 0"),
-    "labels between numbers": ({"y": at(Y, 7, 2.5)}, r"y must be whole numbers"),
+    "labels between numbers": ({"y": at(Y, 7, 2.5)}, r"Expected integer labels in y"),
     "validation's label too high": (
         {"validation_data": (X, Y + 1)},
         r"Expected labels from 0 to 9 in validation_data's y.*got 1 to 10",

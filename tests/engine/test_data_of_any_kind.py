@@ -92,7 +92,7 @@ def test_weights_for_one_of_two_outputs():
 def test_a_label_that_the_model_has_no_output_for_may_have_a_weight_of_0(label):
     y, weights = np.where(CLASSES == 0, label, CLASSES), (CLASSES != 0).astype("float32")
     trained_by_both(classifier, X, y, sample_weight=weights)
-    with pytest.raises(DataError, match="y has labels from"):
+    with pytest.raises(DataError, match="Expected labels from 0 to 2 in y"):
         mlplab.fit(classifier(), X, y, sample_weight=weights + 1, verbose=0)
 
 

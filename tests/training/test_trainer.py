@@ -71,7 +71,7 @@ def test_a_history_of_unequal_lengths_is_kept(digits, tmp_path):
     history = mlplab.fit(model, x, y, epochs=3, validation_split=0.2, validation_freq=2, verbose=0)
     run = mlplab.save_run(model, ((x, y), (x, y)), history=history, out=tmp_path / "run")
     np.testing.assert_array_equal(run.history["val_loss"], [np.nan, *history.history["val_loss"], np.nan])
-    assert wording.curves(mlplab.show_curves(run), run.kept_epoch) == "The weights of epoch 3 of 3 were kept."
+    assert wording.curves(mlplab.show_curves(run), run.kept_epoch, "Epoch 3 was kept.") == "Epoch 3 was kept."
 
 
 def test_masked_arrays_are_refused(digits, tmp_path, finished):
