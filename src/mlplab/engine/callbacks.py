@@ -72,8 +72,9 @@ def _class_that_works_by_epochs(callback: keras.callbacks.Callback) -> type:
 class BatchCalls:
     """Calls the callbacks between the pieces of one pass, and ends the pass where one of them stops it.
 
-    If a callback sees every batch, pieces are single steps, and all callbacks are called as in Keras. Otherwise
-    progress reaches Keras's progress bar, and callbacks with an `on_piece_end(step, logs)`.
+    If a callback sees every batch, pieces are single steps, and all callbacks are called as in Keras: once in the
+    number of steps that `compile` was given as `steps_per_execution`, and after the last step. Otherwise progress
+    reaches Keras's progress bar, and callbacks with an `on_piece_end(step, logs)`.
 
     Args:
         model, callbacks, mode: of the pass.
@@ -97,6 +98,8 @@ class BatchCalls:
         self._stop_flag = _STOP_FLAGS[mode]
         self._by_batch = sees_batches(callbacks, mode)
         self._kept = state.read(model) if self._by_batch else None
+        self._every = model.steps_per_execution if self._by_batch else 1
+        self._steps = 0
         self._begin = getattr(callbacks, f"on_{mode}_batch_begin")
         end = getattr(callbacks, f"on_{mode}_batch_end")
         self._listeners = [end] if self._by_batch else _progress_listeners(callbacks, mode)
@@ -108,20 +111,33 @@ class BatchCalls:
 
     def before(self, steps: int, carry: Any) -> Any:
         """Call the callbacks before a step; return the carry with what they changed in the model."""
-        if not self._by_batch:
+        if not self._by_batch or steps % self._every:
             return carry
         self._begin(steps)
         return self.changed(carry)
 
     def after(self, steps: int, carry: Any) -> bool:
         """Call the callbacks after a piece; return whether the pass ends."""
+        self._steps = steps
+        if steps % self._every:
+            return False
+        self._call(carry)
+        return self._is_stopped
+
+    def end(self, carry: Any) -> Any:
+        """Call the callbacks for the steps after the last call, if any; return the carry as `changed` does."""
+        if missing := -self._steps % self._every:
+            self._steps += missing  # Keras counts the last steps as if they were all
+            self._call(carry)
+        return self.changed(carry)
+
+    def _call(self, carry: Any) -> None:
         if self._by_batch:
             keras_internals.offer_state(self._model, self._values(carry))
         if self._listeners:
             logs = self._logs(carry)
             for listener in self._listeners:
-                listener(steps - 1, logs)
-        return self._is_stopped
+                listener(self._steps - 1, logs)
 
     def changed(self, carry: Any) -> Any:
         """Return the carry, or one of the model as it is now if a callback has read it since the last step."""

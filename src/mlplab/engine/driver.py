@@ -121,7 +121,7 @@ def _training(member: Member, packed: bool) -> Pass:
     )
 
     def finish(carry: Any, outputs: list[Any]) -> None:
-        after, logs = calls.changed(carry)
+        after, logs = calls.end(carry)
         calls.undo()
         try:
             member.take(after, compile_cache.results(model, after.metrics, logs))
@@ -170,7 +170,7 @@ def evaluation(
     )
 
     def finish(carry: Any, outputs: list[Any]) -> dict[str, Any]:
-        non_trainable, metrics, logs = calls.changed(carry)
+        non_trainable, metrics, logs = calls.end(carry)
         calls.undo()
         state.write(model, before._replace(non_trainable=non_trainable, metrics=metrics))
         return compile_cache.results(model, metrics, logs)

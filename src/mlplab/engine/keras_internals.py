@@ -73,10 +73,11 @@ class EpochIterator(JAXEpochIterator):
 def offer_state(model: keras.Model, values: dict[str, Any]) -> None:
     """Let callbacks that read their `model` see these values: Keras assigns them to the variables then.
 
-    `values` has lists of arrays by the names of the fields of `State`.
+    Until then the variables hold nothing, as in Keras. `values`: lists of arrays by the names of the fields of `State`.
     """
     model._jax_state = {f"{name}_variables": arrays for name, arrays in values.items()}
     model._jax_state_synced = False
+    model._purge_model_variables(**{f"{name}_variables": True for name in values})
 
 
 def was_read(model: keras.Model) -> bool:

@@ -61,7 +61,9 @@ class Member:
             model, callbacks, verbose, source.steps, ("train", "test"), epochs=epochs, add_history=True
         )
         if isinstance(source, StreamSource):
-            source.one_by_one = sees_batches(self.callbacks, "train")
+            source.read_for(model, sees_batches(self.callbacks, "train"))
+        if isinstance(validation, StreamSource):
+            validation.read_for(model, sees_batches(self.callbacks, "test"))
         self.logs: dict[str, Any] = {}
         self.last_logs: dict[str, Any] = {}
         self.failure: str | None = None

@@ -57,7 +57,7 @@ def evaluate(
     checks.check_traceable(model, "test_step", source)
     listed = callback_list(model, callbacks, verbose, source.steps, ("test",))
     if isinstance(source, StreamSource):
-        source.one_by_one = sees_batches(listed, "test")
+        source.read_for(model, sees_batches(listed, "test"))
     model.stop_evaluating = False
     listed.on_test_begin()
     (logs,) = run([evaluation(model, source, shapes, signature(model, ()), listed)])
@@ -105,25 +105,34 @@ def predict(
     listed = callback_list(model, callbacks, verbose, source.steps, ("predict",))
     by_batch = sees_batches(listed, "predict")
     if isinstance(source, StreamSource):
-        source.one_by_one = by_batch
+        source.read_for(model, by_batch)
     model.stop_predicting = False
     listed.on_predict_begin()
-    predicted, done = [], 0
+    predicted, reported, done = [], 0, 0  # outputs of parts, how many of them callbacks have got, and steps
+    every = model.steps_per_execution if model.compiled else 1
     with contextlib.closing(_parts(source, by_batch)) as parts:
         for part in parts:
             if part is not source:
                 _build(model, part)
-            if by_batch:
+            if by_batch and done % every == 0:
                 listed.on_predict_batch_begin(done)
             outputs, after = outputs_of(model, part, None if by_batch else _shifted(listed.on_predict_batch_end, done))
             state.write_non_trainable(model, after)
             predicted.append(outputs)
             done += part.steps
-            if by_batch:
-                listed.on_predict_batch_end(done - 1, {"outputs": outputs})
+            if by_batch and done % every == 0:
+                listed.on_predict_batch_end(done - 1, {"outputs": _joined(predicted[reported:])})
+                reported = len(predicted)
             if model.stop_predicting:
                 break
+    if by_batch and reported < len(predicted):
+        listed.on_predict_batch_end(done + -done % every - 1, {"outputs": _joined(predicted[reported:])})
     listed.on_predict_end()
+    return _joined(predicted)
+
+
+def _joined(predicted: list[Any]) -> Any:
+    """Join the outputs of several calls along their first axis."""
     return predicted[0] if len(predicted) == 1 else jax.tree.map(lambda *rows: np.concatenate(rows), *predicted)
 
 

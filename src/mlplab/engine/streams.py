@@ -5,6 +5,7 @@ run in one compiled call, while a thread prepares the next stack.
 """
 
 import concurrent.futures
+import itertools
 import time
 from collections.abc import Generator, Hashable, Iterator
 from dataclasses import dataclass
@@ -56,8 +57,6 @@ class StreamSource:
         restarts: whether each pass begins anew, as validation does. In training an epoch of
             `steps_per_epoch` batches continues where the last one ended.
 
-    Attributes:
-        one_by_one: a stack is one batch, and nothing is read ahead: for callbacks that see every batch.
     """
 
     batch = StackedBatch()
@@ -68,7 +67,15 @@ class StreamSource:
             x = _generator(x)  # of all iterators, Keras takes generators
         self._batches = keras_internals.EpochIterator(x, y, sample_weight, **arguments)
         self._restarts, self._begun = restarts, False
-        self.one_by_one = False
+        self._one_by_one = False
+
+    def read_for(self, model: keras.Model, by_batch: bool) -> None:
+        """Read for a model: as many batches as Keras's `steps_per_execution` demands.
+
+        `by_batch`: a stack is one batch, and nothing is read ahead, for callbacks that see every batch.
+        """
+        self._batches.steps_per_execution = model.steps_per_execution if model.compiled else 1
+        self._one_by_one = by_batch
 
     @property
     def steps(self) -> int:
@@ -90,7 +97,7 @@ class StreamSource:
             self._batches.reset()
         stacks = self._stacks()
         try:
-            yield from stacks if self.one_by_one else _ahead(stacks)
+            yield from stacks if self._one_by_one else _ahead(stacks)
         finally:
             stacks.close()
             self._batches.stop_workers()
@@ -102,7 +109,7 @@ class StreamSource:
                 yield stack.segment()
                 stack = None
             if stack is None:
-                stack = _Stack(batch, 1 if self.one_by_one else STACKED)
+                stack = _Stack(batch, 1 if self._one_by_one else STACKED)
             stack.add(batch)
             if stack.is_full:
                 yield stack.segment()
@@ -117,6 +124,8 @@ class StreamSource:
                 batch = _dense(next(batches))
                 self._begun = True
                 yield batch
+                for batch in itertools.islice(batches, self._batches.steps_per_execution - 1):
+                    yield _dense(batch)
         if not self._begun:
             raise DataError("The data has no batch: a stream must give at least one.")
 
