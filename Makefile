@@ -8,13 +8,14 @@ BIN = $(VENV)/bin
 PYRIGHT = $(BIN)/pyright --pythonpath $(BIN)/python
 PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help setup demo lab check test lint lint-fast format settings notebooks bench lock
+.PHONY: help setup demo lab check test keras-suite lint lint-fast format settings notebooks bench lock
 
 help:
 	@echo "make demo     train the notebook's network on Fashion-MNIST and write its report (sets up $(VENV) first)"
 	@echo "make lab      open the notebooks in JupyterLab (sets up what they need first)"
 	@echo "make check    run the linters and the tests that are not slow (under three minutes on two cores)"
 	@echo "make test     run the linters and all tests (under twelve minutes on two cores)"
+	@echo "make keras-suite  run Keras's own tests with mlplab's training, and compare (some 20 minutes)"
 	@echo "make lint     run the linters only: ruff, pyright, the import contract"
 	@echo "make format   put the code into ruff's form"
 	@echo "make settings     write the types of all settings from src/mlplab/runs/settings.py"
@@ -41,6 +42,9 @@ check: lint-fast
 
 test: lint-fast
 	@.ci/beside "$(PYRIGHT)" $(PYTEST) $(ARGS)
+
+keras-suite: setup
+	$(BIN)/python tests/keras_suite/run.py $(ARGS)
 
 lint: lint-fast
 	$(PYRIGHT)

@@ -4,7 +4,7 @@
     python tests/keras_suite/run.py trainers/trainer_test.py
 
 Prints what passes with Keras and fails with mlplab, and exits with 1 if there is any. `passes_with_keras.txt` lists the
-tests that pass with Keras and call `fit`, `evaluate` or `predict`; this script writes it anew when it runs all files.
+tests that pass with Keras and call `fit`, `evaluate` or `predict`; this script renews it for the files that it runs.
 """
 
 import importlib.util
@@ -36,8 +36,11 @@ def files_that_train() -> list[str]:
     )
 
 
-def outcomes(names: Iterable[str], mlplab: bool) -> Outcomes:
-    """Run test files, relative to `keras/src`. Return the outcome of each test by FILE::CLASS::TEST."""
+def outcomes(names: Iterable[str], mlplab: bool, *options: str) -> Outcomes:
+    """Run test files, relative to `keras/src`. Return the outcome of each test by FILE::CLASS::TEST.
+
+    `options`: more arguments for pytest.
+    """
     result: Outcomes = {}
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
@@ -46,9 +49,8 @@ def outcomes(names: Iterable[str], mlplab: bool) -> Outcomes:
             command += ["-c", os.devnull, "--rootdir", folder, "--outcomes", str(path), *["--mlplab"] * mlplab]
             paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
             environment = os.environ | {"PYTHONPATH": paths, "KERAS_BACKEND": "jax"}
-            subprocess.run(
-                [*command, str(SOURCE / name)], env=environment, cwd=folder, stdout=subprocess.DEVNULL, check=False
-            )
+            command += [*options, str(SOURCE / name)]
+            subprocess.run(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL, check=False)
             lines = path.read_text().splitlines() if path.exists() else []
         for outcome in map(json.loads, lines):
             result[f"{name}::{outcome['test'].split('::', 1)[1]}"] = outcome
@@ -71,8 +73,8 @@ def main(names: Sequence[str]) -> int:
     chosen = names or files_that_train()
     with_keras = outcomes(chosen, mlplab=False)
     tests = training_tests(with_keras)
-    if not names:
-        LIST.write_text("\n".join(tests) + "\n")
+    others = [test for test in LIST.read_text().splitlines() if test.split("::")[0] not in chosen]
+    LIST.write_text("\n".join(sorted([*others, *tests])) + "\n")
     with_mlplab = outcomes(chosen, mlplab=True)
     failed = failing(tests, with_mlplab)
     for test, reason in failed.items():

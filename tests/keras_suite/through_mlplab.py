@@ -2,8 +2,8 @@
 
     pytest -p through_mlplab --mlplab --outcomes FILE …/keras/src/trainers/trainer_test.py
 
-Without `--mlplab`, Keras does it. FILE gets a JSON line for each test: its name, its outcome, how often it called `fit`,
-`evaluate` or `predict`, and how often of those a model compiled with run_eagerly=True, which Keras's own loop runs.
+Without `--mlplab`, Keras does it. FILE gets a JSON line for each test: its name, its outcome, how often it called
+`fit`, `evaluate` or `predict`, and how often for a model compiled with run_eagerly=True, which Keras's own loop runs.
 """
 
 import functools

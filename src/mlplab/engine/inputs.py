@@ -146,6 +146,9 @@ def _as_array(given: Any, name: str) -> Any:
     array: Any = given if isinstance(given, jax.Array) else np.asarray(given)
     if type(given).__module__.split(".")[0] == "pandas" and array.ndim == 1:
         array = array[:, None]  # as Keras takes a column of a table
+    if array.dtype == object and array.ndim == 0:
+        kind = type(array.item()).__name__
+        raise DataError(f"{name} must be an array of numbers; got a single {kind} in an object array. Give the {kind}.")
     if array.dtype == object or array.dtype.kind in "USM":
         raise DataError(
             f"{name} must hold numbers; got dtype {array.dtype}. Convert it, e.g. {name}.astype('float32')."

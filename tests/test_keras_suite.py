@@ -1,0 +1,20 @@
+"""Keras's own tests of its trainer pass where mlplab trains, evaluates and predicts. `make keras-suite` runs more."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "keras_suite"))
+import run
+
+TRAINER = "trainers/trainer_test.py"
+
+
+@pytest.mark.slow
+def test_what_passes_with_keras_passes_with_mlplab():
+    known = [test for test in run.LIST.read_text().splitlines() if test.startswith(TRAINER) and "_eager" not in test]
+    assert len(known) > 80
+    with_mlplab = run.outcomes([TRAINER], True, "-k", "not _eager")
+    assert run.failing(known, with_mlplab) == {}
+    assert all(with_mlplab[test]["calls"] for test in known)
