@@ -185,9 +185,10 @@ def _finish(
 
 def _log_plan(config: StudyConfig, data: Data) -> None:
     trials = f"{config.trials} trials" if config.budget is None else f"trials for {config.budget:.0f} s"
+    population = min(config.population, config.trials or config.population)
     compared = ", ".join(map(str, config.rungs[:-1]))
     _log.info(
-        f"{data.name}: {len(data.train):,} training rows. {trials} in populations of {config.population}, "
+        f"{data.name}: {len(data.train):,} training rows. {trials} in populations of {population}, "
         + (f"compared after epoch {compared}; " if compared else "")
         + f"the best of them trained for {config.rungs[-1]}."
     )
