@@ -178,3 +178,12 @@ def test_a_change_made_by_a_callback_counts_from_the_next_epoch(few):
     unchanged.layers[2].rate = 0.0
     mlplab.fit(unchanged, *few, epochs=1, seed=1, verbose=0)
     assert_equal_models(model, unchanged)
+
+
+def test_terminate_on_nan_takes_data_that_are_not_finite(few):
+    x, y = few[0].copy(), few[1]
+    x[0] = np.nan
+    model = models.small()
+    history = mlplab.fit(model, x, y, epochs=3, verbose=0, callbacks=callbacks.TerminateOnNaN())
+    assert history.epoch == [0]
+    assert model.stop_training

@@ -43,6 +43,12 @@ def callback_list(
     return listed
 
 
+def terminates_on_nan(callbacks: Any) -> bool:
+    """Return whether a `TerminateOnNaN` is among the callbacks, which then deals with a loss that is not finite."""
+    given = getattr(callbacks, "callbacks", callbacks)
+    return any(isinstance(each, keras.callbacks.TerminateOnNaN) for each in keras.tree.flatten(given))
+
+
 def sees_batches(callbacks: keras.callbacks.CallbackList, mode: Mode) -> bool:
     """Return whether one of the callbacks has to be called for every batch of a pass."""
     return any(_sees_batches(callback, mode) for callback in callbacks.callbacks)

@@ -68,11 +68,11 @@ def check_not_given(why: str, **arguments: Any) -> None:
         raise UsageError(f"{' and '.join(given)}: {why} Leave {'it' if len(given) == 1 else 'them'} out.")
 
 
-def build(model: keras.Model, source: Source, names: str = "") -> Any:
+def build(model: keras.Model, source: Source, names: str = "", finite: bool = True) -> Any:
     """Create the variables that the model lacks, for the source's batches. Check that model, loss and data agree.
 
     Returns the shapes of a batch, `(x, y, sample_weight)`; or None, without reading a batch, for a stream and a model
-    that is built. `names` is put before y in messages.
+    that is built. `names` is put before y in messages. `finite`: refuse data that make the loss not finite.
 
     Raises:
         ModelError: the model cannot take such data; quotes Keras's error.
@@ -102,7 +102,8 @@ def build(model: keras.Model, source: Source, names: str = "") -> Any:
                 except DataError:
                     if not keras_internals.masks_outputs(model, shapes[0]):
                         raise
-                _check_finite(model, source)
+                if finite:
+                    _check_finite(model, source)
     _check_own_metrics(model, shapes[0])
     return shapes
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlplab.engine import checks, keras_internals, state
 from mlplab.engine.backend import keras
-from mlplab.engine.callbacks import callback_list, sees_batches
+from mlplab.engine.callbacks import callback_list, sees_batches, terminates_on_nan
 from mlplab.engine.loop import Loop
 from mlplab.engine.signature import signature
 from mlplab.engine.source import Source
@@ -53,7 +53,7 @@ class Member:
     ):
         self.model, self.source, self.validation = model, source, validation
         self.epoch, self.epochs, self.position = initial_epoch, epochs, initial_epoch - 1
-        self.shapes = checks.build(model, source)
+        self.shapes = checks.build(model, source, finite=not terminates_on_nan(callbacks))
         checks.check_optimizer(model)
         checks.check_traceable(model, "train_step", source)
         self.validation_shapes = None if validation is None else checks.build(model, validation, "validation_data's ")
