@@ -34,6 +34,7 @@ def test_it_reads_what_numpy_writes():
         (archive(x=header((2,), "|O") + b"\0" * 16), "Python objects"),
         (archive(x=np.array([(1, 2.0)], [("Ω", int), ("b", float)])), "structured"),
     ],
+    ids=["empty", "cut", "nonsense", "claims too much", "claims far too much", "objects", "structured"],  # no bytes
 )
 def test_what_is_no_npz_file_or_lies_is_refused(content, message):
     with pytest.raises(ValueError, match=message):
