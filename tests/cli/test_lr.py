@@ -5,6 +5,8 @@ import json
 import pytest
 from command_line import mlplab, refused
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--hidden", "8", "--batch-size", 50, "--epochs", 2)
 
 

@@ -9,6 +9,8 @@ from command_line import MLPLAB, interrupted, mlplab, refused
 
 from mlplab.cli.sweep import varied
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--epochs", 1, "--batch-size", 64, "--seeds", 2)
 
 

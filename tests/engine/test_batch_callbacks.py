@@ -12,6 +12,8 @@ import mlplab
 from mlplab import keras
 from mlplab.engine.callbacks import sees_batches
 
+pytestmark = pytest.mark.slow
+
 callbacks = keras.callbacks
 
 

@@ -16,6 +16,8 @@ from mlplab.experiments.label_errors import find_label_errors, label_quality, wr
 from mlplab.figures import png
 from mlplab.inspection.examples import Examples, examples_of
 
+pytestmark = pytest.mark.slow
+
 FLIPPED = 40
 COLUMNS = [
     *("index", "label", "given", "suggested", "quality", "given_probability", "suggested_probability", "flagged"),

@@ -14,6 +14,8 @@ from mlplab.experiments.sweep import Sweep
 from mlplab.runs import Run
 from mlplab.training import trainer
 
+pytestmark = pytest.mark.slow
+
 VARY = {"learning_rate": [0.01, 0.03], "hidden": [[4], []]}
 COMMON = {"epochs": 2, "batch_size": 64, "seed": 3, "seeds": 3, "verbose": 0}
 

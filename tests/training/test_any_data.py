@@ -19,6 +19,8 @@ from mlplab.training.network import data_for, targets_for
 from mlplab.training.outcome import _by_class
 from mlplab.training.scaling import preprocessing_for, preprocessing_of_trained
 
+pytestmark = pytest.mark.slow
+
 SHORT = {"hidden": [8], "epochs": 1, "batch_size": 64, "labelled": 640, "seed": 1, "verbose": 0}
 layers = keras.layers
 
