@@ -262,7 +262,7 @@ def create_directory(path: Path | None, stem: str, write: Callable[[Path], None]
 
 
 def remove_directory(path: Path, *, only_content: bool) -> None:
-    """Remove a directory, or only what it holds, as far as the system lets it."""
+    """Remove a directory, or only its content. Subdirectories that cannot be removed stay, without an error."""
     for entry in path.iterdir():
         if entry.is_dir():
             shutil.rmtree(entry, ignore_errors=True)

@@ -22,9 +22,9 @@ os.environ["KERAS_BACKEND"] = _wanted
 
 _import_start = time.perf_counter()
 import jax  # noqa: E402 - after the backend is chosen
-import keras  # noqa: E402
+import keras  # noqa: E402 - likewise
 
-from mlplab.engine import keras_internals  # noqa: E402
+from mlplab.engine import keras_internals  # noqa: E402 - it imports Keras
 
 
 def _make_every_core_a_device() -> None:

@@ -76,7 +76,9 @@ def _class_that_works_by_epochs(callback: keras.callbacks.Callback) -> type:
 
 
 class BatchCalls:
-    """Calls the callbacks between the pieces of one pass, and ends the pass where one of them stops it.
+    """Calls Keras callbacks while a model trains or is evaluated, and ends that when a callback sets a stop flag.
+
+    A pass is one epoch of training, or one evaluation. A piece is the steps that one call into the compiled loop does.
 
     If a callback sees every batch, pieces are single steps, and all callbacks are called as in Keras: once in the
     number of steps that `compile` was given as `steps_per_execution`, and after the last step. Otherwise progress

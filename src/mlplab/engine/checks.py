@@ -41,7 +41,7 @@ def epochs(number: Any) -> int:
 
 
 class NeedsValuesError(ModelError):
-    """A step that cannot be compiled, of a model that does not ask for it."""
+    """A model compiled with jit_compile=False has a step that JAX cannot trace."""
 
 
 def check_traceable(model: keras.Model, step: str, source: Source) -> None:
@@ -55,7 +55,7 @@ def check_traceable(model: keras.Model, step: str, source: Source) -> None:
     parts = {"train_step": tuple(now), "test_step": (*now[:2], now.metrics), "predict_step": now[:2]}
     try:
         jax.eval_shape(getattr(model, step), parts[step], keras.utils.pack_x_y_sample_weight(*shapes))
-    except Exception as error:
+    except Exception as error:  # a layer of the user's own may raise anything while it is traced
         raise NeedsValuesError(
             f"The model's {step} cannot be compiled, and so jit_compile=False: it needs the values of its inputs. "
             "mlplab.fit, evaluate and predict run it in Keras's own loop."

@@ -49,7 +49,7 @@ class Devices(ExitStack):
 
     def __init__(self) -> None:
         super().__init__()
-        chosen: Any = jax.config.jax_default_device  # type: ignore[attr-defined]
+        chosen: Any = jax.config.jax_default_device  # type: ignore[attr-defined] - JAX adds its options at run time
         devices = [chosen] if isinstance(chosen, jax.Device) else jax.local_devices()
         self._stop = threading.Event()
         self._all = [Device(device, self._stop) for device in devices]

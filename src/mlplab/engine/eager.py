@@ -38,12 +38,12 @@ def unless_eager(function: F) -> F:
             _say_once("run_eagerly=True")
         if any(hasattr(given.get(name), "segments") for name in ("x", "validation_data")):
             raise UsageError(
-                "A Source is read by compiled loops, and the model was compiled with run_eagerly=True. Compile it "
-                "without, or give arrays."
+                "A Source is read by compiled loops, and this model runs in Keras's own loop. Give arrays, or compile "
+                "the model without run_eagerly=True and jit_compile=False."
             )
         return method(given.pop("model"), **{n: value for n, value in given.items() if n not in _OF_COMPILED_LOOPS})
 
-    return compiled_or_eager  # type: ignore[return-value]
+    return compiled_or_eager  # type: ignore[return-value] - it takes the same arguments
 
 
 @functools.cache

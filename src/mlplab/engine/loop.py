@@ -163,7 +163,7 @@ class Loop:
                 outputs = jax.tree.map(lambda s: jax.ShapeDtypeStruct((*axes, *s.shape), s.dtype), output)
                 steps: Callable[..., Any] = functools.partial(self._steps)  # which no other form has: freed with it
                 if models > 1:
-                    axes_of_segment: Any = Segment(None, 0, None)  # type: ignore[arg-type]
+                    axes_of_segment: Any = Segment(None, 0, None)  # type: ignore[arg-type] - axes, not arrays
                     steps = jax.vmap(steps, in_axes=(0, 0, 0, axes_of_segment, 0, None, None))
                 self._forms[name] = _Form(jax.jit(steps, donate_argnums=(0, 1)), outputs)
             self._forms.move_to_end(name)

@@ -23,7 +23,7 @@ _OF_CLASS_NUMBERS = (
     keras.losses.CategoricalGeneralizedCrossEntropy,
     keras.losses.Circle,
 )
-"""Losses of Keras whose targets are class numbers. Those of all others have the shape of the outputs."""
+"""Keras losses whose targets are integer labels, (n,). All other losses take targets of the shape of the outputs."""
 
 
 @deferred_interrupt()

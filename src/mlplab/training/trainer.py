@@ -188,7 +188,7 @@ def _begun(out: Path | None, stem: str, write: Callable[[Path], None], epochs: i
         yield path
     except (TrainingError, RunError, ClusterError):
         raise
-    except Exception:
+    except Exception:  # whatever refused: nothing half made stays
         if len(Run(path).epochs) <= epochs:
             remove_directory(path, only_content=was_there)
         raise

@@ -124,7 +124,7 @@ def _retry(folder: Path, act: Callable[[], _T]) -> _T:
         while True:
             try:
                 return act()
-            except Exception as error:
+            except Exception as error:  # no family in common, see `_storage_errors_as_run_errors`
                 if "locked" not in str(error.__cause__ or error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
