@@ -123,6 +123,7 @@ def forms_of(model):
     return compile_cache.compiled_loop("predict", model, Rows(), signature(model, training=False))._forms
 
 
+@pytest.mark.slow
 def test_all_numbers_of_rows_take_a_few_programs():
     """With batches of 4: one for 1, 2 and 3 rows, and one for 1, 2, 4, 8 and 16 batches."""
     x = np.random.default_rng(0).normal(size=(80, 2)).astype("float32")

@@ -84,6 +84,7 @@ def assert_fits_are_equal(make, build=models.small, **arguments):
     return ours, history
 
 
+@pytest.mark.slow
 def test_a_stream_is_what_the_same_batches_in_arrays_are(uneven, other):
     streamed, arrays = models.small(), models.small()
     history = mlplab.fit(
