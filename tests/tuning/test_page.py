@@ -68,9 +68,9 @@ def new_study(folder, populations=3, size=12, running=0, space=SPACE, metric="ac
         path = create(folder, config, "digits")
         recorded = database.TrialDatabase(path)
         for _ in range(populations):
-            record(recorded, sampling.sample(Space.of(space), 0, metric, recorded.trials(), size), metric)
+            record(recorded, sampling.sample(Space.of(space), 0, metric, recorded.trials(), [{}] * size), metric)
         if running:
-            recorded.add(sampling.sample(Space.of(space), 0, metric, recorded.trials(), running))
+            recorded.add(sampling.sample(Space.of(space), 0, metric, recorded.trials(), [{}] * running))
     return path
 
 

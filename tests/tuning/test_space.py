@@ -3,10 +3,11 @@
 import json
 
 import numpy as np
+import optuna
 import pytest
 
 from mlplab.errors import DataError, UsageError
-from mlplab.tuning.sampling import sample, values_of
+from mlplab.tuning.sampling import sample, sample_structure, values_of
 from mlplab.tuning.space import Choice, Range, Space, default
 
 SMALL = {"hidden": [16], "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
@@ -51,10 +52,8 @@ def test_numbers_of_numpy_and_a_single_number_of_units():
     assert Space.of(given) == Space.of(plain)
     assert Space.of(given).fixed == {"hidden": (16,), "epochs": 2}
     assert Space.of({"hidden": np.array([[8, 8], [4, 4]])}).varied == {"hidden": Choice(((8, 8), (4, 4)))}
-    assert (
-        Space.of({"hidden": 8, "dropout": {"low": np.float32(0), "high": np.float64(0.5)}}).varied["dropout"].high
-        == 0.5
-    )
+    dropout = {"low": np.float32(0), "high": np.float64(0.5)}
+    assert Space.of({"hidden": 8, "dropout": dropout}).varied == {"dropout": Range(0.0, 0.5)}
 
 
 def test_settings_of_a_trial():
@@ -64,42 +63,85 @@ def test_settings_of_a_trial():
     assert (settings.activation, settings.epochs, settings.seed) == ("gelu", 5, 7)
 
 
+def drawn(space, seed, count, metric="accuracy"):
+    """Return the values of the first trials, each with the first structure."""
+    structure = sample_structure(space, seed, metric, [])
+    return [trial.params for trial in sample(space, seed, metric, [], [structure] * count)]
+
+
 def test_lists_of_units_go_through_the_database_as_text():
     space = Space.of({"hidden": [[], [16], [32, 16]], "epochs": 3})
-    drawn = [values_of(space, trial.params)["hidden"] for trial in sample(space, 0, "accuracy", [], 12)]
-    assert set(drawn) == {(), (16,), (32, 16)}
+    assert {values_of(space, params)["hidden"] for params in drawn(space, 0, 12)} == {(), (16,), (32, 16)}
+
+
+def finished(space, structure, value):
+    """Return a trial of a structure, trained to the end."""
+    (trial,) = sample(space, 0, "accuracy", [], [structure])
+    return optuna.trial.create_trial(params=trial.params, distributions=trial.distributions, value=value)
+
+
+def test_a_population_has_one_structure_and_the_first_choices_are_tried_first():
+    space = Space.of(
+        SMALL | {"hidden": [[32], [16, 8], [64]], "activation": ["gelu", "relu"], "batch_size": {"low": 16, "high": 48}}
+    )
+    first = {"hidden": "32", "activation": "gelu", "batch_size": 32}
+    assert space.structure == sorted(first)
+    assert sample_structure(space, 0, "accuracy", []) == first
+    trials = drawn(space, 0, 6)
+    assert all(first.items() <= params.items() for params in trials)
+    assert len({params["learning_rate"] for params in trials}) == 6
+    others = [sample_structure(space, seed, "accuracy", [finished(space, first, 0.9)]) for seed in range(8)]
+    assert {other["hidden"] for other in others} == {"32", "16-8", "64"}
+
+
+def test_structures_that_reached_more_are_tried_more_often():
+    space = Space.of(SMALL | {"hidden": [[16], [32], [64], [128]]})
+    earlier = [
+        finished(space, {"hidden": units}, value)
+        for units, value in (("16", 0.5), ("32", 0.6), ("64", 0.9), ("128", 0.55))
+    ]
+    for metric, best in (("accuracy", "64"), ("loss", "16")):
+        chosen = [sample_structure(space, seed, metric, earlier)["hidden"] for seed in range(20)]
+        assert max(set(chosen), key=chosen.count) == best
+
+
+def test_if_only_the_structure_varies_trials_differ_in_it():
+    assert sample_structure(Space.of({"hidden": [[16], [32]]}), 0, "accuracy", []) == {}
 
 
 def test_sampled_values_lie_in_their_ranges_and_are_short():
     space = Space.of(SMALL | {"batch_size": {"low": 16, "high": 40}})
-    for trial in sample(space, 3, "loss", [], 20):
-        assert 1e-4 <= trial.params["learning_rate"] <= 1e-2
-        assert float(f"{trial.params['learning_rate']:.4g}") == trial.params["learning_rate"]
-        assert trial.params["batch_size"] in range(16, 41)
+    for params in drawn(space, 3, 20, "loss"):
+        assert 1e-4 <= params["learning_rate"] <= 1e-2
+        assert float(f"{params['learning_rate']:.4g}") == params["learning_rate"]
+        assert params["batch_size"] in range(16, 41)
 
 
-def test_the_default_space():
+def test_the_default_space_varies_structure_and_rates():
     space = Space.of(None)
-    assert space.epochs > 1
-    assert {"learning_rate", "dropout", "weight_decay"} <= set(space.varied)
+    assert space.structure == ["activation", "batch_norm", "depth", "width"]
+    assert set(space.varied) - set(space.structure) == {"learning_rate", "dropout", "weight_decay"}
 
 
-def test_the_default_space_takes_small_batches_of_few_rows():
-    found = {rows: default(rows)["batch_size"] for rows in (10, 1437, 10_000, 60_000, 10**7)}
-    assert found == {10: 16, 1437: 16, 10_000: 32, 60_000: 256, 10**7: 256}
-    assert Space.of(default(10_000)).fixed["width"] == Space.of(None).fixed["width"]
+def test_the_default_space_takes_small_batches_and_more_epochs_of_few_rows():
+    spaces = {rows: default(rows) for rows in (10, 1437, 2_000, 10_000, 60_000, 10**7)}
+    assert {rows: (space["batch_size"], space["epochs"]) for rows, space in spaces.items()} == {
+        10: (32, 60),
+        1437: (32, 60),
+        2_000: (32, 60),
+        10_000: (32, 18),
+        60_000: (256, 18),
+        10**7: (256, 18),
+    }
 
 
 def test_sampled_trials_depend_on_seed_and_history_alone():
     space = Space.of(SMALL | {"activation": ["relu", "gelu"]})
     turned = Space.of(dict(reversed(list(space.definition.items()))))
 
-    def sampled(space, seed, count):
-        return [trial.params for trial in sample(space, seed, "accuracy", [], count)]
-
-    assert sampled(space, 0, 8) == sampled(turned, 0, 8)
-    assert sampled(space, 0, 8)[:5] == sampled(space, 0, 5)
-    assert sampled(space, 0, 8) != sampled(space, 1, 8)
+    assert drawn(space, 0, 8) == drawn(turned, 0, 8)
+    assert drawn(space, 0, 8)[:5] == drawn(space, 0, 5)
+    assert drawn(space, 0, 8) != drawn(space, 1, 8)
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def interrupt_after_one_population(progress):
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory):
-    """A study with a budget, interrupted after its first population of six; not to be written into."""
+    """A study with a budget, interrupted after its first population; not to be written into."""
     path = tmp_path_factory.mktemp("studies") / "interrupted"
     options = {"budget": 60.01, "population": 6, "seeds": 1, "progress": interrupt_after_one_population}
     with pytest.raises(Interrupted, match=r"Continue with: mlplab\.tuning\.resume"):
@@ -125,17 +125,28 @@ def partial(interrupted, tmp_path):
 
 @pytest.mark.slow
 def test_the_last_population_is_smaller_so_as_to_fit_into_the_budget(partial):
-    Study(partial).optuna.set_user_attr("seconds", {"0": 40.0})  # so three trials take 20 s, and four 27 s
+    assert len(Study(partial).trials) == 3  # of six: only they show what an epoch costs
+    Study(partial).optuna.set_user_attr("seconds", {"0": 21.0})  # so a trial takes 7 s, as does the winner
     with pytest.raises(Interrupted):
         resume(partial, progress=interrupt_after_one_population)
-    Study(partial).optuna.set_user_attr("seconds", {"0": 40.0, "6": 20.0})
-    assert len(resume(partial).trials) == 9
+    assert len(Study(partial).trials) == 3 + 4
+    Study(partial).optuna.set_user_attr("seconds", {"0": 21.0, "3": 28.0})
+    assert len(resume(partial).trials) == 3 + 4
 
 
 @pytest.mark.slow
 def test_no_population_is_started_that_would_not_fit_into_the_budget(partial):
-    Study(partial).optuna.set_user_attr("seconds", {"0": 50.0})
-    assert len(resume(partial).trials) == 6
+    Study(partial).optuna.set_user_attr("seconds", {"0": 30.0})
+    assert len(resume(partial).trials) == 3
+
+
+@pytest.mark.slow
+def test_the_winner_has_the_seeds_that_the_budget_has_time_for(partial):
+    config = json.loads((partial / "study.json").read_text())
+    (partial / "study.json").write_text(json.dumps(config | {"seeds": 5}))
+    Study(partial).optuna.set_user_attr("seconds", {"0": 36.0})  # a trial takes 12 s, and 24 s are left
+    study = resume(partial)
+    assert (len(study.trials), len(study.winner.members)) == (3, 2)
 
 
 @pytest.mark.slow
@@ -150,7 +161,7 @@ def test_resuming_under_other_conditions_warns(partial):
 
 
 def test_a_budget_too_short_for_one_rung_is_refused_and_leaves_nothing(tmp_path):
-    with pytest.raises(UsageError, match=r"to its first rung, epoch 1; the budget is 0 s: too short"):
+    with pytest.raises(UsageError, match=r"to its first rung, epoch 1, and .* s to train the best.*the budget is 0 s"):
         tune("digits", SPACE, population=4, budget=0.01, out=tmp_path / "study")
     assert not (tmp_path / "study").exists()
 

@@ -35,6 +35,7 @@ class HalvingTask:
         metric: "accuracy" or "loss", of the validation rows.
         seed: of the split, which is the same for all trials.
         limit: seconds; no rung is started that would not fit, judged by the rungs before.
+        seeds: number of seeds with which the best is trained again within the limit, see `seconds_to_train_again`.
     """
 
     settings: tuple[Settings, ...]
@@ -43,6 +44,7 @@ class HalvingTask:
     metric: str = "accuracy"
     seed: int = 0
     limit: float | None = None
+    seeds: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,16 +128,18 @@ def run_trials(data: Data, task: HalvingTask, progress: ProgressListener | None 
         active = [trial for trial in trials if trial.active]
         epochs = rung - (task.rungs[number - 1] if number else 0)
         before = sum(planned[:number])
-        if number and task.limit is not None and clock.end(before, len(active) * epochs) > task.limit:
-            break
+        if number and task.limit is not None:
+            an_epoch, end = clock.an_epoch(before), clock.end(before, len(active) * epochs)
+            if end + seconds_to_train_again(task.seeds, task.rungs[-1], an_epoch, task.limit) > task.limit:
+                break
         for trial in active:
             trial.member.epochs = rung
 
         def report(trained: Progress, number: int = number, before: int = before) -> None:
             share = trained.done / (trained.total or 1)
             done = before + share * planned[number]
-            if number == 0 and task.limit is not None and share > _ESTIMABLE:
-                _check_first_rung(clock.end(done, planned[0] - done), task.limit, len(trials), task.rungs[0])
+            if number == 0 and share > _ESTIMABLE:
+                _check_first_rung(task, clock.end(done, planned[0] - done), clock.an_epoch(done))
             if progress is not None:
                 progress(Progress(done, sum(planned), [trial.score(task.metric) for trial in trials]))
 
@@ -154,6 +158,21 @@ def epochs_per_rung(rungs: Sequence[int], trials: int, reduction: int) -> list[i
         epochs.append(trials * (rung - before))
         before, trials = rung, math.ceil(trials / reduction)
     return epochs
+
+
+def seconds_to_train_again(seeds: int, epochs: int, an_epoch: float, limit: float) -> float:
+    """Return the seconds to keep for training the best network again: for all seeds, or half of the limit if less.
+
+    At least one seed is trained.
+
+    Args:
+        seeds: with which it is trained; 0: it is not.
+        epochs: of the training.
+        an_epoch: seconds of an epoch of one network.
+        limit: seconds for trials and training again together.
+    """
+    one = epochs * an_epoch
+    return max(one, min(seeds * one, limit / 2)) if seeds else 0.0
 
 
 def architecture(settings: Settings) -> str:
@@ -191,12 +210,15 @@ def _drop_worst(active: list[_Trial], rung: int, task: HalvingTask) -> None:
         trial.dropped = rung
 
 
-def _check_first_rung(needed: float, limit: float, trials: int, rung: int) -> None:
-    if needed > limit:
+def _check_first_rung(task: HalvingTask, end: float, an_epoch: float) -> None:
+    """Raise `UsageError` if a limit leaves no time for the first rung and for one network trained again."""
+    needed = end + seconds_to_train_again(min(task.seeds, 1), task.rungs[-1], an_epoch, 0.0)
+    if task.limit is not None and needed > task.limit:
+        again = f", and {needed - end:.0f} s to train the best one again" if task.seeds else ""
         raise UsageError(
-            f"A population of {trials} takes about {needed:.0f} s to its first rung, epoch {rung}; the budget is "
-            f"{limit:.0f} s: too short to compare any. Give a budget of at least {math.ceil(needed * 2)}s, a smaller "
-            "population, or a space with smaller networks."
+            f"A population of {len(task.settings)} takes about {end:.0f} s to its first rung, epoch {task.rungs[0]}"
+            f"{again}; the budget is {task.limit:.0f} s: too short to compare any. Give a budget of at least "
+            f"{math.ceil(needed * 1.5)}s, a smaller population, fewer epochs, or smaller networks."
         )
 
 
@@ -206,8 +228,14 @@ class _Clock:
     def __init__(self) -> None:
         self._start, self._compiled = time.perf_counter(), backend.compile_seconds()
 
+    def an_epoch(self, done: float) -> float:
+        """Return the seconds of one of the `done` epochs, without compiling."""
+        computed = self._elapsed() - (backend.compile_seconds() - self._compiled)
+        return max(computed, 0.0) / max(done, 1e-9)
+
     def end(self, done: float, remaining: float) -> float:
         """Estimate the seconds from the start until `remaining` epochs are done after the `done` ones."""
-        elapsed = time.perf_counter() - self._start
-        computed = max(elapsed - (backend.compile_seconds() - self._compiled), 0.0)
-        return elapsed + remaining * computed / max(done, 1e-9)
+        return self._elapsed() + remaining * self.an_epoch(done)
+
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self._start

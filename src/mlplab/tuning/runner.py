@@ -4,6 +4,7 @@ A round is as many populations as run at the same time. Its trials are a functio
 study has the same trials and values wherever its populations run, and however often it is killed.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from mlplab.cluster import Workers
 from mlplab.datasets import Data
 from mlplab.errors import TrainingError
-from mlplab.experiments.successive_halving import HalvingTask, epochs_per_rung, run_trials
+from mlplab.experiments.successive_halving import HalvingTask, run_trials
 from mlplab.progress import Progress, ProgressListener
 from mlplab.tuning.config import StudyConfig
 from mlplab.tuning.database import TrialDatabase
+from mlplab.tuning.planning import Planner, Round
 from mlplab.tuning.sampling import quiet_optuna, sample
 from mlplab.tuning.space import Space
 from mlplab.tuning.study import best_of
@@ -66,64 +68,40 @@ class StudyRunner:
     workers: Workers
     progress: ProgressListener | None = None
 
-    def run(self) -> None:
-        """Run all rounds that remain.
+    def run(self) -> int:
+        """Run all rounds that remain, and return the number of seeds that the winner is to be trained with.
 
         Raises:
             TrainingError: as soon as all trials of a round, and of the rounds before it, have diverged.
         """
+        inputs = math.prod(self.data.train.inputs.shape[1:])
+        planner = Planner(self.config, units=(inputs, len(self.data.class_names)))
+        earlier: Sequence[FrozenTrial] = []
         with quiet_optuna():
-            while True:
-                trials = self.database.trials()
-                if trials and all(trial.state.name == "FAIL" for trial in trials):
+            while (planned := planner.plan(earlier)) is not None:
+                in_round = self.database.trials()[planned.numbers.start : planned.numbers.stop]
+                if len(in_round) < len(planned.numbers) or not _all_finished(in_round):
+                    self._run_round(earlier, planned)
+                earlier = self.database.trials()[: planned.numbers.stop]
+                if all(trial.state.name == "FAIL" for trial in earlier):
                     raise TrainingError(
-                        f"All {len(trials)} trials diverged: the space has no network that can be trained. The first "
-                        f"one: {trials[0].user_attrs.get('reason')} Start a new study with smaller learning rates."
+                        f"All {len(earlier)} trials diverged: the space has no network that can be trained. The first "
+                        f"one: {earlier[0].user_attrs.get('reason')} Start a new study with smaller learning rates."
                     )
-                numbers, size = self._next_round(trials)
-                if not numbers:
-                    return
-                self._run_round(trials, numbers, size)
+                seconds = self.database.seconds()
+                planner.add(earlier[planned.numbers.start :], sum(seconds.get(first, 0.0) for first in planned.firsts))
+        best = best_of(earlier, self.config.metric)
+        return self.config.seeds if best is None else planner.seeds_of_winner(best)
 
-    def _next_round(self, trials: "Sequence[FrozenTrial]") -> tuple[range, int]:
-        """Return the trials of the first round that is not wholly finished, and the size of its populations."""
-        seconds = self.database.seconds()
-        start, spent, an_epoch = 0, 0.0, 0.0
-        while True:
-            size = self._population_size(spent, an_epoch)
-            numbers = range(start, start + size * self.config.parallel)
-            if self.config.trials is not None:
-                numbers = numbers[: max(0, self.config.trials - start)]
-            in_round = trials[start : numbers.stop]
-            if not numbers or len(in_round) < len(numbers) or not _all_finished(in_round):
-                return numbers, size
-            took = sum(seconds.get(first, 0.0) for first in numbers[::size])
-            start, spent = numbers.stop, spent + took
-            an_epoch = max(an_epoch, took / max(1, sum(trial.last_step or 0 for trial in in_round)))
-
-    def _population_size(self, spent: float, an_epoch: float) -> int:
-        """Return the number of trials in each population of the next round: as configured, or fewer to fit the budget.
-
-        Args:
-            spent: seconds of the budget.
-            an_epoch: seconds of one trial's epoch in an earlier round.
-        """
-        config = self.config
-        if config.budget is None or not spent:
-            return config.population
-        sizes = range(config.population, min(config.population, config.reduction) - 1, -1)
-        remaining = config.budget - spent
-        needed = {n: sum(epochs_per_rung(config.rungs, n, config.reduction)) * config.parallel for n in sizes}
-        return next((n for n in sizes if an_epoch * needed[n] <= remaining), 0)
-
-    def _run_round(self, trials: "Sequence[FrozenTrial]", numbers: range, size: int) -> None:
+    def _run_round(self, earlier: "Sequence[FrozenTrial]", planned: Round) -> None:
         start = before = time.perf_counter()
-        config = self.config
-        sampled = sample(Space.of(config.space), config.seed, config.metric, trials[: numbers.start], len(numbers))
-        self.database.add(sampled[len(trials[numbers.start : numbers.stop]) :])
+        config, numbers = self.config, planned.numbers
+        space = Space.of(config.space)
+        sampled = sample(space, config.seed, config.metric, earlier, planned.structure_of_trials)
+        self.database.add(sampled[len(self.database.trials()[numbers.start : numbers.stop]) :])
         recorded = self.database.trials()
         in_round = recorded[numbers.start : numbers.stop]
-        populations = [in_round[i : i + size] for i in range(0, len(in_round), size)]
+        populations = [in_round[i : i + planned.size] for i in range(0, len(in_round), planned.size)]
         populations = [population for population in populations if not _all_finished(population)]
         remaining = list(range(len(populations)))
 
@@ -132,7 +110,7 @@ class StudyRunner:
             self._report(recorded, populations[remaining[0]], part=part, scores=trained.detail)
 
         self._report(recorded, populations[0])
-        tasks = [self._task(population) for population in populations]
+        tasks = [self._task(population, first_round=not earlier) for population in populations]
         for position, results in self.workers.map(run_trials, tasks, shared=self.data, progress=report):
             population, now = populations[position], time.perf_counter()
             # Recorded first: without its seconds, a finished population would count as one that took none.
@@ -155,18 +133,19 @@ class StudyRunner:
                 self._report(recorded, populations[remaining[0]])
             before = now
 
-    def _task(self, population: "Sequence[FrozenTrial]") -> HalvingTask:
+    def _task(self, population: "Sequence[FrozenTrial]", first_round: bool) -> HalvingTask:
         config, limit = self.config, None
-        if config.budget is not None and population[0].number < config.population * config.parallel:
-            # Only the first round is limited: later ones have a size that fits.
+        if config.budget is not None and first_round:
+            # Later rounds have a size that fits.
             limit = config.budget / -(-config.parallel // self.workers.slots)  # populations that share one slot
         return HalvingTask(
-            settings=tuple(config.settings(trial) for trial in population),
+            settings=tuple(config.settings_on_trial(trial) for trial in population),
             rungs=config.rungs,
             reduction=config.reduction,
             metric=config.metric,
             seed=config.seed,
             limit=limit,
+            seeds=0 if limit is None else config.seeds,
         )
 
     def _report(self, recorded: "list[FrozenTrial]", population: "Sequence[FrozenTrial]", **of_population: Any) -> None:

@@ -1,10 +1,14 @@
 """The values of a round's trials: a function of the space, the seed and the trials of earlier rounds alone.
 
+A population has one structure (units, activation, batch size, …), and its trials differ in rates and fractions.
+
 So a study that was killed and resumed samples the same trials as one that was never stopped.
 """
 
 import contextlib
 import importlib
+import math
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +19,9 @@ from mlplab.tuning.space import Choice, Range, Space
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
+
+_RANDOM_STRUCTURES = 3
+"""Structures that are tried before the search learns from them; Optuna's usual ten are more than many studies have."""
 
 DIRECTIONS = {"accuracy": "maximize", "loss": "minimize"}
 
@@ -41,21 +48,57 @@ def quiet_optuna() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def sample(space: Space, seed: int, metric: str, earlier: "Sequence[FrozenTrial]", count: int) -> "list[FrozenTrial]":
-    """Return the next `count` trials after `earlier` finished ones: in state running, with values, not on disk.
+def sample_structure(
+    space: Space, seed: int, metric: str, earlier: "Sequence[FrozenTrial]", chosen: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """Return the structure of the next population: a value, as Optuna keeps it, of each parameter in `space.structure`.
+
+    All trials of a population have one structure, so that those that are compared at a rung learn at the same speed.
+    Structures compete by the values of trials that were trained to the end. The first has the first choice of each
+    list; Optuna's TPE chooses the others, from the best value that each earlier structure reached.
+
+    Args:
+        earlier: the finished trials.
+        chosen: structures of populations that are trained next to this one.
+
+    Returns:
+        An empty dict if no parameter of the structure varies, or nothing else does: then trials differ in structure.
+    """
+    names = space.structure
+    if not names or len(names) == len(space.varied):
+        return {}
+    if not earlier and not chosen:
+        return {name: _first(space.varied[name]) for name in names}
+    optuna = import_optuna()
+    distributions = {name: distribution(space.varied[name]) for name in names}
+    study = optuna.create_study(direction=DIRECTIONS[metric])
+    study.add_trials(_as_structures(names, distributions, metric, earlier, chosen))
+    study.sampler = _tpe(optuna, seed_of(seed, len(earlier), len(chosen), 0x57C), n_startup_trials=_RANDOM_STRUCTURES)
+    return study.ask(distributions).params
+
+
+def sample(
+    space: Space,
+    seed: int,
+    metric: str,
+    earlier: "Sequence[FrozenTrial]",
+    structures: "Sequence[dict[str, Any]]",
+) -> "list[FrozenTrial]":
+    """Return the next trials after `earlier` finished ones: in state running, with values, not on disk.
 
     Optuna's multivariate TPE. Within a round, each trial counts as a bad one for the next (constant liar), so that a
     round does not try the same values again and again.
+
+    Args:
+        structures: the structure of each trial to sample, see `sample_structure`.
     """
     optuna = import_optuna()
     distributions = {name: distribution(space.varied[name]) for name in sorted(space.varied)}
     study = optuna.create_study(direction=DIRECTIONS[metric])
     study.add_trials([_as_history(optuna, trial) for trial in earlier])
     trials = []
-    for number in range(len(earlier), len(earlier) + count):
-        study.sampler = optuna.samplers.TPESampler(
-            seed=seed_of(seed, number, 0x7BE), multivariate=True, constant_liar=True
-        )
+    for number, structure in enumerate(structures, len(earlier)):
+        study.sampler = _fixed(optuna, structure, _tpe(optuna, seed_of(seed, number, 0x7BE)))
         params = study.ask(distributions).params
         params = {name: _readable(space.varied[name], params[name]) for name in distributions}
         trials.append(
@@ -91,6 +134,56 @@ def _readable(parameter: Range | Choice, value: Any) -> Any:
     if not isinstance(parameter, Range) or parameter.whole:
         return value
     return min(max(float(f"{value:.4g}"), parameter.low), parameter.high)
+
+
+def _tpe(optuna: Any, seed: int, **options: Any) -> Any:
+    return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True, **options)
+
+
+def _fixed(optuna: Any, structure: dict[str, Any], sampler: Any) -> Any:
+    """Return a sampler that keeps the values of a structure, and leaves the other parameters to `sampler`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna calls PartialFixedSampler experimental, since 2021
+        return optuna.samplers.PartialFixedSampler(structure, sampler) if structure else sampler
+
+
+def _first(parameter: Range | Choice) -> Any:
+    """Return the first choice, or the middle of a range of whole numbers."""
+    if isinstance(parameter, Choice):
+        return parameter.labels[0]
+    low, high = parameter.values
+    return round(math.sqrt(low * high) if parameter.log else (low + high) / 2)
+
+
+def _as_structures(
+    names: Sequence[str],
+    distributions: dict[str, Any],
+    metric: str,
+    earlier: "Sequence[FrozenTrial]",
+    chosen: Sequence[dict[str, Any]],
+) -> "list[FrozenTrial]":
+    """Return a trial for each structure: with the best value of a complete training, or as the worst of all."""
+    create_trial, states = import_optuna().trial.create_trial, import_optuna().trial.TrialState
+    values: dict[str, list[float]] = {}
+    params: dict[str, dict[str, Any]] = {}
+    for trial in earlier:
+        structure = {name: trial.params[name] for name in names}
+        key = repr(structure)
+        params[key] = structure
+        reached = values.setdefault(key, [])
+        if trial.state == states.COMPLETE and trial.value is not None:
+            reached.append(trial.value)
+    best = max if metric == "accuracy" else min
+    made = [
+        create_trial(params=structure, distributions=distributions, value=best(values[key]))
+        if values[key]
+        else create_trial(params=structure, distributions=distributions, state=states.PRUNED)
+        for key, structure in params.items()
+    ]
+    running = [
+        create_trial(params=structure, distributions=distributions, state=states.RUNNING) for structure in chosen
+    ]
+    return made + running
 
 
 def _as_history(optuna: Any, trial: "FrozenTrial") -> "FrozenTrial":

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +108,7 @@ class Study:
         return f"{self.config.data['name']}, {done} trials, {score}"
 
 
-def best_of(trials: "list[FrozenTrial]", metric: str) -> "FrozenTrial | None":
+def best_of(trials: "Sequence[FrozenTrial]", metric: str) -> "FrozenTrial | None":
     """Return the trial with the best value of those trained to the end; of equal ones the first."""
     complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
     sign = -1 if metric == "accuracy" else 1

@@ -16,7 +16,7 @@ from mlplab.progress import ProgressListener
 from mlplab.runs import machine
 from mlplab.runs.dataset_ref import identity, source_of
 from mlplab.training.network import build_network, require_memory
-from mlplab.tuning.config import StudyConfig, check, rungs
+from mlplab.tuning.config import StudyConfig, check, rungs, validation_for
 from mlplab.tuning.database import TrialDatabase
 from mlplab.tuning.page import FILE, page
 from mlplab.tuning.runner import StudyRunner
@@ -25,7 +25,7 @@ from mlplab.tuning.space import Space, default
 from mlplab.tuning.study import Study, best_of, create
 from mlplab.tuning.winner import train_winner, winner_of
 
-TRIALS, POPULATION, REDUCTION = 64, 16, 3
+TRIALS, POPULATION, REDUCTION = 64, 8, 3
 
 _log = logging.getLogger("mlplab")
 
@@ -49,16 +49,18 @@ def tune(
 ) -> Study:
     """Search a space for the network that is best on a validation split, and train that one with several seeds.
 
-    Trials are trained in populations: one compiled program trains many. At two rungs the best third of a population
-    is kept and trained on. Optuna decides which values are tried. Everything is kept in a directory, from which
-    `mlplab.tuning.resume` continues; the same seed makes the same study.
+    Trials are trained in populations: networks of one structure, so that one compiled program trains all of them, and
+    with different rates. At two rungs the best third of a population is kept and trained on. Structures compete by the
+    trials that were trained to the end. Optuna decides which structures and values are tried. Everything is kept in a
+    directory, from which `mlplab.tuning.resume` continues; the same seed makes the same study.
 
     Args:
         data: what `mlplab.load` takes.
         space: a dict, or a TOML file, see `Space`; None: a good space for images, see `space.default`.
         trials: in all; 64 unless there is a budget.
-        budget: seconds for all trials. The last populations are smaller, so as to fit, and none is started that
-            would not fit. Training the winner comes after.
+        budget: seconds for all trials and the winner. Populations are smaller where that makes them fit, and none is
+            started that would not fit. At most half of the budget is kept for the winner, which is then trained with
+            the seeds that fit, at least one.
         metric: "accuracy" or "loss", of the validation rows.
         population: trials that are trained together and compared with each other.
         parallel: populations that are sampled at once, so that they can run at the same time; by default the number
@@ -110,6 +112,8 @@ def tune(
             device=backend.device(),
             threads=pool.threads,
             command=command,
+            validation=validation_for(len(data.train)),
+            small_first=budget is not None,
         )
         with quiet_optuna():
             path = create(folder, config, stem=Path(data.name).stem)
@@ -168,12 +172,15 @@ def _finish(
             if winner is not None and winner.result is not None and (path / FILE).exists():
                 _log.info(f"{path} is finished already: there is nothing left to do.")
                 return Study(path)
-            StudyRunner(config, data, database, pool, progress).run()
+            seeds = StudyRunner(config, data, database, pool, progress).run()
             best = best_of(database.trials(), config.metric)
             if best is None:
                 raise RunError(f"{path} has no trial that was trained to the end: there is no winner.")
-            _log.info(f"Trial {best.number} is the best. It is trained again, and tested.")
-            train_winner(path, config, config.settings(best), data, ray)
+            fewer = (
+                f", with {seeds} of {config.seeds} seeds, for which the budget has time" if seeds < config.seeds else ""
+            )
+            _log.info(f"Trial {best.number} is the best. It is trained again{fewer}, and tested.")
+            train_winner(path, config, config.settings(best), data, seeds, ray)
             page(path)
     except KeyboardInterrupt as interrupt:
         again = resuming(os.path.relpath(path), "study")

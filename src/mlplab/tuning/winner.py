@@ -17,15 +17,18 @@ def winner_of(path: Path) -> Run | None:
     return Run(path / FOLDER) if (path / FOLDER).exists() else None
 
 
-def train_winner(path: Path, config: StudyConfig, settings: Settings, data: Data, ray: str | None = None) -> Run:
+def train_winner(
+    path: Path, config: StudyConfig, settings: Settings, data: Data, seeds: int, ray: str | None = None
+) -> Run:
     """Train the settings into `path`/winner, or resume that run. Its seeds are the study's seed and the next ones."""
     folder = path / FOLDER
-    options: dict[str, Any] = {"ray": ray if config.seeds > 1 else None, "verbose": 0}  # one network needs no cluster
+    options: dict[str, Any] = {"ray": ray if seeds > 1 else None, "verbose": 0}  # one network needs no cluster
     if folder.exists():
         return resume(folder, data=data, **options)
     source = config.data["source"]
-    command = None if source is None else training_command(source, arguments(config, settings))
-    return train(data, **arguments(config, settings), out=folder, command=command, **options)
+    given = {**arguments(config, settings), "seeds": seeds}
+    command = None if source is None else training_command(source, given)
+    return train(data, **given, out=folder, command=command, **options)
 
 
 def arguments(config: StudyConfig, settings: Settings) -> dict[str, Any]:
