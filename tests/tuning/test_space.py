@@ -94,15 +94,27 @@ def test_a_population_has_one_structure_and_the_first_choices_are_tried_first():
     assert {other["hidden"] for other in others} == {"32", "16-8", "64"}
 
 
-def test_structures_that_reached_more_are_tried_more_often():
-    space = Space.of(SMALL | {"hidden": [[16], [32], [64], [128]]})
+def test_structures_like_those_that_reached_more_are_tried_more_often():
+    layers = [[units] * depth for depth in (1, 2) for units in (16, 32, 64, 128)]
+    space = Space.of(SMALL | {"activation": ["relu", "gelu", "tanh"], "hidden": layers})
+    value = {"relu": 0.5, "gelu": 0.9, "tanh": 0.55}
     earlier = [
-        finished(space, {"hidden": units}, value)
-        for units, value in (("16", 0.5), ("32", 0.6), ("64", 0.9), ("128", 0.55))
+        finished(space, {"hidden": units, "activation": activation}, value[activation])
+        for activation in value
+        for units in ("16", "32", "64-64")
     ]
-    for metric, best in (("accuracy", "64"), ("loss", "16")):
-        chosen = [sample_structure(space, seed, metric, earlier)["hidden"] for seed in range(20)]
-        assert max(set(chosen), key=chosen.count) == best
+    for metric, best in (("accuracy", "gelu"), ("loss", "relu")):
+        chosen = [sample_structure(space, seed, metric, earlier) for seed in range(20)]
+        activations = [structure["activation"] for structure in chosen]
+        assert max(set(activations), key=activations.count) == best
+        tried = [(trial.params["hidden"], trial.params["activation"]) for trial in earlier]
+        assert not {(structure["hidden"], structure["activation"]) for structure in chosen} & set(tried)
+
+
+def test_a_structure_is_tried_again_where_no_other_is_left():
+    space = Space.of(SMALL | {"hidden": [[16], [32]]})
+    earlier = [finished(space, {"hidden": units}, value) for units, value in (("16", 0.5), ("32", 0.9))]
+    assert sample_structure(space, 0, "accuracy", earlier)["hidden"] in ("16", "32")
 
 
 def test_if_only_the_structure_varies_trials_differ_in_it():

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _RANDOM_STRUCTURES = 3
 """Structures that are tried before the search learns from them; Optuna's usual ten are more than many studies have."""
+_ATTEMPTS = 20
+"""Draws before a structure is tried again. Its value is known already, and a study has time for few structures."""
 
 DIRECTIONS = {"accuracy": "maximize", "loss": "minimize"}
 
@@ -55,7 +57,8 @@ def sample_structure(
 
     All trials of a population have one structure, so that those that are compared at a rung learn at the same speed.
     Structures compete by the values of trials that were trained to the end. The first has the first choice of each
-    list; Optuna's TPE chooses the others, from the best value that each earlier structure reached.
+    list; Optuna's TPE chooses the others, from the best value that each earlier structure reached, among those that
+    were not tried yet, as long as there are any.
 
     Args:
         earlier: the finished trials.
@@ -73,8 +76,18 @@ def sample_structure(
     distributions = {name: distribution(space.varied[name]) for name in names}
     study = optuna.create_study(direction=DIRECTIONS[metric])
     study.add_trials(_as_structures(names, distributions, metric, earlier, chosen))
-    study.sampler = _tpe(optuna, seed_of(seed, len(earlier), len(chosen), 0x57C), n_startup_trials=_RANDOM_STRUCTURES)
-    return study.ask(distributions).params
+    tried = [trial.params for trial in study.trials]
+    drawn = []
+    for attempt in range(2 * _ATTEMPTS):
+        random = _RANDOM_STRUCTURES if attempt < _ATTEMPTS else len(study.trials) + 1  # in the end all at random
+        seed_of_attempt = seed_of(seed, len(earlier), len(chosen), attempt, 0x57C)
+        study.sampler = _tpe(optuna, seed_of_attempt, n_startup_trials=random)
+        trial = study.ask(distributions)
+        study.tell(trial, state=optuna.trial.TrialState.FAIL)  # a draw is no trial: the next draws ignore it
+        drawn.append(trial.params)
+        if drawn[-1] not in tried:
+            return drawn[-1]
+    return drawn[0]
 
 
 def sample(
