@@ -2,7 +2,8 @@
 
     space.py      what is searched: ranges and choices, from TOML or a dict
     config.py     the configuration of a study: study.json
-    sampling.py   the values that are tried next: Optuna's, a function of the earlier trials and the seed
+    sampling.py   the structures and values that are tried next: Optuna's, a function of the earlier trials and the seed
+    planning.py   how many trials come next, so that they and the winner fit the budget
     database.py   the trials: an Optuna study in SQLite
     study.py      the study's directory
     runner.py     rounds of trials: sampled, trained, recorded

@@ -1,4 +1,4 @@
-"""What a study trains next: the structure and the size of each population of a round, and how they fit a budget.
+"""What a study trains next: the structure and size of each population, so that all fit a budget with the winner.
 
 A function of the rounds before, so that a study which was killed and resumed goes on as one that was never stopped.
 """
