@@ -24,6 +24,7 @@ def named_variations(
             f"{'a model' if isinstance(build, keras.Model) else type(build).__name__}."
         )
     if isinstance(variations, int | np.integer):
+        seed = require_whole("seed", seed, least=0)
         variations = [{"seed": seed + number} for number in range(require_whole("variations", variations))]
     if not isinstance(variations, Sequence) or not all(isinstance(variation, Mapping) for variation in variations):
         raise UsageError(
@@ -37,7 +38,7 @@ def named_variations(
         if name not in _OF_TRAINING and not _takes(build, name):
             known = {*inspect.signature(build).parameters, *_OF_TRAINING}
             more = " A variation holds arguments of build, and seed, batch_size and epochs."
-            raise UsageError(unknown_name("variation", name, known) + more)
+            raise UsageError(unknown_name("variation", str(name), known) + more)
     for variation in named:
         for name in variation.keys() & set(_OF_TRAINING):
             variation[name] = require_whole(name, variation[name], least=0 if name == "seed" else 1)
