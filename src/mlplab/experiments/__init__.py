@@ -1,6 +1,6 @@
 """Experiments: many trainings to learn something about data, settings or labels.
 
-learning_rate.py       a learning rate suggested; rate_scan.py trains the networks
+learning_rate.py       a learning rate suggested; rate_plan.py: what is trained for it; rate_scan.py trains it
 learning_curve.py      whether more rows are worth it; size_scan.py trains the networks
 cross_validation.py    every training row predicted out of sample
 label_errors.py        labels that are probably wrong, by cross-validation
