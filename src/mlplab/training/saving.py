@@ -71,7 +71,7 @@ def save_run(
     data = data_for(model, load(data), "save_run")
     local.clock.loaded()
     split = splits.split(data.train, settings)
-    check_model(model, data, "save_run")
+    check_model(model, data)
     scaling = preprocessing_of_trained(model, data, scale)
     job = TrainingJob(RunSpec(settings, data, identity(data)).config(settings.seed, scaling), data, split, model)
     write = functools.partial(population.write_network_start, job=job, history=epochs, kept_epoch=kept_epoch)
