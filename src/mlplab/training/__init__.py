@@ -3,6 +3,7 @@
     trainer.py        train: load → split → build → fit → save; resume
     saving.py         save_run: a model that is trained already
     splits.py         rows for training and validation, and the scaling that is fitted to them
+    class_weights.py  how much the rows of each class count in the loss
     scaling.py        the scaling for a model of the user's own, which may scale inputs itself
     network.py        the model: built from settings, or the user's
     job.py            the training rows on the device; a model with them, ready to train; model ↔ checkpoint
