@@ -45,7 +45,7 @@ def fetch(name: Name, json_: Json = False, quiet: Quiet = False) -> None:
     for file in files.values():
         say(console, f"{file.path}: verified, from {file.origin}")
     if json_:
-        print_json(name=name, files={name: {"path": str(f.path), "source": f.origin} for name, f in files.items()})
+        print_json(name=name, files={file: {"path": str(f.path), "source": f.origin} for file, f in files.items()})
 
 
 @app.command()

@@ -116,12 +116,14 @@ def _create(path: Path | None, plan: SweepPlan) -> Path:
 def _check_networks(plan: SweepPlan, data: Data) -> None:
     """Refuse misspelt names, impossible splits and networks that are too large before anything is made."""
     from mlplab.training import splits
+    from mlplab.training.class_weights import row_weights
     from mlplab.training.network import build_network, require_memory
 
     known = set()
     for settings in plan.all_settings():
         require_memory(settings, data, plan.seeds)
         rows = splits.split(data.train, settings)["train"]
+        row_weights(settings.class_weight, data.train.labels, data.class_names, rows)
         if (names := (settings.optimizer, settings.activation)) not in known:
             build_network(dataclasses.replace(settings, hidden=(1,)), data, len(rows))
             known.add(names)

@@ -75,5 +75,5 @@ def in_words(combination: Combination) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """Return a value as a cell has it: a list of units as `50,50`, or `none`."""
-    return (as_text(value) or "none") if isinstance(value, list) else value
+    """Return a value as a cell has it: units as `50,50`, or `none`; weights of classes as `Coat=2,Shirt=3`."""
+    return (as_text(value) or "none") if isinstance(value, list | dict) else value

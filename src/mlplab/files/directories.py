@@ -20,7 +20,7 @@ class Kind(NamedTuple):
         folder: where it is made by default.
         marker: the file that makes a directory one of this kind.
         function, verb: what resumes it, in Python and on the command line.
-        argument: that names another place for it.
+        argument: the Python argument that names another place for it.
     """
 
     folder: str
@@ -43,7 +43,7 @@ def resuming(path: str | Path, kind: str = "run") -> Advice:
 
 
 def free_path(out: str | Path | None, kind: str = "run") -> Path | None:
-    """`out` as a path for a directory. Raises `RunError` if something is there already; an empty one is nothing."""
+    """Return `out` as a path for a directory. Raises `RunError` if a file, or a directory with files, is there."""
     if out is None:
         return None
     path, elsewhere = Path(out), another(KINDS[kind].argument)
@@ -65,7 +65,7 @@ def create_directory(path: Path | None, stem: str, write: Callable[[Path], None]
     """Create a run, study or sweep directory, complete in one moment: one that exists can be resumed.
 
     Args:
-        path: where: a new directory, or an empty one, such as ".", a link to one, or a mounted volume; None: in the
+        path: a new directory, or an empty one, such as ".", a link to one, or a mounted volume; None: a new one in the
             folder of the kind, named by `stem` and the time.
         write: fills an empty directory, which takes the place of `path` afterwards.
         kind: one of `KINDS`.
@@ -116,6 +116,7 @@ def _move_into(hidden: Path, place: Path, marker: str) -> Path:
 
 
 def _rename(hidden: Path, wanted: Path, may_number: bool) -> Path:
+    """Give a hidden directory its name, or if it is taken and `may_number`, the first free one of `name-2` …"""
     for number in range(1, 100):
         numbered = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
         try:
