@@ -359,6 +359,7 @@ def test_a_number_of_variations_is_a_number_of_seeds(few):
         ({"variations": [1, 2]}, r"a list with a dict for each member, such as .* got \[1, 2\]"),
         ({"callbacks": [keras.callbacks.History()]}, "callbacks must be a function of a variation"),
         ({"callbacks": lambda _: SHARED}, "new callbacks for each member"),
+        ({"callbacks": lambda _: 3}, "callbacks must return a list of Keras callbacks for each member; got 3"),
         ({"variations": [{"unit": 3}]}, "Unknown variation 'unit'. Did you mean 'units'"),
         ({"variations": [{1: 3}]}, "Unknown variation '1'"),
         ({"variations": [{"seed": -1}]}, "seed must be"),

@@ -1,6 +1,6 @@
 """A population: one network in many variations, trained at once, each as it would be alone."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -181,10 +181,11 @@ def fit_population(
 
 
 def _new_callbacks(callbacks: Any, members: Sequence[Member]) -> list[keras.callbacks.Callback]:
-    """Return callbacks as a list. Raises `UsageError` if one of the members has one of them."""
-    listed: list[keras.callbacks.Callback] = (
-        [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or ())
-    )
+    """Return callbacks as a list. Raises `UsageError` for no list, and if a member has one of them."""
+    given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks or ()
+    if not isinstance(given, Iterable):
+        raise UsageError(f"callbacks must return a list of Keras callbacks for each member; got {callbacks!r}.")
+    listed: list[keras.callbacks.Callback] = list(given)
     if any(callback in member.callbacks.callbacks for callback in listed for member in members):
         raise UsageError("callbacks must make new callbacks for each member: one that two have would follow one only.")
     return listed

@@ -38,7 +38,7 @@ def named_variations(
         if name not in _OF_TRAINING and not _takes(build, name):
             known = {*inspect.signature(build).parameters, *_OF_TRAINING}
             more = " A variation holds arguments of build, and seed, batch_size and epochs."
-            raise UsageError(unknown_name("variation", str(name), known) + more)
+            raise UsageError(unknown_name("variation", name, known) + more)
     for variation in named:
         for name in variation.keys() & set(_OF_TRAINING):
             variation[name] = require_whole(name, variation[name], least=0 if name == "seed" else 1)

@@ -101,7 +101,7 @@ def _checked(
 ) -> tuple[int | None, tuple[int | float, int | float]]:
     """Return the most rows and the limits of confidence as Python's numbers. Raises `UsageError` for bad arguments."""
     if order not in ORDERS:
-        raise UsageError(unknown_name("order", str(order), ORDERS))
+        raise UsageError(unknown_name("order", order, ORDERS))
     maxtoshow = plain_number(maxtoshow)
     valid = maxtoshow is None or (isinstance(maxtoshow, int) and maxtoshow >= 1)
     require(valid, "maxtoshow", maxtoshow, "a number of rows, at least 1")
