@@ -132,13 +132,13 @@ def require_unmasked(name: str, values: Any) -> None:
 
 
 def flag(argument: str) -> str:
-    """The command line's name of a Python argument: `--learning-rate`."""
+    """Return the command line's name of a Python argument: `--learning-rate`."""
     return f"--{argument.replace('_', '-')}"
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     """Format a message for a name that is not in `known`, with the nearest ones: `Unknown data set 'mnits'. …`."""
-    known = sorted(known)
+    known, name = sorted(known), str(name)
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
     listed = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
     hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known: {listed}."

@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -132,7 +132,7 @@ class Table:
             return save_figure(self.figure, path)
         return _write(path, TEXTS[path.suffix.lower()](self))
 
-    def show(self) -> "Table":
+    def show(self) -> Self:
         """Display the figure in a notebook, do nothing elsewhere, and return the table."""
         if self.draw is not None and in_notebook():
             from IPython.display import Image, display  # pyright: ignore[reportMissingImports] - a notebook has it

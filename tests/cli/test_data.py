@@ -41,7 +41,7 @@ def test_list_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = json.loads(result.stdout)
     assert listed["schema"] == 1
     assert listed["cache"] == str(tmp_path / "empty")
-    assert {each["name"]: each["here"] for each in listed["datasets"]} == {
+    assert {each["name"]: each["on_disk"] for each in listed["datasets"]} == {
         "fashion-mnist": False,
         "mnist": False,
         "digits": True,

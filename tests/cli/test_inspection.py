@@ -112,7 +112,8 @@ def test_every_figure_is_a_picture_and_a_table(path, name):
         (["figure", "runs/digits", "confusion", "--out", "no/such/folder.png"], "cannot be written"),
         (["failures", "runs/digits", "--true", "eleven"], "Unknown class 'eleven'"),
         (["failures", "runs/digits", "--order", "worst"], "Unknown order 'worst'"),
-        (["failures", "runs/digits", "--max", "0"], "--max must be a number of rows, at least 1; got 0"),
+        (["failures", "runs/digits", "--max", "0"], "--max must be a whole number of at least 1; got 0"),
+        (["failures", "runs/digits", "--max", "-1", "--out", "all.csv"], "--max must be a whole number of at least 1"),
         (["scores", "runs/digits", "--split", "tets"], "Did you mean 'test'"),
     ],
 )

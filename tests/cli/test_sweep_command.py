@@ -44,9 +44,11 @@ def test_a_finished_sweep_is_shown_again(swept):
 
 def test_values_of_each_kind():
     texts = ["dropout=0,0.5", "hidden=20;50,50", "batch-norm=true,false", "weight_decay=none,1e-4", "epochs=1;2"]
+    texts += ["class-weight=none;balanced;3=2,T-shirt/top=0.5"]
     assert varied(texts) == {
         "dropout": [0.0, 0.5], "hidden": [[20], [50, 50]], "batch_norm": [True, False],
         "weight_decay": [None, 1e-4], "epochs": [1, 2],
+        "class_weight": [None, "balanced", {"3": 2, "T-shirt/top": 0.5}],
     }  # fmt: skip
 
 
@@ -59,6 +61,7 @@ def test_values_of_each_kind():
         (["digits", "--vary", "drpout=0,1"], 2, "Did you mean 'dropout'"),
         (["digits", "--vary", "dropout=0,x"], 2, "--vary dropout takes numbers; got 'x'"),
         (["digits", "--vary", "hidden=20,50"], 2, "hidden=20;50,50"),
+        (["digits", "--vary", "class-weight=balanced,rare"], 2, "--vary class-weight takes balanced, a JSON file"),
         (["digits", "--vary", "dropout=0,0.1", "--dropout", "0.2"], 2, "leave one of them out"),
         (["digits", "--vary", "dropout=0,0.1", "--vary", "dropout=0.3"], 2, "given twice"),
         (["digits", "--vary", "dropout=0,0.1", "--out", "table.xls"], 2, "--out names a file: .csv"),

@@ -1,5 +1,7 @@
 """Labels of any kind are mapped to the classes that occur, whose names are kept."""
 
+from typing import Any
+
 import numpy as np
 import pandas
 import pytest
@@ -7,7 +9,7 @@ from sklearn.preprocessing import LabelEncoder
 
 from mlplab.datasets import Data, load
 from mlplab.datasets.classes import Classes, class_number
-from mlplab.errors import DataError
+from mlplab.errors import DataError, UsageError
 
 X = np.arange(24, dtype=np.float32).reshape(6, 4) / 24
 Y = np.array([2, 0, 1, 1, 0, 2])
@@ -46,6 +48,13 @@ def test_the_classes_are_those_that_occur(labels: object, names: tuple[str, ...]
     np.testing.assert_array_equal(data.train.labels, LabelEncoder().fit_transform(values))
     assert data.train.labels.dtype == np.int32
     assert [class_number(name, names) for name in names] == list(range(len(names)))
+
+
+@pytest.mark.parametrize("wanted", [1.5, [1], None, np.nan])
+def test_a_class_is_named_by_its_name_or_a_whole_number(wanted: Any) -> None:
+    assert class_number(np.int64(1), ("a", "b")) == class_number(1.0, ("a", "b")) == 1
+    with pytest.raises(UsageError, match="Unknown class"):
+        class_number(wanted, ("a", "b"))
 
 
 @pytest.mark.parametrize(

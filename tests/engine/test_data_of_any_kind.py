@@ -8,7 +8,7 @@ from against import assert_equal_histories, assert_equal_models, slow_except
 
 import mlplab
 from mlplab import keras
-from mlplab.engine import ArraySource, source
+from mlplab.engine import ArraySource, placement
 from mlplab.errors import DataError
 
 layers = keras.layers
@@ -244,6 +244,6 @@ def test_arrays_are_copied_to_the_device_and_jax_arrays_shared():
     given = keras.ops.ones((4, 3))
     assert ArraySource(given).arrays[0] is given
     large = np.ones((10**7,), "float32")
-    there = source.on_device(large)
+    there = placement.on_device(large)
     large.fill(0)
     assert np.asarray(there).min() == 1

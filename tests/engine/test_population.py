@@ -206,6 +206,24 @@ def test_members_of_other_shapes_train_in_other_programs_and_the_reason_is_print
     assert [member.model.layers[1].units for member in trained] == [4, 4, 8, 8]
 
 
+class LogsOtherNames(keras.Sequential):
+    def train_step(self, state, data):
+        logs, state = super().train_step(state, data)
+        return {"cost": logs["loss"]}, state
+
+
+@pytest.mark.slow
+def test_members_that_log_no_loss_and_accuracy_are_counted(few, capsys):
+    def build():
+        model = LogsOtherNames([keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
+        model.compile(loss="sparse_categorical_crossentropy")
+        return model
+
+    trained = mlplab.fit_population(build, 2, *few, verbose=2)
+    assert [list(member.history) for member in trained] == [["cost"]] * 2
+    assert capsys.readouterr().out.splitlines()[-1] == "Epoch 1/1 - 2 members"
+
+
 def test_batch_size_and_epochs_may_vary_and_a_bar_ends(few, capsys):
     variations = [{"batch_size": 48}, {"epochs": 3}, {"seed": 4}]
     trained = mlplab.fit_population(small, variations, *few, epochs=1, verbose=1)
@@ -341,8 +359,11 @@ def test_a_number_of_variations_is_a_number_of_seeds(few):
         ({"variations": [1, 2]}, r"a list with a dict for each member, such as .* got \[1, 2\]"),
         ({"callbacks": [keras.callbacks.History()]}, "callbacks must be a function of a variation"),
         ({"callbacks": lambda _: SHARED}, "new callbacks for each member"),
+        ({"callbacks": lambda _: 3}, "callbacks must return a list of Keras callbacks for each member; got 3"),
         ({"variations": [{"unit": 3}]}, "Unknown variation 'unit'. Did you mean 'units'"),
+        ({"variations": [{1: 3}]}, "Unknown variation '1'"),
         ({"variations": [{"seed": -1}]}, "seed must be"),
+        ({"seed": "1"}, "seed must be a whole number of at least 0; got '1'"),
         ({"variations": [{"batch_size": 0}]}, "batch_size must be"),
         ({"build": small()}, "build must be a function that makes a compiled keras.Model.* got a model"),
         ({"build": lambda: None}, "build must return a compiled keras.Model; got NoneType"),

@@ -3,6 +3,7 @@
 import models
 import numpy as np
 import pytest
+from monte_carlo import MonteCarloDropout
 
 import mlplab
 from mlplab import keras
@@ -16,19 +17,8 @@ layers, ops = keras.layers, keras.ops
 X = np.arange(40, dtype="float32").reshape(20, 2)
 
 
-class _AlwaysDrops(keras.layers.Layer):
-    """Monte-Carlo dropout: random when it predicts, too."""
-
-    def __init__(self):
-        super().__init__()
-        self.seeds = keras.random.SeedGenerator(7)
-
-    def call(self, x):
-        return keras.random.dropout(x, 0.5, seed=self.seeds)
-
-
 def random_model():
-    return keras.Sequential([keras.Input((2,)), _AlwaysDrops()])
+    return keras.Sequential([keras.Input((2,)), MonteCarloDropout()])
 
 
 def test_each_prediction_of_a_random_model_is_the_next_sample_of_keras():

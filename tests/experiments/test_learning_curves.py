@@ -154,6 +154,8 @@ def test_the_answer_is_yes_no_or_unknown():
     [
         ({"sizes": [5]}, "sizes must be numbers of rows, at least 10, one a class"),
         ({"sizes": []}, "sizes must be numbers of rows"),
+        ({"sizes": ["all", 100]}, "sizes must be numbers of rows"),
+        ({"sizes": 100}, "sizes must be numbers of rows"),
         ({"sizes": [100_000]}, "a size of 100,000 is too many"),
         ({"seeds": 0}, "seeds must be a whole number of at least 1; got 0"),
         ({"epoch": 3}, "Did you mean 'epochs'"),

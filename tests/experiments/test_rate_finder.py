@@ -11,15 +11,8 @@ from mlplab import keras
 from mlplab.engine import ArraySource, Rows
 from mlplab.errors import ModelError, TrainingError, UsageError
 from mlplab.experiments.learning_rate import find_learning_rate, suggest
-from mlplab.experiments.rate_scan import (
-    RATES,
-    RATES_OF_SGD,
-    RateScan,
-    TrainingStart,
-    checked_rates,
-    scan_settings,
-    steps_for,
-)
+from mlplab.experiments.rate_plan import RATES, RATES_OF_SGD, TrainingStart, checked_rates, steps_for
+from mlplab.experiments.rate_scan import RateScan, scan_settings
 from mlplab.runs import Settings
 from mlplab.training import splits
 from mlplab.training.network import build_network
@@ -183,6 +176,7 @@ def test_the_table_has_the_suggestion_and_a_figure(digits, tmp_path):
         ({"hiden": [3]}, UsageError, "Did you mean 'hidden'"),
         ({"rates": [0.1, -1, 2]}, UsageError, "rates must be at least 3 different numbers above 0"),
         ({"rates": [0.1, 0.1, 0.1]}, UsageError, "rates must be at least 3 different numbers"),
+        ({"rates": ["low", "high", 1]}, UsageError, "rates must be at least 3 different numbers"),
         ({"steps": 0}, UsageError, "steps must be a whole number of at least 1; got 0"),
         ({"y": [1, 2]}, UsageError, "give model=…"),
         ({"model": 3}, ModelError, "takes a keras.Model; got int"),

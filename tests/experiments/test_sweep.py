@@ -107,6 +107,15 @@ def test_one_seed_has_no_spread_and_a_combination_that_diverges_is_left_empty(tm
     assert (diverged["accuracy"], diverged["seeds"], table.runs[1]) == (None, 0, None)
 
 
+def test_weights_of_classes_are_varied(tmp_path):
+    vary = {"class_weight": [None, "balanced", {3: 2.0, "4": 3}]}
+    table = mlplab.sweep("digits", vary, hidden=[4], epochs=1, seeds=1, runs=tmp_path / "s", verbose=0)
+    kept = [run.config.settings.class_weight for run in table.runs]
+    assert kept == [None, "balanced", {"3": 2.0, "4": 3}]
+    assert table["class_weight"].tolist() == [None, "balanced", "3=2,4=3"]
+    assert mlplab.sweep(tmp_path / "s", verbose=0).rows() == table.rows()
+
+
 @pytest.mark.parametrize(
     ("vary", "more", "message"),
     [
@@ -121,6 +130,7 @@ def test_one_seed_has_no_spread_and_a_combination_that_diverges_is_left_empty(tm
         ({"activation": ["relu", "rleu"]}, {}, "Unknown activation 'rleu'"),
         ({"hidden": [[4], [10**9, 10**9]]}, {}, "hidden=1000000000,1000000000 makes .* parameters for each of 2"),
         ({"labelled": [100, 9999]}, {}, "labelled=9999 takes 1000 rows"),
+        ({"class_weight": ["balanced", {"ten": 2}]}, {}, "class_weight: Unknown class 'ten'"),
         ({"dropout": [0.1, 0.2]}, {"seeds": 0}, "seeds must be a whole number"),
     ],
 )

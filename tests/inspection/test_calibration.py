@@ -140,6 +140,8 @@ def test_wrong_arguments_are_refused(drawn_run):
     assert len(calibration_errors(examples_of(drawn_run, inputs=False), drawn_run)) == 1
     with pytest.raises(UsageError, match="Unknown kind of bins 'size'"):
         mlplab.show_calibration(drawn_run, equal="size")
+    with pytest.raises(UsageError, match="Unknown kind of bins '3'"):
+        mlplab.show_calibration(drawn_run, equal=3)
     with pytest.raises(UsageError, match="bins must be a whole number of at least 1"):
         mlplab.show_calibration(drawn_run, bins=0)
 

@@ -38,6 +38,8 @@ def test_the_most_confused_come_first(examples):
         assert row["share"] == pytest.approx(row["count"] / (examples.labels == true).sum())
         assert row["share_low"] < row["share"] < row["share_high"]
     assert (most_confused(examples, min_count=3)["count"] >= 3).all()
+    with pytest.raises(UsageError, match="min_count must be a whole number of at least 0; got '3'"):
+        most_confused(examples, min_count="3")
 
 
 def test_without_confused_rows_the_table_is_empty():

@@ -139,6 +139,7 @@ def test_wrong_arguments_are_refused(arrays, drawn_run):
         ((drawn_run,), {"order": "worst"}, "Unknown order 'worst'"),
         ((drawn_run,), {"split": "tests"}, "Unknown split 'tests'. Did you mean 'test'"),
         ((drawn_run,), {"least_confidence": 80}, "fractions, the least first"),
+        ((drawn_run,), {"least_confidence": "0.5"}, "fractions, the least first"),
         ((drawn_run,), {"least_confidence": 0.9, "most_confidence": 0.1}, "fractions, the least first"),
         ((drawn_run, labels), {}, "leave out y, X"),
         ((predictions,), {}, "Give a run, or probabilities"),

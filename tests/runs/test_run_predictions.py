@@ -1,25 +1,15 @@
 """What a run predicts, it predicts again."""
 
 import numpy as np
+from monte_carlo import MonteCarloDropout
 
 from mlplab import keras
 from mlplab.runs.run import probabilities_of
 
 
-class _AlwaysDrops(keras.layers.Layer):
-    """Dropout that stays on when the model predicts."""
-
-    def __init__(self):
-        super().__init__()
-        self.seeds = keras.random.SeedGenerator(7)
-
-    def call(self, x):
-        return keras.random.dropout(x, 0.5, seed=self.seeds)
-
-
 def test_random_predictions_of_a_run_are_the_same_each_time(digits_run, digits):
     softmax = keras.layers.Dense(10, "softmax")
-    model = keras.Sequential([keras.Input((8, 8)), keras.layers.Flatten(), _AlwaysDrops(), softmax])
+    model = keras.Sequential([keras.Input((8, 8)), keras.layers.Flatten(), MonteCarloDropout(), softmax])
     images = digits.test.inputs[:20]
     scaled = digits_run.config.preprocessing(images)
     first, second = (probabilities_of(model, images, digits_run.config) for _ in range(2))

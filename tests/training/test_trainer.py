@@ -301,21 +301,47 @@ def test_a_users_model_becomes_a_run(kind, digits, tmp_path):
     assert bytes_of(mlplab.resume(tmp_path / "cut", verbose=0).path) == bytes_of(run.path)
 
 
+def compiled(model):
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+class Subclass(keras.Model):
+    def call(self, x):
+        return x
+
+
+def two_inputs():
+    ends = [keras.Input((8, 8)), keras.Input((8, 8))]
+    return compiled(keras.Model(ends, layers.Dense(10, "softmax")(layers.Flatten()(layers.Add()(ends)))))
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
         (lambda: users_model(classes=7), r"shape \(7,\), and digits has 10 classes"),
         (lambda: users_model(shape=(28, 28)), r"inputs of shape \(28, 28\), and digits has \(8, 8\)"),
         (lambda: users_model(loss=lambda y, p: keras.ops.mean(p)), "code of your own"),
+        (lambda: compiled(Subclass()), "Subclass is code of your own"),
+        (lambda: two_inputs(), r"inputs of shape \(8, 8\) and \(8, 8\), and digits has \(8, 8\)"),
         (lambda: keras.Sequential([layers.Flatten()]), "Compile the model before"),
         (lambda: "mlp", "train takes a keras.Model; got str"),
     ],
-    ids=["classes", "shape", "own loss", "not compiled", "no model"],
+    ids=["classes", "shape", "own loss", "subclass", "two inputs", "not compiled", "no model"],
 )
 def test_a_model_that_cannot_be_a_run_is_refused_before_anything_is_written(model, message, digits, tmp_path):
     with pytest.raises(ModelError, match=message):
         mlplab.train(digits, model=model(), out=tmp_path / "no")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_model_may_take_any_number_of_rows_of_pixels_and_its_input_in_a_list(digits, tmp_path):
+    rows = keras.Input((None, 8))
+    model = compiled(keras.Model([rows], layers.Dense(10, "softmax")(layers.GlobalAveragePooling1D()(rows))))
+    run = mlplab.train(digits, model=model, epochs=1, batch_size=500, verbose=0, out=tmp_path / "run")
+    theirs = model.predict(digits.test.inputs / 16, verbose=0)
+    np.testing.assert_allclose(run.predictions().probabilities, theirs, atol=1e-5)
 
 
 @pytest.mark.parametrize(

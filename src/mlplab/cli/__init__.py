@@ -1,4 +1,10 @@
-"""The command line: one file for each verb. Starting it imports neither Keras nor JAX; verbs do so when they train."""
+"""The command line: one file for each verb. Starting it imports neither Keras nor JAX; verbs do so when they train.
+
+options.py, settings_options.py    options that verbs share, and those made from the settings
+output.py, terminal_images.py      how verbs print: lines, tables, JSON, small pictures
+progress_bars.py, run_summary.py   what is printed during and after a training
+lean_keras_import.py               a faster import of Keras
+"""
 
 import atexit
 import gc

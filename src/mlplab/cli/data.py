@@ -13,7 +13,7 @@ from mlplab.cli.output import open_console, print_json, print_rows, say
 from mlplab.cli.terminal_images import can_show_images, print_images
 from mlplab.datasets import CATALOG, Data, Entry, find_entry, load
 from mlplab.datasets.cache import cache_folder
-from mlplab.datasets.fetch import fetch_entry, is_here
+from mlplab.datasets.fetch import fetch_entry, is_on_disk
 
 _SAMPLES_PER_CLASS = 10
 
@@ -45,7 +45,7 @@ def fetch(name: Name, json_: Json = False, quiet: Quiet = False) -> None:
     for file in files.values():
         say(console, f"{file.path}: verified, from {file.origin}")
     if json_:
-        print_json(name=name, files={name: {"path": str(f.path), "source": f.origin} for name, f in files.items()})
+        print_json(name=name, files={file: {"path": str(f.path), "source": f.origin} for file, f in files.items()})
 
 
 @app.command()
@@ -77,7 +77,7 @@ def _summary_of(entry: Entry) -> dict[str, object]:
         "shape": list(entry.image_shape),
         "classes": list(entry.class_names),
         "bundled": entry.bundled is not None,
-        "here": is_here(entry),
+        "on_disk": is_on_disk(entry),
     }
 
 
@@ -88,7 +88,7 @@ def _row(entry: Entry) -> dict[str, object]:
         "test": f"{entry.test_rows:,}",
         "pixels": "x".join(map(str, entry.image_shape)),
         "classes": len(entry.class_names),
-        "here": "always" if entry.bundled else "yes" if is_here(entry) else "no",
+        "on disk": "always" if entry.bundled else "yes" if is_on_disk(entry) else "no",
         "licence": entry.licence,
     }
 

@@ -8,7 +8,7 @@ import typer
 from mlplab.cli.options import Json, Quiet, RunPath, Split
 from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.cli.terminal_images import can_show_images, print_images
-from mlplab.errors import shell_command
+from mlplab.errors import require_whole, shell_command
 from mlplab.inspection import examples, failures
 from mlplab.runs import Run
 from mlplab.table import TEXTS
@@ -36,6 +36,7 @@ def show(
 ) -> None:
     """Show what a run predicted wrong: a table, and with --out a picture."""
     console = open_console(quiet)
+    require_whole("max", at_most)
     run = Run(path)
     rows = examples.examples_of(run, split=split)
     all_rows = out is not None and out.suffix.lower() in TEXTS

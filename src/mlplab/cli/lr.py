@@ -19,7 +19,7 @@ def lr(
     settings: dict[str, Any],
     rates: Annotated[
         str | None,
-        typer.Option(metavar="0.001,0.01,…", help="To try; 26 from 0.00001 to 1 by default (SGD: ten times)."),
+        typer.Option(metavar="0.001,0.01,…", help="To try; by default 26 from 0.00001 to 1, for SGD up to 10."),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(metavar="N", help="At each rate; by default as many as take some seconds in all.")

@@ -41,17 +41,13 @@ def reports_interrupt(message: str = "Interrupted.") -> Iterator[None]:
 
 
 def in_shell_words(error: MlplabError | Interrupted) -> str:
-    """The error's message, with flags and commands in place of the Python arguments and calls that it names."""
+    """Return the error's message, with flags and commands in place of the Python arguments and calls that it names."""
     message = str(error)
     for advice in error.advice:
         message = message.replace(advice.python, advice.shell)
     for argument in error.arguments:
-        message = re.sub(rf"\b{argument}\b", _FLAGS.get(argument) or flag(argument), message)
+        message = re.sub(rf"\b{argument}\b", flag(argument), message)
     return message
-
-
-_FLAGS = {"maxtoshow": "--max"}
-"""Flags that are not the name of their Python argument."""
 
 
 def print_table(console: Console, columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> None:

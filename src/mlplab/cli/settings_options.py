@@ -51,7 +51,7 @@ def _option(name: str) -> inspect.Parameter:
 
 
 def _help(declared: Setting) -> str:
-    """The help of the option, with its default."""
+    """Return the help of the option, with its default."""
     if declared.kind in (bool, tuple) or declared.default is None:
         return declared.help
     other = "" if declared.without_hidden is None else f"; without --hidden: {as_text(declared.without_hidden)}"
@@ -59,16 +59,16 @@ def _help(declared: Setting) -> str:
 
 
 def _value(declared: Setting, given: Any) -> Any:
-    """The setting's value of an option's; None: not given."""
+    """Return the value of a setting from that of its option; None: not given."""
     if declared.kind is tuple and given is not None:
         return numbers(flag(declared.name), given, int, "whole numbers with commas between, as in 50,50")
     if declared.kind is dict and given is not None:
-        return _weights(flag(declared.name), given)
+        return class_weights(flag(declared.name), given)
     return None if given is False else given
 
 
-def _weights(option: str, given: str) -> Any:
-    """Return weights by class: of a JSON file, or of text such as `Coat=2,Shirt=3`; a word alone stays as it is."""
+def class_weights(option: str, given: str) -> Any:
+    """Return weights by class from a JSON file, or from text such as `Coat=2,Shirt=3`; `balanced` stays a word."""
     pairs = [part.rpartition("=") for part in given.split(",")]
     try:
         if Path(given).exists():

@@ -10,7 +10,7 @@ import typer
 
 from mlplab.cli.options import Dataset, Json, Quiet, check_dataset, check_file, check_resume
 from mlplab.cli.output import difference_cells, open_console, print_json, print_rows, reports_interrupt, say
-from mlplab.cli.settings_options import takes_settings
+from mlplab.cli.settings_options import class_weights, takes_settings
 from mlplab.errors import UsageError, flag, shell_command, unknown_name
 from mlplab.experiments.sweep_plan import SweepPlan
 from mlplab.runs.settings import SETTINGS, Setting
@@ -20,7 +20,7 @@ _VARIED = [name for name in SETTINGS if name != "seed"]
 
 
 def complete_vary(incomplete: str) -> list[str]:
-    """Names of settings that begin with a text, for the shell's completion."""
+    """Return the names of settings that begin with a text, for the shell's completion."""
     return [f"{name}=" for name in map(_typed, _VARIED) if name.startswith(incomplete)]
 
 
@@ -125,8 +125,9 @@ def varied(texts: Sequence[str]) -> dict[str, list[Any]]:
             raise UsageError(unknown_name("setting", typed, map(_typed, _VARIED)))
         if name in values:
             raise UsageError(f"--vary {typed} is given twice: give all its values at once.")
-        separator = ";" if SETTINGS[name].kind is tuple or ";" in listed else ","
-        values[name] = [_value(SETTINGS[name], part.strip()) for part in listed.split(separator)]
+        holds_commas = SETTINGS[name].kind is tuple or "=" in listed  # units, or weights of classes
+        parts = listed.split(";" if holds_commas or ";" in listed else ",")
+        values[name] = [_value(SETTINGS[name], part.strip()) for part in parts]
     return values
 
 
@@ -134,6 +135,8 @@ def _value(declared: Setting, text: str) -> Any:
     """Return a value of a setting from its text. `none` is the default of a setting that has none of its own."""
     if text.lower() == "none" and declared.default is None and declared.kind is not tuple:
         return None
+    if declared.kind is dict:
+        return class_weights(f"--vary {_typed(declared.name)}", text)
     try:
         if declared.kind is bool:
             return {"true": True, "false": False, "on": True, "off": False}[text.lower()]
@@ -144,4 +147,5 @@ def _value(declared: Setting, text: str) -> Any:
 
 
 def _typed(name: str) -> str:
+    """Return the name of a setting as a person types it: `batch-size`."""
     return flag(name).removeprefix("--")

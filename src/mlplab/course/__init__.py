@@ -2,9 +2,9 @@
 
 exercise.py          an exercise: a folder in exercises/ with text, starter, checks, hints and solution
 checks/              the building blocks of checks
-checking.py          submitted values → answer.py
+checking.py          checks submitted values; answer.py: the answer that a learner sees
 reference_scores.py  values that the solution reaches with several seeds
-targets.py           targets for the validation accuracy, and the board
+targets.py           the challenge's targets for the validation accuracy, and the board of results
 progress_store.py    a learner's progress on disk
 sandbox.py           checks a learner's file in a separate process
 starting.py          writes the file to start with

@@ -9,7 +9,7 @@ from typing import Any
 from mlplab.course import progress_store
 from mlplab.course.exercise import Exercise, exercises
 from mlplab.datasets.catalog import find_entry
-from mlplab.datasets.fetch import fetch_entry, is_here
+from mlplab.datasets.fetch import fetch_entry, is_on_disk
 from mlplab.errors import MlplabError
 
 
@@ -49,7 +49,7 @@ def fetch_data(exercise: Exercise) -> None:
         FetchError: if no source has one of them.
     """
     for entry in map(find_entry, exercise.datasets):
-        if not is_here(entry):
+        if not is_on_disk(entry):
             fetch_entry(entry)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlplab.errors import DataError, UsageError, unknown_name
+from mlplab.errors import DataError, UsageError, plain_number, unknown_name
 
 Label = int | bool | str
 """A label as it comes in arrays and files."""
@@ -158,9 +158,12 @@ def class_number(wanted: str | int, class_names: Sequence[str]) -> int:
     text = str(wanted)
     by_name = _numbers(tuple(class_names))
     number = by_name.get(text, by_name.get(text.strip().lower()))
-    if number is None and isinstance(wanted, str) and not text.strip().isdecimal():
-        raise UsageError(unknown_name("class", wanted, class_names))
-    number = int(wanted if number is None else number)
+    if number is None:
+        wanted = plain_number(wanted)
+        is_whole = isinstance(wanted, int) or (isinstance(wanted, float) and wanted.is_integer())
+        if not is_whole and not (isinstance(wanted, str) and text.strip().isdecimal()):
+            raise UsageError(unknown_name("class", wanted, class_names))
+        number = int(wanted)
     if not 0 <= number < len(class_names):
         raise UsageError(f"Classes are numbered from 0 to {len(class_names) - 1}; got {number}.")
     return number

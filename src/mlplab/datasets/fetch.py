@@ -65,7 +65,7 @@ def fetch_entry(
     return search.files
 
 
-def is_here(entry: Entry) -> bool:
+def is_on_disk(entry: Entry) -> bool:
     """Return whether files with the right names are on this machine, without reading them."""
     folders = _folders(entry, cache_folder() / entry.name, user_folder())
     return all(any(payload.found_in(folder) for folder in folders) for payload in entry.payloads)

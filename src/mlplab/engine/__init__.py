@@ -2,6 +2,19 @@
 
 `fit`, `evaluate`, `predict` and `fit_population` are thin faces of one driver (driver.py): a model alone is a
 population of one. A source (source.py) says what an epoch reads, and is where rows are shuffled.
+
+fit.py predict.py population.py    the functions; variations.py: what the members of a population differ in
+inputs.py       arguments → sources; checks.py: whether model and data fit each other
+source.py       what an epoch reads; streams.py: of data that comes batch by batch; placement.py: arrays to the device
+uint8_images.py images / 255 kept as bytes
+member.py       one model in training: epochs, History; callbacks.py: who is called when
+driver.py       trains, evaluates, predicts all members; devices.py: a thread for each device; interrupts.py: Ctrl-C
+loop.py         a step compiled into a loop; compile_cache.py, signature.py: which models share it
+packing.py      weights as one vector; traced_hyperparameters.py: numbers that may differ within one program
+state.py        a model's variables ↔ arrays
+eager.py        Keras's own loop, for models that are not compiled
+keras_internals.py    private names of Keras; backend.py: Keras on JAX
+separate_members.py   refuses members that share trained layers; population_progress.py: what is printed
 """
 
 from mlplab.engine.backend import keras

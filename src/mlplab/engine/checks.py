@@ -15,18 +15,22 @@ from mlplab.engine.streams import StreamSource
 from mlplab.errors import DataError, ModelError, UsageError, require_whole
 
 
-def check_model(model: Any, verb: str) -> None:
+def check_model(model: Any, function: str) -> None:
+    """Refuse what is no Keras model. `function`: of mlplab, whose argument it is."""
     if not isinstance(model, keras.Model):
-        raise ModelError(f"mlplab.{verb} takes a keras.Model; got {type(model).__name__}.")
+        raise ModelError(f"mlplab.{function} takes a keras.Model; got {type(model).__name__}.")
 
 
-def check_compiled(model: Any, verb: str) -> None:
-    check_model(model, verb)
+def check_compiled(model: Any, function: str) -> None:
+    """Refuse a model that is not compiled, or is compiled to run eagerly. `function`: of mlplab, which takes it."""
+    check_model(model, function)
     if not model.compiled:
-        raise ModelError(f"Compile the model before mlplab.{verb}: model.compile(loss=…, optimizer=…, metrics=[…]).")
+        raise ModelError(
+            f"Compile the model before mlplab.{function}: model.compile(loss=…, optimizer=…, metrics=[…])."
+        )
     if model.run_eagerly:
         raise ModelError(
-            f"The model was compiled with run_eagerly=True, and mlplab.{verb} only runs compiled loops. Compile it "
+            f"The model was compiled with run_eagerly=True, and mlplab.{function} only runs compiled loops. Compile it "
             "without run_eagerly=True; to step through it in a debugger, take mlplab.fit, evaluate or predict."
         )
 
@@ -63,16 +67,16 @@ def check_traceable(model: keras.Model, step: str, source: Source) -> None:
 
 
 def check_not_given(why: str, **arguments: Any) -> None:
-    """Refuse arguments that would have no effect."""
+    """Refuse arguments that are not None and would have no effect. `why`: a sentence."""
     if given := [name for name, value in arguments.items() if value is not None]:
         raise UsageError(f"{' and '.join(given)}: {why} Leave {'it' if len(given) == 1 else 'them'} out.")
 
 
-def build(model: keras.Model, source: Source, names: str = "", finite: bool = True) -> Any:
+def build(model: keras.Model, source: Source, prefix: str = "", finite: bool = True) -> Any:
     """Create the variables that the model lacks, for the source's batches. Check that model, loss and data agree.
 
     Returns the shapes of a batch, `(x, y, sample_weight)`; or None, without reading a batch, for a stream and a model
-    that is built. `names` is put before y in messages. `finite`: refuse data that make the loss not finite.
+    that is built. `prefix` is put before y in messages. `finite`: refuse data that make the loss not finite.
 
     Raises:
         ModelError: the model cannot take such data; quotes Keras's error.
@@ -89,7 +93,7 @@ def build(model: keras.Model, source: Source, names: str = "", finite: bool = Tr
         shapes = batch_shapes(source)
     checks_loss = not overrides(model, "train_step", "test_step", "compute_loss")
     if checks_loss and isinstance(source, ArraySource):
-        _check_one_hot(model.loss, source.arrays[1], names + "y")
+        _check_one_hot(model.loss, source.arrays[1], prefix + "y")
     with raising_model_error(*shapes):
         keras_internals.build(model, shapes)
         if checks_loss:
@@ -98,7 +102,7 @@ def build(model: keras.Model, source: Source, names: str = "", finite: bool = Tr
             if isinstance(source, ArraySource):
                 _, y, weight = source.arrays
                 try:
-                    _check_labels(model.loss, y, weight, y_pred, names + "y")
+                    _check_labels(model.loss, y, weight, y_pred, prefix + "y")
                 except DataError:
                     if not keras_internals.masks_outputs(model, shapes[0]):
                         raise

@@ -36,23 +36,23 @@ def source_given(
     *,
     batch_size: Any,
     steps: int | None = None,
-    names: str = "",
+    prefix: str = "",
     kind: type[ArraySource] = OrderedSource,
 ) -> Source:
     """Return the source of data to evaluate or predict: x itself, a stream's, or one of arrays in their own order.
 
     Args:
         steps: batches of a stream or of arrays, at most; None: all.
-        names: is put before x, y and sample_weight in messages.
+        prefix: is put before x, y and sample_weight in messages.
         kind: of the source of arrays. An `OrderedSource` has few programs, an `ArraySource` keeps arrays on the device.
     """
     if hasattr(x, "segments"):
         refuse_beside_source(y=y, sample_weight=sample_weight, batch_size=batch_size, steps=steps)
         return x
-    data = (x, y, sample_weight) if is_stream(x) else arrays_of((x, y, sample_weight), names)
+    data = (x, y, sample_weight) if is_stream(x) else arrays_of((x, y, sample_weight), prefix)
     if is_stream(x) or reads_by_steps(steps):
         return StreamSource(*data, batch_size=batch_size, steps_per_epoch=steps)
-    return from_arrays(data, require_whole("batch_size", 32 if batch_size is None else batch_size), names, kind)
+    return from_arrays(data, require_whole("batch_size", 32 if batch_size is None else batch_size), prefix, kind)
 
 
 def refuse_beside_source(**arguments: Any) -> None:
@@ -69,20 +69,20 @@ def validation_source(data: Any, batch_size: int | None, steps: int | None = Non
         return data
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     order = {"batch_size": batch_size, "steps": steps, "kind": ArraySource}
-    return source_given(x, y, sample_weight, **order, names="validation_data's ")
+    return source_given(x, y, sample_weight, **order, prefix="validation_data's ")
 
 
 def from_arrays(
-    data: tuple, batch_size: int, names: str = "", kind: type[ArraySource] = ArraySource, **order: Any
+    data: tuple, batch_size: int, prefix: str = "", kind: type[ArraySource] = ArraySource, **order: Any
 ) -> ArraySource:
     """Make the source of `(x, y, sample_weight)`. Images / 255 are bytes on the device, see `uint8_images.py`.
 
-    `kind`: with an `order`, or `OrderedSource`. `names`: put before the names of arrays in messages.
+    `kind`: with an `order`, or `OrderedSource`. `prefix`: put before the names of arrays in messages.
     """
     x, y, sample_weight = data
     whole = uint8_images.whole_numbers(x)
     batch = Rows() if whole is None else Rows(uint8_images.over_255)
-    not_finite = first_not_finite({"x": x if whole is None else None, "y": y, "sample_weight": sample_weight}, names)
+    not_finite = first_not_finite({"x": x if whole is None else None, "y": y, "sample_weight": sample_weight}, prefix)
     return kind(
         x if whole is None else whole,
         *(y, sample_weight),
@@ -93,25 +93,25 @@ def from_arrays(
     )
 
 
-def arrays_of(data: Any, names: str = "") -> tuple[Any, Any, Any]:
+def arrays_of(data: Any, prefix: str = "") -> tuple[Any, Any, Any]:
     """Return `(x, y, sample_weight)` from what Keras takes as data, checked against each other.
 
-    `names` is put before x, y and sample_weight in messages.
+    `prefix` is put before x, y and sample_weight in messages.
     """
     parts = zip(("x", "y", "sample_weight"), keras.utils.unpack_x_y_sample_weight(data), strict=True)
-    x, y, sample_weight = (as_arrays(value, names + name) for name, value in parts)
+    x, y, sample_weight = (as_arrays(value, prefix + name) for name, value in parts)
     check_rows(x=x, y=y, sample_weight=sample_weight)
-    return x, y, _weights_of_outputs(sample_weight, y, names)
+    return x, y, _weights_of_outputs(sample_weight, y, prefix)
 
 
-def _weights_of_outputs(sample_weight: Any, y: Any, names: str) -> Any:
+def _weights_of_outputs(sample_weight: Any, y: Any, prefix: str) -> Any:
     """Return weights that are nested as y is. With several outputs, a single array is of the rows of all."""
     if sample_weight is None or not keras.tree.is_nested(y):
         return sample_weight
     if not keras.tree.is_nested(sample_weight):
         if sample_weight.shape[1:] not in ((), (1,)):
             raise DataError(
-                f"{names}sample_weight must be one number a row, the same for all outputs, or be nested as y is; got "
+                f"{prefix}sample_weight must be one number a row, the same for all outputs, or be nested as y is; got "
                 f"shape {sample_weight.shape}."
             )
         return keras.tree.map_structure(lambda _: sample_weight, y)
@@ -119,7 +119,7 @@ def _weights_of_outputs(sample_weight: Any, y: Any, names: str) -> Any:
         keras.tree.assert_same_structure(y, sample_weight)
     except (ValueError, TypeError) as error:
         raise DataError(
-            f"{names}sample_weight must be one array, or be nested as y is: an array or None for each output."
+            f"{prefix}sample_weight must be one array, or be nested as y is: an array or None for each output."
         ) from error
     return sample_weight
 
@@ -178,8 +178,8 @@ def _dense(array: Any, name: str) -> Any:
         ) from error
 
 
-def first_not_finite(trees: dict[str, Any], names: str = "") -> NotFinite | None:
-    """Find the first NaN or infinity in nests of arrays by name; `names` is put before the name in the message."""
+def first_not_finite(trees: dict[str, Any], prefix: str = "") -> NotFinite | None:
+    """Find the first NaN or infinity in nests of arrays by name; `prefix` is put before the name in the message."""
     for name, tree in trees.items():
         for array in map(np.asarray, jax.tree.leaves(tree)):
             # A finite sum has only finite terms, and costs no second array of the data's size.
@@ -189,7 +189,7 @@ def first_not_finite(trees: dict[str, Any], names: str = "") -> NotFinite | None
             if len(bad):
                 return NotFinite(
                     int(bad[0][0]),
-                    f"{names}{name} has {len(bad)} values that are NaN or infinite, the first at {bad[0].tolist()}. "
+                    f"{prefix}{name} has {len(bad)} values that are NaN or infinite, the first at {bad[0].tolist()}. "
                     f"Remove those rows, or fill them: np.nan_to_num({name}).",
                 )
     return None

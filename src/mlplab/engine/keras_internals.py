@@ -1,5 +1,6 @@
 """What mlplab uses of Keras 3.15 beyond its public interface. No other file uses private names of Keras."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -151,6 +152,32 @@ def _symbolic(tree: Any) -> Any:
 def layers(model: keras.Model) -> list[keras.Layer]:
     """Return the model and all layers in it, nested ones included."""
     return list(model._flatten_layers())
+
+
+def functional(operation: Any) -> Any:
+    """Return the functional model inside a Sequential model, or a functional model itself; None for all else."""
+    graph = getattr(operation, "_functional", None) or operation
+    return graph if hasattr(graph, "_nodes_by_depth") else None
+
+
+def nodes(graph: Any) -> Iterator[Any]:
+    """Yield the nodes of a functional model, which are the calls of its layers, each after its parents."""
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        yield from graph._nodes_by_depth[depth]
+
+
+def without_nested_models(graph: Any) -> keras.Model:
+    """Return a functional model with the layers of the models that it has as layers."""
+
+    def expand(operation: Any) -> Any:
+        nested = functional(operation)
+        if nested is None:
+            return operation
+        return lambda inputs, **_: nested._run_through_graph(inputs, operation_fn=expand)
+
+    inputs = [keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name) for t in graph.inputs]
+    outputs = keras.tree.flatten(graph._run_through_graph(inputs, operation_fn=expand))
+    return keras.Model(inputs, outputs)
 
 
 def losses(model: keras.Model) -> list[tuple[Any, Any]]:

@@ -1,14 +1,13 @@
 """A population: one network in many variations, trained at once, each as it would be alone."""
 
-import inspect
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mlplab.engine import backend, checks, inputs, keras_internals, state
-from mlplab.engine.backend import isolated_random_state, keras
+from mlplab.engine import backend, inputs, keras_internals, state
+from mlplab.engine.backend import keras
 from mlplab.engine.driver import fit_members, prediction, run
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.keras_internals import print_msg
@@ -19,9 +18,8 @@ from mlplab.engine.separate_members import check_separate
 from mlplab.engine.signature import signature
 from mlplab.engine.source import ArraySource, Source
 from mlplab.engine.streams import StreamSource
-from mlplab.errors import DataError, ModelError, TrainingError, UsageError, require_whole, unknown_name
-
-_OF_TRAINING = ("seed", "batch_size", "epochs")
+from mlplab.engine.variations import build_model, named_variations
+from mlplab.errors import DataError, ModelError, TrainingError, UsageError, require_whole
 
 
 @dataclass(frozen=True)
@@ -142,12 +140,7 @@ def fit_population(
         population = mlplab.fit_population(build, variations, x / 16, y, epochs=2, verbose=0)
         ensemble = population.predict(x_test / 16).mean(axis=0)
     """
-    if isinstance(build, keras.Model) or not callable(build):
-        raise UsageError(
-            "build must be a function that makes a compiled keras.Model, since each member is a model of its own; got "
-            f"{'a model' if isinstance(build, keras.Model) else type(build).__name__}."
-        )
-    named = _variations(build, variations, seed)
+    named = named_variations(build, variations, seed)
     epochs = require_whole("epochs", epochs)
     if callbacks is not None and not callable(callbacks):
         raise UsageError(
@@ -165,7 +158,7 @@ def fit_population(
     for variation in named:
         rows = variation.get("batch_size", batch_size)
         member = Member(
-            _build_model(build, variation),
+            build_model(build, variation),
             source.reordered(batch_size=rows, shuffle=shuffle, seed=variation["seed"]),
             _in_batches(validation, held_out, rows),
             epochs=variation.get("epochs", epochs),
@@ -175,10 +168,8 @@ def fit_population(
     check_separate(members)
     choose_traced(members)
     programs = _programs(members, named)
-    if verbose != 0 and len(programs) > 1:
-        print_msg(_difference(programs))
-    if verbose != 0 and backend.started_before and backend.on_cpu():
-        print_msg("On one core only: JAX had started before mlplab was imported. Import mlplab first to use all.")
+    if verbose != 0:
+        _print_what_slows_down(programs)
     fit_members(members, packed=packed, progress=progress_printer(members, verbose))
     if all(member.failure for member in members):
         raise TrainingError(f"All {len(members)} members diverged. The first: {members[0].failure}")
@@ -189,54 +180,12 @@ def fit_population(
     return Population(trained, len(programs))
 
 
-def _variations(
-    build: Callable[..., keras.Model], variations: int | Sequence[Mapping[str, Any]], seed: int
-) -> list[dict[str, Any]]:
-    """Return a dict for each member, with its seed. Raises `UsageError` for what `build` cannot take."""
-    if isinstance(variations, int | np.integer):
-        variations = [{"seed": seed + number} for number in range(require_whole("variations", variations))]
-    if not isinstance(variations, Sequence) or not all(isinstance(variation, Mapping) for variation in variations):
-        raise UsageError(
-            "variations must be a number of seeds, or a list with a dict for each member, such as "
-            f"[{{'seed': 0}}, {{'seed': 1}}]; got {variations!r}."
-        )
-    named = [{"seed": seed, **variation} for variation in variations]
-    if not named:
-        raise UsageError("variations must name at least one member; got none.")
-    for name in dict.fromkeys(name for variation in named for name in variation):
-        if name not in _OF_TRAINING and not _takes(build, name):
-            known = {*inspect.signature(build).parameters, *_OF_TRAINING}
-            more = " A variation holds arguments of build, and seed, batch_size and epochs."
-            raise UsageError(unknown_name("variation", name, known) + more)
-    for variation in named:
-        for name in variation.keys() & set(_OF_TRAINING):
-            variation[name] = require_whole(name, variation[name], least=0 if name == "seed" else 1)
-    return named
-
-
-def _takes(build: Callable[..., keras.Model], name: str) -> bool:
-    """Return whether an argument of a variation goes to `build`."""
-    parameters = inspect.signature(build).parameters
-    takes_any_name = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    return name in parameters or (takes_any_name and name not in _OF_TRAINING)
-
-
-def _build_model(build: Callable[..., keras.Model], variation: dict[str, Any]) -> keras.Model:
-    """Build the model of a variation, as in a session that starts with its seed."""
-    with isolated_random_state():
-        keras.utils.set_random_seed(variation["seed"])
-        model = build(**{name: value for name, value in variation.items() if _takes(build, name)})
-    if not isinstance(model, keras.Model):
-        raise UsageError(f"build must return a compiled keras.Model; got {type(model).__name__}.")
-    checks.check_compiled(model, "fit_population")
-    return model
-
-
 def _new_callbacks(callbacks: Any, members: Sequence[Member]) -> list[keras.callbacks.Callback]:
-    """Return callbacks as a list. Raises `UsageError` if one of the members has one of them."""
-    listed: list[keras.callbacks.Callback] = (
-        [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or ())
-    )
+    """Return callbacks as a list. Raises `UsageError` for no list, and if a member has one of them."""
+    given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks or ()
+    if not isinstance(given, Iterable):
+        raise UsageError(f"callbacks must return a list of Keras callbacks for each member; got {callbacks!r}.")
+    listed: list[keras.callbacks.Callback] = list(given)
     if any(callback in member.callbacks.callbacks for callback in listed for member in members):
         raise UsageError("callbacks must make new callbacks for each member: one that two have would follow one only.")
     return listed
@@ -255,6 +204,14 @@ def _programs(members: Sequence[Member], variations: list[dict[str, Any]]) -> li
     for member, variation in zip(members, variations, strict=True):
         programs.setdefault((member.signature, member.source.steps), []).append(variation)
     return list(programs.values())
+
+
+def _print_what_slows_down(programs: list[list[dict[str, Any]]]) -> None:
+    """Print why members do not train all at once, or not on all cores."""
+    if len(programs) > 1:
+        print_msg(_difference(programs))
+    if backend.started_before and backend.on_cpu():
+        print_msg("On one core only: JAX had started before mlplab was imported. Import mlplab first to use all.")
 
 
 def _difference(programs: list[list[dict[str, Any]]]) -> str:

@@ -36,18 +36,19 @@ class PopulationProgress:
 
 
 def population_progress(members: Sequence[Member]) -> PopulationProgress | None:
-    """Rank the members; None before an epoch is complete."""
+    """Rank the members; None before an epoch is complete, and where they log no common metric of `_MONITORED`."""
     logs = [member.last_logs for member in members if member.last_logs and member.failure is None]
     monitor = next((name for name in _MONITORED if logs and all(name in metrics for metrics in logs)), None)
     if monitor is None:
         return None
-    values = sorted((metrics[monitor] for metrics in logs), reverse=monitor.endswith("accuracy"))
+    values = np.array([metrics[monitor] for metrics in logs], float)
+    values = values[np.argsort(-values if monitor.endswith("accuracy") else values)]  # NaN is the worst
     diverged = sum(member.failure is not None for member in members)
-    return PopulationProgress(monitor, values[0], float(np.median(values)), values[-1], diverged)
+    return PopulationProgress(monitor, float(values[0]), float(np.median(values)), float(values[-1]), diverged)
 
 
 def progress_printer(members: Sequence[Member], verbose: int | str) -> Progress | None:
-    """Return what prints the progress: Keras's bar over all steps (verbose 1), or a line an epoch (2); None for 0."""
+    """Return a function that prints progress: Keras's bar over all steps (verbose 1) or a line an epoch (2)."""
     if verbose == 0:
         return None
     if verbose == 2:
@@ -65,7 +66,7 @@ def progress_printer(members: Sequence[Member], verbose: int | str) -> Progress 
 
 
 def _line_printer(members: Sequence[Member]) -> Progress:
-    """Return what prints a line for each epoch that a member reaches first."""
+    """Return a function that prints a line whenever a member is the first to complete an epoch."""
     printed = min(member.epoch for member in members)
     epochs = max(member.epochs for member in members)
 
@@ -74,6 +75,8 @@ def _line_printer(members: Sequence[Member]) -> Progress:
         reached = max(member.epoch for member in members)
         if reached > printed:
             printed = reached
-            print_msg(f"Epoch {reached}/{epochs} - {len(members)} members - {population_progress(members)}")
+            metrics = population_progress(members)
+            text = "" if metrics is None else f" - {metrics}"
+            print_msg(f"Epoch {reached}/{epochs} - {len(members)} members{text}")
 
     return print_line

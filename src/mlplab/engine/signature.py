@@ -87,6 +87,7 @@ def _is_of_keras(part: Any) -> bool:
 
 
 def _leaves(part: Any) -> Iterable[Any]:
+    """Yield what is in nested lists, tuples, sets and dicts."""
     if isinstance(part, dict):
         part = list(part.values())
     if isinstance(part, list | tuple | set):

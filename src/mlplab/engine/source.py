@@ -8,10 +8,8 @@ import jax
 import numpy as np
 
 from mlplab.engine.backend import keras
-from mlplab.errors import UsageError, require_unmasked
-
-Arrays = Any
-"""A pytree of arrays."""
+from mlplab.engine.placement import Arrays, jax_dtype, on_device
+from mlplab.errors import UsageError
 
 
 class Segment(NamedTuple):
@@ -89,32 +87,6 @@ class NotFinite(NamedTuple):
 
     row: int
     message: str
-
-
-def on_device(arrays: Arrays) -> Arrays:
-    """Put arrays on the device. NumPy arrays are copied, so that a later change in place is never seen there.
-
-    Without a copy, JAX on a CPU would share the memory of arrays that happen to be aligned. JAX arrays cannot change.
-    """
-    return jax.device_put(jax.tree.map(lambda array: array if isinstance(array, jax.Array) else _copy(array), arrays))
-
-
-def jax_dtype(array: np.ndarray) -> np.dtype:
-    """Return the dtype that JAX has for an array's numbers, in this machine's byte order."""
-    return jax.dtypes.canonicalize_dtype(array.dtype.newbyteorder("="))
-
-
-def _copy(array: Any) -> np.ndarray:
-    """Copy an array to memory that JAX on a CPU takes as it is: in its dtypes, from a multiple of 64 bytes on."""
-    require_unmasked("An array of a source", array)
-    array = np.asarray(array)
-    dtype = jax_dtype(array)
-    size = array.size * dtype.itemsize
-    memory = np.empty(size + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    copy = memory[start : start + size].view(dtype).reshape(array.shape)
-    copy[...] = array
-    return copy
 
 
 @dataclass(frozen=True)
@@ -223,29 +195,21 @@ class ArraySource:
 
 
 class OrderedSource(ArraySource):
-    """The same for arrays of any number of rows, in their own order: what `evaluate` and `predict` read.
+    """A source of arrays in their own order, which need not fit on the device: what `evaluate` and `predict` read.
 
     A program is compiled for each form of a segment, so there are few forms: the whole batches are one segment of 2^k
     steps, or two such segments that overlap, and the rows that remain are another.
 
     Args:
-        x, y, sample_weight, batch_size, batch, not_finite: as in `ArraySource`.
+        data: x, y and sample_weight, as in `ArraySource`; y and sample_weight may be left out.
+        batch_size, batch, not_finite: as in `ArraySource`.
 
     Attributes:
         arrays: `(x, y, sample_weight)` as NumPy arrays: segments are parts of them.
     """
 
-    def __init__(
-        self,
-        x: Arrays,
-        y: Arrays = None,
-        sample_weight: Arrays = None,
-        *,
-        batch_size: int = 32,
-        batch: Rows = Rows(),
-        not_finite: NotFinite | None = None,
-    ):
-        super().__init__(x, y, sample_weight, batch_size=batch_size, batch=batch, not_finite=not_finite)
+    def __init__(self, *data: Arrays, batch_size: int = 32, batch: Rows = Rows(), not_finite: NotFinite | None = None):
+        super().__init__(*data, batch_size=batch_size, batch=batch, not_finite=not_finite)
         self._segments = list(self._cut())
 
     def _place(self, arrays: Arrays) -> Arrays:

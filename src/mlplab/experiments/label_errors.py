@@ -73,7 +73,7 @@ def find_label_errors(
         return label_quality(examples_of(source, y, X, class_names=class_names))
     source = open_run(source)
     if split not in SPLITS:
-        raise UsageError(unknown_name("split", str(split), SPLITS))
+        raise UsageError(unknown_name("split", split, SPLITS))
     source.require_finished()
     if split != "train" and ray is not None:
         raise UsageError(

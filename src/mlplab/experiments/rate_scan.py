@@ -5,9 +5,10 @@ runs through rising rates, so each rate is judged on weights that the rates befo
 to itself, and all start from the same weights and see the same rows in the same order.
 """
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,9 @@ import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.engine import ArraySource, Member, Rows, checks, evaluate, fit, inputs, keras, keras_internals, state
-from mlplab.errors import ModelError, TrainingError, UsageError, require, require_whole
+from mlplab.errors import ModelError, TrainingError, UsageError
 from mlplab.experiments.population import HELD_OUT, hold_out, train_members
+from mlplab.experiments.rate_plan import TrainingStart, checked_rates
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Settings
 from mlplab.training import splits
@@ -25,17 +27,6 @@ from mlplab.training.job import DeviceData
 from mlplab.training.network import build_network, check_model, data_for, targets_for
 from mlplab.training.scaling import preprocessing_for
 
-RATES = 10.0 ** np.linspace(-5, 0, 26)
-"""The rates tried by default: five a decade."""
-RATES_OF_SGD = 10.0 ** np.linspace(-4, 1, 26)
-"""The default for plain gradient descent, whose steps are not scaled by the size of the gradient."""
-
-_SECONDS = 0.25
-"""Roughly what one rate takes on one core."""
-_STEP_SECONDS, _FLOPS = 4e-5, 1e11
-"""Overhead of a step in seconds, and operations a second beyond it. Constants of one core, so that the number of steps
-is the same on every machine."""
-_LEAST_STEPS, _MOST_STEPS = 200, 2000
 _MOST_HELD_OUT = 5000
 
 
@@ -78,8 +69,8 @@ def scan_settings(
     Args:
         settings: `learning_rate` and `schedule` are ignored, as each rate stays constant.
         data: the test set is not used.
-        rates: above 0; by default `RATES`, or `RATES_OF_SGD`.
-        steps: by default those of `steps_for`, or of the whole training if that is shorter.
+        rates: above 0; by default `rate_plan.RATES`, or `RATES_OF_SGD`.
+        steps: by default those of `rate_plan.steps_for`, or of the whole training if that is shorter.
         progress: called with the training steps done, over all rates.
 
     Raises:
@@ -129,18 +120,7 @@ def scan_model(
         ModelError, DataError: for a model that cannot be trained on these rows.
     """
     _check_rate_can_be_set(model)
-    if isinstance(data, Data):
-        data = data_for(model, data, "find_learning_rate")
-        check_model(model, data)
-        train = data.train
-        x, y = train.inputs, targets_for(model, data)
-        preprocessing = preprocessing_for(model, train.inputs, np.arange(len(train)), standardize=False)
-        weights = row_weights(settings.class_weight, train.labels, data.class_names)
-    elif settings.class_weight is not None:
-        raise UsageError("class_weight needs a data set, whose classes are known, such as ((x, y), (x_test, y_test)).")
-    else:
-        x, y, weights = inputs.arrays_of(data)
-        preprocessing = None
+    x, y, weights, preprocessing = _training_rows(model, data, settings)
     batch = Rows(preprocess=preprocessing)
     rates = checked_rates(rates, type(model.optimizer).__name__)
     count = inputs.check_rows(x=x, y=y)
@@ -155,22 +135,43 @@ def scan_model(
     rows_of_steps = {"subset": order[rows:][start.rows], **start.order}
     x, y, _ = held_out.arrays
     source = ArraySource(x, y, weights, batch=batch, not_finite=not_finite, **rows_of_steps)
-    before, optimizer = state.read(model), model.optimizer
-    try:
-        model.optimizer = keras_internals.with_constant_rate(optimizer)
-        model.optimizer.build(model.trainable_variables)
+    histories = []
+    with _constant_rate(model):
         initial = state.read(model)
-        histories = []
         for number, rate in enumerate(rates):
             state.write(model, initial)
             model.optimizer.learning_rate = float(rate)
             histories.append(_history(model, source, held_out, start.epochs))
             if progress is not None:
                 progress(Progress(number + 1, len(rates)))
+    return _rate_scan(rates, histories, untrained, start)
+
+
+def _training_rows(model: keras.Model, data: Data | tuple[Any, Any], settings: Settings) -> tuple[Any, Any, Any, Any]:
+    """Return inputs, targets and weights of the training rows, and the scaling of the inputs; None for none."""
+    if isinstance(data, Data):
+        data = data_for(model, data, "find_learning_rate")
+        check_model(model, data)
+        train = data.train
+        preprocessing = preprocessing_for(model, train.inputs, np.arange(len(train)), standardize=False)
+        weights = row_weights(settings.class_weight, train.labels, data.class_names)
+        return train.inputs, targets_for(model, data), weights, preprocessing
+    if settings.class_weight is not None:
+        raise UsageError("class_weight needs a data set, whose classes are known, such as ((x, y), (x_test, y_test)).")
+    return *inputs.arrays_of(data), None
+
+
+@contextlib.contextmanager
+def _constant_rate(model: keras.Model) -> Iterator[None]:
+    """Give a model an optimizer of the same kind with a constant rate; then restore its optimizer and its state."""
+    before, optimizer = state.read(model), model.optimizer
+    try:
+        model.optimizer = keras_internals.with_constant_rate(optimizer)
+        model.optimizer.build(model.trainable_variables)
+        yield
     finally:
         model.optimizer = optimizer
         state.write(model, before)
-    return _rate_scan(rates, histories, untrained, start)
 
 
 def _check_rate_can_be_set(model: Any) -> None:
@@ -187,60 +188,6 @@ def _check_rate_can_be_set(model: Any) -> None:
 def schedule_of(model: keras.Model) -> str:
     """Return "cosine" for a compiled model whose learning rate follows any schedule, else "none"."""
     return "cosine" if keras_internals.has_schedule(model.optimizer) else "none"
-
-
-def steps_for(parameters: int, batch_size: int) -> int:
-    """Return the number of steps that takes a core about a quarter of a second, from 200 to 2,000."""
-    seconds = _STEP_SECONDS + 6 * parameters * batch_size / _FLOPS
-    return int(np.clip(round(_SECONDS / seconds, -2), _LEAST_STEPS, _MOST_STEPS))
-
-
-def checked_rates(rates: Any, optimizer: str) -> np.ndarray:
-    """Return the rates to try, float64 (n,), rising.
-
-    Raises:
-        UsageError: for values that are no rates, or fewer than 3.
-    """
-    if rates is None:
-        return RATES_OF_SGD if optimizer.lower() == "sgd" else RATES
-    rising = np.unique(np.asarray(rates, np.float64))
-    valid = rising.ndim == 1 and len(rising) >= 3 and bool(np.isfinite(rising).all() and rising[0] > 0)
-    require(valid, "rates", rates, "at least 3 different numbers above 0, as in [0.001, 0.01, 0.1]")
-    return rising
-
-
-@dataclass(frozen=True)
-class TrainingStart:
-    """The first steps of a training.
-
-    Attributes:
-        rows: positions of the training rows that take part: those of one short epoch, or all.
-        epochs: over these rows.
-        steps: in all epochs.
-        training_steps: of the whole training.
-        order: batch size, shuffling and seed, as a source takes them.
-    """
-
-    rows: np.ndarray
-    epochs: int
-    steps: int
-    training_steps: int
-    order: dict[str, Any]
-
-    @classmethod
-    def of(cls, settings: Settings, model: keras.Model, rows: int, steps: int | None) -> "TrainingStart":
-        """Plan `steps` steps over `rows` training rows: as many as there are in the training, at most."""
-        if steps is not None:
-            steps = require_whole("steps", steps)
-        size = min(settings.batch_size, rows)
-        epoch = -(-rows // size)
-        training_steps = settings.epochs * epoch
-        wanted = steps or min(steps_for(model.count_params(), size), training_steps)
-        shuffled = np.random.default_rng((settings.seed, 0x17A7E)).permutation(rows)
-        chosen = np.sort(shuffled[: wanted * size])
-        epochs = max(1, round(wanted / epoch))
-        order = {"batch_size": size, "shuffle": True, "seed": settings.seed}
-        return cls(chosen, epochs, epochs * -(-len(chosen) // size), training_steps, order)
 
 
 def _history(model: keras.Model, source: ArraySource, held_out: ArraySource, epochs: int) -> dict[str, list[float]]:

@@ -5,7 +5,7 @@ part would also be trained for fewer steps, and the gain of more steps would be 
 rows of a small part come round more often. If a small part is trained for too long that way, early stopping helps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,9 +116,10 @@ def checked_sizes(sizes: Sequence[int] | None, rows: int, classes: int) -> list[
     if sizes is None:
         halved = (rows // 2**power for power in range(_SMALLEST_PART.bit_length() - 1, -1, -1))
         return sorted({size for size in halved if size >= classes} | {rows})
-    rising = sorted({plain_number(size) for size in sizes})
-    valid = rising and all(is_kind(size, int) for size in rising) and rising[0] >= classes
-    require(bool(valid), "sizes", list(sizes), f"numbers of rows, at least {classes}, one a class")
+    given = [plain_number(size) for size in sizes] if isinstance(sizes, Iterable) else []
+    valid = bool(given) and all(is_kind(size, int) and size >= classes for size in given)
+    require(valid, "sizes", sizes, f"numbers of rows, at least {classes}, one a class")
+    rising = sorted(set(given))
     if rising[-1] > rows:
         raise UsageError(f"There are {rows:,} rows to train on; a size of {rising[-1]:,} is too many.")
     return rising

@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import functools
 import logging
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,15 +18,12 @@ from mlplab import files
 from mlplab.datasets import Data, load
 from mlplab.errors import DataError, Interrupted, TrainingError, UsageError
 from mlplab.experiments.sweep_plan import Combination, SweepPlan, is_sweep
-from mlplab.figures.intervals import Intervals, intervals
-from mlplab.inspection.paired_tests import holm, welch
+from mlplab.experiments.sweep_table import figure, in_words, table_rows
 from mlplab.progress import Progress, ProgressListener, bar
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import identity, source_of
-from mlplab.runs.result import PopulationResult, RunResult
 from mlplab.runs.settings_arguments import as_text, takes_settings, training_command
 from mlplab.runs.settings_types import SettingsArguments
-from mlplab.scores import mean_accuracy
 from mlplab.table import Table
 
 _log = logging.getLogger("mlplab")
@@ -120,12 +116,14 @@ def _create(path: Path | None, plan: SweepPlan) -> Path:
 def _check_networks(plan: SweepPlan, data: Data) -> None:
     """Refuse misspelt names, impossible splits and networks that are too large before anything is made."""
     from mlplab.training import splits
+    from mlplab.training.class_weights import row_weights
     from mlplab.training.network import build_network, require_memory
 
     known = set()
     for settings in plan.all_settings():
         require_memory(settings, data, plan.seeds)
         rows = splits.split(data.train, settings)["train"]
+        row_weights(settings.class_weight, data.train.labels, data.class_names, rows)
         if (names := (settings.optimizer, settings.activation)) not in known:
             build_network(dataclasses.replace(settings, hidden=(1,)), data, len(rows))
             known.add(names)
@@ -141,19 +139,20 @@ def _run(path: Path, plan: SweepPlan, data: Data, verbose: int | str) -> Sweep:
                 report = functools.partial(_report, progress, number, len(combinations))
                 runs.append(_train(path, plan, combination, data, report))
                 progress(Progress(number + 1, len(combinations)))
-                _log.info(f"{_in_words(combination)}: {'diverged' if runs[-1] is None else runs[-1].summary}")
+                _log.info(f"{in_words(combination)}: {'diverged' if runs[-1] is None else runs[-1].summary}")
     except KeyboardInterrupt as interrupt:
         again = files.resuming(path, "sweep")
         raise Interrupted(
             f"Interrupted; what was trained is kept. Continue with: {again}", advice=[again]
         ) from interrupt
-    columns = Table.of_rows(_rows(combinations, runs, plan.seeds)).columns
+    columns = Table.of_rows(table_rows(combinations, runs, plan.seeds)).columns
     title = f"Test accuracy over {plan.seeds} seeds ({data.name}); difference from the first, Welch's t test"
     about: dict[str, Any] = {"varied": tuple(plan.vary), "path": path, "runs": tuple(runs)}
-    return Sweep(columns, title, lambda: _figure(columns, combinations), **about).show()  # pyright: ignore[reportReturnType] - it returns itself
+    return Sweep(columns, title, lambda: figure(columns, combinations), **about).show()
 
 
 def _report(progress: ProgressListener, number: int, total: int, done: int, members: Sequence[Any]) -> None:
+    """Report the combinations done, with the part of combination `number` whose `done` steps are over."""
     steps = sum(member.source.steps * member.epochs for member in members)
     progress(Progress(number + done / (steps or 1), total))
 
@@ -188,67 +187,7 @@ def _quiet() -> Iterator[None]:
         _log.setLevel(level)
 
 
-def _in_words(combination: Combination) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {as_text(value) or 'none'}" for name, value in combination.items())
-
-
-def _cell(value: Any) -> Any:
-    """A value as a cell: a list of units as `50,50`, or `none`."""
-    return (as_text(value) or "none") if isinstance(value, list) else value
-
-
 def _folder_name(combination: Combination) -> str:
-    """A name for the directory of a combination, of characters that every system takes."""
+    """Name the directory of a combination, in characters that every system takes."""
     parts = [f"{name}={as_text(value) or 'none'}".replace(",", "-") for name, value in combination.items()]
     return re.sub(r"[^\w.=+-]", "-", "_".join(parts))
-
-
-def _rows(combinations: Sequence[Combination], runs: Sequence[Run | None], seeds: int) -> list[dict[str, Any]]:
-    accuracies = [_accuracies(run) for run in runs]
-    rows = []
-    for combination, run, values in zip(combinations, runs, accuracies, strict=True):
-        mean, sd, interval = mean_accuracy(values) if values else (math.nan, None, None)
-        low, high = interval or (math.nan, math.nan)
-        row = {name: _cell(value) for name, value in combination.items()}
-        row |= {"accuracy": mean, "accuracy_low": low, "accuracy_high": high, "sd": math.nan if sd is None else sd}
-        rows.append(row | {"seeds": len(values), "validation": _validation(run), **_ensemble(run, seeds)})
-    tests = [_test(values, accuracies[0]) for values in accuracies]
-    p_corrected = holm([test["p_value"] for test in tests]).tolist()
-    return [{**row, **test, "p_corrected": p} for row, test, p in zip(rows, tests, p_corrected, strict=True)]
-
-
-def _accuracies(run: Run | None) -> list[float]:
-    """The test accuracy of each network that did not diverge."""
-    result = None if run is None else run.require_finished()
-    if isinstance(result, PopulationResult):
-        return [member.test.accuracy for member in result.members if isinstance(member, RunResult)]
-    return [] if result is None else [result.test.accuracy]
-
-
-def _validation(run: Run | None) -> float:
-    scores = None if run is None or run.result is None else run.result.validation
-    return math.nan if scores is None else scores.accuracy
-
-
-def _ensemble(run: Run | None, seeds: int) -> dict[str, float]:
-    if seeds == 1:
-        return {}
-    result = None if run is None else run.result
-    return {"ensemble": result.ensemble.accuracy if isinstance(result, PopulationResult) else math.nan}
-
-
-def _test(values: Sequence[float], first: Sequence[float]) -> dict[str, float]:
-    """The difference of a combination from the first one; NaN for the first itself, and where there is no test."""
-    names = ("difference", "difference_low", "difference_high", "p_value")
-    if values is first or not values or not first:
-        return dict.fromkeys(names, math.nan)
-    if min(len(values), len(first)) < 2:
-        difference = sum(values) / len(values) - sum(first) / len(first)
-        return {**dict.fromkeys(names, math.nan), "difference": difference}
-    return dict(zip(names, welch(values, first), strict=True))
-
-
-def _figure(columns: Mapping[str, Any], combinations: Sequence[Combination]) -> Any:
-    names = [_in_words(combination) for combination in combinations]
-    value, low, high = (100 * columns[f"accuracy{end}"] for end in ("", "_low", "_high"))
-    return intervals([Intervals("Test accuracy", "per cent, 95 % interval of the mean", names, value, low, high)])

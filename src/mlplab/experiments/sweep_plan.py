@@ -105,6 +105,8 @@ def is_sweep(path: Any) -> bool:
 
 def _plain(name: str, value: Any) -> Any:
     """Return a setting's value as JSON has it: units as a list, a number of NumPy as one of Python."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain("", part) for key, part in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str):
         return [_plain("", part) for part in value]
     number = value.item() if isinstance(value, np.generic) else value

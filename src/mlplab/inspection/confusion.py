@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab import scores
-from mlplab.errors import UsageError, unknown_name
+from mlplab.errors import UsageError, require_whole, unknown_name
 from mlplab.figures import charts
 from mlplab.inspection.examples import Examples, Source, examples_of
 from mlplab.table import Table
@@ -73,6 +73,7 @@ def most_confused(
     examples = examples_of(
         source, y, split=split, class_names=class_names, data=data, inputs=False, need_probabilities=False
     )
+    min_count = require_whole("min_count", min_count, 0)
     cells = _table(
         examples, scores.confusion_cells(examples.labels, examples.predicted, len(examples.class_names)), "true"
     )
@@ -84,7 +85,7 @@ def most_confused(
 def confusion(examples: Examples, normalize: str | None = None) -> Table:
     """Build the table of `show_confusion`. Of more than 1,000 classes it has the cells that are not empty."""
     if normalize is not None and normalize not in NORMALIZATIONS:
-        raise UsageError(unknown_name("normalization", str(normalize), NORMALIZATIONS))
+        raise UsageError(unknown_name("normalization", normalize, NORMALIZATIONS))
     names = examples.class_names
     if len(names) > _MOST_CLASSES:
         cells = scores.confusion_cells(examples.labels, examples.predicted, len(names))

@@ -151,7 +151,7 @@ def examples_of(
 
 def _from_run(run: Run, split: str, data: Any, inputs: bool) -> Examples:
     if split not in SPLITS:
-        raise UsageError(unknown_name("split", str(split), SPLITS))
+        raise UsageError(unknown_name("split", split, SPLITS))
     if split == "train" and not run.members and not run.directory.has_predictions("train"):
         data = data_of(run, data, quiet=True)
         predictions = _train_predictions(run, data)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from mlplab.datasets.classes import class_number
 from mlplab.errors import UsageError, plain_number, require, unknown_name
 from mlplab.figures import gallery
-from mlplab.inspection.examples import Source, examples_of
+from mlplab.inspection.examples import Examples, Source, examples_of
 from mlplab.table import Table
 
 ORDERS = {"index": "in the order of the data set", "loss": "highest loss first", "confidence": "surest first"}
@@ -63,28 +63,13 @@ def show_failures(
     examples = examples_of(
         predictions, y_test, X_test, split=split, class_names=class_names, data=data, need_probabilities=False
     )
-    if order not in ORDERS:
-        raise UsageError(unknown_name("order", str(order), ORDERS))
-    maxtoshow = plain_number(maxtoshow)
-    valid = maxtoshow is None or (isinstance(maxtoshow, int) and maxtoshow >= 1)
-    require(valid, "maxtoshow", maxtoshow, "a number of rows, at least 1")
-    if not 0 <= least_confidence <= most_confidence <= 1:
-        raise UsageError(
-            "Confidences must be fractions, the least first, as in 0.5 to 0.9; "
-            f"got {least_confidence} to {most_confidence}."
-        )
-    if not examples.has_probabilities and (order, least_confidence, most_confidence) != ("index", 0, 1):
+    maxtoshow, confidences = _checked(maxtoshow, (least_confidence, most_confidence), order)
+    if not examples.has_probabilities and (order, confidences) != ("index", (0, 1)):
         raise UsageError("Predicted classes have no confidence or loss: give probabilities (n, classes), or no order.")
     true_class = None if trueclass is None else class_number(trueclass, examples.class_names)
     predicted_class = None if predictedclass is None else class_number(predictedclass, examples.class_names)
     correct = predicted_class is not None and predicted_class == true_class
-    confidence = examples.confidence.clip(max=1)  # rounding can make it larger
-    rows = (confidence >= least_confidence) & (confidence <= most_confidence) & (examples.correct == correct)
-    if true_class is not None:
-        rows &= examples.labels == true_class
-    if predicted_class is not None:
-        rows &= examples.predicted == predicted_class
-    matches = np.flatnonzero(rows)
+    matches = _matches(examples, true_class, predicted_class, correct, confidences)
     if order != "index":
         key = examples.true_probability if order == "loss" else -examples.confidence
         matches = matches[np.argsort(key[matches], kind="stable")]
@@ -109,3 +94,37 @@ def show_failures(
         return Table(columns, title)
     captions = [text.format(**row) for row in Table(columns)]
     return Table(columns, title, functools.partial(gallery, examples.images[shown], captions)).show()
+
+
+def _checked(
+    maxtoshow: Any, confidences: tuple[Any, Any], order: str
+) -> tuple[int | None, tuple[int | float, int | float]]:
+    """Return the most rows and the limits of confidence as Python's numbers. Raises `UsageError` for bad arguments."""
+    if order not in ORDERS:
+        raise UsageError(unknown_name("order", order, ORDERS))
+    maxtoshow = plain_number(maxtoshow)
+    valid = maxtoshow is None or (isinstance(maxtoshow, int) and maxtoshow >= 1)
+    require(valid, "maxtoshow", maxtoshow, "a number of rows, at least 1")
+    least, most = map(plain_number, confidences)
+    if not (isinstance(least, int | float) and isinstance(most, int | float) and 0 <= least <= most <= 1):
+        raise UsageError(
+            f"Confidences must be fractions, the least first, as in 0.5 to 0.9; got {least!r} to {most!r}."
+        )
+    return maxtoshow, (least, most)
+
+
+def _matches(
+    examples: Examples,
+    true_class: int | None,
+    predicted_class: int | None,
+    correct: bool,
+    confidences: tuple[float, float],
+) -> np.ndarray:
+    """Return the positions of the rows of these classes, if any, that are predicted right or wrong, as chosen."""
+    confidence = examples.confidence.clip(max=1)  # rounding can make it larger
+    rows = (confidence >= confidences[0]) & (confidence <= confidences[1]) & (examples.correct == correct)
+    if true_class is not None:
+        rows &= examples.labels == true_class
+    if predicted_class is not None:
+        rows &= examples.predicted == predicted_class
+    return np.flatnonzero(rows)

@@ -27,7 +27,7 @@ class Fields(Mapping[str, Any]):
         return len(self.__dataclass_fields__)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as plain values, in the order of result.json."""
+        """Return the fields as plain values, in the order of result.json."""
         return dataclasses.asdict(self)
 
 
@@ -141,7 +141,7 @@ class PopulationResult(Fields):
 
 
 def from_json(value: Any, where: str) -> RunResult | PopulationResult:
-    """The inverse of `to_json`. Raises `RunError` for anything that is not a result."""
+    """Return the result that `to_json` described. Raises `RunError` for anything that is not a result."""
     try:
         return _population(value) if "members" in value else _run(value)
     except (TypeError, KeyError) as error:
@@ -159,5 +159,6 @@ def _population(value: dict[str, Any]) -> PopulationResult:
 
 
 def _scores(value: dict[str, Any], kind: type) -> dict[str, Any]:
+    """Return the fields that both results have, validation and test of a kind of scores."""
     validation = value["validation"] and kind(**value["validation"])
     return {"train": Logged(**value["train"]), "validation": validation, "test": kind(**value["test"])}

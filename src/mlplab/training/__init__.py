@@ -1,7 +1,9 @@
 """Training one run, or several seeds of it.
 
-    trainer.py        train, resume, save_run: load → split → build → fit → save
+    trainer.py        train: load → split → build → fit → save; resume
+    saving.py         save_run: a model that is trained already
     splits.py         rows for training and validation, and the scaling that is fitted to them
+    class_weights.py  how much the rows of each class count in the loss
     scaling.py        the scaling for a model of the user's own, which may scale inputs itself
     network.py        the model: built from settings, or the user's
     job.py            the training rows on the device; a model with them, ready to train; model ↔ checkpoint
@@ -12,6 +14,7 @@
 The package is not called `train`: `mlplab.train` is the function, and a module of that name would take its place.
 """
 
-from mlplab.training.trainer import resume, save_run, train
+from mlplab.training.saving import save_run
+from mlplab.training.trainer import resume, train
 
 __all__ = ["resume", "save_run", "train"]

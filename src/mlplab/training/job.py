@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Rows, backend, checks, keras, keras_internals, source, state
+from mlplab.engine import ArraySource, Rows, backend, checks, keras, keras_internals, placement, state
 from mlplab.errors import RunError
 from mlplab.runs import Config, Preprocessing, Run, Settings, machine
 from mlplab.runs.checkpoint import Checkpoint
@@ -23,7 +23,7 @@ class DeviceData:
     """
 
     def __init__(self, data: Data, model: keras.Model):
-        self._arrays: Any = source.on_device((data.train.inputs, targets_for(model, data)))
+        self._arrays: Any = placement.on_device((data.train.inputs, targets_for(model, data)))
         self._labels, self._class_names = data.train.labels, data.class_names
         self._weights: dict[bytes, Any] = {}
 
@@ -42,7 +42,7 @@ class DeviceData:
         order = {"batch_size": settings.batch_size, "shuffle": True, "seed": settings.seed, **order}
         weights = row_weights(settings.class_weight, self._labels, self._class_names, rows)
         if weights is not None:  # networks with the same weights share the array
-            weights = self._weights.setdefault(weights.tobytes(), source.on_device(weights))
+            weights = self._weights.setdefault(weights.tobytes(), placement.on_device(weights))
         return self.source(rows, sample_weight=weights, **order)
 
 

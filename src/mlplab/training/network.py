@@ -88,20 +88,26 @@ def _is_optimizer(kind: Any) -> bool:
     return is_optimizer and kind.__name__ not in wrappers
 
 
-def check_model(model: keras.Model, data: Data, verb: str = "train") -> None:
-    """Raises `ModelError` for a user's model that a run cannot train on the data, or cannot keep."""
-    checks.check_compiled(model, verb)
+def check_model(model: keras.Model, data: Data) -> None:
+    """Raises `ModelError` for a user's model, as `data_for` built it, that does not fit the data."""
     shape = data.train.inputs.shape[1:]
-    if model.built and model.input_shape[1:] != shape:
-        raise ModelError(f"The model takes inputs of shape {model.input_shape[1:]}, and {data.name} has {shape}.")
-    if model.built:
-        check_outputs(model, data)
+    taken = [tuple(tensor.shape[1:]) for tensor in model.inputs]
+    fits = len(taken) == 1 and len(taken[0]) == len(shape)
+    if not fits or any(side not in (None, given) for side, given in zip(taken[0], shape, strict=True)):
+        raise ModelError(
+            f"The model takes inputs of shape {' and '.join(map(str, taken))}, and {data.name} has {shape}."
+        )
+    check_outputs(model, data)
+
+
+def data_for(model: keras.Model, data: Data, function: str = "train") -> Data:
+    """Build a user's model for the data, and return the data with classes for its outputs, see `Data.with_outputs`.
+
+    Raises:
+        ModelError: for a model with code of the user's own, which a run cannot keep, or that cannot take the data.
+    """
+    checks.check_compiled(model, function)
     architecture.describe(model)
-
-
-def data_for(model: keras.Model, data: Data, verb: str = "train") -> Data:
-    """Build a user's model for the data, and return the data with classes for its outputs, see `Data.with_outputs`."""
-    checks.check_compiled(model, verb)
     if not model.built:
         with checks.raising_model_error(data.train.inputs):
             model.build((None, *data.train.inputs.shape[1:]))

@@ -19,7 +19,7 @@ _MOST_CLASSES = 100
 
 
 class Clock:
-    """Seconds by phase."""
+    """Measures the seconds that each phase of a training takes."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter()
@@ -27,6 +27,7 @@ class Clock:
         self.seconds: dict[str, float] = {"import": backend.import_seconds, "load": 0.0}
 
     def loaded(self) -> None:
+        """End the phase of loading."""
         self.seconds["load"] = time.perf_counter() - self._start
 
     @contextlib.contextmanager
@@ -37,7 +38,7 @@ class Clock:
         self.seconds.setdefault("train", time.perf_counter() - start - (backend.compile_seconds() - compiled))
 
     def total(self, networks: int = 1) -> dict[str, float]:
-        """All phases and their total; the share of one of several networks that were trained at once."""
+        """Return the seconds of each phase and their total; of several networks trained at once, the share of one."""
         compiled = backend.compile_seconds() - self._compiled
         total = backend.import_seconds + time.perf_counter() - self._start
         seconds = {**self.seconds, "compile": compiled, "total": total}
@@ -118,7 +119,7 @@ def write_population_result(run: Run, diverged: Mapping[str, str], clock: Clock)
 
 
 def _by_class(test: Predictions, names: Sequence[str]) -> dict[str, Any]:
-    """`per_class`, the accuracy of each class (None where it has no rows), and `confusion`, counts."""
+    """Return `per_class`, the accuracy of each class (None where it has no rows), and `confusion`, counts."""
     predicted = test.probabilities.argmax(1)
     values = scores.per_class_accuracy(test.label, predicted, len(names))
     if len(names) > _MOST_CLASSES:
@@ -131,12 +132,13 @@ def _by_class(test: Predictions, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _machine() -> dict[str, Any]:
+    """Return the fields of a result that are about this process."""
     memory = backend.peak_device_memory() or machine.peak_memory_bytes()
     return {"peak_memory_bytes": memory, "versions": machine.versions()}
 
 
 def _over_seeds(members: Sequence[Scores | None]) -> SeedScores | None:
-    """Mean scores of the members on one split; None where there is no such split."""
+    """Return the mean scores of the members on one split; None where there is no such split."""
     given = [member for member in members if member is not None]
     if not given:
         return None
@@ -146,5 +148,6 @@ def _over_seeds(members: Sequence[Scores | None]) -> SeedScores | None:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of the values that are not None; None if there are none."""
     given = [value for value in values if value is not None]
     return float(np.mean(given)) if given else None

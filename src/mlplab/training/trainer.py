@@ -1,4 +1,4 @@
-"""Training a run: load → split → build → fit → save; resuming one; keeping a model that is trained already."""
+"""Training a run: load → split → build → fit → save; and resuming one."""
 
 import contextlib
 import dataclasses
@@ -15,12 +15,10 @@ from mlplab.datasets import Data, load
 from mlplab.datasets.corrections import read_corrections
 from mlplab.engine import keras
 from mlplab.engine.driver import Progress
-from mlplab.errors import ClusterError, Interrupted, RunError, TrainingError, UsageError, require, require_whole
+from mlplab.errors import ClusterError, Interrupted, RunError, TrainingError
 from mlplab.files import create_directory, free_path, locked, remove_directory, resuming
 from mlplab.runs import Run, Settings, machine
 from mlplab.runs.dataset_ref import data_of, identity
-from mlplab.runs.logs import of_history
-from mlplab.runs.settings import is_kind
 from mlplab.runs.settings_arguments import takes_settings
 from mlplab.runs.settings_types import SettingsArguments
 from mlplab.training import seeds as population
@@ -28,7 +26,7 @@ from mlplab.training import splits
 from mlplab.training.job import RunSpec, TrainingJob
 from mlplab.training.network import build_network, check_model, data_for
 from mlplab.training.outcome import Clock
-from mlplab.training.scaling import preprocessing_for, preprocessing_of_trained
+from mlplab.training.scaling import preprocessing_for
 
 _log = logging.getLogger("mlplab")
 
@@ -107,100 +105,14 @@ def train(
         if seeds > 1:
             jobs = population.create_jobs(spec, model)
             write = functools.partial(population.write_start, spec=spec, jobs=jobs, corrections=corrections)
-            with _begun(path, stem, write) as path:
+            with begin_run(path, stem, write) as path:
                 return population.train_population(path, data, local, pool, jobs)
     model = build_network(chosen, data, len(split["train"])) if model is None else model
     scaling = preprocessing_for(model, data.train.inputs, split["train"], chosen.standardize)
     job = TrainingJob(spec.config(chosen.seed, scaling), data, split, model)
     write = functools.partial(population.write_network_start, job=job, corrections=corrections)
-    with _begun(path, stem, write) as path:
-        return _finish(path, job, local)
-
-
-def save_run(
-    model: keras.Model,
-    data: Any,
-    *,
-    history: Any = None,
-    kept_epoch: int | None = None,
-    scale: float | None = None,
-    out: str | Path | None = None,
-) -> Run:
-    """Keep a Keras model that is trained already as a finished run, so that it can be inspected and compared.
-
-    Args:
-        model: a compiled Keras model, trained by `mlplab.fit`, `keras.Model.fit` or elsewhere.
-        data: its training and test data, as `mlplab.load` takes them. Fractions go into the model as they are. 8-bit
-            inputs go in as it was trained: as they are, or divided by their full scale or by 255. Its first layers, its
-            optimizer's moments or its loss on training rows say which.
-        history: the `History` that `fit` returned. Curves need it; so do label errors, for which other networks are
-            trained for as many epochs.
-        kept_epoch: the epoch of the history, from 1, whose weights the model has, if a callback such as EarlyStopping
-            restored them; the last by default.
-        scale: what the inputs in `data` are divided by before they go into the model, 1 for as they are; None: see
-            `data`.
-        out: the directory to make; by default runs/NAME-DATE-TIME.
-
-    Returns:
-        The run: the model's weights, its predictions of the test set, its scores.
-
-    Raises:
-        UsageError, DataError, ModelError: before anything is written.
-        RunError: if `out` exists, or cannot be written.
-
-    Example:
-        import mlplab
-
-        (x, y), test = mlplab.load_data("digits")
-        model = mlplab.mlp((8, 8), 10, [16])
-        model.compile(loss="sparse_categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
-        history = mlplab.fit(model, x / 16, y, epochs=2, verbose=0)
-        run = mlplab.save_run(model, "digits", history=history)
-    """
-    require(scale is None or (is_kind(scale, float) and scale > 0), "scale", scale, "a number above 0")
-    local = population.Local(Clock())
-    epochs = _epochs_of(history)
-    if kept_epoch is not None and require_whole("kept_epoch", kept_epoch, 1) > len(epochs):
-        raise UsageError(f"kept_epoch must be an epoch of the history, which has {len(epochs)}; got {kept_epoch}.")
-    settings = Settings.with_defaults(own_model=True, epochs=max(len(epochs), 1), validation=0.0)
-    path = free_path(out)
-    data = data_for(model, load(data), "save_run")
-    local.clock.loaded()
-    split = splits.split(data.train, settings)
-    check_model(model, data, "save_run")
-    scaling = preprocessing_of_trained(model, data, scale)
-    job = TrainingJob(RunSpec(settings, data, identity(data)).config(settings.seed, scaling), data, split, model)
-    write = functools.partial(population.write_network_start, job=job, history=epochs, kept_epoch=kept_epoch)
-    with _begun(path, Path(data.name).stem, write, epochs=len(epochs)) as path:
-        return _finish(path, job, local)
-
-
-@contextlib.contextmanager
-def _begun(out: Path | None, stem: str, write: Callable[[Path], None], epochs: int = 0) -> Iterator[Path]:
-    """Create a run directory, and take it away where Keras or the engine refuses what was given, before any training.
-
-    `epochs`: those that it is made with. A diverged training, a full disk and a lost cluster leave something to
-    resume, or to look at.
-    """
-    was_there = out is not None and out.exists()
-    path = create_directory(out, stem, write)
-    try:
-        yield path
-    except (TrainingError, RunError, ClusterError):
-        raise
-    except Exception:  # whatever refused: nothing half made stays
-        if len(Run(path).epochs) <= epochs:
-            remove_directory(path, only_content=was_there)
-        raise
-
-
-def _epochs_of(history: Any) -> list[dict[str, Any]]:
-    """An object for each epoch of a `History`, as in metrics.jsonl."""
-    if history is None:
-        return []
-    if not isinstance(history, keras.callbacks.History):
-        raise UsageError(f"history must be the History that fit returns; got {type(history).__name__}.")
-    return of_history(history)
+    with begin_run(path, stem, write) as path:
+        return finish_run(path, job, local)
 
 
 def resume(
@@ -245,10 +157,32 @@ def resume(
         machine.warn_of_differences("run", run.config, pool.threads)
         if run.config.seeds > 1:
             return population.train_population(run.path, data, local, pool)
-    return _finish(run.path, TrainingJob.of_run(run, data), local)
+    return finish_run(run.path, TrainingJob.of_run(run, data), local)
 
 
-def _finish(path: Path, job: TrainingJob, local: population.Local) -> Run:
+@contextlib.contextmanager
+def begin_run(out: Path | None, stem: str, write: Callable[[Path], None], epochs: int = 0) -> Iterator[Path]:
+    """Create a run directory, and remove it again if Keras or the engine refuses what was given before any training.
+
+    A diverged training, a full disk and a lost cluster leave a directory to resume or to look at.
+
+    Args:
+        out, stem, write: see `files.create_directory`.
+        epochs: number of epochs that the new directory has already.
+    """
+    was_there = out is not None and out.exists()
+    path = create_directory(out, stem, write)
+    try:
+        yield path
+    except (TrainingError, RunError, ClusterError):
+        raise
+    except Exception:  # whatever refused: nothing half made stays
+        if len(Run(path).epochs) <= epochs:
+            remove_directory(path, only_content=was_there)
+        raise
+
+
+def finish_run(path: Path, job: TrainingJob, local: population.Local) -> Run:
     """Train one network from the checkpoint of its run to the end, and write the outcome."""
     local = dataclasses.replace(local, jobs={path: job}, alone=True)
     with locked(path):

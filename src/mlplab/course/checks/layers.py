@@ -93,7 +93,10 @@ def _calls(model: Any, branches: bool) -> list[graph.Call]:
 
 
 def _unreadable(model: Any) -> str:
-    if hasattr(model, "_functional"):
+    """Return the sentence about a model without a graph."""
+    from mlplab.engine import keras
+
+    if isinstance(model, keras.Sequential):
         return "Your model is not built: its inputs have no shape yet. Start it with keras.Input(…), or train it."
     reason = f"{type(model).__name__}.call is code" if type(model).__name__ != "Model" else "it has none"
     return (

@@ -8,7 +8,7 @@ import numpy as np
 from mlplab.course.checks.data import images_and_labels, largest_pixel
 from mlplab.course.checks.findings import WrongAnswer
 from mlplab.datasets.catalog import find_entry
-from mlplab.datasets.fetch import is_here
+from mlplab.datasets.fetch import is_on_disk
 from mlplab.errors import MlplabError
 
 PREDICT_ROWS = 1000
@@ -48,7 +48,7 @@ def _explain(model: Any, dataset: str, images: np.ndarray, labels: np.ndarray, r
             f"{right:.3f} with values of 0…1. Divide the images by {largest:g} before training."
         )
     other = CONFUSED.get(dataset)
-    if other is not None and is_here(find_entry(other)):
+    if other is not None and is_on_disk(find_entry(other)):
         with contextlib.suppress(MlplabError):  # this check can do without it
             there = unchecked_accuracy(model, *images_and_labels(other, "test"))
             if there > max(right + 0.2, FAR_BELOW):

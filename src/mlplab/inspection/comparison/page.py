@@ -37,11 +37,8 @@ def page(
     sections += [("groups", "Over seeds")] if len(tables["group_pairs"]) else []
     sections += [("scores", "Scores"), ("pairs", "Pairs")]
     sections += [("classes", "Classes"), ("disagreements", "Disagreements")]
-    names, runs, classes = list(examples), list(examples.values()), tables["classes"]
-    first = runs[0]
-    rows, galleries = _galleries(examples, tables["pairs"])
+    names, classes = list(examples), tables["classes"]
     shown_classes = np.sort(np.argsort(classes["p_value"], kind="stable")[:MOST_CLASSES])
-    images = None if first.images is None else sprites(first.images[rows])
     judged = ["group_pairs", "pairs"] if populations else ["pairs", "group_pairs"]  # as the verdicts
     p_values = np.concatenate([tables[name]["p_corrected"] for name in judged])
     settings = tables["settings"].select(without=["run"]).columns
@@ -51,7 +48,7 @@ def page(
         title=f"Comparison of {', '.join(names[:3])}{' …' if len(names) > 3 else ''}",
         sections=sections,
         names=names,
-        rows=len(first),
+        rows=len(examples[names[0]]),
         verdicts=list(zip(verdicts, (p_values < pairs.SIGNIFICANCE).tolist(), strict=True)),
         level=pairs.SIGNIFICANCE,
         pairs=tables["pairs"],
@@ -67,21 +64,30 @@ def page(
         accuracies=_drawn("accuracies", pairs.accuracies(tables["scores"])),
         differences=_drawn("differences", pairs.differences(tables["pairs"].select(slice(MOST_PAIRS)))),
         class_differences=_drawn("classes", pairs.class_differences(classes.select(shown_classes))),
-        galleries={
-            "names": names,
-            "class_names": first.class_names,
-            "index": first.index[rows].tolist(),
-            "label": first.labels[rows].tolist(),
-            "predicted": [run.predicted[rows].tolist() for run in runs],
-            "confidence": [run.confidence[rows].round(3).tolist() for run in runs],
-            "galleries": galleries,
-            "images": images and images.for_script(),
-        },
+        galleries=_for_script(examples, tables["pairs"]),
     )
 
 
 def _drawn(name: str, chart: Intervals) -> str:
     return svg(intervals([chart], width=4.6), name)  # narrow, so that the text is readable on a phone
+
+
+def _for_script(examples: Mapping[str, Examples], compared: Table) -> dict[str, Any]:
+    """Return what the page's script shows of rows on which two runs disagree: labels, predictions, images."""
+    rows, galleries = _galleries(examples, compared)
+    runs = list(examples.values())
+    first = runs[0]
+    images = None if first.images is None else sprites(first.images[rows])
+    return {
+        "names": list(examples),
+        "class_names": first.class_names,
+        "index": first.index[rows].tolist(),
+        "label": first.labels[rows].tolist(),
+        "predicted": [run.predicted[rows].tolist() for run in runs],
+        "confidence": [run.confidence[rows].round(3).tolist() for run in runs],
+        "galleries": galleries,
+        "images": images and images.for_script(),
+    }
 
 
 def _galleries(examples: Mapping[str, Examples], compared: Table) -> tuple[np.ndarray, list[dict[str, Any]]]:

@@ -134,7 +134,7 @@ class _Row:
 def _row(run: Run, index: int, split: str, data: Any) -> _Row:
     run.require_one()
     if split not in SPLITS:
-        raise UsageError(unknown_name("split", str(split), SPLITS))
+        raise UsageError(unknown_name("split", split, SPLITS))
     loaded = data_of(run, data, quiet=True)
     part = loaded.test if split == "test" else loaded.train
     known = np.arange(len(part)) if split == "test" else run.split[split]

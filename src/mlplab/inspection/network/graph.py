@@ -1,6 +1,6 @@
 """A Keras model read as a graph of layer calls: hidden layers, units and their outgoing weights.
 
-This module computes no outputs and does not import Keras; the caller's model does.
+Nothing is computed here. Keras is imported only when a model is read.
 """
 
 import math
@@ -199,13 +199,17 @@ def read(model: "keras.Model") -> Network:
     Raises:
         ModelError: if it has no graph: it is not built, or a subclass defines its `call`.
     """
-    graph = _graph(model)
-    if any(_is_model(node.operation) for node in _nodes(graph)):
-        graph = model = _without_nested_models(graph)
+    from mlplab.engine import keras_internals
+
+    graph = keras_internals.functional(model)
+    if graph is None:
+        raise ModelError(_without_graph(model))
+    if any(keras_internals.functional(node.operation) is not None for node in keras_internals.nodes(graph)):
+        graph = model = keras_internals.without_nested_models(graph)
     calls: list[Call] = []
     counts: dict[int, int] = {}  # calls of each layer
     producers: dict[int, int] = {}  # position of the call that computes each tensor
-    for node in _nodes(graph):
+    for node in keras_internals.nodes(graph):
         layer = node.operation
         counts[id(layer)] = count = counts.get(id(layer), 0) + 1
         parents = dict.fromkeys(producers[id(tensor)] for tensor in node.input_tensors)
@@ -216,44 +220,18 @@ def read(model: "keras.Model") -> Network:
     return Network(model, tuple(calls))
 
 
-def _graph(model: Any) -> Any:
-    """Return the functional model inside a Sequential one, or the functional model itself."""
-    graph = getattr(model, "_functional", model)
-    if not hasattr(model, "layers"):
-        raise ModelError(f"Expected a Keras model; got {type(model).__name__}.")
-    if not hasattr(graph, "_nodes_by_depth"):
-        raise ModelError(
-            f"{model.name} has no graph: "
-            + (
-                "it is not built yet. Add keras.Input(shape) as its first layer, or call model.build((None, …))."
-                if hasattr(model, "_functional")
-                else f"{type(model).__name__}.call is code. Use a Sequential or functional model."
-            )
-        )
-    return graph
-
-
-def _nodes(graph: Any) -> Iterator[Any]:
-    for depth in sorted(graph._nodes_by_depth, reverse=True):
-        yield from graph._nodes_by_depth[depth]
-
-
-def _is_model(operation: Any) -> bool:
-    return hasattr(getattr(operation, "_functional", None) or operation, "_nodes_by_depth")
-
-
-def _without_nested_models(graph: Any) -> "keras.Model":
-    """Return a functional model in which each model inside `graph` is replaced by its layers."""
+def _without_graph(model: Any) -> str:
+    """Return a message that says why a model has no graph, and what to do."""
     from mlplab.engine import keras
 
-    def expand(operation: Any) -> Any:
-        if not _is_model(operation):
-            return operation
-        return lambda inputs, **_: _graph(operation)._run_through_graph(inputs, operation_fn=expand)
-
-    inputs = [keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name) for t in graph.inputs]
-    outputs = keras.tree.flatten(graph._run_through_graph(inputs, operation_fn=expand))
-    return keras.Model(inputs, outputs)
+    if not isinstance(model, keras.Model):
+        return f"Expected a Keras model; got {type(model).__name__}."
+    if isinstance(model, keras.Sequential):
+        return (
+            f"{model.name} has no graph: it is not built yet. Add keras.Input(shape) as its first layer, or call "
+            "model.build((None, …))."
+        )
+    return f"{model.name} has no graph: {type(model).__name__}.call is code. Use a Sequential or functional model."
 
 
 def layers_table(network: Network) -> Table:
