@@ -4,9 +4,7 @@ import json
 import warnings
 
 import numpy as np
-import pandas
 import pytest
-from small_runs import bytes_of
 
 import mlplab
 from mlplab import keras
@@ -39,33 +37,6 @@ def compiled(*first, loss="sparse_categorical_crossentropy", classes=10, metrics
 @pytest.fixture(scope="session")
 def short_run(digits, tmp_path_factory) -> Run:
     return mlplab.train(digits, **SHORT, out=tmp_path_factory.mktemp("runs") / "short")
-
-
-def test_the_same_pixels_train_the_same_network_in_every_form(short_run, digits, tmp_path):
-    forms = {
-        "floats": lambda x: x.astype("float64"),
-        "flat": lambda x: x.reshape(-1, 64),
-        "table": lambda x: pandas.DataFrame(x.reshape(-1, 64)),
-    }
-    for name, form in forms.items():
-        run = mlplab.train(arrays(digits, form), **SHORT, out=tmp_path / name)
-        assert run.config.preprocessing == Preprocessing(16.0)
-        assert bytes_of(run.path) == bytes_of(short_run.path), name
-        given = form(digits.test.images)
-        np.testing.assert_array_equal(run.predict(given), short_run.predict(digits.test.images))
-        assert data_of(run, arrays(digits, form)).train.inputs.dtype == np.uint8
-
-
-def test_text_labels_train_the_same_network_and_keep_their_names(short_run, digits, tmp_path):
-    words = np.array([f"digit {number}" for number in range(10)])
-    given = arrays(digits, labels=lambda y: pandas.Series(words[y], dtype="category"))
-    run = mlplab.train(given, **SHORT, out=tmp_path / "words")
-    assert run.class_names == tuple(words)
-    assert bytes_of(run.path) == bytes_of(short_run.path)
-    assert list(run.result.per_class) == list(words)
-    assert set(mlplab.show_failures(run, data=given)["true"]) <= set(words)
-    np.testing.assert_array_equal(data_of(run, given).train.labels, digits.train.labels)
-    assert mlplab.score(run).rows() == mlplab.score(run.predictions().probabilities, given[1][1]).rows()
 
 
 def test_labels_with_gaps_are_as_many_classes_as_occur(digits, tmp_path):
