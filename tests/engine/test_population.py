@@ -206,6 +206,21 @@ def test_members_of_other_shapes_train_in_other_programs_and_the_reason_is_print
     assert [member.model.layers[1].units for member in trained] == [4, 4, 8, 8]
 
 
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+def test_no_epochs_build_the_members_as_keras_builds_a_model(verbose, few):
+    arguments = {"validation_data": few, "verbose": verbose}
+    for untrained in mlplab.fit_population(small, 2, *few, epochs=0, **arguments):
+        keras.utils.set_random_seed(untrained.variation["seed"])
+        model = small()
+        assert model.fit(*few, epochs=0, **arguments).history == untrained.history == {}
+        assert_equal_models(model, untrained.model)
+    variations = [{"seed": 0, "epochs": 0}, {"seed": 0, "epochs": 1}]
+    none, one = mlplab.fit_population(small, variations, *few, epochs=3, **arguments)
+    assert (none.history, len(one.history["val_loss"])) == ({}, 1)
+    keras.utils.set_random_seed(0)
+    np.testing.assert_array_equal(none.model.get_weights()[0], small().get_weights()[0])
+
+
 def test_batch_size_and_epochs_may_vary_and_a_bar_ends(few, capsys):
     variations = [{"batch_size": 48}, {"epochs": 3}, {"seed": 4}]
     trained = mlplab.fit_population(small, variations, *few, epochs=1, verbose=1)
@@ -346,7 +361,7 @@ def test_a_number_of_variations_is_a_number_of_seeds(few):
         ({"variations": [{"batch_size": 0}]}, "batch_size must be"),
         ({"build": small()}, "build must be a function that makes a compiled keras.Model.* got a model"),
         ({"build": lambda: None}, "build must return a compiled keras.Model; got NoneType"),
-        ({"epochs": 0}, "epochs must be"),
+        ({"epochs": -1}, "epochs must be"),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )

@@ -36,10 +36,10 @@ def test_scores_are_scikit_learns(examples):
     assert ((table["low"] <= table["value"]) & (table["value"] <= table["high"])).all()
 
 
-@pytest.mark.parametrize("classes", [7, 10_000])
+@pytest.mark.parametrize("classes", [7, 1000])
 def test_of_equally_probable_classes_the_later_is_the_more_probable_as_in_scikit_learn(classes):
     rng = np.random.default_rng(0)
-    probabilities = rng.integers(1, 4, (40, classes)).astype(np.float64)  # of ten thousand, thousands are equal
+    probabilities = rng.integers(1, 4, (40, classes)).astype(np.float64)  # hundreds of a thousand are equal
     labels = rng.integers(0, classes, 40)
     labels[:10] = classes - 1
     probabilities[10:20, classes - 1] = 9

@@ -1,5 +1,6 @@
 """A population: one network in many variations, trained at once, each as it would be alone."""
 
+import functools
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,12 @@ from mlplab.engine.source import ArraySource, Source
 from mlplab.engine.streams import StreamSource
 from mlplab.errors import DataError, ModelError, TrainingError, UsageError, require_whole, unknown_name
 
-_OF_TRAINING = ("seed", "batch_size", "epochs")
+_OF_TRAINING: dict[str, Callable[[Any], int]] = {
+    "seed": functools.partial(require_whole, "seed", least=0),
+    "batch_size": functools.partial(require_whole, "batch_size"),
+    "epochs": checks.epochs,
+}
+"""Checks of what a variation says of training, by name."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +154,7 @@ def fit_population(
             f"{'a model' if isinstance(build, keras.Model) else type(build).__name__}."
         )
     named = _variations(build, variations, seed)
-    epochs = require_whole("epochs", epochs)
+    epochs = checks.epochs(epochs)
     if callbacks is not None and not callable(callbacks):
         raise UsageError(
             "callbacks must be a function of a variation, since each member needs callbacks of its own: "
@@ -209,8 +215,8 @@ def _variations(
             more = " A variation holds arguments of build, and seed, batch_size and epochs."
             raise UsageError(unknown_name("variation", name, known) + more)
     for variation in named:
-        for name in variation.keys() & set(_OF_TRAINING):
-            variation[name] = require_whole(name, variation[name], least=0 if name == "seed" else 1)
+        for name in variation.keys() & _OF_TRAINING.keys():
+            variation[name] = _OF_TRAINING[name](variation[name])
     return named
 
 
