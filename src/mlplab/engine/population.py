@@ -13,7 +13,7 @@ from mlplab.engine.backend import isolated_random_state, keras
 from mlplab.engine.driver import fit_members, prediction, run
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.keras_internals import print_msg
-from mlplab.engine.member import Member, choose_traced
+from mlplab.engine.member import CLIPPING, Member, choose_traced
 from mlplab.engine.population_progress import progress_printer
 from mlplab.engine.predict import evaluate
 from mlplab.engine.separate_members import check_separate
@@ -187,7 +187,7 @@ def fit_population(
         print_msg("On one core only: JAX had started before mlplab was imported. Import mlplab first to use all.")
     fit_members(members, packed=packed, progress=progress_printer(members, verbose))
     if all(member.failure for member in members):
-        raise TrainingError(f"All {len(members)} members diverged. The first: {members[0].failure}")
+        raise TrainingError(f"All {len(members)} members diverged. The first: {members[0].failure} {CLIPPING}")
     trained = [
         TrainedMember(variation, member.model, member.model.history.history, member.failure)
         for variation, member in zip(named, members, strict=True)
