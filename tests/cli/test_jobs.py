@@ -283,3 +283,22 @@ def test_files_that_are_no_data_set_get_one_message_and_leave_nothing(pixels, tm
             wrong_use = "neither the name" in message
             assert refused(command(*verb, name, cwd=tmp_path), 2 if wrong_use else 1, message)
     assert set(tmp_path.iterdir()) == there
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_training_that_diverges_says_what_helps_and_is_not_to_be_continued(seeds, images_run, pixels, tmp_path):
+    np.savez(tmp_path / "photos.npz", **pixels)
+    rate = ("--learning-rate", 1e30, "--seeds", seeds)
+    done = command("train", "photos.npz", *SLOWLY, *rate, "--out", "run", cwd=tmp_path)
+    assert "finite number in epoch 1 (loss: nan)" in done.stderr
+    assert done.stderr.endswith("Try a smaller learning rate, or inputs scaled to [0, 1].\n")
+    assert command("report", "run", cwd=tmp_path).stderr.endswith(
+        done.stderr.splitlines()[-1].removeprefix("Error: ") + "\n"
+    )
+    listed = command("runs", ".", cwd=tmp_path).stderr
+    assert "0/3  diverged" in listed
+    assert "--resume" not in listed
+    again = command("train", "photos.npz", *NETWORK, "--out", "run", cwd=tmp_path)
+    assert refused(again, 1, "run exists already: a run that diverged. Give another --out.")
+    assert command("train", "photos.npz", *NETWORK, "--out", "other", "--quiet", cwd=tmp_path).returncode == 0
+    assert weights(tmp_path / "other") == weights(images_run.path)

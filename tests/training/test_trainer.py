@@ -272,6 +272,10 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_epoch(digits, tmp_path):
     with pytest.raises(TrainingError, match="epoch 2"):
         mlplab.train(digits, **SMALL, out=tmp_path / "run", callbacks=[Poison()])
     assert Checkpoint.load(tmp_path / "run").epoch == 1
+    assert "in epoch 2" in mlplab.Run(tmp_path / "run").diverged
+    run = mlplab.resume(tmp_path / "run", data=digits, verbose=0)  # without what spoiled it
+    assert run.diverged is None
+    assert run.result is not None
 
 
 def users_model(last="softmax", classes=10, shape=(8, 8), **arguments):

@@ -159,7 +159,9 @@ def train_population(path: Path, data: Data, local: Local, workers: Workers, job
                 f"Interrupted; the epochs that were saved here are kept. Continue with: {again}", advice=[again]
             ) from interrupt
         if len(diverged) == len(members):
-            raise TrainingError(f"All {len(members)} seeds diverged. The first: {next(iter(diverged.values()))}")
+            reason = f"All {len(members)} seeds diverged. The first: {next(iter(diverged.values()))}"
+            RunDirectory(path).write_divergence(reason)
+            raise TrainingError(reason)
         write_population_result(Run(path), diverged, local.clock)
     return Run(path)
 
@@ -175,6 +177,7 @@ def train_members(data: Data, paths: Sequence[Path], local: Local | None = None)
     jobs: list[TrainingJob] = []
     members: list[Member] = []
     for path, run in zip(paths, runs, strict=True):
+        run.directory.write_divergence(None)
         device_data = jobs[0].device_data if jobs else None
         jobs.append(local.jobs.get(path) or TrainingJob.of_run(run, data, device_data))
         seed = run.config.settings.seed
@@ -187,4 +190,7 @@ def train_members(data: Data, paths: Sequence[Path], local: Local | None = None)
     finished = [(run, job, save_outputs(run, job)) for run, job, member in trained if member.failure is None]
     for run, job, split_scores in finished:
         write_result(run, job, split_scores, local.clock.total(networks=len(runs)))
-    return {run.path.name: member.failure for run, _, member in trained if member.failure is not None}
+    diverged = {run.path.name: member.failure for run, _, member in trained if member.failure is not None}
+    for run in runs:
+        run.directory.write_divergence(diverged.get(run.path.name))
+    return diverged
