@@ -171,13 +171,31 @@ def test_a_kept_model_is_scored_on_what_it_was_trained_on(kind, digits, tmp_path
 
 
 @pytest.mark.parametrize("scale", [1.0, 16.0])
-def test_without_moments_the_loss_says_how_a_model_was_trained(scale, digits):
+def test_without_moments_and_history_the_loss_is_a_guess_and_a_warning_says_so(scale, digits):
     model = compiled(layers.Flatten(), layers.Dense(16, "relu"))
     x = digits.train.images / np.float32(scale)
     mlplab.fit(model, x, digits.train.labels, epochs=12, batch_size=103, verbose=0)
     assert preprocessing_of_trained(model, digits, None) == Preprocessing(scale)
     model.compile(loss="sparse_categorical_crossentropy", optimizer="sgd")
-    assert preprocessing_of_trained(model, digits, None) == Preprocessing(scale)
+    with pytest.warns(UserWarning, match=r"is doubtful\. Give save_run the scale .* scale=1 for none, or the history"):
+        assert preprocessing_of_trained(model, digits, None) == Preprocessing(scale)
+    assert preprocessing_of_trained(model, digits, 255) == Preprocessing(255.0)
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "mse"])
+@pytest.mark.parametrize(("scale", "rate"), [(1.0, 0.001), (16.0, 0.1), (255.0, 3.0)])
+def test_without_moments_the_logged_loss_says_how_a_model_was_trained(loss, scale, rate, digits, tmp_path):
+    model = compiled(layers.Flatten(), layers.Dense(16, "tanh"))
+    model.compile(keras.optimizers.SGD(rate), loss, metrics=["accuracy"])
+    labels, test_labels = (
+        part.labels if loss[0] == "s" else keras.utils.to_categorical(part.labels, 10)
+        for part in (digits.train, digits.test)
+    )
+    history = mlplab.fit(model, digits.train.images / np.float32(scale), labels, epochs=6, batch_size=103, verbose=0)
+    run = mlplab.save_run(model, digits, history=history, out=tmp_path / "run")
+    assert run.config.preprocessing == Preprocessing(scale)
+    expected = model.evaluate(digits.test.images / np.float32(scale), test_labels, verbose=0, return_dict=True)
+    assert run.result.test.accuracy == pytest.approx(expected["accuracy"], abs=1e-6)
 
 
 @pytest.mark.parametrize(

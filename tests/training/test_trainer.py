@@ -493,7 +493,7 @@ def test_a_model_without_history_is_kept_too_and_nonsense_is_refused(digits, tmp
     model.compile(loss="sparse_categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
     with pytest.raises(UsageError, match="History that fit returns; got dict"):
         mlplab.save_run(model, "digits", history={"loss": [1.0]}, out=tmp_path / "run")
-    run = mlplab.save_run(model, "digits", out=tmp_path / "run")
+    run = mlplab.save_run(model, "digits", scale=16, out=tmp_path / "run")
     assert (run.epochs, run.kept_epoch, run.result.train.loss) == ([], 0, None)
     expected = mlplab.predict(model, digits.test.images / np.float32(16), verbose=0)
     np.testing.assert_allclose(run.predictions("test").probabilities, expected, atol=1e-6)
