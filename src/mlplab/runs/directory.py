@@ -163,7 +163,7 @@ class RunDirectory:
         return result.from_json(files.read_json(path), str(path)) if path.exists() else None
 
     def write_divergence(self, reason: str | None) -> None:
-        """Write why the training diverged; None: it did not, or is tried again."""
+        """Write why the training diverged; None: it begins again."""
         path = self.path / files.DIVERGED
         if reason is None:
             path.unlink(missing_ok=True)
@@ -173,7 +173,10 @@ class RunDirectory:
     def divergence(self) -> str | None:
         """Why the training diverged; None if it did not."""
         path = self.path / files.DIVERGED
-        return str(files.read_json(path)["reason"]) if path.exists() and not self.is_finished else None
+        if self.is_finished or not path.exists():
+            return None
+        value = files.read_json(path)
+        return str(value.get("reason") if isinstance(value, dict) else value)
 
     def keep(self, name: str, values: Mapping[str, Any]) -> None:
         """Write `INTERNALS` or `CALIBRATION`, which only save time: a failure is logged."""

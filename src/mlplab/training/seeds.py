@@ -144,6 +144,7 @@ def train_population(path: Path, data: Data, local: Local, workers: Workers, job
         members = Run(path).member_paths
         for directory in (path, *members):
             locks.enter_context(locked(directory))
+        RunDirectory(path).write_divergence(None)
         unfinished = [member for member in members if not RunDirectory(member).is_finished]
         size = max(1, workers.networks_per_task(len(unfinished)))
         groups = [unfinished[start : start + size] for start in range(0, len(unfinished), size)]
@@ -190,7 +191,7 @@ def train_members(data: Data, paths: Sequence[Path], local: Local | None = None)
     finished = [(run, job, save_outputs(run, job)) for run, job, member in trained if member.failure is None]
     for run, job, split_scores in finished:
         write_result(run, job, split_scores, local.clock.total(networks=len(runs)))
-    diverged = {run.path.name: member.failure for run, _, member in trained if member.failure is not None}
-    for run in runs:
-        run.directory.write_divergence(diverged.get(run.path.name))
-    return diverged
+    diverged = {run: member.failure for run, _, member in trained if member.failure is not None}
+    for run, reason in diverged.items():
+        run.directory.write_divergence(reason)
+    return {run.path.name: reason for run, reason in diverged.items()}
