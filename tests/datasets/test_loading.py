@@ -146,5 +146,5 @@ def test_a_single_array_is_not_an_npz(tmp_path: Path) -> None:
 def test_missing_files_and_other_formats(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing.npz cannot be read: No such file"):
         load("nothing.npz")
-    with pytest.raises(UsageError, match=r"must be an .npz"):
+    with pytest.raises(UsageError, match=r"table\.csv is neither the name of a data set nor an \.npz file"):
         load(tmp_path / "table.csv")

@@ -105,6 +105,10 @@ def test_one_seed_has_no_spread_and_a_combination_that_diverges_is_left_empty(tm
     assert first["sd"] is None
     assert "ensemble" not in table.columns
     assert (diverged["accuracy"], diverged["seeds"], table.runs[1]) == (None, 0, None)
+    checkpoint = table.path / "learning_rate=1e+30/checkpoint.json"
+    modified = checkpoint.stat().st_mtime_ns
+    assert mlplab.sweep(table.path, verbose=0).rows() == table.rows()
+    assert checkpoint.stat().st_mtime_ns == modified
 
 
 def test_weights_of_classes_are_varied(tmp_path):

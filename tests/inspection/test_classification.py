@@ -36,6 +36,21 @@ def test_scores_are_scikit_learns(examples):
     assert ((table["low"] <= table["value"]) & (table["value"] <= table["high"])).all()
 
 
+@pytest.mark.parametrize("classes", [7, 1000])
+def test_of_equally_probable_classes_the_later_is_the_more_probable_as_in_scikit_learn(classes):
+    rng = np.random.default_rng(0)
+    probabilities = rng.integers(1, 4, (40, classes)).astype(np.float64)  # hundreds of a thousand are equal
+    labels = rng.integers(0, classes, 40)
+    labels[:10] = classes - 1
+    probabilities[10:20, classes - 1] = 9
+    probabilities /= probabilities.sum(1, keepdims=True)
+    top = values(score(probabilities, labels, class_names=list(map(str, range(classes)))), "value")
+    for k in (2, 3, 5):
+        expected = metrics.top_k_accuracy_score(labels, probabilities, k=k, labels=np.arange(classes))
+        assert top[f"top-{k} accuracy"] == expected
+    assert top["top-2 accuracy"] > 0
+
+
 def test_scores_of_classes_are_scikit_learns(examples):
     classes = range(len(examples.class_names))
     expected = metrics.precision_recall_fscore_support(

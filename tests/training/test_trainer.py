@@ -272,6 +272,10 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_epoch(digits, tmp_path):
     with pytest.raises(TrainingError, match="epoch 2"):
         mlplab.train(digits, **SMALL, out=tmp_path / "run", callbacks=[Poison()])
     assert Checkpoint.load(tmp_path / "run").epoch == 1
+    assert "in epoch 2" in mlplab.Run(tmp_path / "run").diverged
+    run = mlplab.resume(tmp_path / "run", data=digits, verbose=0)  # without what spoiled it
+    assert run.diverged is None
+    assert run.result is not None
 
 
 def users_model(last="softmax", classes=10, shape=(8, 8), **arguments):
@@ -515,7 +519,7 @@ def test_a_model_without_history_is_kept_too_and_nonsense_is_refused(digits, tmp
     model.compile(loss="sparse_categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
     with pytest.raises(UsageError, match="History that fit returns; got dict"):
         mlplab.save_run(model, "digits", history={"loss": [1.0]}, out=tmp_path / "run")
-    run = mlplab.save_run(model, "digits", out=tmp_path / "run")
+    run = mlplab.save_run(model, "digits", scale=16, out=tmp_path / "run")
     assert (run.epochs, run.kept_epoch, run.result.train.loss) == ([], 0, None)
     expected = mlplab.predict(model, digits.test.images / np.float32(16), verbose=0)
     np.testing.assert_allclose(run.predictions("test").probabilities, expected, atol=1e-6)

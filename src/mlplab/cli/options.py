@@ -9,6 +9,7 @@ import typer
 from mlplab import table
 from mlplab.datasets import CATALOG, find_entry
 from mlplab.datasets.loading import is_path
+from mlplab.datasets.npz import check_suffix
 from mlplab.errors import UsageError, flag
 from mlplab.runs import is_run
 
@@ -49,11 +50,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors, 
 
 def check_dataset(dataset: str) -> None:
     """Refuse a misspelt name, or a path that is no .npz file, before Keras is imported, which takes a second."""
-    if not is_path(dataset):
+    if is_path(dataset):
+        check_suffix(Path(dataset))
+    else:
         find_entry(dataset)
-    elif not dataset.endswith(".npz"):
-        run = " A run is there, and this verb takes data." if (Path(dataset) / "config.json").exists() else ""
-        raise UsageError(f"{dataset} is neither the name of a data set nor an .npz file.{run}")
 
 
 def check_file(out: Path | None) -> None:

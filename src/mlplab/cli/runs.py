@@ -25,7 +25,7 @@ def runs(
     if not listed:
         say(console, f"No runs in {folder}. Make one: mlplab train fashion-mnist")
     for run in listed:
-        if run.result is None:
+        if run.result is None and run.diverged is None:
             say(console, f"To finish {run.path.name}: {resuming(os.path.relpath(run.path)).shell}")
     if json_:
         print_json(runs=[_described(run) for run in listed])
@@ -41,6 +41,7 @@ def _described(run: Run) -> dict[str, object]:
         "seeds": run.config.seeds,
         "epochs": len(run.epochs),
         "finished": run.result is not None,
+        "diverged": run.diverged,
         "test": run.result and run.result.test.to_json(),
         "ensemble": run.result.ensemble.to_json() if isinstance(run.result, PopulationResult) else None,
     }
@@ -60,7 +61,7 @@ def _row(run: Run) -> dict[str, object]:
 
 def _score(run: Run) -> str:
     if run.result is None:
-        return "not finished"
+        return "diverged" if run.diverged else "not finished"
     test: dict[str, Any] = run.result["test"]
     if run.config.seeds == 1:
         return f"{test['accuracy']:.4f} ({test['interval'][0]:.3f}–{test['interval'][1]:.3f})"

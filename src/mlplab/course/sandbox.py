@@ -73,7 +73,7 @@ def _unfinished(exercise: Exercise, file: Path, limit: float, stack: Path, code:
     path = str(file.resolve()).encode("ascii", "backslashreplace").decode()  # as faulthandler writes it
     lines = [int(line) for line in re.findall(rf'File "{re.escape(path)}", line (\d+)', stack.read_text("ascii"))]
     where = f" It was in line {lines[0]}: {linecache.getline(str(file), lines[0]).strip()}" if lines else ""
-    advice = "Is there an endless loop? If your file only needs more time: --timeout SECONDS."
+    advice = "Is there an endless loop? If your file only needs more time: mlplab course check --timeout SECONDS."
     return Answer(exercise.name, False, f"{file.name} was stopped after {limit:g} seconds.{where}", details=(advice,))
 
 

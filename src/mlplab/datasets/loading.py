@@ -9,12 +9,12 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from mlplab.datasets.arrays import check_ranges, inputs_alike, plain_labels
-from mlplab.datasets.catalog import Arrays, Entry, find_entry
+from mlplab.datasets.catalog import CATALOG, Arrays, Entry, find_entry
 from mlplab.datasets.classes import Classes
 from mlplab.datasets.dataset import Data, Dataset, Provenance
 from mlplab.datasets.fetch import Fetched, fetch_entry
 from mlplab.datasets.idx import read_idx
-from mlplab.datasets.npz import read_npz
+from mlplab.datasets.npz import check_suffix, read_npz
 from mlplab.errors import UsageError
 
 ArrayPairs = tuple[Arrays, Arrays]
@@ -75,7 +75,9 @@ def load_data(name: str, *, quiet: bool = False) -> ArrayPairs:
 
 def is_path(source: str) -> bool:
     """Return whether `load` treats this text as a path (True) or as the name of a data set (False)."""
-    return source.endswith(".npz") or os.sep in source or "/" in source
+    return source not in CATALOG and (
+        source.endswith(".npz") or os.sep in source or "/" in source or os.path.exists(source)
+    )
 
 
 def _arrays(entry: Entry, files: dict[str, Fetched]) -> ArrayPairs:
@@ -101,8 +103,7 @@ def _load_named(entry: Entry, quiet: bool) -> Data:
 
 
 def _load_npz(path: Path, class_names: Sequence[str] | Classes | None) -> Data:
-    if path.suffix != ".npz":
-        raise UsageError(f"A data set's file must be an .npz. Got {str(path)!r}.")
+    check_suffix(path)
     train, test, names, sha256 = read_npz(path)
     return _data(path.stem, train, test, class_names or names, {path.name: sha256}, str(path))
 

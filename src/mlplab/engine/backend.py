@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.errors import BackendError
 
 _wanted = os.environ.get("KERAS_BACKEND", "jax")
@@ -21,10 +22,11 @@ if "keras" not in sys.modules and _wanted != "jax":
 os.environ["KERAS_BACKEND"] = _wanted
 
 _import_start = time.perf_counter()
-import jax  # noqa: E402 - after the backend is chosen
-import keras  # noqa: E402 - likewise
+with deferred_interrupt():  # jaxlib turns Ctrl-C within its initialization into an ImportError, or aborts
+    import jax
+    import keras
 
-from mlplab.engine import keras_internals  # noqa: E402 - it imports Keras
+    from mlplab.engine import keras_internals
 
 
 def _make_every_core_a_device() -> None:

@@ -12,7 +12,7 @@ from mlplab.engine.driver import fit_members
 from mlplab.engine.eager import unless_eager
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.keras_internals import is_stream
-from mlplab.engine.member import Member
+from mlplab.engine.member import CLIPPING, Member
 from mlplab.engine.source import ArraySource
 from mlplab.engine.streams import StreamSource, reads_by_steps
 from mlplab.errors import TrainingError, UsageError, require_whole
@@ -124,7 +124,7 @@ def fit(
     )
     fit_members([member], packed=packed)
     if member.failure:
-        raise TrainingError(member.failure)
+        raise TrainingError(f"{member.failure} {CLIPPING}")
     history: Any = getattr(model, "history", None)  # a CallbackList of the user's own may have no History
     return history
 

@@ -1,4 +1,4 @@
-"""Ctrl-C while JAX works: it waits until the present piece of steps is done.
+"""Ctrl-C while JAX works, or is imported: it waits until the present piece of steps, or the import, is done.
 
 JAX compares keys of its caches in C++. A KeyboardInterrupt that Python raises in such a comparison comes out as a
 ValueError ("Cache keys should be comparable using __eq__ …"), so Ctrl-C would end a training with an error.

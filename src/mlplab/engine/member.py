@@ -16,6 +16,9 @@ from mlplab.engine.streams import StreamSource
 from mlplab.engine.traced_hyperparameters import traced_hyperparameters
 from mlplab.errors import TrainingError
 
+CLIPPING = "Clipped gradients help too: clipnorm=1.0 in the optimizer."
+"""What else helps against divergence where the caller made the optimizer."""
+
 
 class Member:
     """A compiled model with its data, trained epoch after epoch, alone or with others; see `driver.fit_members`.
@@ -118,8 +121,7 @@ class Member:
             raise TrainingError(
                 f"The loss or a weight stopped being a finite number in epoch {self.epoch + 1} "
                 f"(loss: {logs.get('loss')}). The model is left as it was after epoch {self.epoch}. Try a smaller "
-                "learning rate, clipnorm=1.0 in the optimizer, or inputs scaled to [0, 1]."
-                + (f" {not_finite.message}" if not_finite else "")
+                "learning rate, or inputs scaled to [0, 1]." + (f" {not_finite.message}" if not_finite else "")
             )
 
     @property

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.engine import backend, inputs, keras_internals, state
+from mlplab.engine import backend, checks, inputs, keras_internals, state
 from mlplab.engine.backend import keras
 from mlplab.engine.driver import fit_members, prediction, run
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.keras_internals import print_msg
-from mlplab.engine.member import Member, choose_traced
+from mlplab.engine.member import CLIPPING, Member, choose_traced
 from mlplab.engine.population_progress import progress_printer
 from mlplab.engine.predict import evaluate
 from mlplab.engine.separate_members import check_separate
@@ -141,7 +141,7 @@ def fit_population(
         ensemble = population.predict(x_test / 16).mean(axis=0)
     """
     named = named_variations(build, variations, seed)
-    epochs = require_whole("epochs", epochs)
+    epochs = checks.epochs(epochs)
     if callbacks is not None and not callable(callbacks):
         raise UsageError(
             "callbacks must be a function of a variation, since each member needs callbacks of its own: "
@@ -172,7 +172,7 @@ def fit_population(
         _print_what_slows_down(programs)
     fit_members(members, packed=packed, progress=progress_printer(members, verbose))
     if all(member.failure for member in members):
-        raise TrainingError(f"All {len(members)} members diverged. The first: {members[0].failure}")
+        raise TrainingError(f"All {len(members)} members diverged. The first: {members[0].failure} {CLIPPING}")
     trained = [
         TrainedMember(variation, member.model, member.model.history.history, member.failure)
         for variation, member in zip(named, members, strict=True)

@@ -1,5 +1,6 @@
 """The variations of a population: what each member is built and trained with."""
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,8 +11,12 @@ from mlplab.engine import checks
 from mlplab.engine.backend import isolated_random_state, keras
 from mlplab.errors import UsageError, require_whole, unknown_name
 
-_OF_TRAINING = ("seed", "batch_size", "epochs")
-"""Names in a variation that are arguments of training; they go to `build` too if it takes them."""
+_OF_TRAINING: dict[str, Callable[[Any], int]] = {
+    "seed": functools.partial(require_whole, "seed", least=0),
+    "batch_size": functools.partial(require_whole, "batch_size"),
+    "epochs": checks.epochs,
+}
+"""Checks of the arguments of training in a variation, by name; they go to `build` too if it takes them."""
 
 
 def named_variations(
@@ -40,8 +45,8 @@ def named_variations(
             more = " A variation holds arguments of build, and seed, batch_size and epochs."
             raise UsageError(unknown_name("variation", name, known) + more)
     for variation in named:
-        for name in variation.keys() & set(_OF_TRAINING):
-            variation[name] = require_whole(name, variation[name], least=0 if name == "seed" else 1)
+        for name in variation.keys() & _OF_TRAINING.keys():
+            variation[name] = _OF_TRAINING[name](variation[name])
     return named
 
 

@@ -166,7 +166,7 @@ def _train(path: Path, plan: SweepPlan, combination: Combination, data: Data, re
     try:
         with _quiet():
             if folder.exists():
-                return training.resume(folder, data=data, **options)
+                return None if Run(folder).diverged else training.resume(folder, data=data, **options)
             arguments = {**plan.settings, **combination, "seeds": plan.seeds}
             source = plan.data["source"]
             typed = {name: value for name, value in arguments.items() if value is not None}

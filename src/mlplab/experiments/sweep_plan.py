@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlplab import files
-from mlplab.errors import RunError, UsageError, require_whole
+from mlplab.errors import Advice, RunError, UsageError, require_whole
 from mlplab.runs import Settings
 from mlplab.runs.settings import SETTINGS
 from mlplab.runs.settings_arguments import as_text
@@ -51,9 +51,12 @@ class SweepPlan:
             if self.settings.get(name) is not None:
                 raise UsageError(f"{name} is varied, and given once for all: leave one of them out.")
         if len(self.combinations()) < 2:
+            several = Advice(
+                'as in {"dropout": [0, 0.2, 0.5]}, or {"hidden": [[20], [50, 50]]}',
+                'as in --vary dropout=0,0.2,0.5, or --vary "hidden=20;50,50"',
+            )
             raise UsageError(
-                "A sweep compares two or more combinations: give several values, as in dropout=0,0.2,0.5. Networks "
-                "have a semicolon between, as in hidden=20;50,50."
+                f"A sweep compares two or more combinations: give several values, {several}.", advice=[several]
             )
         self.all_settings()
 
@@ -115,9 +118,8 @@ def _plain(name: str, value: Any) -> Any:
 
 def _check_values(name: str, values: list[Any]) -> None:
     if name == "seed":
-        raise UsageError(
-            "A sweep gives each combination the same seeds: leave out seed, and give seeds, as in seeds=5."
-        )
+        seeds = Advice("give seeds, as in seeds=5", "give --seeds, as in --seeds 5")
+        raise UsageError(f"A sweep gives each combination the same seeds: leave out seed, and {seeds}.", advice=[seeds])
     if name not in SETTINGS:
         raise UsageError(f"A sweep varies the settings of a training; got {name!r}. Known: {', '.join(SETTINGS)}.")
     for value in values:

@@ -5,7 +5,7 @@ reading.py        the same formats; a file that is missing or damaged is a `RunE
 directories.py    directories of runs, studies and sweeps: made, locked, removed; how each is resumed
 """
 
-from mlplab.files.directories import KINDS, create_directory, free_path, locked, remove_directory, resuming
+from mlplab.files.directories import DIVERGED, KINDS, create_directory, free_path, locked, remove_directory, resuming
 from mlplab.files.reading import check_sha256, read_arrays, read_json, read_lines, read_tensors, sha256
 from mlplab.files.writing import (
     append_line,
@@ -22,7 +22,8 @@ from mlplab.files.writing import (
 )
 
 __all__ = [
-    "KINDS", "append_line", "check_sha256", "create_directory", "free_path", "json_bytes", "locked", "optional",
-    "read_arrays", "read_json", "read_lines", "read_tensors", "remove_directory", "resuming", "sha256", "tensor_bytes",
-    "write_arrays", "write_bytes", "write_json", "write_lines", "write_output", "write_tensors", "write_text",
+    "DIVERGED", "KINDS", "append_line", "check_sha256", "create_directory", "free_path", "json_bytes", "locked",
+    "optional", "read_arrays", "read_json", "read_lines", "read_tensors", "remove_directory", "resuming", "sha256",
+    "tensor_bytes", "write_arrays", "write_bytes", "write_json", "write_lines", "write_output", "write_tensors",
+    "write_text",
 ]  # fmt: skip

@@ -30,6 +30,9 @@ class Kind(NamedTuple):
     argument: str = "out"
 
 
+DIVERGED = "diverged.json"
+"""The file in a run directory whose training diverged: to continue it would end in the same way."""
+
 KINDS = {
     "run": Kind("runs", "config.json", "mlplab.resume", "train"),
     "study": Kind("studies", "study.json", "mlplab.tuning.resume", "tune"),
@@ -51,6 +54,8 @@ def free_path(out: str | Path | None, kind: str = "run") -> Path | None:
         there = next((name for name, kind in KINDS.items() if (path / kind.marker).exists()), None)
         if there is None:
             raise RunError(f"{out} exists already, with other files in it. {elsewhere}.", advice=[elsewhere])
+        if (path / DIVERGED).exists():
+            raise RunError(f"{out} exists already: a run that diverged. {elsewhere}.", advice=[elsewhere])
         again = resuming(path, there)
         raise RunError(
             f"{out} exists already. {elsewhere}, or continue the {there} that is there: {again}",

@@ -48,7 +48,9 @@ def score(
     """
     examples = examples_of(source, y, split=split, class_names=class_names, data=data, inputs=False)
     tops = {"accuracy": int(examples.correct.sum())}
-    tops |= {f"top-{k} accuracy": _count_in_top(examples, k) for k in (2, 3, 5) if k < examples.probabilities.shape[1]}
+    more_probable = _count_more_probable(examples)
+    classes = len(examples.class_names)
+    tops |= {f"top-{k} accuracy": int((more_probable < k).sum()) for k in (2, 3, 5) if k < classes}
     n = len(examples)
     rows = [(name, count / n, *wilson_interval(count, n)) for name, count in tops.items()]
     rows.append(("log-loss", *mean_interval(examples.losses)))
@@ -137,10 +139,15 @@ def imbalance(examples: Examples) -> Imbalance | None:
     return Imbalance(examples.class_names[int(true.argmax())], float(true.max() / true.sum()), balanced)
 
 
-def _count_in_top(examples: Examples, k: int) -> int:
-    """Count the rows whose true class is among the k most probable; ties go to the later class, as in scikit-learn."""
-    order = np.argsort(examples.probabilities, axis=1, kind="stable")[:, ::-1][:, :k]
-    return int((order == examples.labels[:, None]).any(1).sum())
+def _count_more_probable(examples: Examples) -> np.ndarray:
+    """Count, for each row, the classes that come before the true one, int (n,); ties go to the later class.
+
+    This is the order of scikit-learn's top_k_accuracy_score. Counting takes a comparison for each class, not a sort.
+    """
+    true_probability, labels = examples.true_probability[:, None], examples.labels[:, None]
+    later = np.arange(len(examples.class_names)) > labels
+    more, equal = examples.probabilities > true_probability, examples.probabilities == true_probability
+    return (more | (equal & later)).sum(1)
 
 
 def _counts(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

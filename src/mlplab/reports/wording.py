@@ -135,7 +135,7 @@ def no_temperature(run: Run) -> str:
     text = "A temperature can make probabilities more accurate, but it must not be fitted to the test rows, and "
     if run.members:
         return f"{text}there are no rows that none of these networks was trained on."
-    return f"{text}this run held no rows out for validation. Train with --validation 0.1 to have one."
+    return f"{text}this run held no rows out for validation. Train with validation=0.1 (--validation 0.1) to have one."
 
 
 def temperature(kept: dict[str, float], errors: Table) -> str:

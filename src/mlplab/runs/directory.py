@@ -162,6 +162,22 @@ class RunDirectory:
         path = self._checked(_RESULT)
         return result.from_json(files.read_json(path), str(path)) if path.exists() else None
 
+    def write_divergence(self, reason: str | None) -> None:
+        """Write why the training diverged; None: it begins again."""
+        path = self.path / files.DIVERGED
+        if reason is None:
+            path.unlink(missing_ok=True)
+        else:
+            files.write_json(path, {"reason": reason})
+
+    def divergence(self) -> str | None:
+        """Why the training diverged; None if it did not."""
+        path = self.path / files.DIVERGED
+        if self.is_finished or not path.exists():
+            return None
+        value = files.read_json(path)
+        return str(value.get("reason") if isinstance(value, dict) else value)
+
     def keep(self, name: str, values: Mapping[str, Any]) -> None:
         """Write `INTERNALS` or `CALIBRATION`, which only save time: a failure is logged."""
         path = self.path / name

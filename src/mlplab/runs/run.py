@@ -72,7 +72,7 @@ class Run:
         start = f"{self.config.data['name']}, {network}"
         if self.result is None:
             start += f", {self.config.seeds} seeds" if self.config.seeds > 1 else ""
-            return f"{start}, {len(self.epochs)} epochs done, not finished"
+            return f"{start}, {len(self.epochs)} epochs done, {'diverged' if self.diverged else 'not finished'}"
         test = self.result.test
         if isinstance(self.result, RunResult):
             return f"{start}, test accuracy {test.accuracy:.4f}"
@@ -80,9 +80,16 @@ class Run:
         mean = f"{test.accuracy:.4f}{spread} of {self.result.test.seeds} seeds"
         return f"{start}, test accuracy mean {mean}, ensemble {self.result.ensemble.accuracy:.4f}"
 
+    @property
+    def diverged(self) -> str | None:
+        """Why the training ended without a result; None if it did not diverge. Of a population, if all members did."""
+        return self.directory.divergence()
+
     def require_finished(self) -> RunResult | PopulationResult:
         """Return the result. Raises `RunError` where there is none yet."""
         if self.result is None:
+            if reason := self.diverged:
+                raise RunError(f"{self.path} has no result: it diverged. {reason}")
             again = files.resuming(self.path)
             raise RunError(f"{self.path} is not finished. Continue it with: {again}", advice=[again])
         return self.result

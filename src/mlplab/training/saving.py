@@ -36,7 +36,7 @@ def save_run(
         model: a compiled Keras model, trained by `mlplab.fit`, `keras.Model.fit` or elsewhere.
         data: its training and test data, as `mlplab.load` takes them. Fractions go into the model as they are. 8-bit
             inputs go in as it was trained: as they are, or divided by their full scale or by 255. Its first layers, its
-            optimizer's moments or its loss on training rows say which.
+            optimizer's moments or the loss of the history say which; without them it is doubtful, and warned about.
         history: the `History` that `fit` returned. Curves need it; so do label errors, for which other networks are
             trained for as many epochs.
         kept_epoch: the epoch of the history, from 1, whose weights the model has, if a callback such as EarlyStopping
@@ -72,7 +72,8 @@ def save_run(
     local.clock.loaded()
     split = splits.split(data.train, settings)
     check_model(model, data)
-    scaling = preprocessing_of_trained(model, data, scale)
+    logged = epochs[(kept_epoch or len(epochs)) - 1].get("loss") if epochs else None
+    scaling = preprocessing_of_trained(model, data, scale, logged if is_kind(logged, float) else None)
     job = TrainingJob(RunSpec(settings, data, identity(data)).config(settings.seed, scaling), data, split, model)
     write = functools.partial(population.write_network_start, job=job, history=epochs, kept_epoch=kept_epoch)
     with begin_run(path, Path(data.name).stem, write, epochs=len(epochs)) as path:

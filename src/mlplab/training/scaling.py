@@ -3,18 +3,21 @@
 8-bit inputs are scaled to [0, 1] for a model, unless its first layers do that, or it was trained without.
 """
 
+import dataclasses
 import logging
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from mlplab import scores
 from mlplab.datasets import Data
-from mlplab.engine import keras, predict
+from mlplab.engine import evaluate, keras, predict
 from mlplab.runs import Preprocessing
 from mlplab.runs.probabilities import as_probabilities
 from mlplab.training import splits
+from mlplab.training.network import targets_for
 
 _log = logging.getLogger("mlplab")
 
@@ -27,6 +30,8 @@ _LESS = 0.8
 """Part of another loss that is no chance."""
 _FAR = math.log(5)
 """Logarithm of a factor by which an estimate is not wrong."""
+_NEARER = 0.5
+"""Part of the distance of another loss from the logged one that is no chance."""
 
 
 def preprocessing_for(model: keras.Model, inputs: np.ndarray, rows: np.ndarray, standardize: bool) -> Preprocessing:
@@ -48,45 +53,69 @@ def preprocessing_for(model: keras.Model, inputs: np.ndarray, rows: np.ndarray, 
     return unscaled
 
 
-def preprocessing_of_trained(model: keras.Model, data: Data, scale: float | None) -> Preprocessing:
+def preprocessing_of_trained(
+    model: keras.Model, data: Data, scale: float | None, loss: float | None = None
+) -> Preprocessing:
     """Return the scaling of raw inputs with which a model was trained.
 
     Fractions go into a model as they are. 8-bit inputs do so too, or are divided by their full scale or by 255: as the
-    model's first layers need it, or else as the optimizer saw them, or else with the least loss on training rows.
+    model's first layers need it, or else as the optimizer saw them, or else so that the loss on training rows is the
+    one that training logged. Where all of that is unknown, the least loss decides, which is doubtful and warned about.
 
     Args:
         scale: what inputs are divided by, if it is known.
+        loss: the training loss that was logged in the epoch whose weights the model has, if it is known.
     """
     inputs = data.train.inputs
     if scale is not None or inputs.dtype != np.uint8:
         return Preprocessing(float(scale or 1))
     every = np.arange(len(inputs))
-    chosen = preprocessing_for(model, inputs, every, standardize=False)
+    chosen, is_sure = preprocessing_for(model, inputs, every, standardize=False), True
     if not _scaling_layers(model):
         candidates = list(dict.fromkeys([chosen, Preprocessing(), Preprocessing(255.0)]))
-        chosen = candidates[_likeliest(model, data, [candidate(inputs[_spaced(every)]) for candidate in candidates])]
-    _log.info(
-        f"8-bit inputs of {data.name} go into the model "
-        + ("as they are" if chosen.scale == 1 else f"divided by {chosen.scale:g}")
-        + ", as in its training. If that is wrong, give save_run the right scale."
-    )
+        sample = dataclasses.replace(data, train=data.train.select(_spaced(every)))
+        place, is_sure = _likeliest(model, sample, [candidate(sample.train.inputs) for candidate in candidates], loss)
+        chosen = candidates[place]
+    how = "as they are" if chosen.scale == 1 else f"divided by {chosen.scale:g}"
+    if is_sure:
+        _log.info(
+            f"8-bit inputs of {data.name} go into the model {how}, as in its training. If that is wrong, give save_run "
+            "the right scale."
+        )
+    else:
+        warnings.warn(
+            f"8-bit inputs of {data.name} go into the model {how}; whether they did so in its training is doubtful. "
+            "Give save_run the scale that they were divided by: scale=1 for none"
+            f"{', or the history of the training' if loss is None else ''}.",
+            stacklevel=3,
+        )
     return chosen
 
 
-def _likeliest(model: keras.Model, data: Data, candidates: Sequence[np.ndarray]) -> int:
-    """Return which of the candidates for the same training rows, float32 (n, …), the model was trained with."""
+def _likeliest(
+    model: keras.Model, sample: Data, candidates: Sequence[np.ndarray], loss: float | None
+) -> tuple[int, bool]:
+    """Return which of the candidates the model was trained with, and whether that is beyond doubt.
+
+    Each candidate is one scaling of the training rows of the sample, float32 (n, …).
+    """
     trained = _size_in_training(model)
     if trained:
         distances = [abs(math.log(max(_root_mean_square(x), 1e-9) / trained)) for x in candidates]
         if min(distances) < _FAR:
-            return int(np.argmin(distances))
-    labels = data.train.labels[_spaced(np.arange(len(data.train)))]
-    classes = len(data.class_names)
+            return int(np.argmin(distances)), True
+    if loss is not None:
+        targets = targets_for(model, sample)
+        evaluated = [evaluate(model, x, targets, verbose=0, return_dict=True)["loss"] for x in candidates]
+        distances = np.nan_to_num(np.abs(np.array(evaluated) - loss), nan=np.inf)
+        nearest, second = np.sort(distances)[:2]
+        return int(np.argmin(distances)), bool(nearest < _NEARER * second)
+    labels, classes = sample.train.labels, len(sample.class_names)
     predicted = [as_probabilities(model, predict(model, x, verbose=0), classes) for x in candidates]
     if (predicted[0].argmax(1) == labels).mean() > _ALL_RIGHT:  # others may only be surer
-        return 0
+        return 0, True
     losses = np.array([scores.log_losses(labels, probabilities).mean() for probabilities in predicted])
-    return int(np.argmin(losses)) if losses.min() < _LESS * losses[0] else 0
+    return (int(np.argmin(losses)) if losses.min() < _LESS * losses[0] else 0), False
 
 
 def _size_in_training(model: keras.Model) -> float | None:

@@ -144,6 +144,7 @@ def train_population(path: Path, data: Data, local: Local, workers: Workers, job
         members = Run(path).member_paths
         for directory in (path, *members):
             locks.enter_context(locked(directory))
+        RunDirectory(path).write_divergence(None)
         unfinished = [member for member in members if not RunDirectory(member).is_finished]
         size = max(1, workers.networks_per_task(len(unfinished)))
         groups = [unfinished[start : start + size] for start in range(0, len(unfinished), size)]
@@ -159,7 +160,9 @@ def train_population(path: Path, data: Data, local: Local, workers: Workers, job
                 f"Interrupted; the epochs that were saved here are kept. Continue with: {again}", advice=[again]
             ) from interrupt
         if len(diverged) == len(members):
-            raise TrainingError(f"All {len(members)} seeds diverged. The first: {next(iter(diverged.values()))}")
+            reason = f"All {len(members)} seeds diverged. The first: {next(iter(diverged.values()))}"
+            RunDirectory(path).write_divergence(reason)
+            raise TrainingError(reason)
         write_population_result(Run(path), diverged, local.clock)
     return Run(path)
 
@@ -175,6 +178,7 @@ def train_members(data: Data, paths: Sequence[Path], local: Local | None = None)
     jobs: list[TrainingJob] = []
     members: list[Member] = []
     for path, run in zip(paths, runs, strict=True):
+        run.directory.write_divergence(None)
         device_data = jobs[0].device_data if jobs else None
         jobs.append(local.jobs.get(path) or TrainingJob.of_run(run, data, device_data))
         seed = run.config.settings.seed
@@ -187,4 +191,7 @@ def train_members(data: Data, paths: Sequence[Path], local: Local | None = None)
     finished = [(run, job, save_outputs(run, job)) for run, job, member in trained if member.failure is None]
     for run, job, split_scores in finished:
         write_result(run, job, split_scores, local.clock.total(networks=len(runs)))
-    return {run.path.name: member.failure for run, _, member in trained if member.failure is not None}
+    diverged = {run: member.failure for run, _, member in trained if member.failure is not None}
+    for run, reason in diverged.items():
+        run.directory.write_divergence(reason)
+    return {run.path.name: reason for run, reason in diverged.items()}

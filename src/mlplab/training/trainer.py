@@ -201,9 +201,12 @@ def finish_run(path: Path, job: TrainingJob, local: population.Local) -> Run:
 
 
 def _log_data(data: Data, split: Mapping[str, np.ndarray], corrected: int | None) -> None:
-    kind = f"{'images' if data.train.has_images else 'rows'} {'×'.join(map(str, data.train.inputs.shape[1:]))}"
-    if data.train.inputs.dtype == np.uint8 and not data.train.has_images:
-        kind += " of whole numbers, taken as 8-bit,"
+    size = "×".join(map(str, data.train.inputs.shape[1:]))
+    if data.train.has_images:
+        kind = f"images {size}"
+    else:
+        whole = data.train.inputs.dtype == np.uint8
+        kind = f"rows of {size} whole numbers, taken as 8-bit," if whole else f"rows of {size} numbers"
     trained, held_out = len(split["train"]), len(split["validation"])
     _log.info(
         f"{data.name}: {len(data.train):,} {kind} in {len(data.class_names)} classes, {trained:,} to train on, "
