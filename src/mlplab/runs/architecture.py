@@ -35,7 +35,7 @@ def describe(model: "keras.Model") -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Keras warns of what is refused below
             described = json.loads(model.to_json())
-    except (TypeError, ValueError, NotImplementedError, OSError) as error:
+    except (TypeError, ValueError, NotImplementedError, OSError, RecursionError) as error:
         raise ModelError(f"The model cannot be written as JSON: {error}") from error
     if foreign := _foreign(described):
         raise ModelError(_refusal(foreign))
