@@ -24,7 +24,11 @@ LIST = Path(__file__).with_name("passes_with_keras.txt")
 NOT_FOR_JAX = ("backend/tensorflow/", "backend/torch/", "export/", "applications/", "jax_multi_process")
 """Files that test other backends, other packages or large downloads."""
 
-DIFFERENCES: dict[str, str] = {}
+DIFFERENCES = {
+    "callbacks/backup_and_restore_test.py::BackupAndRestoreCallbackTest::test_best_case_step": (
+        "an error of a callback leaves the model as it was after the last complete epoch"
+    ),
+}
 """Tests that fail with mlplab because of a row of "What differs" in docs/engine.md, and which."""
 
 Outcomes = dict[str, dict]
@@ -102,8 +106,9 @@ def main(names: Sequence[str]) -> int:
     calls = sum(with_mlplab[test]["calls"] for test in tests if test in with_mlplab)
     eager = sum(with_mlplab[test]["eager"] for test in tests if test in with_mlplab)
     unknown = failed.keys() - DIFFERENCES.keys()
-    print(f"{len(tests)} tests pass with Keras and train; {len(failed)} of them fail with mlplab, as documented but")
-    print(f"for {len(unknown)}. They call fit, evaluate and predict {calls} times, {eager} times with run_eagerly=True.")
+    print(f"{len(tests)} tests pass with Keras and train.")
+    print(f"{len(failed)} of them fail with mlplab, {len(unknown)} of these for no reason that is documented.")
+    print(f"{calls} calls of fit, evaluate and predict, {eager} of them of models with run_eagerly=True.")
     return 1 if unknown else 0
 
 

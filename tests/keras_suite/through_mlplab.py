@@ -9,6 +9,7 @@ which Keras's own loop runs.
 
 import functools
 import json
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -48,9 +49,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("only"):
-        chosen = {*Path(config.getoption("only")).read_text().splitlines()}
-        items[:] = [item for item in items if item.nodeid in chosen]
+    only: str | None = config.getoption("only")
+    if only is not None:
+        chosen = {*Path(only).read_text().splitlines()}
+        items[:] = [item for item in items if _name(item.nodeid) in chosen]
+
+
+def _name(test: str) -> str:
+    """Return the name of a test without the addresses of objects that are its parameters."""
+    return re.sub("0x[0-9a-f]+", "0x", test)
 
 
 def _replace(method: str, ours: Any) -> None:
@@ -72,7 +79,7 @@ def pytest_runtest_setup() -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    outcome = _outcomes.setdefault(report.nodeid, {"outcome": "passed"})
+    outcome = _outcomes.setdefault(_name(report.nodeid), {"outcome": "passed"})
     if report.outcome != "passed":
         crash = getattr(report.longrepr, "reprcrash", None)
         reason = crash.message if crash else str(report.longrepr)
