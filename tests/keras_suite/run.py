@@ -1,6 +1,6 @@
 """Run Keras's own tests, from the installed package, with Keras's training and with mlplab's, and compare.
 
-    python tests/keras_suite/run.py                      # the files that train: Keras, then mlplab; see the docs
+    python tests/keras_suite/run.py                      # the files that train: Keras, then mlplab
     python tests/keras_suite/run.py trainers/trainer_test.py
 
 Prints what passes with Keras and fails with mlplab, and exits with 1 if there is any that `DIFFERENCES` does not name.
