@@ -15,7 +15,7 @@ help:
 	@echo "make lab      open the notebooks in JupyterLab (sets up what they need first)"
 	@echo "make check    run the linters and the tests that are not slow (under three minutes on two cores)"
 	@echo "make test     run the linters and all tests (under twelve minutes on two cores)"
-	@echo "make keras-suite  run Keras's own tests with mlplab's training, and compare (some 20 minutes)"
+	@echo "make keras-suite  run Keras's own tests with mlplab's training, and compare (about half an hour)"
 	@echo "make lint     run the linters only: ruff, pyright, the import contract"
 	@echo "make format   put the code into ruff's form"
 	@echo "make settings     write the types of all settings from src/mlplab/runs/settings.py"

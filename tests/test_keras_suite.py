@@ -18,6 +18,6 @@ def test_what_passes_with_keras_passes_with_mlplab():
     known = [test for test in run.LIST.read_text().splitlines() if test.startswith(TRAINER)]
     known = [test for test in known if not any(part in test for part in others)]
     assert len(known) > 50
-    with_mlplab = run.outcomes([TRAINER], True, "-k", "not " + " and not ".join(others))
+    with_mlplab = run.outcomes([TRAINER], mlplab=True, only=known)
     assert run.failing(known, with_mlplab) == {}
     assert all(with_mlplab[test]["calls"] for test in known)

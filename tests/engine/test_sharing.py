@@ -291,6 +291,16 @@ def test_what_changed_before_compile_counts_in_predictions_and_evaluations(what)
     assert np.abs(before[0] - after[0]).max() > 0.01
 
 
+def test_a_model_without_a_configuration_has_programs_of_its_own():
+    """The configuration of a layer that GPTQ has quantized holds the blocks of the model, and so itself."""
+    model, x = keras.Sequential([keras.Input((4,)), layers.Dense(3)]), np.linspace(-3, 8, 40).reshape(10, 4)
+    blocks = {"pre_block_layers": [], "sequential_blocks": model.layers}
+    model.layers[0].quantization_config = keras.quantizers.GPTQConfig(None, None, quantization_layer_structure=blocks)
+    with pytest.raises(RecursionError):
+        model.get_config()
+    np.testing.assert_allclose(mlplab.predict(model, x, verbose=0), model.predict(x, verbose=0), rtol=1e-5)
+
+
 def test_the_oldest_loops_are_dropped():
     for i in range(compile_cache.KEPT + 3):
         loop_of(built(layers.Dropout(0.1 + i / 100)))

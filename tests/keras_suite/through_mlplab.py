@@ -1,16 +1,21 @@
 """A pytest plugin for Keras's own tests: models train, are evaluated and predict by mlplab.
 
-    pytest -p through_mlplab --mlplab --outcomes FILE …/keras/src/trainers/trainer_test.py
+    pytest -p through_mlplab --mlplab --outcomes FILE --only NAMES …/keras/src/trainers/trainer_test.py
 
-Without `--mlplab`, Keras does it. FILE gets a JSON line for each test: its name, its outcome, how often it called
-`fit`, `evaluate` or `predict`, and how often for a model compiled with run_eagerly=True, which Keras's own loop runs.
+Without `--mlplab`, Keras does it; without `--only`, all tests run. FILE gets a JSON line for each test: its name, its
+outcome, how often it called `fit`, `evaluate` or `predict`, and how often for a model compiled with run_eagerly=True,
+which Keras's own loop runs.
 """
 
 import functools
 import json
+import re
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
+import keras
 import pytest
 from keras.src.backend.jax.trainer import JAXTrainer
 
@@ -26,13 +31,33 @@ _outcomes: dict[str, dict[str, Any]] = {}
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mlplab", action="store_true", help="mlplab trains, evaluates and predicts")
     parser.addoption("--outcomes", help="the file for the outcomes, a JSON line for each test")
+    parser.addoption("--only", help="a file with the names of the tests to run, a line each")
+
+
+def skip_if_backend(backend: str, reason: str) -> pytest.MarkDecorator:
+    """Mark a test that Keras skips on one of its backends."""
+    return pytest.mark.skipif(keras.backend.backend() == backend, reason=reason)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     for method in METHODS:
         _replace(method, getattr(engine, method) if config.getoption("mlplab") else None)
+    # Some of Keras's tests import this from the `conftest.py` of its repository, which the package does not have.
+    sys.modules["conftest"] = sys.modules[__name__]
     # Keras's tests also train objects that are a `Trainer` and a `Layer`, but no `keras.Model`.
     checks.check_model = lambda model, verb: None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    only: str | None = config.getoption("only")
+    if only is not None:
+        chosen = {*Path(only).read_text().splitlines()}
+        items[:] = [item for item in items if _name(item.nodeid) in chosen]
+
+
+def _name(test: str) -> str:
+    """Return the name of a test without the addresses of objects that are its parameters."""
+    return re.sub("0x[0-9a-f]+", "0x", test)
 
 
 def _replace(method: str, ours: Any) -> None:
@@ -54,7 +79,7 @@ def pytest_runtest_setup() -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    outcome = _outcomes.setdefault(report.nodeid, {"outcome": "passed"})
+    outcome = _outcomes.setdefault(_name(report.nodeid), {"outcome": "passed"})
     if report.outcome != "passed":
         crash = getattr(report.longrepr, "reprcrash", None)
         reason = crash.message if crash else str(report.longrepr)

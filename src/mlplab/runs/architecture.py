@@ -9,6 +9,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mlplab import files
 from mlplab.errors import ModelError, RunError
 
@@ -16,11 +18,13 @@ if TYPE_CHECKING:
     import keras
 
 _LARGEST_BYTES = 16 * 2**20
+_STATISTICS = "statistics"
+"""The key, beside Keras's own, of the weights of each adapted layer by name."""
 _HOLD_CODE = {"Lambda", "__lambda__", "function", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"}
 
 
 def describe(model: "keras.Model") -> dict[str, Any]:
-    """Return the model's architecture and how it is compiled, as Keras writes it.
+    """Return the model's architecture and how it is compiled, as Keras writes it, and the statistics of adapted layers.
 
     Raises:
         ModelError: if it has parts that JSON cannot hold without code.
@@ -31,10 +35,12 @@ def describe(model: "keras.Model") -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Keras warns of what is refused below
             described = json.loads(model.to_json())
-    except (TypeError, ValueError, NotImplementedError, OSError) as error:
+    except (TypeError, ValueError, NotImplementedError, OSError, RecursionError) as error:
         raise ModelError(f"The model cannot be written as JSON: {error}") from error
     if foreign := _foreign(described):
         raise ModelError(_refusal(foreign))
+    if statistics := [_own_variables(layer) for layer in _adapted_layers(model)]:
+        described[_STATISTICS] = [{name: values.tolist() for name, values in one.items()} for one in statistics]
     return described
 
 
@@ -58,12 +64,43 @@ def read(path: Path) -> "keras.Model":
     from mlplab.engine import keras  # heavy: only for those who need a model
 
     try:
-        model = keras.saving.deserialize_keras_object(described, safe_mode=True)
+        model = build(described)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise RunError(f"{path} is damaged, or was written by another version of Keras: {error}") from error
     if not isinstance(model, keras.Model):
         raise RunError(f"{path} describes a {type(model).__name__}, not a model.")
     return model
+
+
+def build(described: dict[str, Any]) -> "keras.Model":
+    """Build and compile the model that `describe` described, with new weights and the adapted layers' statistics."""
+    from mlplab.engine import keras  # heavy: only for those who need a model
+
+    of_keras = {name: part for name, part in described.items() if name != _STATISTICS}
+    model: Any = keras.saving.deserialize_keras_object(of_keras, safe_mode=True)
+    if statistics := described.get(_STATISTICS):
+        for layer, of_layer in zip(_adapted_layers(model), statistics, strict=True):
+            layer.load_own_variables({name: np.array(values) for name, values in of_layer.items()})
+    return model
+
+
+def follow_weights(model: "keras.Model") -> None:
+    """Let adapted layers take their statistics from weights that were assigned: they compute with constants of them."""
+    for layer in _adapted_layers(model):
+        layer.load_own_variables(_own_variables(layer))
+
+
+def _adapted_layers(model: "keras.Model") -> list[Any]:
+    """Return the layers whose weights are statistics of data, as `Normalization.adapt` finds them."""
+    from mlplab.engine import keras_internals
+
+    return [layer for layer in keras_internals.layers(model) if hasattr(layer, "adapt") and layer.weights]
+
+
+def _own_variables(layer: Any) -> dict[str, np.ndarray]:
+    store: dict[str, np.ndarray] = {}
+    layer.save_own_variables(store)
+    return {name: np.asarray(values) for name, values in store.items()}
 
 
 def _foreign(part: Any) -> str | None:

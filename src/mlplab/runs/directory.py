@@ -123,6 +123,7 @@ class RunDirectory:
             model.set_weights([tensors[str(i)] for i in range(len(tensors))])
         except (KeyError, ValueError) as error:
             raise RunError(f"{self.path / _WEIGHTS} does not fit the model in {_MODEL}: {error}") from error
+        architecture.follow_weights(model)
         return model
 
     def _predictions(self, split: str) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 from mlplab.datasets import Data
 from mlplab.engine import ArraySource, Rows, backend, checks, keras, keras_internals, placement, state
 from mlplab.errors import RunError
-from mlplab.runs import Config, Preprocessing, Run, Settings, machine
+from mlplab.runs import Config, Preprocessing, Run, Settings, architecture, machine
 from mlplab.runs.checkpoint import Checkpoint
 from mlplab.training.class_weights import row_weights
 from mlplab.training.network import check_outputs, targets_for
@@ -120,6 +120,7 @@ class TrainingJob:
         if shapes[0] != shapes[1]:
             raise RunError(f"The checkpoint in {run.path} does not fit the model in model.json: one is damaged.")
         state.write(self.model, then)
+        architecture.follow_weights(self.model)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -158,11 +158,12 @@ def targets_for(model: keras.Model, data: Data) -> np.ndarray:
 def rebuild(description: dict[str, Any], seed: int) -> keras.Model:
     """Build another model that `runs.architecture.describe` described, with the weights, dropout and noise of a seed.
 
-    Seeds of its layers and initializers are dropped: with them, every model would have the same initial weights.
+    Seeds of its layers and initializers are dropped: with them, every model would have the same initial weights. What
+    its layers adapted to data stays.
     """
     with backend.isolated_random_state():
         keras.utils.set_random_seed(seed)
-        return keras.saving.deserialize_keras_object(_without_seeds(description), safe_mode=True)
+        return architecture.build(_without_seeds(description))
 
 
 def _without_seeds(part: Any) -> Any:

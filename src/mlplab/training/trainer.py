@@ -56,7 +56,8 @@ def train(
         model: a compiled Keras model for the data's inputs and classes. 8-bit inputs are scaled to [0, 1] for it,
             unless its first layers scale them. It is trained in place.
         seeds: number of networks to train at once, for error bars and an ensemble. The first has `seed`, each other
-            the next one. A model of your own stays as it is then: copies with fresh weights are trained.
+            the next one. A model of your own stays as it is then: copies with fresh weights are trained;
+            layers that were adapted to data (`Normalization`) keep their statistics.
         corrected_labels: a CSV file with the columns index and label: training labels to use instead of the data
             set's, see `datasets.corrections`. The run keeps those that differ.
         out: the directory to make; by default runs/NAME-DATE-TIME.
