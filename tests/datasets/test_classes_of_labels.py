@@ -122,3 +122,14 @@ def test_data_gets_the_classes_of_a_model_with_an_output_for_each_number() -> No
     np.testing.assert_array_equal(again.train.labels, gap.train.labels)
     with pytest.raises(DataError, match=r"arrays train has the label 1, which is none of 3, 4"):
         gap.with_classes(Classes(("3", "4"), (3, 4)))
+
+
+def test_texts_and_numbers_together_are_refused():
+    """As tables have them of which one file has a word among its numbers."""
+    x, words, numbers = np.zeros((2, 3)), ["0", "1"], [0, 1]
+    for train, test, seen in (
+        (words, numbers, "'0' for training and 0 for"),
+        (numbers, words, "0 for training and '0'"),
+    ):
+        with pytest.raises(DataError, match=rf"one kind, texts or numbers\. Got {seen} .*labels\.astype\(str\)"):
+            load(((x, train), (x, test)))

@@ -43,9 +43,14 @@ class Classes:
         Test labels that no training row has are warned about.
 
         Raises:
-            DataError: for labels that do not fit the names.
+            DataError: for labels that do not fit the names, and for texts and numbers together.
         """
         trained, tested = (set(np.unique(labels).tolist()) for labels in (train, test))
+        if train.size and test.size and (train.dtype.kind == "U") != (test.dtype.kind == "U"):
+            raise DataError(
+                f"The labels of {what} must be of one kind, texts or numbers. Got {train[0].item()!r} for training and "
+                f"{test[0].item()!r} for testing: convert both, as in labels.astype(str)."
+            )
         if unknown := sorted(tested - trained):
             warnings.warn(
                 f"No training row of {what} has the test labels {listed(unknown)}, so a network cannot learn them. Add "

@@ -114,7 +114,7 @@ def _load_arrays(source: Any, class_names: Sequence[str] | Classes | None) -> Da
     except (TypeError, ValueError) as error:
         raise UsageError(
             "Expected a data set's name, the path of an .npz file, or ((x_train, y_train), (x_test, y_test))."
-            f" Got {type(source).__name__}."
+            f" Got {type(source).__name__}. Of one table, sklearn.model_selection.train_test_split makes both."
         ) from error
     x_train, y_train, x_test, y_test = map(_copy, (x_train, y_train, x_test, y_test))
     return _data("arrays", (x_train, y_train), (x_test, y_test), class_names, {}, "arrays")
