@@ -91,9 +91,14 @@ class StepLoop:
     def _step(self, carry: Any, fixed: Any, arrays: Any, indices: Any, key_data: Any, i: Any, number: Any) -> Any:
         """Do step `i` of a segment, which is step `number` of the pass."""
         key = jax.random.wrap_key_data(key_data, impl="threefry2x32")
-        index = jax.tree.map(lambda rows: jax.lax.dynamic_index_in_dim(rows, i, keepdims=False), indices)
-        batch = self._batch(self._batch.rows(arrays, index), jax.random.fold_in(key, number))
-        return self._body(carry, fixed, computed_first(batch))
+
+        def step(i: Any, carry_and_logs: Any) -> Any:
+            index = jax.tree.map(lambda rows: jax.lax.dynamic_index_in_dim(rows, i, keepdims=False), indices)
+            batch = self._batch(self._batch.rows(arrays, index), jax.random.fold_in(key, number))
+            return self._body(carry_and_logs[0], fixed, computed_first(batch))
+
+        logs = jax.tree.map(lambda s: jax.numpy.zeros(s.shape, s.dtype), jax.eval_shape(step, i, (carry, None))[1])
+        return jax.lax.fori_loop(i, i + 1, step, (carry, logs))
 
     def __call__(
         self,
