@@ -137,19 +137,20 @@ class BatchCalls:
 
     def after(self, steps: int, carry: Carry, logs: dict[str, Any]) -> bool:
         """Call the callbacks after a step; return whether the pass ends."""
-        self._steps, self._logs_of_step = steps, logs
+        # Keras's list of callbacks waits for the numbers, unless its callbacks let it do so in another thread.
+        self._steps, self._logs_of_step = steps, logs if self._by_batch else keras_internals.pythonify_logs(logs)
         if self._by_batch:
             keras_internals.offer_state(self._model, lambda: self._values(carry.unpacked))
         if steps % self._every:
             return False
-        self._call(keras_internals.pythonify_logs(logs))
+        self._call(self._logs_of_step)
         return self._is_stopped
 
     def end(self, carry: Carry) -> Any:
         """Call the callbacks for the steps after the last call, if any; return the carry that they leave."""
         if missing := -self._steps % self._every:
             self._steps += missing  # Keras counts the last steps as if they were all
-            self._call(keras_internals.pythonify_logs(self._logs_of_step))
+            self._call(self._logs_of_step)
         taken = self._taken(carry) if self._by_batch else None
         return carry.unpacked if taken is None else taken
 

@@ -1,7 +1,7 @@
 """A step, compiled into a program of its own that is called step by step, for callbacks that see every batch.
 
 Between two steps the carry stays as the program left it: on the device, and packed. It is unpacked only if a callback
-reads its model, and packed again only if it has changed something there.
+reads its model, and packed again only if the callback has changed something there.
 """
 
 import operator
@@ -47,9 +47,10 @@ class Carry:
         (new, structure), (old, structure_before) = jax.tree.flatten(taken), jax.tree.flatten(self.unpacked)
         if structure == structure_before and all(map(operator.is_, new, old)):
             return self
-        known = {id(array) for array in old}
-        # Through NumPy, so that arrays of other devices, and of weak types, are as those that the program knows.
-        leaves = [array if id(array) in known else jax.device_put(np.asarray(array), device) for array in new]
+        if structure != structure_before:
+            old = [None] * len(new)
+        # Copies through NumPy: no buffer is donated twice, and what is of another device or a weak type becomes alike.
+        leaves = [n if n is o else jax.device_put(np.array(n), device) for n, o in zip(new, old, strict=True)]
         return Carry(self._enter, self._leave, unpacked=jax.tree.unflatten(structure, leaves))
 
 
@@ -83,13 +84,26 @@ class StepLoop:
     ):
         self._body = body
         self._batch = batch
-        self._carry = partial(
-            Carry, _unchanged if enter is None else jax.jit(enter), _unchanged if leave is None else jax.jit(leave)
-        )
-        self._forms: Forms[Any] = Forms()
+        self._is_packed = enter is not None
+        self._enter = jax.jit(enter) if enter else _unchanged
+        self._leave = jax.jit(leave) if leave else _unchanged
+        self._carry = partial(Carry, self._enter, self._leave)
+        self._forms: Forms[dict[str, Any]] = Forms()
+
+    def _programs(self) -> dict[str, Any]:
+        """Return the programs for one form of a segment, by the form of the carry that they take and return."""
+        return {
+            "packed": jax.jit(partial(self._step), donate_argnums=0),
+            "unpacked": jax.jit(partial(self._unpacked_step), donate_argnums=0),
+        }
+
+    def _unpacked_step(self, carry: Any, *arguments: Any) -> Any:
+        carry, logs = self._step(self._enter(carry), *arguments)
+        return self._leave(carry), logs
 
     def _step(self, carry: Any, fixed: Any, arrays: Any, indices: Any, key_data: Any, i: Any, number: Any) -> Any:
         """Do step `i` of a segment, which is step `number` of the pass."""
+        # In a loop of one: there XLA compiles convolutions and sums to the same bits as in the loop over an epoch.
         key = jax.random.wrap_key_data(key_data, impl="threefry2x32")
 
         def step(i: Any, carry_and_logs: Any) -> Any:
@@ -118,20 +132,23 @@ class StepLoop:
         """
         key_data = np.array(seed, np.uint64).astype(np.uint32)
         carry, fixed, key_data = jax.device_put((carry, fixed, key_data), device)
-        held, done = self._carry(unpacked=carry), 0
+        held, done, is_read = self._carry(unpacked=carry), 0, False
         for segment in segments:
             arrays, indices = jax.device_put((segment.arrays, segment.indices), device)
-            program = self._forms.get(segment, lambda: jax.jit(partial(self._step), donate_argnums=0))
+            programs, traced = self._forms.get(segment, self._programs), set[str]()
             for i in range(int(segment.start), segment.steps):
-                taken = calls.before(done, held)
-                if taken is not None:
+                was_read, taken = is_read, calls.before(done, held)
+                if is_read := taken is not None:
                     held = held.replaced(taken, device)
-                arguments = held.packed, fixed, arrays, indices, key_data, np.int32(i), np.int32(done)
-                if i == segment.start:
+                # For a callback that reads its model at every step, one program that unpacks too is faster than two.
+                form = "unpacked" if self._is_packed and is_read and was_read else "packed"
+                arguments = getattr(held, form), fixed, arrays, indices, key_data, np.int32(i), np.int32(done)
+                if form not in traced:
+                    traced.add(form)
                     with tracing:
-                        program.trace(*arguments)
-                packed, logs = program(*arguments)
-                held, done = self._carry(packed=packed), done + 1
+                        programs[form].trace(*arguments)
+                carry, logs = programs[form](*arguments)
+                held, done = self._carry(**{form: carry}), done + 1
                 ends = calls.after(done, held, logs)
                 progress()
                 if ends:
