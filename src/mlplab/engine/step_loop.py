@@ -49,8 +49,7 @@ class Carry:
             return self
         if structure != structure_before:
             old = [None] * len(new)
-        # Copies through NumPy: no buffer is donated twice, and what is of another device or a weak type becomes alike.
-        leaves = [n if n is o else jax.device_put(np.array(n), device) for n, o in zip(new, old, strict=True)]
+        leaves = [n if n is o else _copied(n, device) for n, o in zip(new, old, strict=True)]
         return Carry(self._enter, self._leave, unpacked=jax.tree.unflatten(structure, leaves))
 
 
@@ -154,6 +153,12 @@ class StepLoop:
                 if ends:
                     return held
         return held
+
+
+def _copied(array: Any, device: Any) -> Any:
+    """Copy an array to the device, so that no buffer is donated twice, without waiting for the step that computes."""
+    # A weak type, which the program does not know, is lost on the way through NumPy.
+    return jax.device_put(np.array(array) if array.weak_type else array, device, may_alias=False)
 
 
 def _unchanged(carry: Any) -> Any:
