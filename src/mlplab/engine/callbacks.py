@@ -38,8 +38,9 @@ def callback_list(
     if by_batch:
         names = " and ".join(dict.fromkeys(type(callback).__name__ for callback in by_batch))
         _log.info(
-            f"{names} {'sees' if len(by_batch) == 1 else 'see'} every batch, so the steps run one by one: an "
-            "epoch of a small network takes many times as long. Methods for epochs, such as on_epoch_end, cost nothing."
+            f"{names} {'sees' if len(by_batch) == 1 else 'see'} every batch, so the steps run one by one, as "
+            "in Keras: an epoch of a small network takes many times as long as without. Methods for epochs, such as "
+            "on_epoch_end, cost nothing."
         )
     return listed
 
