@@ -29,12 +29,14 @@ class ReadsLogs(keras.callbacks.Callback):
 
 class ReadsWeights(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.weights = self.model.layers[-1].get_weights()
+        model: Any = self.model
+        self.weights = model.layers[-1].get_weights()
 
 
 class SetsRate(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self.model.optimizer.learning_rate = 0.001 / (1 + batch)
+        model: Any = self.model
+        model.optimizer.learning_rate = 0.001 / (1 + batch)
 
 
 CALLBACKS: dict[str, type[keras.callbacks.Callback]] = {

@@ -122,9 +122,11 @@ def check() -> int:
     for name, make in in_order().items():
         of_stream, _ = trained(plain_fit, (lambda make=make: make(x, y), {}))
         assert_equal(f"weights of arrays: {name}", of_arrays.get_weights(), of_stream.get_weights())
-        evaluated = [evaluate(of_arrays, make(x, y), verbose=0) for evaluate in (keras.Model.evaluate, mlplab.evaluate)]
+        evaluate: list[Any] = [keras.Model.evaluate, mlplab.evaluate]
+        evaluated = [function(of_arrays, make(x, y), verbose=0) for function in evaluate]
         np.testing.assert_allclose(evaluated[1], evaluated[0], rtol=2e-6, err_msg=f"evaluate: {name}")
-        predicted = [predict(of_arrays, make(x, y), verbose=0) for predict in (keras.Model.predict, mlplab.predict)]
+        predict: list[Any] = [keras.Model.predict, mlplab.predict]
+        predicted = [function(of_arrays, make(x, y), verbose=0) for function in predict]
         np.testing.assert_allclose(predicted[1], predicted[0], rtol=1e-5, atol=1e-7, err_msg=f"predict: {name}")
         assert_equal(f"predictions: {name}", [mlplab.predict(of_arrays, x, verbose=0)], predicted[1:])
         count += 1

@@ -24,6 +24,9 @@ class Forms(Generic[T]):
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, T] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def get(self, segment: Segment, make: Callable[[], T], models: int = 1) -> T:
         """Return what is kept for segments of this form, and several models at once; made if it is not there."""
         shapes = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves((segment.arrays, segment.indices))]

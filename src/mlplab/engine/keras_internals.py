@@ -76,10 +76,10 @@ class _OfferedState:
     """The state that Keras assigns to the variables of a model when a callback reads the model; made then."""
 
     def __init__(self, values: Callable[[], dict[str, Any]]):
-        self._values = functools.cache(values)
+        self.values = functools.cache(values)
 
     def get(self, name: str, default: Any = None) -> Any:
-        return self._values().get(name.removesuffix("_variables"), default)
+        return self.values().get(name.removesuffix("_variables"), default)
 
 
 def offer_state(model: keras.Model, values: Callable[[], dict[str, Any]]) -> None:
@@ -98,9 +98,7 @@ def was_read(model: keras.Model) -> bool:
 def take_state(model: keras.Model, variables: dict[str, list[Any]]) -> dict[str, list[Any]]:
     """Take the values out of the variables, which hold nothing until the next ones are read, as in Keras."""
     values = {name: [variable.value for variable in listed] for name, listed in variables.items()}
-    for listed in variables.values():
-        for variable in listed:
-            variable._value = None
+    model._purge_model_variables(**{f"{name}_variables": True for name in variables})
     model._jax_state, model._jax_state_synced = None, False
     return values
 
