@@ -1,23 +1,23 @@
-"""What streams cost: `mlplab.fit` against `keras.Model.fit` on a `PyDataset`, a generator and a torch `DataLoader`.
+"""What streams cost: `mlplab.fit` against `keras.Model.fit` on a `PyDataset`, a generator, a `DataLoader`, `tf.data`.
 
 The network is the notebook's: 784-20-10, Adam, batches of 32 of Fashion-MNIST. Each stream gives the same batches of
 float32 images. In a round both train one model for some epochs on each stream, in this process; each round goes the
-other way than the one before. Without torch the `DataLoader` is left out, and the results say so.
+other way than the one before. Without torch the `DataLoader` is left out, without TensorFlow `tf.data`, and the results
+say so. What is there is first checked to give Keras's weights, see `same_bits.py`.
 
     python benchmarks/streams.py [--rounds 7] [--epochs 2] [--no-save]
 """
 
 import argparse
-import importlib
 import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import report
+import same_bits
 
 import mlplab
 from mlplab import keras
@@ -46,19 +46,7 @@ def generator(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[np.ndarray, np.nda
         yield x[start : start + BATCH], y[start : start + BATCH]
 
 
-def data_loader(x: np.ndarray, y: np.ndarray) -> Any:
-    torch = importlib.import_module("torch")  # optional: the other streams do without
-    rows = torch.utils.data.TensorDataset(torch.from_numpy(x), torch.from_numpy(y.astype("int64")))
-    return torch.utils.data.DataLoader(rows, batch_size=BATCH, drop_last=True)
-
-
 STREAMS: dict[str, Callable[[np.ndarray, np.ndarray], Any]] = {"PyDataset": Batches, "generator": generator}
-
-
-def network() -> keras.Model:
-    model = mlplab.mlp((28, 28), 10, [20], seed=0)
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    return model
 
 
 def steps_per_second(fit: Callable[..., Any], model: keras.Model, stream: Any, steps: int, epochs: int) -> float:
@@ -77,11 +65,10 @@ def main() -> None:
     train = mlplab.load("fashion-mnist").train
     x, y = train.images / np.float32(255), train.labels
     steps = len(x) // BATCH
-    streams = dict(STREAMS)
-    if find_spec("torch") is not None:
-        streams["DataLoader"] = data_loader
+    print(f"{same_bits.check()} comparisons of the weights of mlplab and Keras: equal", flush=True)
+    streams = STREAMS | same_bits.in_order()
     fits = {"mlplab": mlplab.fit, "keras": keras.Model.fit}
-    models = {name: network() for name in fits}
+    models = {name: same_bits.network() for name in fits}
     for name, fit in fits.items():  # compiled before it is timed
         for make in streams.values():
             fit(models[name], make(x, y), steps_per_epoch=100, shuffle=False, verbose=0)
@@ -108,7 +95,7 @@ def main() -> None:
             for stream, found in results.items()
         ],
     )
-    left_out = [] if "DataLoader" in streams else ["DataLoader: torch is not installed"]
+    left_out = same_bits.left_out()
     print(*left_out, sep="\n")
     if not arguments.no_save:
         payload = {
@@ -117,7 +104,7 @@ def main() -> None:
             "steps": steps,
             "left_out": left_out,
             "load at the end": round(os.getloadavg()[0], 2),
-            "versions": report.versions("mlplab", "jax", "keras", "numpy", "torch"),
+            "versions": report.versions("mlplab", "jax", "keras", "numpy", "torch", "tensorflow-cpu", "tensorflow"),
             "results": results,
         }
         print(f"\nSaved: {report.save('streams', payload, on)}")

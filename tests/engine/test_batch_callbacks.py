@@ -284,3 +284,37 @@ def test_what_batches_cost_is_logged_once(few, caplog):
         mlplab.fit(models.small(), *few, epochs=2, verbose=0, callbacks=[callbacks.EarlyStopping("loss")])
     (message,) = [record.getMessage() for record in caplog.records if record.name == "mlplab"]
     assert "Recorder sees every batch" in message
+
+
+class Looks(callbacks.Callback):
+    """Reads logs, and weights in steps that follow each other and in some that do not."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch in (1, 2, 4):
+            self.weights = self.model.get_weights()
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_callback_that_only_looks_changes_no_bit(packed, few):
+    trained = []
+    for listed in ([], [Looks()]):
+        model = models.small()
+        mlplab.fit(model, *few, epochs=2, seed=1, verbose=0, packed=packed, callbacks=listed)
+        trained.append(model)
+    for p, q in zip(*[model.get_weights() + model.optimizer.variables for model in trained], strict=True):
+        np.testing.assert_array_equal(q, p)
+
+
+class Copies(callbacks.Callback):
+    """Gives one variable the value of another, after each step from the second on."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch:
+            bias, of_optimizer = self.model.layers[-1].bias, self.model.optimizer.variables[-1]
+            bias.assign(of_optimizer.value)
+
+
+def test_a_variable_may_get_the_array_of_another_one(few):
+    model = models.small()
+    mlplab.fit(model, *few, epochs=2, verbose=0, callbacks=[Copies()])
+    np.testing.assert_array_equal(model.layers[-1].bias, model.optimizer.variables[-1])

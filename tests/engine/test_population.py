@@ -9,7 +9,7 @@ from against import assert_equal_models, largest_difference, numbers
 
 import mlplab
 from mlplab import keras
-from mlplab.engine import ArraySource, Member, compile_cache, devices, driver, fit_members
+from mlplab.engine import ArraySource, Member, compile_cache, devices, driver, fit_members, passes
 from mlplab.engine.backend import isolated_random_state
 from mlplab.engine.member import choose_traced
 from mlplab.engine.signature import signature
@@ -348,11 +348,11 @@ def test_more_members_than_fit_into_memory_are_stacked_in_parts(few, monkeypatch
     members = [Member(small(), source, epochs=1) for _ in range(5)]
     monkeypatch.setattr(driver, "on_cpu", lambda: False)
     choose_traced(members)
-    passes = [driver._training(member, packed=True) for member in members]
+    trainings = [passes.training(member, packed=True) for member in members]
 
     def sizes(devices, free):
         monkeypatch.setattr(driver, "free_memory", lambda: free)
-        return [len(group) for group in driver.groups(passes, devices)]
+        return [len(group) for group in driver.groups(trainings, devices)]
 
     held = sum(array.nbytes for array in numbers(members[0].model)) + 4 * BATCH * (28 * 28 + 1)
     assert sizes(devices=1, free=2**40) == [5]

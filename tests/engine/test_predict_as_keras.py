@@ -7,7 +7,7 @@ from monte_carlo import MonteCarloDropout
 
 import mlplab
 from mlplab import keras
-from mlplab.engine import compile_cache, loop
+from mlplab.engine import compile_cache, forms
 from mlplab.engine.population import Population, TrainedMember
 from mlplab.engine.signature import signature
 from mlplab.engine.source import OrderedSource, Rows
@@ -138,7 +138,7 @@ def test_segments_read_every_row_once_in_its_order():
 
 
 def test_a_loop_keeps_the_programs_used_last(monkeypatch):
-    monkeypatch.setattr(loop, "MOST_FORMS", 3)
+    monkeypatch.setattr(forms, "MOST_FORMS", 3)
     model = models.seeded(dense)()
     expected = model.predict(X, verbose=0)
     for rows in (1, 2, 3, 4, 5, 1):

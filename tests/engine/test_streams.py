@@ -1,6 +1,7 @@
 """Streams train, evaluate and predict as the same batches do in arrays, and as Keras does with the same stream."""
 
 import itertools
+import multiprocessing
 import os
 import signal
 import threading
@@ -345,3 +346,20 @@ def test_keras_setting_for_the_most_steps_of_an_epoch(few):
         keras.config.set_max_steps_per_epoch(None)
     assert_equal_histories(*histories)
     assert_equal_models(*[history.model for history in histories])
+
+
+def test_a_process_that_a_stream_starts_ends_without_error(few):
+    """As the workers of a `DataLoader`, which raises where one of them does not."""
+    codes = []
+
+    def batches():
+        for start in (0, 32, 64, 96):  # of which Keras reads two ahead, in this thread
+            with warnings.catch_warnings(action="ignore"):  # of a fork beside threads
+                process = multiprocessing.get_context("fork").Process(target=int)
+                process.start()
+            process.join()
+            codes.append(process.exitcode)
+            yield few[0][start : start + 32], few[1][start : start + 32]
+
+    mlplab.fit(models.small(), batches(), steps_per_epoch=4, shuffle=False, verbose=0)
+    assert codes == [0, 0, 0, 0]

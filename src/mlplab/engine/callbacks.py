@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from mlplab.engine import checks, keras_internals, state
 from mlplab.engine.backend import keras
+from mlplab.engine.step_loop import Carry
 from mlplab.errors import UsageError
 
 _log = logging.getLogger("mlplab")
@@ -37,8 +38,9 @@ def callback_list(
     if by_batch:
         names = " and ".join(dict.fromkeys(type(callback).__name__ for callback in by_batch))
         _log.info(
-            f"{names} {'sees' if len(by_batch) == 1 else 'see'} every batch, so the steps run one by one: an "
-            "epoch of a small network takes many times as long. Methods for epochs, such as on_epoch_end, cost nothing."
+            f"{names} {'sees' if len(by_batch) == 1 else 'see'} every batch, so the steps run one by one, as "
+            "in Keras: an epoch of a small network takes many times as long as without. Methods for epochs, such as "
+            "on_epoch_end, cost nothing."
         )
     return listed
 
@@ -78,9 +80,9 @@ def _class_that_works_by_epochs(callback: keras.callbacks.Callback) -> type:
 class BatchCalls:
     """Calls Keras callbacks while a model trains or is evaluated, and ends that when a callback sets a stop flag.
 
-    A pass is one epoch of training, or one evaluation. A piece is the steps that one call into the compiled loop does.
+    A pass is one epoch of training, or one evaluation. A piece is the steps that one call into a compiled loop does.
 
-    If a callback sees every batch, pieces are single steps, and all callbacks are called as in Keras: once in the
+    If a callback sees every batch, a `StepLoop` runs the pass, and all callbacks are called as in Keras: once in the
     number of steps that `compile` was given as `steps_per_execution`, and after the last step. Otherwise progress
     reaches Keras's progress bar, and callbacks with an `on_piece_end(step, logs)`.
 
@@ -89,7 +91,7 @@ class BatchCalls:
         logs: makes the logs of the loop's carry.
         values: makes lists of arrays of the carry, by the names of the fields of `State`: what a callback sees in its
             model, and may change.
-        read: makes a carry of an earlier one and the model as it is now.
+        read: makes a carry of an earlier one and such lists.
     """
 
     def __init__(
@@ -100,56 +102,70 @@ class BatchCalls:
         *,
         logs: Callable[[Any], dict[str, Any]],
         values: Callable[[Any], dict[str, Any]],
-        read: Callable[[Any], Any],
+        read: Callable[[Any, dict[str, Any]], Any],
     ):
         self._model, self._logs, self._values, self._read = model, logs, values, read
         self._stop_flag = _STOP_FLAGS[mode]
         self._by_batch = sees_batches(callbacks, mode)
         self._kept = state.read(model) if self._by_batch else None
         self._every = model.steps_per_execution if self._by_batch else 1
-        self._steps = 0
+        self._steps, self._logs_of_step = 0, {}
         self._begin = getattr(callbacks, f"on_{mode}_batch_begin")
         end = getattr(callbacks, f"on_{mode}_batch_end")
         self._listeners = [end] if self._by_batch else _progress_listeners(callbacks, mode)
 
     @property
     def step_by_step(self) -> bool:
-        """Whether pieces are single steps. A pass that is stopped before it begins does one step, as in Keras."""
+        """Whether a `StepLoop` runs the pass. One that is stopped before it begins does one step, as in Keras."""
         return self._by_batch or self._is_stopped
 
-    def before(self, steps: int, carry: Any) -> Any:
-        """Call the callbacks before a step; return the carry with what they changed in the model."""
-        if not self._by_batch or steps % self._every:
-            return carry
-        self._begin(steps)
-        return self.changed(carry)
-
-    def after(self, steps: int, carry: Any) -> bool:
-        """Call the callbacks after a piece; return whether the pass ends."""
+    def after_piece(self, steps: int, carry: Any) -> bool:
+        """Report progress after a piece of `steps` steps in all; return whether the pass ends."""
         self._steps = steps
-        if steps % self._every:
-            return False
-        self._call(carry)
+        if self._listeners:
+            self._call(self._logs(carry))
         return self._is_stopped
 
-    def end(self, carry: Any) -> Any:
-        """Call the callbacks for the steps after the last call, if any; return the carry as `changed` does."""
+    def before(self, steps: int, carry: Carry) -> Any:
+        """Call the callbacks before a step; return the carry if they have read the model, which they may have changed.
+
+        Between steps the model holds nothing, so what was read must be continued with.
+        """
+        if not self._by_batch or steps % self._every:
+            return None
+        self._begin(steps)
+        return self._taken(carry)
+
+    def after(self, steps: int, carry: Carry, logs: dict[str, Any]) -> bool:
+        """Call the callbacks after a step; return whether the pass ends."""
+        # Keras's list of callbacks waits for the numbers, unless its callbacks let it do so in another thread.
+        self._steps, self._logs_of_step = steps, logs if self._by_batch else keras_internals.pythonify_logs(logs)
+        if self._by_batch:
+            keras_internals.offer_state(self._model, lambda: self._values(carry.unpacked))
+        if steps % self._every:
+            return False
+        self._call(self._logs_of_step)
+        return self._is_stopped
+
+    def end(self, carry: Carry) -> Any:
+        """Call the callbacks for the steps after the last call, if any; return the carry that they leave."""
         if missing := -self._steps % self._every:
             self._steps += missing  # Keras counts the last steps as if they were all
-            self._call(carry)
-        return self.changed(carry)
+            self._call(self._logs_of_step)
+        taken = self._taken(carry) if self._by_batch else None
+        return carry.unpacked if taken is None else taken
 
-    def _call(self, carry: Any) -> None:
-        if self._by_batch:
-            keras_internals.offer_state(self._model, self._values(carry))
-        if self._listeners:
-            logs = self._logs(carry)
-            for listener in self._listeners:
-                listener(self._steps - 1, logs)
+    def _call(self, logs: dict[str, Any]) -> None:
+        for listener in self._listeners:
+            listener(self._steps - 1, logs)
 
-    def changed(self, carry: Any) -> Any:
-        """Return the carry, or one of the model as it is now if a callback has read it since the last step."""
-        return self._read(carry) if self._by_batch and keras_internals.was_read(self._model) else carry
+    def _taken(self, carry: Carry) -> Any:
+        """Return the carry with the state of the model if a callback has read that since the last step, else None."""
+        if not keras_internals.was_read(self._model):
+            return None
+        variables = state.variables(self._model)._asdict()
+        fields = {name: variables[name] for name in self._values(carry.unpacked)}
+        return self._read(carry.unpacked, keras_internals.take_state(self._model, fields))
 
     def undo(self) -> None:
         """Give the model its state before the pass, which callbacks that read it have replaced."""

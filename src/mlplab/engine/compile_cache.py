@@ -20,6 +20,7 @@ from mlplab.engine.packing import Packing
 from mlplab.engine.signature import signature
 from mlplab.engine.source import Batch
 from mlplab.engine.state import State
+from mlplab.engine.step_loop import StepLoop
 from mlplab.engine.traced_hyperparameters import replaced, traced_hyperparameters
 
 KEPT = 16
@@ -27,12 +28,18 @@ KEPT = 16
 
 Kind = Literal["train", "test", "predict"]
 
-_loops: OrderedDict[Hashable, tuple[keras.Model, Loop]] = OrderedDict()
+_loops: OrderedDict[Hashable, tuple[keras.Model, Loop | StepLoop]] = OrderedDict()
 
 
 def compiled_loop(
-    kind: Kind, model: keras.Model, batch: Batch, key: Hashable, traced: Collection[str] = (), packed: bool = True
-) -> Loop:
+    kind: Kind,
+    model: keras.Model,
+    batch: Batch,
+    key: Hashable,
+    traced: Collection[str] = (),
+    packed: bool = True,
+    step_by_step: bool = False,
+) -> Loop | StepLoop:
     """Return the loop of a model's steps.
 
     Its `fixed` is `(arguments, weights)`: values of the traced numbers, and for "test" and "predict" the trainable
@@ -40,14 +47,17 @@ def compiled_loop(
 
     - train: `(State, logs)`, see `first_logs`;
     - test: `(non_trainable, metrics, logs)`;
-    - predict: `non_trainable`; a step's output is the model's outputs.
+    - predict: `non_trainable`.
+
+    A step's output is the model's outputs, or the logs of a step of training and testing, which a `Loop` leaves out.
 
     Args:
         key: the model's signature.
         traced: names of the numbers that are arguments of the step.
         packed: as in `fit`.
+        step_by_step: return a `StepLoop`.
     """
-    cache_key = (kind, packed, batch, key)
+    cache_key = (kind, packed, step_by_step, batch, key)
     template, loop = _loops.get(cache_key, (None, None))
     # A template that was changed meanwhile would be traced as another step for a new batch size.
     if (
@@ -55,7 +65,7 @@ def compiled_loop(
         or loop is None
         or (template is not model and signature(template, traced, training=kind != "predict") != key)
     ):
-        template, loop = model, _new_loop(kind, model, batch, traced, packed)
+        template, loop = model, _new_loop(kind, model, batch, traced, packed, step_by_step)
     _loops[cache_key] = (template, loop)
     _loops.move_to_end(cache_key)
     while len(_loops) > KEPT:
@@ -86,34 +96,37 @@ def results(model: keras.Model, metrics: list, logs: dict[str, Any]) -> dict[str
     return keras_internals.pythonify_logs(computed if not logs or set(computed) == set(logs) else logs)
 
 
-def _new_loop(kind: Kind, model: keras.Model, batch: Batch, traced: Collection[str], packed: bool) -> Loop:
+def _new_loop(
+    kind: Kind, model: keras.Model, batch: Batch, traced: Collection[str], packed: bool, step_by_step: bool
+) -> Loop | StepLoop:
     packing = Packing.of(model) if kind == "train" and packed else None
     step = {"train": partial(_train, packing=packing), "test": _test, "predict": _predict}[kind]
     numbers = traced_hyperparameters(model, traced, optimizer=packing and packing.optimizer) if traced else []
+    has_output = step_by_step or kind == "predict"
 
     def body_with_arguments(carry: Any, fixed: Any, data: Any) -> Any:
         with replaced(numbers, fixed[0]):
-            return step(model, carry, fixed[1], data)
+            carry, output = step(model, carry, fixed[1], data)
+        return carry, output if has_output else None
 
-    if packing is None:
-        return Loop(body_with_arguments, batch, has_output=kind == "predict", direct=kind != "train")
-    return Loop(
-        body_with_arguments,
-        batch,
-        enter=lambda carry: (packing.pack(carry[0]), carry[1]),
-        leave=lambda carry: (packing.unpack(carry[0]), carry[1]),
-    )
+    ends = {}
+    if packing is not None:
+        ends["enter"] = lambda carry: (packing.pack(carry[0]), carry[1])
+        ends["leave"] = lambda carry: (packing.unpack(carry[0]), carry[1])
+    if step_by_step:
+        return StepLoop(body_with_arguments, batch, **ends)
+    return Loop(body_with_arguments, batch, **ends, has_output=has_output, direct=kind != "train")
 
 
 def _train(model: keras.Model, carry: Any, weights: None, data: Any, packing: Packing | None) -> Any:
     logs, state = model.train_step(tuple(carry[0]), data) if packing is None else packing.step(carry[0], data)
-    return (State(*state), _carried_logs(carry[1], logs)), None
+    return (State(*state), _carried_logs(carry[1], logs)), logs
 
 
 def _test(model: keras.Model, carry: Any, weights: list, data: Any) -> Any:
     non_trainable, metrics, before = carry
     logs, (_, non_trainable, metrics) = model.test_step((weights, non_trainable, metrics), data)
-    return (non_trainable, metrics, _carried_logs(before, logs)), None
+    return (non_trainable, metrics, _carried_logs(before, logs)), logs
 
 
 def _predict(model: keras.Model, carry: Any, weights: list, data: Any) -> Any:

@@ -21,19 +21,15 @@ class Device:
         self._stop = stop
         self._arrays: dict[tuple[int, ...], Any] = {}
 
-    def segments(self, source: Source, position: int, step_by_step: bool = False) -> Generator[Segment, None, None]:
-        """Yield the segments of one epoch, or one for each step.
-
-        Arrays that several models have in common go to the device once.
-        """
+    def segments(self, source: Source, position: int) -> Generator[Segment, None, None]:
+        """Yield the segments of one epoch. Arrays that several models have in common go to the device once."""
         for segment in source.segments(position):
             key = tuple(id(leaf) for leaf in jax.tree.leaves(segment.arrays))
             # Other sources make arrays in each epoch, which are not kept.
             if key not in self._arrays and isinstance(source, ArraySource):
                 # With the originals, so that no other array can take their place in memory, and so their ids.
                 self._arrays[key] = jax.device_put(segment.arrays, self.device), segment.arrays
-            segment = segment._replace(arrays=self._arrays.get(key, (segment.arrays,))[0])
-            yield from segment.split() if step_by_step else [segment]
+            yield segment._replace(arrays=self._arrays.get(key, (segment.arrays,))[0])
 
     def check_stop(self) -> None:
         """End the job, between two pieces, if another one failed or after Ctrl-C."""

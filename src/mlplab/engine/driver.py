@@ -8,22 +8,23 @@ Each core is a device that takes the next model when it has done one. So a membe
 alone, bit for bit. A GPU gets several models in a call: their states stacked, and a `vmap` of the epoch over them.
 """
 
+import contextlib
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 
-from mlplab.engine import compile_cache, state, traced_hyperparameters
-from mlplab.engine.backend import free_memory, keras, on_cpu
-from mlplab.engine.callbacks import BatchCalls
+from mlplab.engine import compile_cache, traced_hyperparameters
+from mlplab.engine.backend import free_memory, on_cpu
 from mlplab.engine.devices import Device, Devices, Job
 from mlplab.engine.loop import Loop
 from mlplab.engine.member import Member, choose_traced
+from mlplab.engine.passes import Pass, training, validation
 from mlplab.engine.source import ArraySource, Source, batch_shapes
-from mlplab.errors import ModelError, TrainingError
+from mlplab.engine.step_loop import StepLoop
 
 MOST_STACKED = 64
 """Models in one call on a GPU, at most."""
@@ -59,11 +60,11 @@ def fit_members(members: Sequence[Member], *, packed: bool = True, progress: Pro
         while active := [member for member in members if member.active]:
             for member in active:
                 member.begin_epoch()
-            run([_training(member, packed) for member in active], devices, count)
+            run([training(member, packed) for member in active], devices, count)
             validated = [member for member in active if member.failure is None and member.is_validated]
             for member in validated:
                 member.begin_validation()
-            logs = run([_validation(member) for member in validated], devices)
+            logs = run([validation(member) for member in validated], devices)
             for member, logs_of_member in zip(validated, logs, strict=True):
                 member.take_validation(logs_of_member)
             for member in active:
@@ -73,139 +74,6 @@ def fit_members(members: Sequence[Member], *, packed: bool = True, progress: Pro
     for member in members:
         if member.failure is None:
             member.end()
-
-
-@dataclass
-class Pass:
-    """One model's pass over one source: training, evaluation or prediction.
-
-    Attributes:
-        kind, key, traced, packed: which compiled loop it takes, see `compile_cache.compiled_loop`.
-        carry, weights: what the loop starts with, and the weights that it only reads.
-        finish: makes the result of the carry after the last step, and of the outputs of the steps of each segment.
-        watch: called after a piece with the steps done and the carry, unless models are stacked; returns whether the
-            pass ends there.
-        calls: the callbacks that are called in the pass, if any.
-        position, seed: of the source's order, and of the keys of the steps.
-        loops: loops that were looked up before.
-    """
-
-    kind: compile_cache.Kind
-    model: keras.Model
-    source: Source
-    key: Hashable
-    carry: Any
-    weights: Any
-    finish: Callable[[Any, list[Any]], Any]
-    watch: Callable[[int, Any], bool | None]
-    calls: BatchCalls | None = None
-    traced: Collection[str] = ()
-    packed: bool = True
-    position: int = 0
-    seed: tuple[int, int] = (0, 0)
-    loops: dict[Hashable, Loop] = field(default_factory=dict)
-    result: Any = None
-
-
-def _training(member: Member, packed: bool) -> Pass:
-    """An epoch of a member."""
-    model = member.model
-    before = state.read(model)
-    calls = BatchCalls(
-        model,
-        member.callbacks,
-        "train",
-        logs=lambda carry: compile_cache.results(model, carry[0].metrics, carry[1]),
-        values=lambda carry: carry[0]._asdict(),
-        read=lambda carry: (state.read(model), carry[1]),
-    )
-
-    def finish(carry: Any, outputs: list[Any]) -> None:
-        after, logs = calls.end(carry)
-        calls.undo()
-        try:
-            member.take(after, compile_cache.results(model, after.metrics, logs))
-        except TrainingError as error:
-            member.failure = str(error)
-
-    carry = before, compile_cache.first_logs(model, "train_step", before, member.shapes)
-    training = Pass("train", model, member.source, member.signature, carry, None, finish, calls.after, calls)
-    return replace(
-        training,
-        traced=member.traced or (),
-        packed=packed,
-        position=member.position,
-        seed=member.seed,
-        loops=member.loops,
-    )
-
-
-def _validation(member: Member) -> Pass:
-    assert member.validation is not None
-    validation = evaluation(
-        member.model, member.validation, member.validation_shapes, member.signature, member.callbacks
-    )
-    return replace(validation, traced=member.traced or (), loops=member.loops)
-
-
-def evaluation(
-    model: keras.Model, source: Source, shapes: Any, key: Hashable, callbacks: keras.callbacks.CallbackList
-) -> Pass:
-    """A pass whose result is loss and metrics by name."""
-    model.reset_metrics()
-    before = state.read(model)
-    parts = before.trainable, before.non_trainable, before.metrics
-
-    def read(carry: Any) -> Any:
-        now = state.read(model)
-        return now.non_trainable, now.metrics, carry[2]
-
-    calls = BatchCalls(
-        model,
-        callbacks,
-        "test",
-        logs=lambda carry: compile_cache.results(model, *carry[1:]),
-        values=lambda carry: {"non_trainable": carry[0], "metrics": carry[1]},
-        read=read,
-    )
-
-    def finish(carry: Any, outputs: list[Any]) -> dict[str, Any]:
-        non_trainable, metrics, logs = calls.end(carry)
-        calls.undo()
-        state.write(model, before._replace(non_trainable=non_trainable, metrics=metrics))
-        return compile_cache.results(model, metrics, logs)
-
-    carry = *parts[1:], compile_cache.first_logs(model, "test_step", parts, shapes)
-    return Pass("test", model, source, key, carry, before.trainable, finish, calls.after, calls)
-
-
-def prediction(
-    model: keras.Model, source: Source, key: Hashable, listener: Callable[[int], object] | None = None
-) -> Pass:
-    """A pass whose result is the outputs of all steps, joined, and the non-trainable state after it.
-
-    The model is only read: `state.write_non_trainable` gives it the new state.
-    """
-    before = state.read(model)
-
-    def watch(steps: int, carry: Any) -> None:
-        if listener is not None:
-            listener(steps - 1)
-
-    def finish(carry: Any, outputs: list[Any]) -> tuple[Any, list[Any]]:
-        return jax.tree.map(lambda *parts: _joined(parts), *outputs), carry
-
-    return Pass("predict", model, source, key, before.non_trainable, before.trainable, finish, watch)
-
-
-def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Join the outputs of the steps of several segments, each (steps, rows, …), to (rows, …): an array of its own."""
-    if parts[0].ndim == 1:
-        raise ModelError(
-            "An output of the model is one number a batch, of shape (), and outputs of batches are joined along their "
-            "first axis. Give it one: keras.ops.reshape(output, (1,))."
-        )
-    return np.concatenate([part.reshape(part.shape[0] * part.shape[1], *part.shape[2:]) for part in parts])
 
 
 def run(
@@ -227,7 +95,7 @@ def groups(passes: Sequence[Pass], devices: int) -> Iterator[list[Pass]]:
     together: dict[Hashable, list[Pass]] = {}
     for each in passes:
         # A model whose pass may end before the others' gets a call of its own.
-        alone = id(each) if each.calls is not None and each.calls.step_by_step else None
+        alone = id(each) if each.step_by_step else None
         together.setdefault((each.key, _layout(each.source), alone), []).append(each)
     for group in together.values():
         size = _group_size(group, devices)
@@ -256,50 +124,68 @@ def _group_size(group: Sequence[Pass], devices: int) -> int:
 def _job(group: Sequence[Pass], count: Callable[[int], None] | None) -> Job:
     """Prepare one call. All that looks into the models is done here, before any of them is traced."""
     first = group[0]
-    name = first.kind, first.key, first.packed
+    name = first.kind, first.key, first.packed, first.step_by_step
     if name not in first.loops:
         first.loops[name] = compile_cache.compiled_loop(
-            first.kind, first.model, first.source.batch, first.key, first.traced, first.packed
+            first.kind, first.model, first.source.batch, first.key, first.traced, first.packed, first.step_by_step
         )
     loop = first.loops[name]
     numbers = [traced_hyperparameters.arguments(each.model, each.traced) for each in group]
     for each in group:
         each.loops[name] = loop  # kept there while they train, also when the cache drops it
+    if isinstance(loop, StepLoop):
+        return partial(_run_steps, first, loop, (numbers[0], first.weights), count)
+    return partial(_run_pieces, group, loop, [(n, each.weights) for n, each in zip(numbers, group, strict=True)], count)
 
-    calls = first.calls if len(group) == 1 else None
 
-    def job(device: Device) -> None:
-        counted = 0
+def _run_pieces(
+    group: Sequence[Pass], loop: Loop, fixed: Sequence[Any], count: Callable[[int], None] | None, device: Device
+) -> None:
+    """Do the passes of a group in pieces of many steps."""
+    counted = 0
 
-        def between_pieces(steps: int, carry: Any) -> bool:
-            nonlocal counted
-            if count is not None:
-                count((steps - counted) * len(group))
-                counted = steps
-            ends = len(group) == 1 and first.watch(steps, carry)
-            device.check_stop()
-            return bool(ends)
+    def between_pieces(steps: int, carry: Any) -> bool:
+        nonlocal counted
+        if count is not None:
+            count((steps - counted) * len(group))
+            counted = steps
+        ends = len(group) == 1 and group[0].watch(steps, carry)
+        device.check_stop()
+        return bool(ends)
 
-        step_by_step = calls is not None and calls.step_by_step
-        segments = [device.segments(each.source, each.position, step_by_step) for each in group]
-        try:
-            results = loop(
-                [each.carry for each in group],
-                [(values, each.weights) for values, each in zip(numbers, group, strict=True)],
-                segments,
-                seeds=[each.seed for each in group],
-                before_piece=calls and calls.before,
-                progress=between_pieces,
-                device=device.device,
+    segments = [device.segments(each.source, each.position) for each in group]
+    try:
+        results = loop(
+            [each.carry for each in group],
+            fixed,
+            segments,
+            seeds=[each.seed for each in group],
+            progress=between_pieces,
+            device=device.device,
+        )
+    finally:
+        for each in segments:
+            each.close()
+    for each, (carry, outputs) in zip(group, results, strict=True):
+        each.result = each.finish(carry, outputs)
+
+
+def _run_steps(each: Pass, loop: StepLoop, fixed: Any, count: Callable[[int], None] | None, device: Device) -> None:
+    """Do a pass step by step, with its callbacks between the steps."""
+    calls = each.calls
+    assert calls is not None
+
+    def between_steps() -> None:
+        if count is not None:
+            count(1)
+        device.check_stop()
+
+    try:
+        with contextlib.closing(device.segments(each.source, each.position)) as segments:
+            carry = loop(
+                each.carry, fixed, segments, calls, seed=each.seed, progress=between_steps, device=device.device
             )
-        except BaseException:
-            if calls is not None:
-                calls.undo()
-            raise
-        finally:
-            for each in segments:
-                each.close()
-        for each, (carry, outputs) in zip(group, results, strict=True):
-            each.result = each.finish(carry, outputs)
-
-    return job
+        each.result = each.finish(calls.end(carry), [])
+    except BaseException:
+        calls.undo()
+        raise

@@ -56,7 +56,7 @@ def fit(
         y: targets (n, …) likewise, as the model's loss takes them.
         batch_size: rows a step, 32 by default; more than n means n.
         verbose: 0 silent, 1 a progress bar, 2 a line an epoch.
-        callbacks: Keras callbacks. Those that see every batch make the steps run one by one, which takes longer.
+        callbacks: Keras callbacks. Those that see every batch make the steps run one by one, about as fast as in Keras.
         validation_split: the last part of the rows, held out.
         validation_data: `(x, y)` or `(x, y, sample_weight)`, a stream or a `Source`; takes precedence over
             validation_split.

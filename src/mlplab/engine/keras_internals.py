@@ -1,6 +1,7 @@
 """What mlplab uses of Keras 3.15 beyond its public interface. No other file uses private names of Keras."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -71,19 +72,35 @@ class EpochIterator(JAXEpochIterator):
         return getattr(self.data_adapter, "enqueuer", None)
 
 
-def offer_state(model: keras.Model, values: dict[str, Any]) -> None:
-    """Let callbacks that read their `model` see these values: Keras assigns them to the variables then.
+class _OfferedState:
+    """The state that Keras assigns to the variables of a model when a callback reads the model; made then."""
 
-    Until then the variables hold nothing, as in Keras. `values`: lists of arrays by the names of the fields of `State`.
+    def __init__(self, values: Callable[[], dict[str, Any]]):
+        self.values = functools.cache(values)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.values().get(name.removesuffix("_variables"), default)
+
+
+def offer_state(model: keras.Model, values: Callable[[], dict[str, Any]]) -> None:
+    """Let callbacks that read their `model` see the values that a function returns, which is called then.
+
+    They are lists of arrays by the names of the fields of `State`.
     """
-    model._jax_state = {f"{name}_variables": arrays for name, arrays in values.items()}
-    model._jax_state_synced = False
-    model._purge_model_variables(**{f"{name}_variables": True for name in values})
+    model._jax_state, model._jax_state_synced = _OfferedState(values), False
 
 
 def was_read(model: keras.Model) -> bool:
     """Return whether a callback has read its `model` since `offer_state`, and so may have changed it."""
     return model._jax_state_synced
+
+
+def take_state(model: keras.Model, variables: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Take the values out of the variables, which hold nothing until the next ones are read, as in Keras."""
+    values = {name: [variable.value for variable in listed] for name, listed in variables.items()}
+    model._purge_model_variables(**{f"{name}_variables": True for name in variables})
+    model._jax_state, model._jax_state_synced = None, False
+    return values
 
 
 def withdraw_state(model: keras.Model) -> None:

@@ -1,34 +1,24 @@
 """A step, compiled into a loop over any number of steps, run in pieces short enough to be interrupted."""
 
 import functools
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
+from mlplab.engine.forms import Forms, computed_first, tracing
 from mlplab.engine.source import Batch, Segment
 
 PIECE_SECONDS = 0.2
 """About how long one call into the compiled loop lasts: progress is shown, and Ctrl-C noticed, this often."""
 
-MOST_FORMS = 64
-"""Forms of segments for which a loop keeps what was compiled, those used last, so that memory stays flat."""
-
 AHEAD_BYTES = 2**20
 """Bytes of rows that are taken out of the arrays at once, for the next steps: as much as stays in a core's cache."""
 
-Before = Callable[[int, Any], Any]
-"""Called before a piece with the number of steps done and the loop's carry; returns the carry to continue with."""
-
 Progress = Callable[[int, Any], bool]
 """Called after a piece with the number of steps done and the loop's carry; returns whether the loop ends here."""
-
-_tracing = threading.Lock()
-"""Held while a step is traced: its model holds tracers meanwhile, which no other thread may use."""
 
 
 class Loop:
@@ -60,7 +50,7 @@ class Loop:
         self._leave = leave
         self._has_output = has_output
         self._direct = direct
-        self._forms: OrderedDict[Hashable, _Form] = OrderedDict()
+        self._forms: Forms[_Form] = Forms()
 
     def _steps(
         self, carry: Any, outputs: Any, fixed: Any, segment: Segment, key_data: jax.Array, before: Any, stop: Any
@@ -74,7 +64,7 @@ class Loop:
 
         def step(rows: Any, i: Any, carry: Any) -> Any:
             batch = self._batch(rows, jax.random.fold_in(key, before + i))
-            return self._body(carry, fixed, _computed_first(batch))
+            return self._body(carry, fixed, computed_first(batch))
 
         def several_steps(n: jax.Array, carry_and_outputs: Any) -> Any:
             first = segment.start + n * ahead
@@ -113,7 +103,6 @@ class Loop:
         segments: Sequence[Iterable[Segment]],
         *,
         seeds: Sequence[tuple[int, int]],
-        before_piece: Before | None = None,
         progress: Progress | None = None,
         device: Any = None,
     ) -> list[tuple[Any, list[Any]]]:
@@ -123,7 +112,6 @@ class Loop:
             carries: one for each model; donated: the loop reuses the buffers, so do not use them afterwards.
             fixed, segments: for each model.
             seeds: for each model two numbers that make the keys of its steps.
-            before_piece: see `Before`; for one model.
             progress: see `Progress`; the carry is stacked for several models. An exception in it ends the loop.
             device: to run on; None: the first. Threads may run one loop on several devices at once.
 
@@ -138,9 +126,7 @@ class Loop:
         for parts in zip(*segments, strict=True):
             form = self._form(carries[0], fixed[0], parts[0], len(parts))
             segment = parts[0]._replace(indices=_stacked([part.indices for part in parts]))
-            carry, output, stop, ends = form.run(
-                carry, constant, segment, key_data, before, before_piece, progress, device
-            )
+            carry, output, stop, ends = form.run(carry, constant, segment, key_data, before, progress, device)
             outputs.append(output)
             done.append(slice(segment.start, stop))
             before += stop - segment.start
@@ -153,23 +139,19 @@ class Loop:
 
     def _form(self, carry: Any, fixed: Any, segment: Segment, models: int) -> "_Form":
         """Return what is compiled for a segment. The arguments are those of the first of the models."""
-        shapes = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves((segment.arrays, segment.indices))]
-        name = models, *shapes
-        with _tracing:
-            if name not in self._forms:
-                collects = self._has_output and not (self._direct and segment.steps == 1)
-                output = self._shapes_of_output(carry, fixed, segment) if collects else None
-                axes = (models, segment.steps) if models > 1 else (segment.steps,)
-                outputs = jax.tree.map(lambda s: jax.ShapeDtypeStruct((*axes, *s.shape), s.dtype), output)
-                steps: Callable[..., Any] = functools.partial(self._steps)  # which no other form has: freed with it
-                if models > 1:
-                    axes_of_segment: Any = Segment(None, 0, None)  # type: ignore[arg-type] - axes, not arrays
-                    steps = jax.vmap(steps, in_axes=(0, 0, 0, axes_of_segment, 0, None, None))
-                self._forms[name] = _Form(jax.jit(steps, donate_argnums=(0, 1)), outputs)
-            self._forms.move_to_end(name)
-            while len(self._forms) > MOST_FORMS:
-                self._forms.popitem(last=False)
-            return self._forms[name]
+
+        def make() -> _Form:
+            collects = self._has_output and not (self._direct and segment.steps == 1)
+            output = self._shapes_of_output(carry, fixed, segment) if collects else None
+            axes = (models, segment.steps) if models > 1 else (segment.steps,)
+            outputs = jax.tree.map(lambda s: jax.ShapeDtypeStruct((*axes, *s.shape), s.dtype), output)
+            steps: Callable[..., Any] = functools.partial(self._steps)  # which no other form has: freed with it
+            if models > 1:
+                axes_of_segment: Any = Segment(None, 0, None)  # type: ignore[arg-type] - axes, not arrays
+                steps = jax.vmap(steps, in_axes=(0, 0, 0, axes_of_segment, 0, None, None))
+            return _Form(jax.jit(steps, donate_argnums=(0, 1)), outputs)
+
+        return self._forms.get(segment, make, models)
 
     def _shapes_of_output(self, carry: Any, fixed: Any, segment: Segment) -> Any:
         """Return shapes and dtypes of the output of a step."""
@@ -202,7 +184,6 @@ class _Form:
         segment: Segment,
         key_data: Any,
         before: int,
-        before_piece: Before | None,
         progress: Progress | None,
         device: Any,
     ) -> tuple[Any, Any, int, bool]:
@@ -215,15 +196,12 @@ class _Form:
         outputs = jax.tree.map(lambda shape: np.zeros(shape.shape, shape.dtype), self._outputs)
         outputs, arrays, indices = jax.device_put((outputs, segment.arrays, segment.indices), device)
         while start < segment.steps and not ends:
-            if before_piece is not None:
-                replaced = before_piece(int(before_first) + start, carry)
-                carry = carry if replaced is carry else jax.device_put(replaced, device)
             # The first piece is one step, timed with its compilation; each piece's time sizes the next one.
             stop = min(start + max(1, int(PIECE_SECONDS / self._step_seconds)), segment.steps)
             first: Any = np.int32(start)
             piece = Segment(arrays, indices, first)
             arguments = carry, outputs, fixed, piece, key_data, before_first, np.int32(stop)
-            with _tracing:
+            with tracing:
                 self._function.trace(*arguments)
             began = time.perf_counter()
             carry, outputs = jax.block_until_ready(self._function(*arguments))
@@ -243,14 +221,3 @@ def _unstacked(tree: Any, count: int) -> list[Any]:
         return [tree]
     tree = jax.tree.map(np.asarray, tree)
     return [jax.tree.map(lambda array, i=i: array[i], tree) for i in range(count)]
-
-
-def _computed_first(batch: Any) -> Any:
-    """Make XLA compute the batch before it is used. Otherwise XLA fuses it into sums, which then round differently.
-
-    The batch passes the barrier as vectors: rows of 28 values do not fill SIMD registers evenly, which is slower.
-    """
-    leaves, structure = jax.tree.flatten(batch)
-    vectors = jax.lax.optimization_barrier([leaf.reshape(-1) for leaf in leaves])
-    shaped = [vector.reshape(leaf.shape) for vector, leaf in zip(vectors, leaves, strict=True)]
-    return jax.tree.unflatten(structure, shaped)

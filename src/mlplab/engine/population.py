@@ -8,10 +8,11 @@ import numpy as np
 
 from mlplab.engine import backend, checks, inputs, keras_internals, state
 from mlplab.engine.backend import keras
-from mlplab.engine.driver import fit_members, prediction, run
+from mlplab.engine.driver import fit_members, run
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.keras_internals import print_msg
 from mlplab.engine.member import CLIPPING, Member, choose_traced
+from mlplab.engine.passes import prediction
 from mlplab.engine.population_progress import progress_printer
 from mlplab.engine.predict import evaluate
 from mlplab.engine.separate_members import check_separate

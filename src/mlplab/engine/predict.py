@@ -11,9 +11,10 @@ import numpy as np
 from mlplab.engine import checks, inputs, keras_internals, state
 from mlplab.engine.backend import keras
 from mlplab.engine.callbacks import callback_list, sees_batches
-from mlplab.engine.driver import evaluation, prediction, run
+from mlplab.engine.driver import run
 from mlplab.engine.eager import unless_eager
 from mlplab.engine.interrupts import deferred_interrupt
+from mlplab.engine.passes import evaluation, prediction
 from mlplab.engine.signature import signature
 from mlplab.engine.source import Batch, Segment, Source, batch_shapes
 from mlplab.engine.streams import StreamSource

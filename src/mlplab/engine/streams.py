@@ -6,6 +6,8 @@ run in one compiled call, while a thread prepares the next stack.
 
 import concurrent.futures
 import itertools
+import queue
+import threading
 import time
 from collections.abc import Generator, Hashable, Iterator
 from dataclasses import dataclass
@@ -195,11 +197,31 @@ def _dtype(leaf: Any) -> np.dtype:
 
 def _ahead(stacks: Generator[Segment, None, None]) -> Iterator[Segment]:
     """Yield the stacks, each while a thread prepares the next. An error of the stream is raised as it is."""
-    with concurrent.futures.ThreadPoolExecutor(1, "stream") as thread:
-        following = thread.submit(next, stacks, None)
-        while (stack := _waited_for(following)) is not None:
-            following = thread.submit(next, stacks, None)
+    wanted: queue.SimpleQueue[concurrent.futures.Future[Segment | None] | None] = queue.SimpleQueue()
+
+    def read() -> None:
+        while (future := wanted.get()) is not None:
+            try:
+                future.set_result(next(stacks, None))
+            except BaseException as error:  # which is raised where the stack is waited for
+                future.set_exception(error)
+
+    def following() -> "concurrent.futures.Future[Segment | None]":
+        future: concurrent.futures.Future[Segment | None] = concurrent.futures.Future()
+        wanted.put(future)
+        return future
+
+    # Not the thread of an executor: a process forked in one, as the workers of a DataLoader are, ends with code 1.
+    thread = threading.Thread(target=read, name="stream", daemon=True)
+    thread.start()
+    try:
+        future = following()
+        while (stack := _waited_for(future)) is not None:
+            future = following()
             yield stack
+    finally:
+        wanted.put(None)
+        thread.join()
 
 
 def _waited_for(stack: "concurrent.futures.Future[Segment | None]") -> Segment | None:
