@@ -112,7 +112,7 @@ def interrupt_after_one_population(progress):
 def interrupted(tmp_path_factory):
     """A study with a budget, interrupted after its first population; not to be written into."""
     path = tmp_path_factory.mktemp("studies") / "interrupted"
-    options = {"budget": 60.01, "population": 6, "seeds": 1, "progress": interrupt_after_one_population}
+    options = {"budget": 66.7, "population": 6, "seeds": 1, "progress": interrupt_after_one_population}
     with pytest.raises(Interrupted, match=r"Continue with: mlplab\.tuning\.resume"):
         tune("digits", SPACE | {"epochs": 1}, **options, out=path)
     return path

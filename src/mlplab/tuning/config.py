@@ -81,6 +81,11 @@ class StudyConfig:
             raise RunError(f"{folder / FILE} is damaged: {error}. Restore it from a copy.") from error
         return config
 
+    @property
+    def planned_seconds(self) -> float | None:
+        """The seconds of the budget that are planned with: a tenth is left for the winner's test and for delays."""
+        return None if self.budget is None else 0.9 * self.budget
+
     def settings(self, trial: "FrozenTrial") -> Settings:
         """Return the settings of a trial's network and training, with the trial's seed."""
         space = Space.of(self.space)

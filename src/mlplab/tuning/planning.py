@@ -79,10 +79,10 @@ class Planner:
 
     def seeds_of_winner(self, best: "FrozenTrial") -> int:
         """Return how many seeds the winner is trained with: as configured, or as the budget has time for."""
-        if self.config.budget is None:
+        if self.config.planned_seconds is None:
             return self.config.seeds
         one = self._an_epoch(best.user_attrs["parameters"]) * self.config.rungs[-1]
-        return max(1, min(self.config.seeds, int((self.config.budget - self._spent) / one)))
+        return max(1, min(self.config.seeds, int((self.config.planned_seconds - self._spent) / one)))
 
     def _candidates(self, earlier: "Sequence[FrozenTrial]") -> Iterator[list[dict[str, Any]]]:
         """Yield the structures of a round: those to try next; for when they do not fit the budget, the best so far."""
@@ -99,15 +99,15 @@ class Planner:
         """Return the number of trials in each population of a round: as configured, or fewer to fit the budget."""
         config = self.config
         smallest = min(config.population, config.reduction)
-        if config.budget is None:
+        if config.planned_seconds is None:
             return config.population
         if not self._costs:
             return smallest if config.small_first else config.population
         an_epoch = max(self._an_epoch(self._parameters(earlier, structure)) for structure in structures)
         best = best_of(earlier, config.metric)
         of_winner = max(an_epoch, 0.0 if best is None else self._an_epoch(best.user_attrs["parameters"]))
-        kept = seconds_to_train_again(config.seeds, config.rungs[-1], of_winner, config.budget)
-        remaining = config.budget - self._spent - kept
+        kept = seconds_to_train_again(config.seeds, config.rungs[-1], of_winner, config.planned_seconds)
+        remaining = config.planned_seconds - self._spent - kept
         for size in range(config.population, smallest - 1, -1):
             epochs = sum(epochs_per_rung(config.rungs, size, config.reduction))
             if an_epoch * epochs * config.parallel <= remaining:

@@ -135,9 +135,11 @@ class StudyRunner:
 
     def _task(self, population: "Sequence[FrozenTrial]", first_round: bool) -> HalvingTask:
         config, limit = self.config, None
-        if config.budget is not None and first_round:
+        if config.planned_seconds is not None and first_round:
             # Later rounds have a size that fits.
-            limit = config.budget / -(-config.parallel // self.workers.slots)  # populations that share one slot
+            limit = config.planned_seconds / -(
+                -config.parallel // self.workers.slots
+            )  # populations that share one slot
         return HalvingTask(
             settings=tuple(config.settings_on_trial(trial) for trial in population),
             rungs=config.rungs,
