@@ -46,7 +46,7 @@ def test_a_study_is_printed_recorded_and_alone_on_standard_output(folder):
     assert printed["winner"]["seeds"] == 2
     assert printed["best"]["state"] == "complete"
     for part in (
-        "digits: 1,442 training rows. 6 trials in populations of 3, compared after epoch 1",
+        "digits: 1,442 training rows. 6 trials in populations of 3, compared after epoch 3",
         "trials 0–2 of 6: 1 trained to the end, the best 0.",
         "trials 3–5 of 6: 1 trained to the end, the best 0.",
         "2 dropped, best so far 0.",

@@ -7,7 +7,14 @@ import pytest
 
 from mlplab.engine import ArraySource, Rows, fit
 from mlplab.errors import UsageError
-from mlplab.experiments.successive_halving import HalvingTask, TrialResult, architecture, run_trials
+from mlplab.experiments.successive_halving import (
+    HalvingTask,
+    TrialResult,
+    _drop_what_does_not_fit,
+    _prepare,
+    architecture,
+    run_trials,
+)
 from mlplab.runs import Settings
 from mlplab.training import splits
 from mlplab.training.network import build_network
@@ -105,6 +112,25 @@ def test_progress_is_reported_from_the_start_to_the_end_with_scores(halved):
 
 
 def test_no_rung_is_started_that_would_not_fit(digits):
-    with pytest.raises(UsageError, match=r"A population of 6 takes about .* s to its first rung, epoch 1; the budget"):
+    with pytest.raises(UsageError, match=r"A trial takes about .* s to its first rung, epoch 1; the budget has 0 s"):
         run_trials(digits, HalvingTask(SETTINGS, RUNGS, limit=1e-6))
     assert [each.dropped for each in run_trials(digits, HalvingTask(SETTINGS[:1], RUNGS, limit=600))] == [None]
+
+
+class SteadyClock:
+    """A machine on which an epoch of one network takes a second."""
+
+    def an_epoch(self, done):
+        return 1.0
+
+    def end(self, done, remaining):
+        return done + remaining
+
+
+@pytest.mark.parametrize(("limit", "reach"), [(18 + 9, 6), (17 + 9, 5), (3 + 5 + 9, 1)])
+def test_trials_that_cannot_reach_the_first_rung_in_time_are_dropped_before(limit, reach, digits):
+    task = HalvingTask(tuple(settings(seed=seed, epochs=9) for seed in range(6)), (3, 9), limit=limit, seeds=3)
+    trials = _prepare(digits, task)
+    _drop_what_does_not_fit(task, trials, SteadyClock(), 0.0)
+    assert [trial.member.epochs for trial in trials] == [9] * reach + [1] * (6 - reach)
+    assert [trial.dropped for trial in trials] == [None] * reach + [1] * (6 - reach)

@@ -16,11 +16,11 @@ from mlplab.tuning import Study, resume, tune
 
 def test_a_study_halves_its_populations_and_trains_the_winner(digits_study):
     study = digits_study
-    assert study.config.rungs == (1, 3, 9)
+    assert study.config.rungs == (3, 9)
     assert [trial["number"] for trial in study.trials] == list(range(10))
-    # Of four, two are kept after epoch 1, and one after epoch 3; of the last two, one.
-    assert sorted(trial["epochs"] for trial in study.trials) == [1, 1, 1, 1, 1, 3, 3, 9, 9, 9]
-    assert study.counts == {"complete": 3, "dropped": 7, "failed": 0, "running": 0}
+    # Of four, two are kept after epoch 3; of the last two, one.
+    assert sorted(trial["epochs"] for trial in study.trials) == [3, 3, 3, 3, 3, 9, 9, 9, 9, 9]
+    assert study.counts == {"complete": 5, "dropped": 5, "failed": 0, "running": 0}
     assert {trial["state"] for trial in study.trials if trial["epochs"] < 9} == {"dropped"}
     complete = [trial["value"] for trial in study.trials if trial["state"] == "complete"]
     assert study.best["value"] == max(complete) > 0.6
@@ -31,10 +31,8 @@ def test_a_study_halves_its_populations_and_trains_the_winner(digits_study):
 def test_the_best_are_kept(digits_study):
     for start in (0, 4, 8):
         population = trials_with_curves(digits_study)[start : start + 4]
-        for rung in (1, 3):
-            compared = [trial for trial in population if trial["epochs"] >= rung]
-            kept = min((trial["curve"][rung] for trial in compared if trial["epochs"] > rung), default=1)
-            assert all(trial["curve"][rung] <= kept for trial in compared if trial["epochs"] == rung)
+        kept = min(trial["curve"][3] for trial in population if trial["epochs"] > 3)
+        assert all(trial["curve"][3] <= kept for trial in population if trial["epochs"] == 3)
 
 
 def test_a_value_is_that_of_the_last_epoch(digits_study):
@@ -55,6 +53,7 @@ def test_the_winner_is_trained_with_the_best_settings(digits_study):
     assert settings.hidden == (16,)
     assert settings.learning_rate == best["learning_rate"]
     assert (settings.epochs, settings.early_stopping, settings.seed) == (9, 0, 3)
+    assert settings.validation == 0  # the winner is trained on all rows
     assert digits_study.command.startswith("mlplab train digits --hidden ")
 
 
@@ -161,7 +160,7 @@ def test_resuming_under_other_conditions_warns(partial):
 
 
 def test_a_budget_too_short_for_one_rung_is_refused_and_leaves_nothing(tmp_path):
-    with pytest.raises(UsageError, match=r"to its first rung, epoch 1, and .* s to train the best.*the budget is 0 s"):
+    with pytest.raises(UsageError, match=r"epoch 3, and .* s to train it again; the budget has 0 s: too short"):
         tune("digits", SPACE, population=4, budget=0.01, out=tmp_path / "study")
     assert not (tmp_path / "study").exists()
 

@@ -30,7 +30,7 @@ def tune(
         Path | None,
         typer.Option(metavar="FILE", help="The space to search, in TOML; by default a good space for images."),
     ] = None,
-    trials: Annotated[int | None, typer.Option(metavar="N", help="Number of trials; 64 by default.")] = None,
+    trials: Annotated[int | None, typer.Option(metavar="N", help="Number of trials; 48 by default.")] = None,
     budget: Annotated[
         str | None, typer.Option(metavar="10m", help="Time for trials and winner, instead of --trials.")
     ] = None,
@@ -38,7 +38,7 @@ def tune(
         str | None, typer.Option(metavar="accuracy|loss", help="Of the validation rows; accuracy by default.")
     ] = None,
     population: Annotated[
-        int | None, typer.Option(metavar="N", help="Trials trained together and halved; 8 by default.")
+        int | None, typer.Option(metavar="N", help="Trials trained together and halved; 6 by default.")
     ] = None,
     parallel: Annotated[
         int | None,
@@ -60,8 +60,8 @@ def tune(
 ) -> None:
     """Search a space for the network that is best on a validation split, and train that one with several seeds.
 
-    Trials of one structure are trained together by one compiled program; only the best third of them trains on after
-    each comparison. The test set is used once, for the winner.
+    Trials of one structure are trained together by one compiled program; after a third of the epochs, only the
+    best third of them trains on. The test set is used once, for the winner.
     """
     given: dict[str, Any] = {
         "trials": trials,

@@ -10,8 +10,8 @@ uint8_images.py images / 255 kept as bytes
 member.py       one model in training: epochs, History; callbacks.py: who is called when
 driver.py       trains, evaluates, predicts all members; devices.py: a thread for each device; interrupts.py: Ctrl-C
 passes.py       one epoch, evaluation or prediction of one model: what goes in, what comes out
-loop.py         a step compiled into a loop; step_loop.py: a step alone, for callbacks by batch; forms.py: what both keep
-compile_cache.py    which models share a loop, by their signature.py
+loop.py         a step compiled into a loop; step_loop.py: a step alone, for callbacks by batch; forms.py: programs
+compile_cache.py    which models share a loop, by their configuration (signature.py)
 packing.py      weights as one vector; traced_hyperparameters.py: numbers that may differ within one program
 state.py        a model's variables ↔ arrays
 eager.py        Keras's own loop, for models that are not compiled

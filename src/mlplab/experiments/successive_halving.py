@@ -19,7 +19,7 @@ from mlplab.training import splits
 from mlplab.training.job import DeviceData
 from mlplab.training.network import build_network
 
-_ESTIMABLE = 0.2
+_ESTIMABLE = 0.1
 """Share of the first rung after which its seconds can be estimated."""
 
 
@@ -34,7 +34,8 @@ class HalvingTask:
         reduction: one in this many is trained on after a rung, rounded up. Of equal ones, the earlier is kept.
         metric: "accuracy" or "loss", of the validation rows.
         seed: of the split, which is the same for all trials.
-        limit: seconds; no rung is started that would not fit, judged by the rungs before.
+        limit: seconds; no rung is started that would not fit, judged by the rungs before. Where not all trials can
+            reach the first rung in time, the last ones are dropped before it.
         seeds: number of seeds with which the best is trained again within the limit, see `seconds_to_train_again`.
     """
 
@@ -119,11 +120,11 @@ def run_trials(data: Data, task: HalvingTask, progress: ProgressListener | None 
         A result for each trial, in order.
 
     Raises:
-        UsageError: for a limit too short for the first rung.
+        UsageError: for a limit too short to train one trial to the first rung, and the best one again.
     """
     trials = _prepare(data, task)
     planned = epochs_per_rung(task.rungs, len(trials), task.reduction)
-    clock = _Clock()
+    clock, is_estimated = _Clock(), task.limit is None
     for number, rung in enumerate(task.rungs):
         active = [trial for trial in trials if trial.active]
         epochs = rung - (task.rungs[number - 1] if number else 0)
@@ -136,10 +137,12 @@ def run_trials(data: Data, task: HalvingTask, progress: ProgressListener | None 
             trial.member.epochs = rung
 
         def report(trained: Progress, number: int = number, before: int = before) -> None:
+            nonlocal is_estimated
             share = trained.done / (trained.total or 1)
             done = before + share * planned[number]
-            if number == 0 and share > _ESTIMABLE:
-                _check_first_rung(task, clock.end(done, planned[0] - done), clock.an_epoch(done))
+            if not is_estimated and share > _ESTIMABLE:
+                is_estimated = True
+                _drop_what_does_not_fit(task, trials, clock, done)
             if progress is not None:
                 progress(Progress(done, sum(planned), [trial.score(task.metric) for trial in trials]))
 
@@ -210,16 +213,29 @@ def _drop_worst(active: list[_Trial], rung: int, task: HalvingTask) -> None:
         trial.dropped = rung
 
 
-def _check_first_rung(task: HalvingTask, end: float, an_epoch: float) -> None:
-    """Raise `UsageError` if a limit leaves no time for the first rung and for one network trained again."""
-    needed = end + seconds_to_train_again(min(task.seeds, 1), task.rungs[-1], an_epoch, 0.0)
-    if task.limit is not None and needed > task.limit:
-        again = f", and {needed - end:.0f} s to train the best one again" if task.seeds else ""
-        raise UsageError(
-            f"A population of {len(task.settings)} takes about {end:.0f} s to its first rung, epoch {task.rungs[0]}"
-            f"{again}; the budget is {task.limit:.0f} s: too short to compare any. Give a budget of at least "
-            f"{math.ceil(needed * 1.5)}s, a smaller population, fewer epochs, or smaller networks."
-        )
+def _drop_what_does_not_fit(task: HalvingTask, trials: Sequence[_Trial], clock: "_Clock", done: float) -> None:
+    """Let trials that cannot reach the first rung within the limit end after their epoch in progress, the last first.
+
+    Raises `UsageError` if none could reach it, and one network be trained again.
+    """
+    assert task.limit is not None
+    an_epoch, elapsed, rung = clock.an_epoch(done), clock.end(done, 0), task.rungs[0]
+    kept = seconds_to_train_again(min(task.seeds, 1), task.rungs[-1], an_epoch, limit=0.0)
+    to_rung = [(rung - trial.member.epoch) * an_epoch for trial in trials]
+    needed = {
+        count: elapsed + sum(to_rung[:count]) + (len(trials) - count) * an_epoch + kept
+        for count in range(len(trials), 0, -1)
+    }
+    if fitting := [count for count, seconds in needed.items() if seconds <= task.limit]:
+        for trial in trials[fitting[0] :]:
+            trial.member.epochs = trial.dropped = min(trial.member.epoch + 1, rung)
+        return
+    again = f", and {kept:.0f} s to train it again" if task.seeds else ""
+    raise UsageError(
+        f"A trial takes about {elapsed + to_rung[0]:.0f} s to its first rung, epoch {rung}{again}; the budget has "
+        f"{task.limit:.0f} s: too short for any. Give a budget of at least {math.ceil(needed[1] * 1.5)}s, fewer "
+        "epochs, or smaller networks."
+    )
 
 
 class _Clock:

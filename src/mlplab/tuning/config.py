@@ -21,7 +21,7 @@ FILE = "study.json"
 
 HELD_OUT = 0.1
 _MOST_HELD_OUT = 0.3
-_ENOUGH_TO_COMPARE = 2_000
+_ENOUGH_TO_COMPARE = 10_000
 
 
 @dataclass(frozen=True)
@@ -87,27 +87,30 @@ class StudyConfig:
         return None if self.budget is None else 0.9 * self.budget
 
     def settings(self, trial: "FrozenTrial") -> Settings:
-        """Return the settings of a trial's network and training, with the trial's seed."""
+        """Return the settings of a trial's network, with the trial's seed, trained on all rows: those of a winner."""
         space = Space.of(self.space)
         settings = space.settings(values_of(space, trial.params), seed=seed_of(self.seed, trial.number))
-        return dataclasses.replace(settings, epochs=self.rungs[-1])  # the default may have changed since
+        return dataclasses.replace(settings, epochs=self.rungs[-1], validation=0.0)  # the defaults may have changed
 
     def settings_on_trial(self, trial: "FrozenTrial") -> Settings:
-        """Return a trial's settings while trials are compared: with validation rows, which the winner does not need."""
+        """Return a trial's settings while trials are compared: with validation rows."""
         return dataclasses.replace(self.settings(trial), validation=self.validation)
 
 
 def validation_for(rows: int) -> float:
-    """Return the fraction of the training rows on which trials are compared: a tenth, and more of few rows.
+    """Return the fraction of the training rows on which trials are compared: 10,000 rows, or three tenths of few rows.
 
-    On 200 rows the standard error of an accuracy of 0.95 is 0.015, more than good trials differ.
+    On 6,000 rows the standard error of an accuracy of 0.9 is 0.004, as much as good trials differ.
     """
     return min(max(HELD_OUT, _ENOUGH_TO_COMPARE / max(rows, 1)), _MOST_HELD_OUT)
 
 
 def rungs(epochs: int) -> tuple[int, ...]:
-    """Return a ninth, a third and all of the epochs as rungs; short trainings have fewer."""
-    return tuple(sorted({max(1, round(epochs / 9)), max(1, round(epochs / 3)), epochs}))
+    """Return a third and all of the epochs as rungs; a training of one epoch has one rung.
+
+    An earlier rung prefers low learning rates and little dropout, with which networks learn faster at first.
+    """
+    return tuple(sorted({max(1, round(epochs / 3)), epochs}))
 
 
 def check(metric: str = "accuracy", trials: int | None = None, budget: float | None = None, **numbers: Any) -> None:

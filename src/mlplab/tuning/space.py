@@ -20,7 +20,7 @@ DEFAULT: dict[str, Any] = {
     "batch_norm": [True, False],
     "dropout": {"low": 0.2, "high": 0.5},
     "optimizer": "adamw",
-    "learning_rate": {"low": 5e-4, "high": 4e-3, "log": True},
+    "learning_rate": {"low": 7e-4, "high": 4e-3, "log": True},
     "weight_decay": {"low": 1e-3, "high": 0.1, "log": True},
     "schedule": "cosine",
     "batch_size": 256,

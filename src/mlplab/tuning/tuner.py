@@ -25,7 +25,7 @@ from mlplab.tuning.space import Space, default
 from mlplab.tuning.study import Study, best_of, create
 from mlplab.tuning.winner import train_winner, winner_of
 
-TRIALS, POPULATION, REDUCTION = 64, 8, 3
+TRIALS, POPULATION, REDUCTION = 48, 6, 3
 
 _log = logging.getLogger("mlplab")
 
@@ -50,14 +50,15 @@ def tune(
     """Search a space for the network that is best on a validation split, and train that one with several seeds.
 
     Trials are trained in populations: networks of one structure, so that one compiled program trains all of them, and
-    with different rates. At two rungs the best third of a population is kept and trained on. Structures compete by the
-    trials that were trained to the end. Optuna decides which structures and values are tried. Everything is kept in a
-    directory, from which `mlplab.tuning.resume` continues; the same seed makes the same study.
+    with different rates. After a third of the epochs, the best third of a population is trained on. Structures compete
+    by the trials that were trained to the end. Optuna decides which structures and values are tried. The winner is
+    trained on all training rows. Everything is kept in a directory, from which `mlplab.tuning.resume` continues; the
+    same seed makes the same study.
 
     Args:
         data: what `mlplab.load` takes.
         space: a dict, or a TOML file, see `Space`; None: a good space for images, see `space.default`.
-        trials: in all; 64 unless there is a budget.
+        trials: in all; 48 unless there is a budget.
         budget: seconds for all trials and the winner. Populations are smaller where that makes them fit, and none is
             started that would not fit. At most half of the budget is kept for the winner, which is then trained with
             the seeds that fit, at least one.
