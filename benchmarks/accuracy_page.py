@@ -85,7 +85,7 @@ def page() -> str:
         ours = [recipe for recipe in recipes if recipe.data == data]
         rows = [_recipe_row(recipe, found[recipe.name]) for recipe in ours if recipe.name in found]
         rows += [_published_row(row) for row in section["rows"]]
-        rows.sort(key=lambda row: -row[0])
+        rows.sort(key=lambda row: row[0])
         head = "| | test accuracy | log-loss | *n* | time of one network | source |\n|---|---:|---:|---:|---|---|\n"
         parts.append(f"\n## {section['title']}\n\n{head}" + "".join(line for _, line in rows))
         parts += [_not_measured(recipe) for recipe in ours if recipe.name not in found]
@@ -94,20 +94,24 @@ def page() -> str:
     return "".join(parts)
 
 
-def _recipe_row(recipe: Recipe, result: Mapping[str, Any]) -> tuple[float, str]:
-    """Return the accuracy, by which rows are sorted, and the line of the table."""
+Rank = tuple[bool, float]
+"""By this rows are sorted: those of another protocol last, each part from the highest accuracy down."""
+
+
+def _recipe_row(recipe: Recipe, result: Mapping[str, Any]) -> tuple[Rank, str]:
+    """Return rank and line of a recipe."""
     of = summary(result["seeds"])
-    spread = "" if of.sd is None else f" ± {of.sd:.4f}"
     count = f"{of.seeds}" if of.seeds >= SEEDS else f"{of.seeds} of {SEEDS}: not final"
-    cells = (f"**{of.accuracy:.4f}{spread}**", f"{of.log_loss:.4f}", count, of.cost, f"`{recipe.command}`")
-    return of.accuracy, _line(f"**`{recipe.name}`**: {recipe.description}", *cells)
+    cells = (f"**{of.score}**", f"{of.log_loss:.4f}", count, of.cost, f"`{recipe.command}`")
+    return (False, -of.accuracy), _line(f"**`{recipe.name}`**: {recipe.description}", *cells)
 
 
-def _published_row(row: Mapping[str, Any]) -> tuple[float, str]:
+def _published_row(row: Mapping[str, Any]) -> tuple[Rank, str]:
+    """Return rank and line of a published number."""
     method = row["method"] + (f" – *another protocol: {row['protocol']}*" if "protocol" in row else "")
     source = f"[{row['source']}]({row['link']})" if "link" in row else row["source"]
     cells = (row["accuracy"], row.get("log_loss", "–"), str(row.get("n", "–")), row.get("time", "–"), source)
-    return float(row["accuracy"]), _line(method, *cells)
+    return ("protocol" in row, -float(row["accuracy"])), _line(method, *cells)
 
 
 def _not_measured(recipe: Recipe) -> str:

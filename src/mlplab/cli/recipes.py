@@ -43,7 +43,8 @@ def recipes(
     else:
         typer.echo(recipe.text, nl=False)
     if found is not None:
-        say(console, f"Test accuracy on {recipe.data}: {found.score}, {found.cost}")
+        of_seeds = f"of {found.seeds} seed{'s' if found.seeds > 1 else ''}"
+        say(console, f"Test accuracy on {recipe.data}: {found.score} {of_seeds}; one network takes {found.cost}")
     say(console, f"To train: {recipe.command}")
 
 
@@ -54,5 +55,6 @@ def _row(recipe: library.Recipe) -> dict[str, Any]:
         "inputs": recipe.inputs,
         "score on": recipe.data,
         "test accuracy": "not measured yet" if found is None else found.score,
+        "seeds": None if found is None else found.seeds,
         "one network": None if found is None else found.cost,
     }

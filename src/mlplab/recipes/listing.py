@@ -33,9 +33,8 @@ class Measured:
 
     @property
     def score(self) -> str:
-        """Mean and spread: `0.8479 ± 0.0034 (5 seeds)`."""
-        spread = "" if self.sd is None else f" ± {self.sd:.4f}"
-        return f"{self.accuracy:.4f}{spread} ({self.seeds} seed{'s' if self.seeds > 1 else ''})"
+        """Mean accuracy and standard deviation: `0.8479 ± 0.0034`."""
+        return f"{self.accuracy:.4f}" + ("" if self.sd is None else f" ± {self.sd:.4f}")
 
     @property
     def cost(self) -> str:
