@@ -21,7 +21,7 @@ def test_they_are_listed_with_cost_and_score():
     for recipe in listed:
         assert f"{recipe['recipe']}: {recipe['description']}" in done.stderr
         found = recipes.measured(recipe["recipe"])
-        assert ("not measured yet" if found is None else found.score) in done.stderr
+        assert ("not yet" if found is None else found.score) in done.stderr
 
 
 def test_one_is_shown_as_the_file_that_it_is_and_used_as_one(tmp_path):

@@ -54,7 +54,7 @@ def _row(recipe: library.Recipe) -> dict[str, Any]:
         "recipe": recipe.name,
         "inputs": recipe.inputs,
         "score on": recipe.data,
-        "test accuracy": "not measured yet" if found is None else found.score,
+        "test accuracy": "not yet" if found is None else found.score,
         "seeds": None if found is None else found.seeds,
         "one network": None if found is None else found.cost,
     }
