@@ -15,12 +15,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import accuracy_page
 import report
 
 from mlplab.recipes import Recipe, names
+from mlplab.runs import Run, Settings
 
 RUNS = report.ROOT / "runs" / "accuracy"
 VERSIONS = ("mlplab", "jax", "jaxlib", "keras", "numpy")
@@ -32,9 +34,14 @@ def measured_before(recipe: Recipe) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     result = json.loads(path.read_text("utf-8"))
-    if (result["settings"], result["data"]) != (dict(recipe.settings), recipe.data):
-        sys.exit(f"{path} has scores of other settings than the recipe {recipe.name}: move it away to begin again.")
+    require_same(path, Settings.with_defaults(**result["settings"]), Settings.with_defaults(**recipe.settings))
     return result["seeds"]
+
+
+def require_same(path: Path, found: Settings, wanted: Settings) -> None:
+    """Exit if a file or a run is of other settings than the recipe has now."""
+    if found != wanted:
+        sys.exit(f"{path} is of other settings than the recipe has now: move it away to begin again.")
 
 
 def train(recipe: Recipe, seed: int) -> dict[str, Any]:
@@ -43,6 +50,8 @@ def train(recipe: Recipe, seed: int) -> dict[str, Any]:
     on = report.machine()
     new = [recipe.data, "--recipe", recipe.name, "--seed", str(seed), "--out", str(out)]
     resumed = out.exists()
+    if resumed:
+        require_same(out, Run(out).config.settings, Settings.with_defaults(**recipe.settings, seed=seed))
     command = [sys.executable, "-m", "mlplab", "train", *(["--resume", str(out)] if resumed else new), "--json"]
     start = time.perf_counter()
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)

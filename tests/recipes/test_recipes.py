@@ -168,6 +168,12 @@ def test_a_mistake_in_a_file_is_one_message_that_names_it(text, error, message, 
         Recipe.of(mine)
 
 
+def test_a_recipe_made_in_python_is_checked_too():
+    assert Recipe("mine", {"hidden": [4]}, input_shape=[8, 8]).input_shape == (8, 8)
+    with pytest.raises(UsageError, match="Unknown setting 'drop_out'"):
+        Recipe("mine", {"drop_out": 0.2})
+
+
 def test_a_file_that_is_no_text_is_refused(mine):
     mine.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match=r"mine.toml cannot be read"):

@@ -10,7 +10,7 @@ import typer
 
 from mlplab.cli.options import numbers
 from mlplab.errors import UsageError, flag
-from mlplab.recipes import Recipe
+from mlplab.recipes import Recipe, with_recipe
 from mlplab.runs import Settings
 from mlplab.runs.settings import SETTINGS, Setting
 from mlplab.runs.settings_arguments import as_text
@@ -34,8 +34,8 @@ def takes_settings(omit: Sequence[str] = ()) -> Callable[[Callable[..., None]], 
         def run(**arguments: Any) -> None:
             values = {name: _value(SETTINGS[name], arguments.pop(name)) for name in names}
             settings = {name: value for name, value in values.items() if value is not None}
-            recipe = arguments.get("recipe")
-            Settings.with_defaults(**(settings if recipe is None else Recipe.of(recipe).with_(settings)))
+            name = arguments.get("recipe")
+            Settings.with_defaults(**with_recipe(None if name is None else Recipe.of(name), settings))
             verb(settings=settings, **arguments)
 
         run.__name__, run.__doc__ = verb.__name__, verb.__doc__

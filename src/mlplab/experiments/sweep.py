@@ -175,8 +175,7 @@ def _train(path: Path, plan: SweepPlan, combination: Combination, data: Data, re
                 return None if Run(folder).diverged else training.resume(folder, data=data, **options)
             arguments = {**plan.arguments(combination), "seeds": plan.seeds}
             source = plan.data["source"]
-            typed = {name: value for name, value in arguments.items() if value is not None}
-            command = None if source is None else training_command(source, typed)
+            command = None if source is None else training_command(source, arguments)
             return training.train(data, **arguments, recipe=plan.recipe, out=folder, command=command, **options)
     except TrainingError:
         return None

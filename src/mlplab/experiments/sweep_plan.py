@@ -10,7 +10,7 @@ import numpy as np
 
 from mlplab import files
 from mlplab.errors import Advice, RunError, UsageError, require_whole
-from mlplab.recipes import Recipe
+from mlplab.recipes import Recipe, with_recipe
 from mlplab.runs import Settings
 from mlplab.runs.settings import SETTINGS
 from mlplab.runs.settings_arguments import as_text
@@ -117,8 +117,7 @@ class SweepPlan:
 
     def arguments(self, combination: Combination) -> dict[str, Any]:
         """Return the settings of a combination as `train` takes them: the recipe's, those in common, its own."""
-        given = {**self.settings, **combination}
-        return given if self.recipe is None else self.recipe.with_(given)
+        return with_recipe(self.recipe, {**self.settings, **combination})
 
 
 def is_sweep(path: Any) -> bool:

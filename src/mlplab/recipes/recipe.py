@@ -25,6 +25,9 @@ class Recipe:
         source: where the values come from.
         data: the data set whose score is measured; "" where there is none.
         input_shape: shape of one input that the recipe is for, such as (28, 28); None: any.
+
+    Raises:
+        UsageError: for an unknown setting, and for a value that a setting or an attribute cannot have.
     """
 
     name: str
@@ -37,8 +40,16 @@ class Recipe:
     """The TOML that the recipe was read from."""
 
     def __post_init__(self) -> None:
+        for name in ("description", "source", "data"):
+            value = getattr(self, name)
+            if not isinstance(value, str):
+                raise UsageError(f"{name} must be a text in quotes; got {value!r}.")
         if self.input_shape is not None:
-            object.__setattr__(self, "input_shape", tuple(self.input_shape))
+            object.__setattr__(self, "input_shape", _shape(self.input_shape))
+        for name in self.settings:
+            if name not in SETTINGS:
+                raise UsageError(unknown_name("setting", name, [*SETTINGS, *_ABOUT]))
+        Settings.with_defaults(**self.settings)
 
     @classmethod
     def of(cls, given: "Recipe | str | Path") -> "Recipe":
@@ -81,10 +92,6 @@ class Recipe:
                 "own without input_shape."
             )
 
-    def with_(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the recipe's settings, with those that a person gave in their places; None counts as not given."""
-        return {**self.settings, **{name: value for name, value in given.items() if value is not None}}
-
     def used(self, chosen: Settings) -> dict[str, Any]:
         """Return what a run's config keeps of it: its name, and which settings but the seed were changed."""
         own = Settings.with_defaults(**self.settings)
@@ -92,9 +99,23 @@ class Recipe:
         return {"name": self.name, "changed": changed}
 
 
+def with_recipe(recipe: Recipe | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe's settings, with those that a person gave in their places; None counts as not given."""
+    base = {} if recipe is None else recipe.settings
+    return {**base, **{name: value for name, value in given.items() if value is not None}}
+
+
 def names() -> list[str]:
     """Return the names of the recipes that come with mlplab, sorted."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Return the sizes of a list or tuple. Raises `UsageError` for anything else."""
+    sizes = tuple(value) if isinstance(value, list | tuple) else ()
+    if not sizes or not all(is_kind(size, int) and size > 0 for size in sizes):
+        raise UsageError(f"input_shape must be a list of whole numbers, such as [28, 28]; got {value!r}.")
+    return sizes
 
 
 def _in_words(shape: tuple[int, ...]) -> str:
@@ -118,22 +139,6 @@ def _read(path: Path, name: str) -> Recipe:
         raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     about = {name: values.pop(name) for name in _ABOUT if name in values}
     try:
-        _check(about, values)
+        return Recipe(name, values, **about, text=text)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
-    return Recipe(name, values, **about, text=text)
-
-
-def _check(about: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    """Raise `UsageError` for unknown names, and for values that they cannot have."""
-    for name, value in about.items():
-        if name == "input_shape":
-            sizes = isinstance(value, list) and bool(value) and all(is_kind(size, int) and size > 0 for size in value)
-            if not sizes:
-                raise UsageError(f"input_shape must be a list of whole numbers, such as [28, 28]; got {value!r}.")
-        elif not isinstance(value, str):
-            raise UsageError(f"{name} must be a text in quotes; got {value!r}.")
-    for name in settings:
-        if name not in SETTINGS:
-            raise UsageError(unknown_name("setting", name, [*SETTINGS, *_ABOUT]))
-    Settings.with_defaults(**settings)

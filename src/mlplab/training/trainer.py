@@ -17,7 +17,7 @@ from mlplab.engine import keras
 from mlplab.engine.driver import Progress
 from mlplab.errors import ClusterError, Interrupted, RunError, TrainingError, UsageError
 from mlplab.files import create_directory, free_path, locked, remove_directory, resuming
-from mlplab.recipes import Recipe
+from mlplab.recipes import Recipe, with_recipe
 from mlplab.runs import Run, Settings, machine
 from mlplab.runs.dataset_ref import data_of, identity
 from mlplab.runs.settings_arguments import takes_settings
@@ -92,7 +92,7 @@ def train(
     base = None if recipe is None else Recipe.of(recipe)
     if base is not None and model is not None:
         raise UsageError("A recipe has its own network: give model or recipe, not both.")
-    chosen = Settings.with_defaults(own_model=model is not None, **(settings if base is None else base.with_(settings)))
+    chosen = Settings.with_defaults(own_model=model is not None, **with_recipe(base, settings))
     population.check_options(seeds, ray, callbacks)
     path = free_path(out)
     data = load(data, quiet=verbose == 0)
@@ -111,8 +111,8 @@ def train(
         check_model(model, data)
     stem = Path(data.name).stem
     with workers(ray) as pool:
-        used = None if base is None else base.used(chosen)
-        spec = RunSpec(chosen, data, data_identity, command, corrected or 0, seeds, pool.threads, used)
+        recipe_used = None if base is None else base.used(chosen)
+        spec = RunSpec(chosen, data, data_identity, command, corrected or 0, seeds, pool.threads, recipe_used)
         if seeds > 1:
             jobs = population.create_jobs(spec, model)
             write = functools.partial(population.write_start, spec=spec, jobs=jobs, corrections=corrections)
