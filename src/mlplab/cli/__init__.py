@@ -26,6 +26,7 @@ from mlplab.cli import (
     labels,
     learning_curve,
     lr,
+    recipes,
     report,
     runs,
     scores,
@@ -48,6 +49,7 @@ app.command("lr")(lr.lr)
 app.command("learning-curve")(learning_curve.learning_curve)
 app.command("sweep")(sweep.sweep)
 app.command("tune")(tune.tune)
+app.command("recipes")(recipes.recipes)
 app.command("runs")(runs.runs)
 app.command("report")(report.report)
 app.command("scores")(scores.show)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlplab import table
+from mlplab import recipes, table
 from mlplab.datasets import CATALOG, find_entry
 from mlplab.datasets.loading import is_path
 from mlplab.datasets.npz import check_suffix
@@ -30,11 +30,28 @@ def complete_dataset(incomplete: str) -> list[str]:
     return [name for name in CATALOG if name.startswith(incomplete)]
 
 
+def complete_recipe(incomplete: str) -> list[str]:
+    """Names of recipes, and paths of TOML files, that begin with a text, for the shell's completion."""
+    start = Path(incomplete)
+    folder = start if incomplete.endswith("/") else start.parent
+    files = [path for path in folder.glob("*") if path.suffix == ".toml"] if folder.is_dir() else []
+    return [name for name in [*recipes.names(), *map(str, files)] if name.startswith(incomplete)]
+
+
 Dataset = typer.Argument(
     metavar="DATASET",
     help="A data set's name (see: mlplab data list), or the path of an .npz file.",
     autocompletion=complete_dataset,
 )
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="NAME|FILE.toml",
+        help="Settings with a name (see: mlplab recipes), or a file with settings; flags change them.",
+        autocompletion=complete_recipe,
+    ),
+]
 RunPath = Annotated[
     Path,
     typer.Argument(metavar="RUN", help="A run directory.", autocompletion=complete_run),

@@ -10,6 +10,7 @@ import typer
 
 from mlplab.cli.options import numbers
 from mlplab.errors import UsageError, flag
+from mlplab.recipes import Recipe, with_recipe
 from mlplab.runs import Settings
 from mlplab.runs.settings import SETTINGS, Setting
 from mlplab.runs.settings_arguments import as_text
@@ -18,19 +19,23 @@ from mlplab.runs.settings_arguments import as_text
 def takes_settings(omit: Sequence[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorate a verb: in the place of its parameter `settings` stand the options of all settings but `omit`.
 
-    The verb is called with the settings that a person gave, checked before Keras is imported, as one dict.
+    The verb is called with the settings that a person gave, as one dict. They are checked before Keras is imported,
+    with those of the recipe where the verb takes one. There, what a recipe turns on, a flag turns off.
     """
 
     def decorate(verb: Callable[..., None]) -> Callable[..., None]:
         names = [name for name in SETTINGS if name not in omit]
+        of_verb = inspect.signature(verb).parameters
+        options = [_option(name, can_turn_off="recipe" in of_verb) for name in names]
         parameters = []
-        for parameter in inspect.signature(verb).parameters.values():
-            parameters += map(_option, names) if parameter.name == "settings" else [parameter]
+        for parameter in of_verb.values():
+            parameters += options if parameter.name == "settings" else [parameter]
 
         def run(**arguments: Any) -> None:
             values = {name: _value(SETTINGS[name], arguments.pop(name)) for name in names}
             settings = {name: value for name, value in values.items() if value is not None}
-            Settings.with_defaults(**settings)
+            name = arguments.get("recipe")
+            Settings.with_defaults(**with_recipe(None if name is None else Recipe.of(name), settings))
             verb(settings=settings, **arguments)
 
         run.__name__, run.__doc__ = verb.__name__, verb.__doc__
@@ -41,13 +46,14 @@ def takes_settings(omit: Sequence[str] = ()) -> Callable[[Callable[..., None]], 
     return decorate
 
 
-def _option(name: str) -> inspect.Parameter:
+def _option(name: str, can_turn_off: bool) -> inspect.Parameter:
     declared = SETTINGS[name]
     kind: Any = {tuple: str, dict: str}.get(declared.kind, declared.kind)
-    option = typer.Option(flag(name), metavar=declared.metavar, help=_help(declared))
-    annotation = Annotated[bool if kind is bool else kind | None, option]
-    default = False if kind is bool else None
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    both = f"{flag(name)}/{flag(f'no_{name}')}"
+    flags = both if kind is bool and can_turn_off else flag(name)
+    option = typer.Option(flags, metavar=declared.metavar, help=_help(declared), show_default=False)
+    annotation = Annotated[kind | None, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
 def _help(declared: Setting) -> str:
@@ -64,7 +70,7 @@ def _value(declared: Setting, given: Any) -> Any:
         return numbers(flag(declared.name), given, int, "whole numbers with commas between, as in 50,50")
     if declared.kind is dict and given is not None:
         return class_weights(flag(declared.name), given)
-    return None if given is False else given
+    return given
 
 
 def class_weights(option: str, given: str) -> Any:

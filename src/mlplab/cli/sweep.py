@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from mlplab.cli.options import Dataset, Json, Quiet, check_dataset, check_file, check_resume
+from mlplab.cli.options import Dataset, Json, Quiet, RecipeName, check_dataset, check_file, check_resume
 from mlplab.cli.output import difference_cells, open_console, print_json, print_rows, reports_interrupt, say
 from mlplab.cli.settings_options import class_weights, takes_settings
 from mlplab.errors import UsageError, flag, shell_command, unknown_name
 from mlplab.experiments.sweep_plan import SweepPlan
+from mlplab.recipes import Recipe
 from mlplab.runs.settings import SETTINGS, Setting
 from mlplab.runs.settings_arguments import as_text
 
@@ -36,6 +37,7 @@ def sweep(
             autocompletion=complete_vary,
         ),
     ] = None,
+    recipe: RecipeName = None,
     seeds: Annotated[int | None, typer.Option(metavar="N", help="Networks of each combination; 5 by default.")] = None,
     settings: dict[str, Any],
     runs: Annotated[
@@ -53,10 +55,10 @@ def sweep(
 ) -> None:
     """Train every combination of some settings with several seeds: mean, spread, and tests against the first.
 
-    All other settings are given as in mlplab train. Each combination is a run, which other verbs open.
+    All other settings are given as in mlplab train, also with --recipe. Each combination is a run for other verbs.
     """
     values = varied(vary or [])
-    of_sweep = {"vary": vary, "seeds": seeds, "runs": runs}
+    of_sweep = {"vary": vary, "recipe": recipe, "seeds": seeds, "runs": runs}
     given = settings | {name: value for name, value in of_sweep.items() if value is not None}
     if (dataset is None) == (resume is None):
         raise UsageError("Give a data set (mlplab sweep digits --vary dropout=0,0.2), or a sweep: --resume SWEEP")
@@ -68,7 +70,7 @@ def sweep(
         check_resume("sweep", given)
     check_file(out)
     if values:
-        SweepPlan.of(values, settings, 5 if seeds is None else seeds, None)
+        SweepPlan.of(values, settings, 5 if seeds is None else seeds, None if recipe is None else Recipe.of(recipe))
 
     console = open_console(quiet)
     from mlplab.cli.train import device_line  # Keras, which takes a second: wrong use is refused before
@@ -81,7 +83,7 @@ def sweep(
             SweepPlan.read(resume)
             table = run_sweep(resume, **options)
         else:
-            options |= {"seeds": seeds, "runs": runs, "command": ["mlplab", *sys.argv[1:]]}
+            options |= {"recipe": recipe, "seeds": seeds, "runs": runs, "command": ["mlplab", *sys.argv[1:]]}
             table = run_sweep(dataset, values, **options, **settings)
     say(console, table.title, style="bold")
     print_rows(console, [_row(row, table.varied) for row in table])

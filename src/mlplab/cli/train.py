@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlplab.cli.options import Dataset, Json, Quiet, check_dataset, check_resume
+from mlplab.cli.options import Dataset, Json, Quiet, RecipeName, check_dataset, check_resume
 from mlplab.cli.output import open_console, reports_interrupt, say
 from mlplab.cli.run_summary import print_result
 from mlplab.cli.settings_options import takes_settings
@@ -21,6 +21,7 @@ def train(
     dataset: Annotated[str | None, Dataset] = None,
     *,
     settings: dict[str, Any],
+    recipe: RecipeName = None,
     seeds: Annotated[
         int | None, typer.Option(metavar="N", help="Train N networks at once, with this seed and those after it.")
     ] = None,
@@ -45,9 +46,9 @@ def train(
 
     With --hidden, everything else has its plain default. Without it: two hidden layers with dropout, a cosine
     schedule, and early stopping on the validation split. With --seeds, several networks: their mean, its spread, and
-    their ensemble.
+    their ensemble. With --recipe, the settings are the recipe's, apart from those that you give.
     """
-    of_run = {"seeds": seeds, "corrected_labels": corrected_labels, "out": out}
+    of_run = {"recipe": recipe, "seeds": seeds, "corrected_labels": corrected_labels, "out": out}
     given = settings | {name: value for name, value in of_run.items() if value is not None}
     if (dataset is None) == (resume is None):
         raise UsageError("Give a data set to train on (mlplab train fashion-mnist), or a run to continue: --resume RUN")

@@ -20,6 +20,7 @@ from mlplab.errors import DataError, Interrupted, TrainingError, UsageError
 from mlplab.experiments.sweep_plan import Combination, SweepPlan, is_sweep
 from mlplab.experiments.sweep_table import figure, in_words, table_rows
 from mlplab.progress import Progress, ProgressListener, bar
+from mlplab.recipes import Recipe
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import identity, source_of
 from mlplab.runs.settings_arguments import as_text, takes_settings, training_command
@@ -49,6 +50,7 @@ def sweep(
     source: Any,
     vary: Mapping[str, Iterable[Any]] | None = None,
     *,
+    recipe: Recipe | str | Path | None = None,
     seeds: int | None = None,
     runs: str | Path | None = None,
     data: Any = None,
@@ -65,6 +67,7 @@ def sweep(
         source: a data set, as `mlplab.load` takes it; or the directory of a sweep, which is continued, and ends as it
             would have without the interruption.
         vary: the values of each setting to try, as in `{"dropout": [0, 0.2], "hidden": [[20], [50, 50]]}`.
+        recipe: the recipe that all combinations begin with, as `mlplab.train` takes it.
         seeds: networks of each combination, trained at once; 5 by default. The first has `seed`, each other the next.
         runs: the directory to make, with a run for each combination; by default sweeps/NAME-DATE-TIME.
         data: needed to continue a sweep of arrays: the same arrays.
@@ -89,7 +92,7 @@ def sweep(
     """
     if is_sweep(source):
         path = Path(source).resolve()
-        given = {"vary": vary, "seeds": seeds, "runs": runs, **settings}
+        given = {"vary": vary, "recipe": recipe, "seeds": seeds, "runs": runs, **settings}
         if names := [name for name, value in given.items() if value is not None]:
             raise UsageError(f"{source} is a sweep, which has its own: leave out {', '.join(names)}.", arguments=names)
         plan = SweepPlan.read(path)
@@ -98,9 +101,12 @@ def sweep(
             raise DataError(f"{path} is a sweep of {plan.data['name']}, and {loaded.name} has other content.")
         return _run(path, plan, loaded, verbose)
     fixed = {name: value for name, value in settings.items() if value is not None}
-    plan = SweepPlan.of(vary or {}, fixed, 5 if seeds is None else seeds, command)
+    base = None if recipe is None else Recipe.of(recipe)
+    plan = SweepPlan.of(vary or {}, fixed, 5 if seeds is None else seeds, base, command)
     free = files.free_path(runs, "sweep")
     loaded = load(source, quiet=verbose == 0)
+    if base is not None:
+        base.require_fit(loaded)
     plan = dataclasses.replace(plan, data=identity(loaded))
     _check_networks(plan, loaded)
     return _run(_create(free, plan), plan, loaded, verbose)
@@ -167,11 +173,10 @@ def _train(path: Path, plan: SweepPlan, combination: Combination, data: Data, re
         with _quiet():
             if folder.exists():
                 return None if Run(folder).diverged else training.resume(folder, data=data, **options)
-            arguments = {**plan.settings, **combination, "seeds": plan.seeds}
+            arguments = {**plan.arguments(combination), "seeds": plan.seeds}
             source = plan.data["source"]
-            typed = {name: value for name, value in arguments.items() if value is not None}
-            command = None if source is None else training_command(source, typed)
-            return training.train(data, **arguments, out=folder, command=command, **options)
+            command = None if source is None else training_command(source, arguments)
+            return training.train(data, **arguments, recipe=plan.recipe, out=folder, command=command, **options)
     except TrainingError:
         return None
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from mlplab import files
 from mlplab.errors import Advice, RunError, UsageError, require_whole
+from mlplab.recipes import Recipe, with_recipe
 from mlplab.runs import Settings
 from mlplab.runs.settings import SETTINGS
 from mlplab.runs.settings_arguments import as_text
@@ -30,6 +31,7 @@ class SweepPlan:
         vary: the values of each setting that is varied.
         settings: settings that all combinations have in common, as they were given.
         seeds: networks of each combination.
+        recipe: the recipe that `settings` and `vary` change; None: no recipe.
         command: the command line, or None.
         format: see `FORMAT`.
 
@@ -41,6 +43,7 @@ class SweepPlan:
     vary: dict[str, list[Any]]
     settings: dict[str, Any]
     seeds: int
+    recipe: Recipe | None = None
     command: list[str] | None = None
     format: int = FORMAT
 
@@ -50,6 +53,11 @@ class SweepPlan:
             _check_values(name, values)
             if self.settings.get(name) is not None:
                 raise UsageError(f"{name} is varied, and given once for all: leave one of them out.")
+            if self.recipe is not None and name in self.recipe.settings and None in values:
+                raise UsageError(
+                    f"{name}=None stands for the default, and the recipe {self.recipe.name} gives "
+                    f"{as_text(self.recipe.settings[name])}. Give other values, or leave the recipe out.",
+                )
         if len(self.combinations()) < 2:
             several = Advice(
                 'as in {"dropout": [0, 0.2, 0.5]}, or {"hidden": [[20], [50, 50]]}',
@@ -62,7 +70,12 @@ class SweepPlan:
 
     @classmethod
     def of(
-        cls, vary: Mapping[str, Iterable[Any]], settings: Mapping[str, Any], seeds: int, command: list[str] | None
+        cls,
+        vary: Mapping[str, Iterable[Any]],
+        settings: Mapping[str, Any],
+        seeds: int,
+        recipe: Recipe | None = None,
+        command: list[str] | None = None,
     ) -> "SweepPlan":
         """Make the plan of a new sweep, without its data."""
         for name, values in vary.items():
@@ -74,6 +87,7 @@ class SweepPlan:
             plain,
             {name: _plain(name, value) for name, value in settings.items()},
             require_whole("seeds", seeds),
+            recipe,
             command,
         )
 
@@ -88,7 +102,8 @@ class SweepPlan:
         if written != FORMAT:
             raise RunError(f"{file} has format {written}, and this mlplab reads format {FORMAT}.")
         try:
-            return cls(**value)
+            recipe = value.pop("recipe", None)  # sweeps of earlier versions have none
+            return cls(**value, recipe=None if recipe is None else Recipe(**recipe))
         except (TypeError, AttributeError, UsageError) as error:
             raise RunError(f"{file} is damaged: {error}. Restore it from a copy.") from error
 
@@ -98,7 +113,11 @@ class SweepPlan:
 
     def all_settings(self) -> list[Settings]:
         """Return the settings of each combination."""
-        return [Settings.with_defaults(**self.settings, **combination) for combination in self.combinations()]
+        return [Settings.with_defaults(**self.arguments(combination)) for combination in self.combinations()]
+
+    def arguments(self, combination: Combination) -> dict[str, Any]:
+        """Return the settings of a combination as `train` takes them: the recipe's, those in common, its own."""
+        return with_recipe(self.recipe, {**self.settings, **combination})
 
 
 def is_sweep(path: Any) -> bool:

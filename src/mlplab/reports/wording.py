@@ -36,6 +36,7 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
     s = config.settings
     is_own = s.hidden is None
     values: Sequence[tuple[str, object]] = (
+        ("recipe", config.recipe_in_words or 0),
         ("network", network(config)),
         ("dropout", 0 if is_own else s.dropout),
         ("batch normalisation", "yes" if s.batch_norm and not is_own else 0),

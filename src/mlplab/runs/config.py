@@ -54,6 +54,8 @@ class Config:
             1: a run of one network.
         labels: the label of each class in the data set; None: 0, 1, ….
         inputs: `dtype`, `low` and `high` of the training inputs; None in runs of 0.1.0.
+        recipe: `name` of the recipe that the settings began with, and `changed`, the settings that differ from it;
+            None: no recipe.
         format: see `FORMAT`.
     """
 
@@ -70,6 +72,7 @@ class Config:
     seeds: int = 1
     labels: tuple[Label, ...] | None = None
     inputs: dict[str, Any] | None = None
+    recipe: dict[str, Any] | None = None
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -78,6 +81,14 @@ class Config:
     @property
     def classes(self) -> Classes:
         return Classes.numbered(self.class_names) if self.labels is None else Classes(self.class_names, self.labels)
+
+    @property
+    def recipe_in_words(self) -> str | None:
+        """The recipe's name and what was changed: `notebook (changed: epochs)`. None: no recipe."""
+        if self.recipe is None:
+            return None
+        changed = ", ".join(name.replace("_", " ") for name in self.recipe["changed"])
+        return f"{self.recipe['name']}{f' (changed: {changed})' if changed else ''}"
 
     def warn_of_range(self, inputs: np.ndarray) -> None:
         """Warn of raw inputs (n, …) that seem to be scaled already, or to lack the scaling of the training inputs."""

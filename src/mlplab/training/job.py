@@ -135,6 +135,7 @@ class RunSpec:
         corrected_labels: how many.
         seeds: number of networks.
         threads: number of threads that train them.
+        recipe: that the settings began with, as `Config` keeps it.
     """
 
     settings: Settings
@@ -144,6 +145,7 @@ class RunSpec:
     corrected_labels: int = 0
     seeds: int = 1
     threads: int = dataclasses.field(default_factory=machine.threads)
+    recipe: dict[str, Any] | None = None
 
     def config(self, seed: int, preprocessing: Preprocessing) -> Config:
         """Return the config of the network with a seed, whose inputs are scaled by its own training rows."""
@@ -161,4 +163,5 @@ class RunSpec:
             corrected_labels=self.corrected_labels,
             labels=self.data.labels,
             inputs={"dtype": inputs.dtype.name, "low": float(inputs.min()), "high": float(inputs.max())},
+            recipe=self.recipe,
         )

@@ -15,8 +15,9 @@ from mlplab.datasets import Data, load
 from mlplab.datasets.corrections import read_corrections
 from mlplab.engine import keras
 from mlplab.engine.driver import Progress
-from mlplab.errors import ClusterError, Interrupted, RunError, TrainingError
+from mlplab.errors import ClusterError, Interrupted, RunError, TrainingError, UsageError
 from mlplab.files import create_directory, free_path, locked, remove_directory, resuming
+from mlplab.recipes import Recipe, with_recipe
 from mlplab.runs import Run, Settings, machine
 from mlplab.runs.dataset_ref import data_of, identity
 from mlplab.runs.settings_arguments import takes_settings
@@ -36,6 +37,7 @@ def train(
     data: Any,
     *,
     model: keras.Model | None = None,
+    recipe: Recipe | str | Path | None = None,
     seeds: int = 1,
     corrected_labels: str | Path | None = None,
     out: str | Path | None = None,
@@ -49,12 +51,14 @@ def train(
     """Train a dense network, or a Keras model of your own, and keep all of it in a run directory.
 
     With `hidden` or `model`, everything else has its plain default. With neither, you get a sensible network: two
-    hidden layers, dropout, a cosine schedule and early stopping.
+    hidden layers, dropout, a cosine schedule and early stopping. With `recipe`, the settings are the recipe's, as if
+    you had given them, apart from those that you give.
 
     Args:
         data: what `mlplab.load` takes: a name, an NPZ file, `((x_train, y_train), (x_test, y_test))`, or its result.
         model: a compiled Keras model for the data's inputs and classes. 8-bit inputs are scaled to [0, 1] for it,
             unless its first layers scale them. It is trained in place.
+        recipe: the name of a recipe (`mlplab.recipes.names()`), the path of a TOML file with settings, or a `Recipe`.
         seeds: number of networks to train at once, for error bars and an ensemble. The first has `seed`, each other
             the next one. A model of your own stays as it is then: copies with fresh weights are trained;
             layers that were adapted to data (`Normalization`) keep their statistics.
@@ -75,7 +79,7 @@ def train(
         The finished run; with `seeds`, one that has `members`.
 
     Raises:
-        UsageError, DataError, ModelError: before anything is written.
+        UsageError, DataError, ModelError: before anything is written; also for a recipe that is for other data.
         RunError: if `out` exists, or cannot be written.
         ClusterError: if `ray` does not answer.
         TrainingError, KeyboardInterrupt: the run directory holds the last complete epoch; `resume` continues it.
@@ -85,11 +89,16 @@ def train(
         print(run.result["test"]["accuracy"])
     """
     local = population.Local(Clock(), verbose, callbacks, progress)
-    chosen = Settings.with_defaults(own_model=model is not None, **settings)
+    base = None if recipe is None else Recipe.of(recipe)
+    if base is not None and model is not None:
+        raise UsageError("A recipe has its own network: give model or recipe, not both.")
+    chosen = Settings.with_defaults(own_model=model is not None, **with_recipe(base, settings))
     population.check_options(seeds, ray, callbacks)
     path = free_path(out)
     data = load(data, quiet=verbose == 0)
     data = data if model is None else data_for(model, data)
+    if base is not None:
+        base.require_fit(data)
     data_identity = identity(data)
     corrections = None if corrected_labels is None else read_corrections(corrected_labels, data)
     if corrections is not None:
@@ -102,7 +111,8 @@ def train(
         check_model(model, data)
     stem = Path(data.name).stem
     with workers(ray) as pool:
-        spec = RunSpec(chosen, data, data_identity, command, corrected or 0, seeds, pool.threads)
+        recipe_used = None if base is None else base.used(chosen)
+        spec = RunSpec(chosen, data, data_identity, command, corrected or 0, seeds, pool.threads, recipe_used)
         if seeds > 1:
             jobs = population.create_jobs(spec, model)
             write = functools.partial(population.write_start, spec=spec, jobs=jobs, corrections=corrections)

@@ -14,7 +14,7 @@ from mlplab.table import Table
 
 _SEPARATE = (
     *("settings", "data", "class_names", "labels", "inputs", "versions", "device", "threads", "command", "format"),
-    "preprocessing",
+    *("preprocessing", "recipe"),
 )
 """Fields of a run's config that are compared separately, or are no settings of the training."""
 
@@ -29,6 +29,7 @@ def describe(run: Run) -> dict[str, Any]:
     counts = {part: len(rows) for part, rows in split.items()}
     seconds = result.get("seconds", {})
     return {
+        "recipe": config.recipe_in_words,
         **settings(run),
         "seed": config.settings.seed,
         "parameters": result.get("parameters"),
