@@ -85,10 +85,11 @@ def scan_settings(
         for rate in rates
     ]
     start = TrainingStart.of(settings, models[0], len(split["train"]), steps)
-    device_data = DeviceData(data, models[0])
+    device_data = DeviceData(data)
     rows = split["train"][start.rows]
-    source = device_data.training_source(rows, settings, preprocessing=preprocessing, **start.order)
-    held_out = device_data.source(split["validation"][:_MOST_HELD_OUT], preprocessing=preprocessing, batch_size=1000)
+    source = device_data.training_source(models[0], rows, settings, preprocessing=preprocessing, **start.order)
+    validation_rows = split["validation"][:_MOST_HELD_OUT]
+    held_out = device_data.source(models[0], validation_rows, preprocessing=preprocessing, batch_size=1000)
     untrained = evaluate(models[0], held_out, verbose=0, return_dict=True)["loss"]
     members = [Member(model, source, held_out, epochs=start.epochs, validation_freq=start.epochs) for model in models]
     train_members(members, progress)

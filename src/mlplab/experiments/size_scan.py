@@ -88,14 +88,14 @@ def train_sizes(
         preprocessing = splits.fit_preprocessing(data.train.inputs, rows, settings.standardize)
     require_memory(settings, data, len(sizes) * seeds)
     networks = [builder.build(number, data, len(rows)) for _ in sizes for number in range(seeds)]
-    device_data = DeviceData(data, networks[0][0])
-    validation = device_data.source(held_out, preprocessing=preprocessing, batch_size=1000)
+    device_data = DeviceData(data)
+    validation = device_data.source(networks[0][0], held_out, preprocessing=preprocessing, batch_size=1000)
     members = []
     for (model, seed), size in zip(networks, np.repeat(sizes, seeds), strict=True):
         part = rows[nested_order(data.train.labels[rows], seed)[:size]]
         # Repeated up to one epoch of all rows, so that all sizes have steps of the same shapes and share a program.
         repeated = np.resize(part, len(rows))
-        part_source = device_data.training_source(repeated, settings, preprocessing=preprocessing, seed=seed)
+        part_source = device_data.training_source(model, repeated, settings, preprocessing=preprocessing, seed=seed)
         callbacks = []
         if settings.early_stopping:
             checks.build(model, part_source)  # `monitored` looks at its metrics

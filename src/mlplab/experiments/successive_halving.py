@@ -180,6 +180,7 @@ def architecture(settings: Settings) -> str:
     hidden = "-".join(map(str, settings.hidden or ())) or "no hidden layer"
     parts = [hidden, settings.activation, "batch norm" * settings.batch_norm, "dropout" * (settings.dropout > 0)]
     parts += [settings.optimizer, "weight decay" * bool(settings.weight_decay)]
+    parts += ["label smoothing" * (settings.label_smoothing > 0)]
     parts += ["cosine" * (settings.schedule == "cosine"), "standardized" * settings.standardize]
     return " ".join([part for part in parts if part] + [f"batch {settings.batch_size}"])
 
@@ -188,16 +189,17 @@ def _prepare(data: Data, task: HalvingTask) -> list[_Trial]:
     """Build the models, and their sources over one copy of the training rows on the device."""
     split = hold_out(data, replace(task.settings[0], seed=task.seed))
     models = [build_network(one, data, len(split["train"])) for one in task.settings]
-    device_data = DeviceData(data, models[0])
-    preprocessing, validation = {}, {}
-    for standardize in {one.standardize for one in task.settings}:
-        scaling = splits.fit_preprocessing(data.train.inputs, split["train"], standardize)
-        preprocessing[standardize] = scaling
-        validation[standardize] = device_data.source(split["validation"], preprocessing=scaling, batch_size=1000)
+    device_data = DeviceData(data)
+    preprocessing = {
+        standardize: splits.fit_preprocessing(data.train.inputs, split["train"], standardize)
+        for standardize in {one.standardize for one in task.settings}
+    }
     trials = []
     for one, model in zip(task.settings, models, strict=True):
-        source = device_data.training_source(split["train"], one, preprocessing=preprocessing[one.standardize])
-        member = Member(model, source, validation[one.standardize], epochs=one.epochs, trace_all=True)
+        scaling = preprocessing[one.standardize]
+        source = device_data.training_source(model, split["train"], one, preprocessing=scaling)
+        validation = device_data.source(model, split["validation"], preprocessing=scaling, batch_size=1000)
+        member = Member(model, source, validation, epochs=one.epochs, trace_all=True)
         trials.append(_Trial(one, member))
     return trials
 

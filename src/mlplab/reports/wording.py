@@ -41,6 +41,7 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
         ("batch normalisation", "yes" if s.batch_norm and not is_own else 0),
         ("optimiser", 0 if is_own else f"{s.optimizer}, learning rate {s.learning_rate:g}"),
         ("schedule", 0 if is_own or s.schedule == "none" else f"{s.schedule} (the learning rate falls to 0)"),
+        ("label smoothing", 0 if is_own else s.label_smoothing),
         ("epochs", f"at most {s.epochs}" if s.early_stopping else s.epochs if epochs else "not recorded"),
         ("batch size", s.batch_size),
         ("early stopping", f"after {s.early_stopping} epochs without improvement" if s.early_stopping else 0),

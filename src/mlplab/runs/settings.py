@@ -132,6 +132,12 @@ class Settings:
         _FRACTION,
         of_model=True,
     )
+    label_smoothing: float = setting(
+        0.0,
+        "Fraction of a row's target that is spread evenly over all classes (0.1 is usual).",
+        _FRACTION,
+        of_model=True,
+    )
     epochs: int = setting(
         10,
         "Passes over the training rows.",

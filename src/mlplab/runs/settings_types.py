@@ -15,6 +15,7 @@ class SettingsArguments(TypedDict, total=False):
     learning_rate: float | None
     schedule: str | None
     weight_decay: float | None
+    label_smoothing: float | None
     epochs: int | None
     batch_size: int | None
     early_stopping: int | None

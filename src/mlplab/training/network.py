@@ -54,10 +54,17 @@ def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
     decay = {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
     model.compile(
         optimizer=getattr(keras.optimizers, known[settings.optimizer.lower()])(rate, **decay),
-        loss="sparse_categorical_crossentropy",
+        loss=_loss(settings),
         metrics=["accuracy"],
     )
     return model
+
+
+def _loss(settings: Settings) -> Any:
+    """Return cross-entropy; of one-hot targets where they are not those of one class alone."""
+    if not settings.label_smoothing:
+        return "sparse_categorical_crossentropy"
+    return keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
 
 
 def require_memory(settings: Settings, data: Data, networks: int = 1) -> None:
@@ -137,17 +144,21 @@ def check_outputs(model: keras.Model, data: Data) -> None:
         )
 
 
-def targets_for(model: keras.Model, data: Data) -> np.ndarray:
-    """Return the training targets that the model's loss takes.
+def takes_class_numbers(model: keras.Model) -> bool:
+    """Return whether the targets of the model's loss are class numbers (n,): else they are one-hot (n, classes).
 
-    They are class numbers (n,) for a loss of class numbers and for a single output, else one-hot rows float32
-    (n, classes).
+    They are class numbers for a loss of class numbers, and for a single output.
     """
     (given,) = keras.tree.flatten(model.loss)
     loss = keras.losses.get(given)
     functions = (keras.losses.sparse_categorical_crossentropy, keras.losses.circle)
     of_class_numbers = isinstance(loss, _OF_CLASS_NUMBERS) or loss in functions
-    if of_class_numbers or (model.built and model.output_shape[1:] == (1,)):
+    return of_class_numbers or (model.built and model.output_shape[1:] == (1,))
+
+
+def targets_for(model: keras.Model, data: Data) -> np.ndarray:
+    """Return the training targets that the model's loss takes: class numbers (n,), or one-hot float32 (n, classes)."""
+    if takes_class_numbers(model):
         return data.train.labels
     one_hot = np.zeros((len(data.train), len(data.class_names)), np.float32)
     one_hot[np.arange(len(one_hot)), data.train.labels] = 1
