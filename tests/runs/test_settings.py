@@ -51,6 +51,7 @@ CHOSEN = st.builds(
         ({"batch_size": 0}, "batch_size must be"),
         ({"schedule": "step"}, "schedule must be none or cosine; got 'step'"),
         ({"learning_rate": 0.0}, "learning_rate must be a number above 0"),
+        ({"noise": -0.1}, "noise must be a number of at least 0; got -0.1"),
         ({"weight_decay": -0.1}, "weight_decay must be a fraction"),
         ({"validation": 0, "early_stopping": 3}, "early_stopping=3 needs held-out rows .* Give validation"),
         ({"labelled": 0}, "labelled must be a number of rows"),

@@ -11,7 +11,7 @@ from mlplab.experiments.successive_halving import HalvingTask, run_trials
 from mlplab.runs import Settings
 
 NETWORK = {"hidden": [4], "epochs": 3, "batch_size": 64, "labelled": 640, "verbose": 0}
-ALL = {"label_smoothing": 0.1}
+ALL = {"label_smoothing": 0.1, "input_dropout": 0.1, "noise": 0.2}
 """Every ingredient at once."""
 
 

@@ -38,6 +38,8 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
     values: Sequence[tuple[str, object]] = (
         ("network", network(config)),
         ("dropout", 0 if is_own else s.dropout),
+        ("dropout of the inputs", 0 if is_own else s.input_dropout),
+        ("noise added to the inputs", 0 if is_own else s.noise),
         ("batch normalisation", "yes" if s.batch_norm and not is_own else 0),
         ("optimiser", 0 if is_own else f"{s.optimizer}, learning rate {s.learning_rate:g}"),
         ("schedule", 0 if is_own or s.schedule == "none" else f"{s.schedule} (the learning rate falls to 0)"),
@@ -66,7 +68,8 @@ def seeds(config: Config, result: Mapping[str, Any]) -> str:
     if test["sd"] is None:
         return "All networks but one diverged, so the influence of the seed is not known."
     s = config.settings
-    random = ["initial weights", "order of the rows", *(["dropout"] if s.dropout else [])]
+    random = ["initial weights", "order of the rows", *(["dropout"] if s.dropout or s.input_dropout else [])]
+    random += ["noise of the inputs"] if s.noise else []
     random += ["choice of the validation rows"] if s.validation else []
     low, high = test["interval"]
     gain = 100 * (ensemble - test["accuracy"])

@@ -21,6 +21,7 @@ class Check(NamedTuple):
 
 
 _FRACTION = Check("a fraction from 0 to below 1", lambda value: 0 <= value < 1)
+_NOT_NEGATIVE = Check("a number of at least 0", lambda value: 0 <= value < math.inf)
 _COUNT = Check("a whole number of at least 1", lambda value: value >= 1)
 _UNITS = Check(
     "a list with the units of each layer, at least 1, such as [50, 50]", lambda units: min(units, default=1) >= 1
@@ -112,6 +113,13 @@ class Settings:
     activation: str = setting("relu", "Activation of the hidden layers: relu, gelu, tanh, …", of_model=True)
     dropout: float = setting(
         0.0, "Fraction of each hidden layer's outputs that is dropped.", _FRACTION, of_model=True, without_hidden=0.2
+    )
+    input_dropout: float = setting(0.0, "Fraction of each row's inputs that is dropped.", _FRACTION, of_model=True)
+    noise: float = setting(
+        0.0,
+        "Standard deviation of the normal noise that is added to the scaled inputs.",
+        _NOT_NEGATIVE,
+        of_model=True,
     )
     batch_norm: bool = setting(False, "Batch normalisation in the hidden layers.", of_model=True)
     optimizer: str = setting("adam", "Optimizer: adam, adamw, sgd, …", of_model=True)

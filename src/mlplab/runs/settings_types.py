@@ -10,6 +10,8 @@ class SettingsArguments(TypedDict, total=False):
     hidden: int | Sequence[int] | None
     activation: str | None
     dropout: float | None
+    input_dropout: float | None
+    noise: float | None
     batch_norm: bool | None
     optimizer: str | None
     learning_rate: float | None

@@ -44,6 +44,8 @@ def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
         settings.hidden,
         activation=settings.activation,
         dropout=settings.dropout,
+        input_dropout=settings.input_dropout,
+        noise=settings.noise,
         batch_norm=settings.batch_norm,
         seed=settings.seed,
     )
