@@ -182,7 +182,8 @@ def architecture(settings: Settings) -> str:
     parts += ["input dropout" * (settings.input_dropout > 0), "noise" * (settings.noise > 0)]
     parts += [settings.optimizer, "weight decay" * bool(settings.weight_decay)]
     parts += ["label smoothing" * (settings.label_smoothing > 0)]
-    parts += ["cosine" * (settings.schedule == "cosine"), "standardized" * settings.standardize]
+    parts += ["cosine" * (settings.schedule == "cosine"), f"warm-up {settings.warmup:g}" * (settings.warmup > 0)]
+    parts += ["standardized" * settings.standardize]
     return " ".join([part for part in parts if part] + [f"batch {settings.batch_size}"])
 
 

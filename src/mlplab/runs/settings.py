@@ -134,6 +134,12 @@ class Settings:
         without_hidden="cosine",
         metavar="none|cosine",
     )
+    warmup: float = setting(
+        0.0,
+        "Fraction of all steps in which the learning rate rises from 0, before the schedule.",
+        _FRACTION,
+        of_model=True,
+    )
     weight_decay: float | None = setting(
         None,
         "What a step takes from the weights, times the learning rate (as in AdamW); by default the optimizer's own.",

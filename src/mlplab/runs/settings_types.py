@@ -16,6 +16,7 @@ class SettingsArguments(TypedDict, total=False):
     optimizer: str | None
     learning_rate: float | None
     schedule: str | None
+    warmup: float | None
     weight_decay: float | None
     label_smoothing: float | None
     epochs: int | None

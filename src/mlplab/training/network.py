@@ -49,10 +49,7 @@ def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
         batch_norm=settings.batch_norm,
         seed=settings.seed,
     )
-    rate: Any = settings.learning_rate
-    if settings.schedule == "cosine":
-        steps = -(-rows // min(settings.batch_size, rows))
-        rate = keras.optimizers.schedules.CosineDecay(rate, settings.epochs * steps)
+    rate = _learning_rate(settings, rows)
     decay = {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
     model.compile(
         optimizer=getattr(keras.optimizers, known[settings.optimizer.lower()])(rate, **decay),
@@ -60,6 +57,24 @@ def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
         metrics=["accuracy"],
     )
     return model
+
+
+def _learning_rate(settings: Settings, rows: int) -> Any:
+    """Return a number, or Keras's schedule over all steps of a training on this number of rows."""
+    rate, is_constant = settings.learning_rate, settings.schedule == "none"
+    if is_constant and not settings.warmup:
+        return rate
+    steps = settings.epochs * -(-rows // min(settings.batch_size, rows))
+    if not settings.warmup:
+        return keras.optimizers.schedules.CosineDecay(rate, steps)
+    rising = max(1, round(settings.warmup * steps))
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=max(1, steps - rising),
+        alpha=1.0 if is_constant else 0.0,  # part of the rate that is left at the end: of 1, it stays as it is
+        warmup_target=rate,
+        warmup_steps=rising,
+    )
 
 
 def _loss(settings: Settings) -> Any:
