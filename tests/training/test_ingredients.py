@@ -15,7 +15,7 @@ from mlplab.runs import Settings
 from mlplab.training.network import build_network
 
 NETWORK = {"hidden": [4], "epochs": 3, "batch_size": 64, "labelled": 640, "verbose": 0}
-ALL = {"label_smoothing": 0.1, "input_dropout": 0.1, "noise": 0.2, "warmup": 0.3}
+ALL = {"label_smoothing": 0.1, "input_dropout": 0.1, "noise": 0.2, "warmup": 0.3, "ema": 0.8}
 """Every ingredient at once."""
 
 
@@ -82,3 +82,51 @@ def test_members_whose_warm_up_ends_at_different_rates_are_what_they_are_alone(d
         mlplab.fit(alone, x, y, seed=0, **arguments)
         for p, q in zip(alone.get_weights(), member.model.get_weights(), strict=True):
             np.testing.assert_array_equal(p, q)
+
+
+class Weights(keras.callbacks.Callback):
+    """Remembers the weights after each epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.epochs = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append(self.model.get_weights())
+
+
+@pytest.mark.parametrize("early_stopping", [0, 2])
+def test_averages_of_the_weights_are_validated_and_kept(early_stopping, digits, tmp_path):
+    """Keras's average begins with the first step's weights: a ← m·a + (1 - m)·w. Here an epoch is one step."""
+    settings = {**NETWORK, "epochs": 8, "batch_size": 640, "learning_rate": 0.05, "early_stopping": early_stopping}
+    weights = Weights()
+    run = mlplab.train(digits, **settings, ema=0.7, out=tmp_path / "run", callbacks=[weights])
+    average, averages = weights.epochs[0], []
+    for after in weights.epochs:
+        average = [0.7 * a + 0.3 * w for a, w in zip(average, after, strict=True)]
+        averages.append(average)
+    kept = run.kept_epoch
+    assert kept == (1 + np.argmax(run.history["val_accuracy"]) if early_stopping else 8)
+    for kept_weight, expected in zip(run.model.get_weights(), averages[kept - 1], strict=True):
+        np.testing.assert_allclose(kept_weight, expected, atol=1e-6)
+    assert run.result.validation.accuracy == pytest.approx(run.epochs[kept - 1]["val_accuracy"])
+    assert run.result.validation.loss == pytest.approx(run.epochs[kept - 1]["val_loss"], rel=1e-5)
+    assert run.result.kept_epoch == kept
+
+
+def test_averages_are_those_of_keras(digits):
+    x, y = digits.train.images[:640] / 16, digits.train.labels[:640]
+    arguments = {"batch_size": 64, "epochs": 2, "shuffle": False, "validation_data": (x[:64], y[:64]), "verbose": 0}
+    settings = Settings(hidden=(4,), epochs=2, ema=0.9)
+
+    def fitted(fit, **more):
+        model = build_network(settings, digits, 640)
+        history = fit(model, x, y, **arguments, **more, callbacks=[keras.callbacks.SwapEMAWeights()]).history
+        return model.get_weights(), history
+
+    weights, history = fitted(keras.Model.fit)
+    of_mlplab, history_of_mlplab = fitted(mlplab.fit, packed=False)
+    for p, q in zip(of_mlplab, weights, strict=True):
+        np.testing.assert_array_equal(p, q)
+    for name, values in history.items():
+        np.testing.assert_allclose(history_of_mlplab[name], values, rtol=2.4e-7)

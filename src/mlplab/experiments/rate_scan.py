@@ -67,7 +67,8 @@ def scan_settings(
     """Train the network that the settings describe at each rate, all rates as one population.
 
     Args:
-        settings: `learning_rate`, `schedule` and `warmup` are ignored, as each rate stays constant.
+        settings: `learning_rate`, `schedule`, `warmup` and `ema` are ignored: each rate stays constant, and its last
+            weights are compared.
         data: the test set is not used.
         rates: above 0; by default `rate_plan.RATES`, or `RATES_OF_SGD`.
         steps: by default those of `rate_plan.steps_for`, or of the whole training if that is shorter.
@@ -77,7 +78,7 @@ def scan_settings(
         UsageError: for bad rates or steps.
     """
     rates = checked_rates(rates, settings.optimizer)
-    settings = dataclasses.replace(settings, schedule="none", warmup=0.0)
+    settings = dataclasses.replace(settings, schedule="none", warmup=0.0, ema=0.0)
     split = hold_out(data, settings)
     preprocessing = splits.fit_preprocessing(data.train.inputs, split["train"], settings.standardize)
     models = [

@@ -15,7 +15,7 @@ from mlplab.errors import UsageError
 from mlplab.experiments.population import hold_out, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Settings
-from mlplab.training import splits
+from mlplab.training import averages, splits
 from mlplab.training.job import DeviceData
 from mlplab.training.network import build_network
 
@@ -133,7 +133,7 @@ def run_trials(data: Data, task: HalvingTask, progress: ProgressListener | None 
             if end + seconds_to_train_again(task.seeds, task.rungs[-1], an_epoch, task.limit) > task.limit:
                 break
         for trial in active:
-            trial.member.epochs = rung
+            trial.member.epochs, trial.member.continues = rung, rung < task.rungs[-1]
 
         def report(trained: Progress, number: int = number, before: int = before) -> None:
             share = trained.done / (trained.total or 1)
@@ -181,7 +181,7 @@ def architecture(settings: Settings) -> str:
     parts = [hidden, settings.activation, "batch norm" * settings.batch_norm, "dropout" * (settings.dropout > 0)]
     parts += ["input dropout" * (settings.input_dropout > 0), "noise" * (settings.noise > 0)]
     parts += [settings.optimizer, "weight decay" * bool(settings.weight_decay)]
-    parts += ["label smoothing" * (settings.label_smoothing > 0)]
+    parts += [f"averages {settings.ema:g}" * (settings.ema > 0), "label smoothing" * (settings.label_smoothing > 0)]
     parts += ["cosine" * (settings.schedule == "cosine"), f"warm-up {settings.warmup:g}" * (settings.warmup > 0)]
     parts += ["standardized" * settings.standardize]
     return " ".join([part for part in parts if part] + [f"batch {settings.batch_size}"])
@@ -201,7 +201,9 @@ def _prepare(data: Data, task: HalvingTask) -> list[_Trial]:
         scaling = preprocessing[one.standardize]
         source = device_data.training_source(model, split["train"], one, preprocessing=scaling)
         validation = device_data.source(model, split["validation"], preprocessing=scaling, batch_size=1000)
-        member = Member(model, source, validation, epochs=one.epochs, trace_all=True)
+        swap = averages.averages(one)
+        callbacks = [] if swap is None else [swap]
+        member = Member(model, source, validation, epochs=one.epochs, callbacks=callbacks, trace_all=True)
         trials.append(_Trial(one, member))
     return trials
 

@@ -146,6 +146,12 @@ class Settings:
         _FRACTION,
         of_model=True,
     )
+    ema: float = setting(
+        0.0,
+        "Validate and keep running averages of the weights, with this momentum (0.99 is usual); 0: the weights.",
+        _FRACTION,
+        of_model=True,
+    )
     label_smoothing: float = setting(
         0.0,
         "Fraction of a row's target that is spread evenly over all classes (0.1 is usual).",

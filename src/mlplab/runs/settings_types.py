@@ -18,6 +18,7 @@ class SettingsArguments(TypedDict, total=False):
     schedule: str | None
     warmup: float | None
     weight_decay: float | None
+    ema: float | None
     label_smoothing: float | None
     epochs: int | None
     batch_size: int | None

@@ -50,9 +50,11 @@ def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
         seed=settings.seed,
     )
     rate = _learning_rate(settings, rows)
-    decay = {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
+    options = {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
+    if settings.ema:
+        options |= {"use_ema": True, "ema_momentum": settings.ema}
     model.compile(
-        optimizer=getattr(keras.optimizers, known[settings.optimizer.lower()])(rate, **decay),
+        optimizer=getattr(keras.optimizers, known[settings.optimizer.lower()])(rate, **options),
         loss=_loss(settings),
         metrics=["accuracy"],
     )
