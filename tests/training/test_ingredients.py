@@ -2,20 +2,30 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 from small_runs import FILES, Interrupt, bytes_of
 
 import mlplab
 from mlplab import keras
-from mlplab.engine import keras_internals
-from mlplab.errors import Interrupted
+from mlplab.engine import ArraySource, Augmentation, Rows, keras_internals
+from mlplab.errors import Interrupted, UsageError
 from mlplab.experiments.successive_halving import HalvingTask, run_trials
-from mlplab.runs import Settings
+from mlplab.runs import Preprocessing, Settings
+from mlplab.training.augmentation import augmentation
 from mlplab.training.network import build_network
 
 NETWORK = {"hidden": [4], "epochs": 3, "batch_size": 64, "labelled": 640, "verbose": 0}
-ALL = {"label_smoothing": 0.1, "input_dropout": 0.1, "noise": 0.2, "warmup": 0.3, "ema": 0.8}
+ALL = {
+    "label_smoothing": 0.1,
+    "input_dropout": 0.1,
+    "noise": 0.2,
+    "warmup": 0.3,
+    "ema": 0.8,
+    "augment": "flip+shift",
+    "mixup": 0.2,
+}
 """Every ingredient at once."""
 
 
@@ -61,8 +71,8 @@ def test_label_smoothing_is_in_the_loss_and_not_in_the_scores(digits, tmp_path):
 def test_a_warm_up_rises_in_a_line_to_where_the_schedule_begins(schedule, digits):
     settings = Settings(hidden=(4,), epochs=5, batch_size=64, learning_rate=0.03, schedule=schedule, warmup=0.2)
     model = build_network(settings, digits, 640)  # 10 steps an epoch
-    steps = np.arange(51)
-    scheduled = np.ones(51) if schedule == "none" else (1 + np.cos(np.pi * (steps - 10) / 40)) / 2
+    steps = np.arange(0, 51, 5)
+    scheduled = np.ones(11) if schedule == "none" else (1 + np.cos(np.pi * (steps - 10) / 40)) / 2
     expected = 0.03 * np.where(steps < 10, steps / 10, scheduled)
     rate = keras_internals.learning_rate(model.optimizer)
     np.testing.assert_allclose([float(rate(step)) for step in steps], expected, atol=1e-8)
@@ -130,3 +140,56 @@ def test_averages_are_those_of_keras(digits):
         np.testing.assert_array_equal(p, q)
     for name, values in history.items():
         np.testing.assert_allclose(history_of_mlplab[name], values, rtol=2.4e-7)
+
+
+@pytest.fixture(scope="module")
+def features(digits):
+    flat = digits.train.inputs.reshape(len(digits.train), -1), digits.train.labels
+    return mlplab.load((flat, (flat[0][:50], flat[1][:50])))
+
+
+@pytest.mark.slow
+def test_only_training_rows_are_changed_and_each_step_in_another_way(digits, tmp_path):
+    settings = {**NETWORK, "epochs": 1, "augment": "flip+shift", "mixup": 0.4, "standardize": True}
+    run = mlplab.train(digits, **settings, out=tmp_path / "run")
+    fill = -run.config.preprocessing.offset / run.config.preprocessing.scale
+    changes = jax.jit(Augmentation(("flip", "shift"), (8, 8), fill, mixup=0.4))
+    order = {"batch_size": 64, "shuffle": True, "seed": 0, "subset": run.split["train"]}
+    one_hot = np.eye(10, dtype="float32")[digits.train.labels]
+    source = ArraySource(digits.train.inputs, one_hot, batch=Rows(run.config.preprocessing), **order)
+    (segment,) = source.segments(0)
+    epoch = jax.random.wrap_key_data(np.array([0, 0], np.uint32), impl="threefry2x32")
+    model = build_network(run.config.settings, digits, 640)
+    for step, index in enumerate(segment.indices):
+        x, y = source.batch(source.batch.rows(segment.arrays, index), None)
+        model.train_on_batch(*changes(x, y, jax.random.fold_in(epoch, step)))
+    for p, q in zip(run.model.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(p, q, atol=1e-5)
+    kept = run.predictions("validation")
+    accuracy = (
+        model.predict(run.config.preprocessing(digits.train.inputs[kept.index]), verbose=0).argmax(1) == kept.label
+    ).mean()
+    assert run.epochs[0]["val_accuracy"] == pytest.approx(accuracy)
+
+
+def test_what_cannot_be_changed_is_refused_before_anything_is_written(digits, features, tmp_path):
+    with pytest.raises(UsageError, match=r"augment='flip' changes images, and the rows of .* are 64 numbers"):
+        mlplab.train(features, **NETWORK, augment="flip", out=tmp_path / "run")
+    with pytest.raises(UsageError, match="mixup makes rows of two classes, and class_weight"):
+        mlplab.train(features, **NETWORK, mixup=0.2, class_weight="balanced", out=tmp_path / "run")
+    own = mlplab.mlp((8, 8), 10, [4])
+    own.compile("adam", "sparse_categorical_crossentropy")
+    with pytest.raises(UsageError, match="mixup mixes targets, which must be one-hot rows"):
+        mlplab.train(digits, model=own, mixup=0.2, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_features_are_mixed_and_a_model_of_ones_own_is_augmented(digits, features, tmp_path):
+    own = mlplab.mlp((64,), 10, [4])
+    own.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    run = mlplab.train(features, model=own, epochs=1, labelled=640, mixup=0.2, verbose=0, out=tmp_path / "own")
+    assert run.config.settings.mixup == 0.2
+    settings = Settings(augment="flip+shift", mixup=0.3)
+    expected = Augmentation(("flip", "shift"), (8, 8), -2.0, mixup=0.3)
+    assert augmentation(settings, own, digits, Preprocessing(scale=4.0, offset=8.0)) == expected
+    assert augmentation(Settings(), own, digits, Preprocessing()) is None

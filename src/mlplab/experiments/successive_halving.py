@@ -184,6 +184,7 @@ def architecture(settings: Settings) -> str:
     parts += [f"averages {settings.ema:g}" * (settings.ema > 0), "label smoothing" * (settings.label_smoothing > 0)]
     parts += ["cosine" * (settings.schedule == "cosine"), f"warm-up {settings.warmup:g}" * (settings.warmup > 0)]
     parts += ["standardized" * settings.standardize]
+    parts += [settings.augment * (settings.augment != "none"), f"mixup {settings.mixup:g}" * (settings.mixup > 0)]
     return " ".join([part for part in parts if part] + [f"batch {settings.batch_size}"])
 
 

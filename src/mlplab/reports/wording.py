@@ -52,6 +52,8 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
         ("held out for validation", percent(s.validation, 0) if s.validation else "nothing"),
         ("labelled rows used", f"{s.labelled:,}" if s.labelled else 0),
         ("training labels corrected", f"{config.corrected_labels:,}" if config.corrected_labels else 0),
+        ("training images changed at random", 0 if s.augment == "none" else s.augment.replace("+", ", ")),
+        ("mixup", f"rows mixed in parts from Beta({s.mixup:g}, {s.mixup:g})" if s.mixup else 0),
         ("inputs", "standardised" if s.standardize else 0),
         ("seed" if config.seeds == 1 else "seeds", seed(config)),
     )
@@ -72,6 +74,7 @@ def seeds(config: Config, result: Mapping[str, Any]) -> str:
     s = config.settings
     random = ["initial weights", "order of the rows", *(["dropout"] if s.dropout or s.input_dropout else [])]
     random += ["noise of the inputs"] if s.noise else []
+    random += ["changes of the training rows"] if s.mixup or s.augment != "none" else []
     random += ["choice of the validation rows"] if s.validation else []
     low, high = test["interval"]
     gain = 100 * (ensemble - test["accuracy"])

@@ -22,6 +22,11 @@ class Check(NamedTuple):
 
 _FRACTION = Check("a fraction from 0 to below 1", lambda value: 0 <= value < 1)
 _NOT_NEGATIVE = Check("a number of at least 0", lambda value: 0 <= value < math.inf)
+_AUGMENTATIONS = ("flip", "shift")
+_AUGMENT = Check(
+    f"none, or {' and '.join(_AUGMENTATIONS)} with + between, each once",
+    lambda text: text == "none" or _are_different(text.split("+"), _AUGMENTATIONS),
+)
 _COUNT = Check("a whole number of at least 1", lambda value: value >= 1)
 _UNITS = Check(
     "a list with the units of each layer, at least 1, such as [50, 50]", lambda units: min(units, default=1) >= 1
@@ -86,6 +91,10 @@ def is_kind(value: Any, kind: type) -> bool:
     if isinstance(value, bool) or kind is bool:
         return isinstance(value, bool) and kind is bool
     return isinstance(value, int | float if kind is float else kind)
+
+
+def _are_different(names: list[str], known: tuple[str, ...]) -> bool:
+    return set(names) <= set(known) and len(set(names)) == len(names)
 
 
 def _are_weights(value: Any) -> bool:
@@ -195,6 +204,17 @@ class Settings:
         metavar="balanced|FILE",
         fixed_in_space="all trials are trained for the same weights of the classes",
     )
+    augment: str = setting(
+        "none",
+        "Random changes of the training images: flip (left-right), shift (up to 2 pixels), or flip+shift.",
+        _AUGMENT,
+        metavar="flip|shift|flip+shift",
+    )
+    mixup: float = setting(
+        0.0,
+        "Mix rows and targets of a batch in parts from Beta(α, α), with this α (0.2 is usual); 0: no mixing.",
+        _NOT_NEGATIVE,
+    )
     standardize: bool = setting(False, "Scale inputs to mean 0 and standard deviation 1.")
     seed: int = setting(
         0,
@@ -213,6 +233,13 @@ class Settings:
                 f"early_stopping={self.early_stopping} needs held-out rows to watch, and validation=0 holds none out. "
                 "Give validation a fraction above 0, such as 0.1, or leave early_stopping out.",
                 arguments=("early_stopping", "validation"),
+            )
+
+        if self.mixup and self.class_weight is not None:
+            raise UsageError(
+                "mixup makes rows of two classes, and class_weight weighs rows by their one class: leave one of them "
+                "out.",
+                arguments=("mixup", "class_weight"),
             )
 
     @classmethod

@@ -26,5 +26,7 @@ class SettingsArguments(TypedDict, total=False):
     validation: float | None
     labelled: int | None
     class_weight: Mapping[Any, float] | str | None
+    augment: str | None
+    mixup: float | None
     standardize: bool | None
     seed: int | None

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Rows, backend, checks, keras, keras_internals, placement, state
+from mlplab.engine import ArraySource, Augmentation, Rows, backend, checks, keras, keras_internals, placement, state
 from mlplab.errors import RunError
 from mlplab.runs import Config, Preprocessing, Run, Settings, architecture, machine
 from mlplab.runs.checkpoint import Checkpoint
+from mlplab.training.augmentation import augmentation
 from mlplab.training.class_weights import row_weights
 from mlplab.training.network import check_outputs, takes_class_numbers, targets_for
 
@@ -29,13 +30,19 @@ class DeviceData:
         self._weights: dict[bytes, Any] = {}
 
     def source(
-        self, model: keras.Model, rows: np.ndarray | None = None, *, preprocessing: Preprocessing, **order: Any
+        self,
+        model: keras.Model,
+        rows: np.ndarray | None = None,
+        *,
+        preprocessing: Preprocessing,
+        transform: Augmentation | None = None,
+        **order: Any,
     ) -> ArraySource:
         """Return a source of some rows, by their integer positions, or of all, with the targets that the model takes.
 
         `order`: the arguments sample_weight, batch_size, shuffle and seed of `ArraySource`.
         """
-        batch = Rows(preprocess=preprocessing)
+        batch = Rows(preprocessing, transform)
         return ArraySource(self._inputs, self._targets_for(model), batch=batch, subset=rows, **order)
 
     def _targets_for(self, model: keras.Model) -> Any:
@@ -44,8 +51,12 @@ class DeviceData:
             self._targets[kind] = placement.on_device(targets_for(model, self._data))
         return self._targets[kind]
 
-    def training_source(self, model: keras.Model, rows: np.ndarray, settings: Settings, **order: Any) -> ArraySource:
-        """Return a source of the rows to train a model on, shuffled, and weighted by class as the settings say.
+    def training_source(
+        self, model: keras.Model, rows: np.ndarray, settings: Settings, *, preprocessing: Preprocessing, **order: Any
+    ) -> ArraySource:
+        """Return a source of the rows to train a model on: shuffled, changed at random and weighted by class.
+
+        The settings say how.
 
         `order`: as in `source`; batch size and seed are by default those of the settings.
         """
@@ -53,7 +64,9 @@ class DeviceData:
         weights = row_weights(settings.class_weight, self._data.train.labels, self._data.class_names, rows)
         if weights is not None:  # networks with the same weights share the array
             weights = self._weights.setdefault(weights.tobytes(), placement.on_device(weights))
-        return self.source(model, rows, sample_weight=weights, **order)
+        transform = augmentation(settings, model, self._data, preprocessing)
+        more = {"preprocessing": preprocessing, "transform": transform, "sample_weight": weights}
+        return self.source(model, rows, **more, **order)
 
 
 def weights_digest(model: keras.Model) -> str:

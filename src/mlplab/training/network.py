@@ -81,7 +81,7 @@ def _learning_rate(settings: Settings, rows: int) -> Any:
 
 def _loss(settings: Settings) -> Any:
     """Return cross-entropy; of one-hot targets where they are not those of one class alone."""
-    if not settings.label_smoothing:
+    if not settings.label_smoothing and not settings.mixup:
         return "sparse_categorical_crossentropy"
     return keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
 
