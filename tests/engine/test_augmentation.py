@@ -31,7 +31,7 @@ def shifted(image, down, right, fill):
 
 
 @pytest.mark.parametrize("channels", [(), (3,)])
-def test_every_other_image_is_flipped_left_right(channels):
+def test_half_of_the_images_are_flipped_left_right(channels):
     images = IMAGES[..., *[None for _ in channels]] * np.ones(channels, "float32")
     after, labels = changed(Augmentation(("flip",)), images)
     is_kept, is_flipped = ((after == given).reshape(600, -1).all(1) for given in (images, images[:, :, ::-1]))

@@ -9,12 +9,18 @@ from small_runs import FILES, Interrupt, bytes_of
 
 import mlplab
 from mlplab import keras
+from mlplab.cli.sweep import varied
 from mlplab.engine import ArraySource, Augmentation, Rows, keras_internals
+from mlplab.engine.signature import signature
 from mlplab.errors import Interrupted, UsageError
 from mlplab.experiments.successive_halving import HalvingTask, run_trials
+from mlplab.experiments.sweep_plan import SweepPlan
+from mlplab.reports import wording
 from mlplab.runs import Preprocessing, Settings
+from mlplab.runs.settings_arguments import training_call
 from mlplab.training.augmentation import augmentation
 from mlplab.training.network import build_network
+from mlplab.tuning.space import Space
 
 NETWORK = {"hidden": [4], "epochs": 3, "batch_size": 64, "labelled": 640, "verbose": 0}
 ALL = {
@@ -44,6 +50,18 @@ def test_a_resumed_run_and_the_first_of_several_seeds_are_the_run(trained, digit
     assert bytes_of(seeds.members[0].path, files) == bytes_of(trained.path, files)
 
 
+def test_the_report_and_the_printed_command_name_them(trained):
+    named = dict(wording.settings(trained.config, 3))
+    assert named["label smoothing"] == "0.1"
+    assert named["warm-up"] == "30\N{NO-BREAK SPACE}% of the steps"
+    assert named["weights"] == "running averages, momentum 0.8"
+    assert named["training images changed at random"] == "flip, shift"
+    assert named["mixup"] == "rows mixed in parts from Beta(0.2, 0.2)"
+    command = training_call("digits", trained.config.settings.arguments())
+    for flag in ("--noise 0.2", "--input-dropout 0.1", "--augment flip+shift", "--mixup 0.2", "--ema 0.8"):
+        assert flag in command
+
+
 def test_trials_with_and_without_them_share_a_study(digits):
     arguments = {name: value for name, value in NETWORK.items() if name != "verbose"}
     plain, rich = Settings(**arguments), Settings(**arguments, **ALL)
@@ -54,6 +72,17 @@ def test_trials_with_and_without_them_share_a_study(digits):
         np.testing.assert_allclose(together.history[name], values, rtol=1e-5)
     assert together.group == shared.group != beside.group
     assert together.history["loss"][-1] != shared.history["loss"][-1]
+
+
+def test_sweeps_and_studies_vary_them():
+    vary = varied(["augment=none,flip+shift", "mixup=0,0.2", "decay-kernels-only=on,off", "ema=0.9,0.99"])
+    plan = SweepPlan({}, vary, {"hidden": [4], "warmup": 0.1}, seeds=2)
+    assert len(plan.combinations()) == 16
+    space = {"hidden": [8], "label_smoothing": {"low": 0.0, "high": 0.2}, "augment": ["none", "flip"], "noise": 0.3}
+    parsed = Space.of(space)
+    assert parsed.structure == ["augment"]
+    settings = parsed.settings({"label_smoothing": 0.05, "augment": "flip"}, seed=3)
+    assert (settings.label_smoothing, settings.augment, settings.noise) == (0.05, "flip", 0.3)
 
 
 def test_label_smoothing_is_in_the_loss_and_not_in_the_scores(digits, tmp_path):
@@ -193,3 +222,41 @@ def test_features_are_mixed_and_a_model_of_ones_own_is_augmented(digits, feature
     expected = Augmentation(("flip", "shift"), (8, 8), -2.0, mixup=0.3)
     assert augmentation(settings, own, digits, Preprocessing(scale=4.0, offset=8.0)) == expected
     assert augmentation(Settings(), own, digits, Preprocessing()) is None
+
+
+def test_only_kernels_decay_also_after_a_stop(digits, tmp_path):
+    """Against a network compiled by hand: Keras's configuration of an optimizer lacks what does not decay."""
+    settings = {**NETWORK, "optimizer": "adamw", "weight_decay": 0.5, "batch_norm": True, "decay_kernels_only": True}
+    with pytest.raises(Interrupted):
+        mlplab.train(digits, **settings, out=tmp_path / "run", callbacks=[Interrupt(1)])
+    run = mlplab.resume(tmp_path / "run", data=digits, verbose=0)
+    source = ArraySource(
+        *(digits.train.inputs, digits.train.labels),
+        batch=Rows(run.config.preprocessing),
+        batch_size=64,
+        shuffle=True,
+        subset=run.split["train"],
+    )
+
+    def fitted(*names):
+        model = mlplab.mlp((8, 8), 10, [4], batch_norm=True, seed=0)
+        optimizer = keras.optimizers.AdamW(0.001, weight_decay=0.5)
+        optimizer.exclude_from_weight_decay(var_names=names)
+        model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+        mlplab.fit(model, source, epochs=3, verbose=0)
+        return model.get_weights()
+
+    for p, q in zip(run.model.get_weights(), fitted("bias", "gamma", "beta"), strict=True):
+        np.testing.assert_array_equal(p, q)
+    gamma, all_decay = run.model.get_weights()[1], fitted("nothing")
+    assert not np.allclose(gamma, all_decay[1], atol=1e-3)
+
+
+def test_networks_share_a_program_only_if_the_same_weights_decay(digits):
+    def signature_of(seed, **more):
+        model = build_network(Settings(hidden=(4,), optimizer="adamw", seed=seed, **more), digits, 640)
+        model.optimizer.build(model.trainable_variables)
+        return signature(model)
+
+    only = {"decay_kernels_only": True}
+    assert signature_of(0, **only) == signature_of(1, **only) != signature_of(0)

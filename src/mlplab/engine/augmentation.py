@@ -16,7 +16,7 @@ class Augmentation:
     """A transform of `Rows` that Keras's preprocessing layers do; rows of other shapes are mixed only.
 
     Attributes:
-        images: what is done with each image, in this order: "flip" (left-right, every other image) and "shift" (up to
+        images: what is done with each image, in this order: "flip" (left-right, half of them) and "shift" (by up to
             `MOST_PIXELS`, whole pixels). Images are float32 (n, h, w) or (n, h, w, c).
         size: (h, w), for a shift.
         fill: the value of the pixels that a shift leaves empty.

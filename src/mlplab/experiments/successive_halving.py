@@ -181,6 +181,7 @@ def architecture(settings: Settings) -> str:
     parts = [hidden, settings.activation, "batch norm" * settings.batch_norm, "dropout" * (settings.dropout > 0)]
     parts += ["input dropout" * (settings.input_dropout > 0), "noise" * (settings.noise > 0)]
     parts += [settings.optimizer, "weight decay" * bool(settings.weight_decay)]
+    parts += ["of kernels only" * settings.decay_kernels_only]
     parts += [f"averages {settings.ema:g}" * (settings.ema > 0), "label smoothing" * (settings.label_smoothing > 0)]
     parts += ["cosine" * (settings.schedule == "cosine"), f"warm-up {settings.warmup:g}" * (settings.warmup > 0)]
     parts += ["standardized" * settings.standardize]

@@ -44,6 +44,7 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
         ("optimiser", 0 if is_own else f"{s.optimizer}, learning rate {s.learning_rate:g}"),
         ("schedule", 0 if is_own or s.schedule == "none" else f"{s.schedule} (the learning rate falls to 0)"),
         ("warm-up", 0 if is_own or not s.warmup else f"{percent(s.warmup, 0)} of the steps"),
+        ("weight decay", "of kernels only" if s.decay_kernels_only and not is_own else 0),
         ("weights", 0 if is_own or not s.ema else f"running averages, momentum {s.ema:g}"),
         ("label smoothing", 0 if is_own else s.label_smoothing),
         ("epochs", f"at most {s.epochs}" if s.early_stopping else s.epochs if epochs else "not recorded"),
@@ -121,7 +122,10 @@ def curves(table: Table, kept: int, text: str) -> str:
     if kept == last and late[-1] > late[0]:
         return f"{text}. Validation accuracy was still rising: more epochs may help."
     if held_out > train:
-        text += " (training accuracy is measured during the epoch, with dropout if there is any, and so may be lower)"
+        text += (
+            " (training accuracy is measured during the epoch, with dropout and changed rows if there are any, and so "
+            "may be lower)"
+        )
     return f"{text}: hardly any overfitting."
 
 

@@ -155,6 +155,11 @@ class Settings:
         _FRACTION,
         of_model=True,
     )
+    decay_kernels_only: bool = setting(
+        False,
+        "Weight decay of kernels only, and not of biases and of batch normalisation's scale and offset.",
+        of_model=True,
+    )
     ema: float = setting(
         0.0,
         "Validate and keep running averages of the weights, with this momentum (0.99 is usual); 0: the weights.",

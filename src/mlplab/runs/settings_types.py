@@ -18,6 +18,7 @@ class SettingsArguments(TypedDict, total=False):
     schedule: str | None
     warmup: float | None
     weight_decay: float | None
+    decay_kernels_only: bool | None
     ema: float | None
     label_smoothing: float | None
     epochs: int | None

@@ -23,7 +23,7 @@ def augmentation(
         return None
     if settings.mixup and takes_class_numbers(model):
         raise UsageError(
-            "mixup mixes targets, which must be one-hot rows, and the loss of the model takes class numbers. Compile it "
+            "mixup mixes targets, which must be one-hot rows, and the model's loss takes class numbers: compile it "
             "with loss='categorical_crossentropy' and an output for each class, or leave mixup out."
         )
     if settings.augment == "none":

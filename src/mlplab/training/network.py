@@ -49,19 +49,22 @@ def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
         batch_norm=settings.batch_norm,
         seed=settings.seed,
     )
-    rate = _learning_rate(settings, rows)
+    rate = _rate_of_steps(settings, rows)
     options = {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
     if settings.ema:
         options |= {"use_ema": True, "ema_momentum": settings.ema}
+    optimizer = getattr(keras.optimizers, known[settings.optimizer.lower()])(rate, **options)
+    if settings.decay_kernels_only:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(
-        optimizer=getattr(keras.optimizers, known[settings.optimizer.lower()])(rate, **options),
+        optimizer=optimizer,
         loss=_loss(settings),
         metrics=["accuracy"],
     )
     return model
 
 
-def _learning_rate(settings: Settings, rows: int) -> Any:
+def _rate_of_steps(settings: Settings, rows: int) -> Any:
     """Return a number, or Keras's schedule over all steps of a training on this number of rows."""
     rate, is_constant = settings.learning_rate, settings.schedule == "none"
     if is_constant and not settings.warmup:
