@@ -30,6 +30,20 @@ def test_layers_come_in_order():
     assert model.layers[-1].activation is keras.activations.softmax
 
 
+def test_noise_and_dropout_of_the_inputs_come_before_the_first_dense_layer():
+    model = mlplab.mlp((28, 28), 10, [5], noise=0.3, input_dropout=0.2, seed=0)
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds == ["Flatten", "GaussianNoise", "Dropout", "Dense", "Dense"]
+    x = np.ones((200, 28, 28), "float32")
+    changed = np.asarray(keras.Sequential(model.layers[:3])(x, training=True))
+    kept = changed != 0
+    assert kept.mean() == pytest.approx(0.8, abs=0.01)
+    assert changed[kept].mean() * 0.8 == pytest.approx(1, abs=0.01)
+    assert changed[kept].std() * 0.8 == pytest.approx(0.3, abs=0.01)
+    plain = mlplab.mlp((28, 28), 10, [5], seed=0)
+    np.testing.assert_array_equal(model.predict(x[:2], verbose=0), plain.predict(x[:2], verbose=0))
+
+
 def test_features_need_no_flattening():
     assert mlplab.mlp((7,), 3, [4]).output_shape == (None, 3)
     assert type(mlplab.mlp((7,), 3, [4]).layers[0]) is keras.layers.Dense

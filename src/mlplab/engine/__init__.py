@@ -6,6 +6,7 @@ population of one. A source (source.py) says what an epoch reads, and is where r
 fit.py predict.py population.py    the functions; variations.py: what the members of a population differ in
 inputs.py       arguments → sources; checks.py: whether model and data fit each other
 source.py       what an epoch reads; streams.py: of data that comes batch by batch; placement.py: arrays to the device
+augmentation.py a transform of Rows: images flipped and shifted, rows mixed
 uint8_images.py images / 255 kept as bytes
 member.py       one model in training: epochs, History; callbacks.py: who is called when
 driver.py       trains, evaluates, predicts all members; devices.py: a thread for each device; interrupts.py: Ctrl-C
@@ -19,6 +20,7 @@ keras_internals.py    private names of Keras; backend.py: Keras on JAX
 separate_members.py   refuses members that share trained layers; population_progress.py: what is printed
 """
 
+from mlplab.engine.augmentation import Augmentation
 from mlplab.engine.backend import keras
 from mlplab.engine.driver import fit_members
 from mlplab.engine.fit import fit
@@ -29,6 +31,7 @@ from mlplab.engine.source import ArraySource, Rows, Segment, Source
 
 __all__ = [
     "ArraySource",
+    "Augmentation",
     "Member",
     "Population",
     "Rows",

@@ -271,11 +271,34 @@ def excludes_from_weight_decay(optimizer: Any) -> bool:
     return getattr(optimizer, "_exclude_from_weight_decay", None) is not None
 
 
+def decayed(optimizer: Any) -> list[bool]:
+    """Return whether weight decay applies to each weight that the optimizer trains."""
+    return [optimizer._use_weight_decay(variable) for variable in trained_variables(optimizer)]
+
+
+def names_without_decay(optimizer: Any) -> list[str]:
+    """Return the parts of names by which `exclude_from_weight_decay` was told to leave out weights, sorted."""
+    pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+    return [] if pattern is None else sorted(pattern.pattern.split("|"))
+
+
+def leave_out_of_decay(optimizer: Any, names: list[str]) -> None:
+    """Do what `exclude_from_weight_decay(var_names=names)` does, which refuses an optimizer that is built."""
+    fresh = type(optimizer).from_config(optimizer.get_config())
+    fresh.exclude_from_weight_decay(var_names=names)
+    _copy_exclusions(fresh, optimizer)
+
+
+def _copy_exclusions(source: keras.optimizers.Optimizer, target: keras.optimizers.Optimizer) -> None:
+    # They are not in the configuration.
+    exclusions = {n: value for n, value in vars(source).items() if n.startswith("_exclude_from_weight_decay")}
+    target.__dict__.update(exclusions)
+
+
 def with_constant_rate(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     """Return a fresh optimizer with the same settings, whose learning rate is a number instead of a schedule."""
     fresh: keras.optimizers.Optimizer = type(optimizer).from_config({**optimizer.get_config(), "learning_rate": 0.001})
-    exclusions = {n: value for n, value in vars(optimizer).items() if n.startswith("_exclude_from_weight_decay")}
-    fresh.__dict__.update(exclusions)  # which are not in the configuration
+    _copy_exclusions(optimizer, fresh)
     return fresh
 
 

@@ -32,6 +32,8 @@ class Member:
 
     Attributes:
         epoch: epochs done.
+        continues: whether it is trained further after `epochs`; averages of the weights (`use_ema`) then do not take
+            their place yet.
         shapes, validation_shapes: of one batch, `(x, y, sample_weight)`; None where `checks.build` needed no batch.
         position: decides the order of this epoch, see `Source.segments`.
         logs: metrics of the epoch in progress.
@@ -70,6 +72,7 @@ class Member:
         self.logs: dict[str, Any] = {}
         self.last_logs: dict[str, Any] = {}
         self.failure: str | None = None
+        self.continues = False
         self.traced = frozenset(each.name for each in traced_hyperparameters(model)) if trace_all else None
         self.loops: dict[Hashable, Loop] = {}
         self._stopped = False
@@ -151,7 +154,7 @@ class Member:
         self._stopped = self.model.stop_training
 
     def end(self) -> None:
-        if isinstance(self.model.optimizer, keras.optimizers.Optimizer) and self.epochs:
+        if isinstance(self.model.optimizer, keras.optimizers.Optimizer) and self.epochs and not self.continues:
             self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
         self.callbacks.on_train_end(self.logs)
 

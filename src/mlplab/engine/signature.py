@@ -67,10 +67,10 @@ def _description(model: keras.Model, training: bool) -> str | None:
     parts = [*layers, *getattr(model, "operations", ()), *weights, *_leaves(compiled)]
     if len(getattr(model, "outputs", None) or ()) != 1:
         return None
-    if training and (
-        type(model.optimizer) not in _OPTIMIZERS or keras_internals.excludes_from_weight_decay(model.optimizer)
-    ):
+    if training and type(model.optimizer) not in _OPTIMIZERS:
         return None
+    if training and keras_internals.excludes_from_weight_decay(model.optimizer):
+        compiled["decayed"] = keras_internals.decayed(model.optimizer)
     if not all(part is None or isinstance(part, str | float | int) or is_described_by_config(part) for part in parts):
         return None
     names = {layer.name: f"#{i}" for i, layer in enumerate(layers)}

@@ -18,7 +18,7 @@ from mlplab.engine.backend import keras
 
 _schedules = keras.optimizers.schedules
 _OF_SCHEDULES = {
-    _schedules.CosineDecay: ("initial_learning_rate", "alpha"),
+    _schedules.CosineDecay: ("initial_learning_rate", "alpha", "warmup_target"),
     _schedules.ExponentialDecay: ("initial_learning_rate",),
     _schedules.InverseTimeDecay: ("initial_learning_rate",),
     _schedules.PolynomialDecay: ("initial_learning_rate", "end_learning_rate"),
@@ -80,7 +80,8 @@ def _of_optimizer(optimizer: Any) -> list[TracedHyperparameter]:
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         return []
     schedule = keras_internals.learning_rate(optimizer)
-    holders = {f"schedule.{key}": (vars(schedule), key) for key in _OF_SCHEDULES.get(type(schedule), ())}
+    keys = [key for key in _OF_SCHEDULES.get(type(schedule), ()) if vars(schedule)[key] is not None]
+    holders = {f"schedule.{key}": (vars(schedule), key) for key in keys}
     if optimizer.weight_decay is not None:
         holders["optimizer.weight_decay"] = (vars(optimizer), "weight_decay")
     return [TracedHyperparameter(name, (holder,)) for name, holder in holders.items()]

@@ -84,12 +84,12 @@ def _predict_folds(plan: _Plan, numbers: range, progress: ProgressListener | Non
     largest = max(map(len, plan.parts))
     rows = len(plan.data.train) - largest
     networks = [plan.builder.build(number, plan.data, rows) for number in numbers]
-    device_data = DeviceData(plan.data, networks[0][0])
+    device_data = DeviceData(plan.data)
     members = []
     for number, (model, seed) in zip(numbers, networks, strict=True):
         outside = _rows_outside(plan.parts, number, rows)
         order = {"preprocessing": plan.config.preprocessing, "seed": seed}
-        source = device_data.training_source(outside, plan.config.settings, **order)
+        source = device_data.training_source(model, outside, plan.config.settings, **order)
         members.append(Member(model, source, epochs=plan.epochs))
 
     def report(trained: Progress) -> None:

@@ -67,7 +67,8 @@ def scan_settings(
     """Train the network that the settings describe at each rate, all rates as one population.
 
     Args:
-        settings: `learning_rate` and `schedule` are ignored, as each rate stays constant.
+        settings: `learning_rate`, `schedule`, `warmup` and `ema` are ignored: each rate stays constant, and its last
+            weights are compared.
         data: the test set is not used.
         rates: above 0; by default `rate_plan.RATES`, or `RATES_OF_SGD`.
         steps: by default those of `rate_plan.steps_for`, or of the whole training if that is shorter.
@@ -77,7 +78,7 @@ def scan_settings(
         UsageError: for bad rates or steps.
     """
     rates = checked_rates(rates, settings.optimizer)
-    settings = dataclasses.replace(settings, schedule="none")
+    settings = dataclasses.replace(settings, schedule="none", warmup=0.0, ema=0.0)
     split = hold_out(data, settings)
     preprocessing = splits.fit_preprocessing(data.train.inputs, split["train"], settings.standardize)
     models = [
@@ -85,10 +86,11 @@ def scan_settings(
         for rate in rates
     ]
     start = TrainingStart.of(settings, models[0], len(split["train"]), steps)
-    device_data = DeviceData(data, models[0])
+    device_data = DeviceData(data)
     rows = split["train"][start.rows]
-    source = device_data.training_source(rows, settings, preprocessing=preprocessing, **start.order)
-    held_out = device_data.source(split["validation"][:_MOST_HELD_OUT], preprocessing=preprocessing, batch_size=1000)
+    source = device_data.training_source(models[0], rows, settings, preprocessing=preprocessing, **start.order)
+    validation_rows = split["validation"][:_MOST_HELD_OUT]
+    held_out = device_data.source(models[0], validation_rows, preprocessing=preprocessing, batch_size=1000)
     untrained = evaluate(models[0], held_out, verbose=0, return_dict=True)["loss"]
     members = [Member(model, source, held_out, epochs=start.epochs, validation_freq=start.epochs) for model in models]
     train_members(members, progress)

@@ -18,10 +18,10 @@ from mlplab.progress import ProgressListener
 from mlplab.runs import Run, Settings
 from mlplab.runs.probabilities import class_outputs, takes_logits
 from mlplab.runs.settings import is_kind
-from mlplab.training import splits
+from mlplab.training import averages, splits
 from mlplab.training.job import DeviceData
 from mlplab.training.network import require_memory
-from mlplab.training.session import monitored
+from mlplab.training.session import EarlyStopping
 
 _SMALLEST_PART = 64
 """The smallest part, by default, is one row in this many."""
@@ -88,19 +88,19 @@ def train_sizes(
         preprocessing = splits.fit_preprocessing(data.train.inputs, rows, settings.standardize)
     require_memory(settings, data, len(sizes) * seeds)
     networks = [builder.build(number, data, len(rows)) for _ in sizes for number in range(seeds)]
-    device_data = DeviceData(data, networks[0][0])
-    validation = device_data.source(held_out, preprocessing=preprocessing, batch_size=1000)
+    device_data = DeviceData(data)
+    validation = device_data.source(networks[0][0], held_out, preprocessing=preprocessing, batch_size=1000)
     members = []
     for (model, seed), size in zip(networks, np.repeat(sizes, seeds), strict=True):
         part = rows[nested_order(data.train.labels[rows], seed)[:size]]
         # Repeated up to one epoch of all rows, so that all sizes have steps of the same shapes and share a program.
         repeated = np.resize(part, len(rows))
-        part_source = device_data.training_source(repeated, settings, preprocessing=preprocessing, seed=seed)
-        callbacks = []
+        part_source = device_data.training_source(model, repeated, settings, preprocessing=preprocessing, seed=seed)
+        swap = averages.averages(settings)
+        callbacks: list[keras.callbacks.Callback] = [] if swap is None else [swap]
         if settings.early_stopping:
-            checks.build(model, part_source)  # `monitored` looks at its metrics
-            stopping = {"patience": settings.early_stopping, "restore_best_weights": True}
-            callbacks = [keras.callbacks.EarlyStopping(**monitored(model), **stopping)]
+            checks.build(model, part_source)  # early stopping looks at its metrics
+            callbacks.append(EarlyStopping(model, settings.early_stopping, swap))
         members.append(Member(model, part_source, validation, epochs=settings.epochs, callbacks=callbacks))
     train_members(members, progress)
     if all(member.failure for member in members):

@@ -15,7 +15,7 @@ from mlplab.errors import UsageError
 from mlplab.experiments.population import hold_out, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Settings
-from mlplab.training import splits
+from mlplab.training import averages, splits
 from mlplab.training.job import DeviceData
 from mlplab.training.network import build_network
 
@@ -134,7 +134,7 @@ def run_trials(data: Data, task: HalvingTask, progress: ProgressListener | None 
             if end + seconds_to_train_again(task.seeds, task.rungs[-1], an_epoch, task.limit) > task.limit:
                 break
         for trial in active:
-            trial.member.epochs = rung
+            trial.member.epochs, trial.member.continues = rung, rung < task.rungs[-1]
 
         def report(trained: Progress, number: int = number, before: int = before) -> None:
             nonlocal is_estimated
@@ -182,8 +182,13 @@ def architecture(settings: Settings) -> str:
     """Describe what a network's compiled step depends on: trials of one architecture are trained by one program."""
     hidden = "-".join(map(str, settings.hidden or ())) or "no hidden layer"
     parts = [hidden, settings.activation, "batch norm" * settings.batch_norm, "dropout" * (settings.dropout > 0)]
+    parts += ["input dropout" * (settings.input_dropout > 0), "noise" * (settings.noise > 0)]
     parts += [settings.optimizer, "weight decay" * bool(settings.weight_decay)]
-    parts += ["cosine" * (settings.schedule == "cosine"), "standardized" * settings.standardize]
+    parts += ["of kernels only" * settings.decay_kernels_only]
+    parts += [f"averages {settings.ema:g}" * (settings.ema > 0), "label smoothing" * (settings.label_smoothing > 0)]
+    parts += ["cosine" * (settings.schedule == "cosine"), f"warm-up {settings.warmup:g}" * (settings.warmup > 0)]
+    parts += ["standardized" * settings.standardize]
+    parts += [settings.augment * (settings.augment != "none"), f"mixup {settings.mixup:g}" * (settings.mixup > 0)]
     return " ".join([part for part in parts if part] + [f"batch {settings.batch_size}"])
 
 
@@ -191,16 +196,19 @@ def _prepare(data: Data, task: HalvingTask) -> list[_Trial]:
     """Build the models, and their sources over one copy of the training rows on the device."""
     split = hold_out(data, replace(task.settings[0], seed=task.seed))
     models = [build_network(one, data, len(split["train"])) for one in task.settings]
-    device_data = DeviceData(data, models[0])
-    preprocessing, validation = {}, {}
-    for standardize in {one.standardize for one in task.settings}:
-        scaling = splits.fit_preprocessing(data.train.inputs, split["train"], standardize)
-        preprocessing[standardize] = scaling
-        validation[standardize] = device_data.source(split["validation"], preprocessing=scaling, batch_size=1000)
+    device_data = DeviceData(data)
+    preprocessing = {
+        standardize: splits.fit_preprocessing(data.train.inputs, split["train"], standardize)
+        for standardize in {one.standardize for one in task.settings}
+    }
     trials = []
     for one, model in zip(task.settings, models, strict=True):
-        source = device_data.training_source(split["train"], one, preprocessing=preprocessing[one.standardize])
-        member = Member(model, source, validation[one.standardize], epochs=one.epochs, trace_all=True)
+        scaling = preprocessing[one.standardize]
+        source = device_data.training_source(model, split["train"], one, preprocessing=scaling)
+        validation = device_data.source(model, split["validation"], preprocessing=scaling, batch_size=1000)
+        swap = averages.averages(one)
+        callbacks = [] if swap is None else [swap]
+        member = Member(model, source, validation, epochs=one.epochs, callbacks=callbacks, trace_all=True)
         trials.append(_Trial(one, member))
     return trials
 

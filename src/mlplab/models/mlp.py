@@ -18,6 +18,8 @@ def mlp(
     *,
     activation: str = "relu",
     dropout: float = 0.0,
+    input_dropout: float = 0.0,
+    noise: float = 0.0,
     batch_norm: bool = False,
     seed: int | None = None,
 ) -> keras.Sequential:
@@ -29,9 +31,12 @@ def mlp(
         hidden: units of each hidden layer, or of the only one; empty: softmax regression.
         activation: activation of the hidden layers, by Keras's name.
         dropout: fraction of a hidden layer's outputs that training sets to 0, in [0, 1).
+        input_dropout: fraction of a row's inputs that training sets to 0, in [0, 1).
+        noise: standard deviation of the normal noise that training adds to the inputs, before `input_dropout`.
         batch_norm: whether each hidden layer normalises its sums over the batch, before the activation. The layer
             then has no bias, which the normalisation would cancel.
-        seed: seed of the initial weights and dropout. None: `keras.utils.set_random_seed` decides, if it was called.
+        seed: seed of the initial weights, dropout and noise. None: `keras.utils.set_random_seed` decides, if it was
+            called.
 
     Returns:
         The uncompiled model: float inputs (batch, *input_shape) → probabilities (batch, classes).
@@ -43,11 +48,17 @@ def mlp(
     units_of_layers = [plain_number(units) for units in np.atleast_1d(np.asarray(hidden, object))]
     # keras.utils.set_random_seed seeds Python's random, from which Keras draws the seeds that are not given.
     entropy = random.randrange(2**31) if seed is None else seed
-    seeds = iter(np.random.SeedSequence(entropy).generate_state(2 * len(units_of_layers) + 1).tolist())
+    generated = np.random.SeedSequence(entropy).generate_state(2 * len(units_of_layers) + 3).tolist()
+    *of_layers, noise_seed, input_dropout_seed = generated  # those of the layers do not depend on what follows them
+    seeds = iter(of_layers)
 
     model = keras.Sequential([keras.Input(tuple(input_shape))], name="mlp")
     if len(input_shape) > 1:
         model.add(layers.Flatten())
+    if noise:
+        model.add(layers.GaussianNoise(noise, seed=noise_seed))
+    if input_dropout:
+        model.add(layers.Dropout(input_dropout, seed=input_dropout_seed))
     for units in units_of_layers:
         if batch_norm:
             _add_dense(model, units, next(seeds), use_bias=False)

@@ -39,15 +39,23 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
         ("recipe", config.recipe_in_words or 0),
         ("network", network(config)),
         ("dropout", 0 if is_own else s.dropout),
+        ("dropout of the inputs", 0 if is_own else s.input_dropout),
+        ("noise added to the inputs", 0 if is_own else s.noise),
         ("batch normalisation", "yes" if s.batch_norm and not is_own else 0),
         ("optimiser", 0 if is_own else f"{s.optimizer}, learning rate {s.learning_rate:g}"),
         ("schedule", 0 if is_own or s.schedule == "none" else f"{s.schedule} (the learning rate falls to 0)"),
+        ("warm-up", 0 if is_own or not s.warmup else f"{percent(s.warmup, 0)} of the steps"),
+        ("weight decay", "of kernels only" if s.decay_kernels_only and not is_own else 0),
+        ("weights", 0 if is_own or not s.ema else f"running averages, momentum {s.ema:g}"),
+        ("label smoothing", 0 if is_own else s.label_smoothing),
         ("epochs", f"at most {s.epochs}" if s.early_stopping else s.epochs if epochs else "not recorded"),
         ("batch size", s.batch_size),
         ("early stopping", f"after {s.early_stopping} epochs without improvement" if s.early_stopping else 0),
         ("held out for validation", percent(s.validation, 0) if s.validation else "nothing"),
         ("labelled rows used", f"{s.labelled:,}" if s.labelled else 0),
         ("training labels corrected", f"{config.corrected_labels:,}" if config.corrected_labels else 0),
+        ("training images changed at random", 0 if s.augment == "none" else s.augment.replace("+", ", ")),
+        ("mixup", f"rows mixed in parts from Beta({s.mixup:g}, {s.mixup:g})" if s.mixup else 0),
         ("inputs", "standardised" if s.standardize else 0),
         ("seed" if config.seeds == 1 else "seeds", seed(config)),
     )
@@ -66,7 +74,9 @@ def seeds(config: Config, result: Mapping[str, Any]) -> str:
     if test["sd"] is None:
         return "All networks but one diverged, so the influence of the seed is not known."
     s = config.settings
-    random = ["initial weights", "order of the rows", *(["dropout"] if s.dropout else [])]
+    random = ["initial weights", "order of the rows", *(["dropout"] if s.dropout or s.input_dropout else [])]
+    random += ["noise of the inputs"] if s.noise else []
+    random += ["changes of the training rows"] if s.mixup or s.augment != "none" else []
     random += ["choice of the validation rows"] if s.validation else []
     low, high = test["interval"]
     gain = 100 * (ensemble - test["accuracy"])
@@ -113,7 +123,10 @@ def curves(table: Table, kept: int, text: str) -> str:
     if kept == last and late[-1] > late[0]:
         return f"{text}. Validation accuracy was still rising: more epochs may help."
     if held_out > train:
-        text += " (training accuracy is measured during the epoch, with dropout if there is any, and so may be lower)"
+        text += (
+            " (training accuracy is measured during the epoch, with dropout and changed rows if there are any, and so "
+            "may be lower)"
+        )
     return f"{text}: hardly any overfitting."
 
 

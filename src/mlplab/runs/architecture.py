@@ -5,6 +5,7 @@ Loading a stranger's model must not run a stranger's code: only Keras's own clas
 """
 
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
 _LARGEST_BYTES = 16 * 2**20
 _STATISTICS = "statistics"
 """The key, beside Keras's own, of the weights of each adapted layer by name."""
+_WITHOUT_DECAY = "without_weight_decay"
+"""The key, beside Keras's own, of what `exclude_from_weight_decay` was told; Keras's configuration lacks it."""
 _HOLD_CODE = {"Lambda", "__lambda__", "function", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"}
 
 
 def describe(model: "keras.Model") -> dict[str, Any]:
-    """Return the model's architecture and how it is compiled, as Keras writes it, and the statistics of adapted layers.
+    """Return the model's architecture and how it is compiled, as Keras writes it, and what Keras does not write.
+
+    That is the statistics of adapted layers, and the names of weights without weight decay.
 
     Raises:
         ModelError: if it has parts that JSON cannot hold without code.
@@ -41,6 +46,10 @@ def describe(model: "keras.Model") -> dict[str, Any]:
         raise ModelError(_refusal(foreign))
     if statistics := [_own_variables(layer) for layer in _adapted_layers(model)]:
         described[_STATISTICS] = [{name: values.tolist() for name, values in one.items()} for one in statistics]
+    from mlplab.engine import keras_internals
+
+    if names := keras_internals.names_without_decay(getattr(model, "optimizer", None)):
+        described[_WITHOUT_DECAY] = names
     return described
 
 
@@ -65,7 +74,7 @@ def read(path: Path) -> "keras.Model":
 
     try:
         model = build(described)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, re.error) as error:
         raise RunError(f"{path} is damaged, or was written by another version of Keras: {error}") from error
     if not isinstance(model, keras.Model):
         raise RunError(f"{path} describes a {type(model).__name__}, not a model.")
@@ -73,11 +82,13 @@ def read(path: Path) -> "keras.Model":
 
 
 def build(described: dict[str, Any]) -> "keras.Model":
-    """Build and compile the model that `describe` described, with new weights and the adapted layers' statistics."""
-    from mlplab.engine import keras  # heavy: only for those who need a model
+    """Build and compile the model that `describe` described, with new weights."""
+    from mlplab.engine import keras, keras_internals  # heavy: only for those who need a model
 
-    of_keras = {name: part for name, part in described.items() if name != _STATISTICS}
+    of_keras = {name: part for name, part in described.items() if name not in (_STATISTICS, _WITHOUT_DECAY)}
     model: Any = keras.saving.deserialize_keras_object(of_keras, safe_mode=True)
+    if names := described.get(_WITHOUT_DECAY):
+        keras_internals.leave_out_of_decay(model.optimizer, names)
     if statistics := described.get(_STATISTICS):
         for layer, of_layer in zip(_adapted_layers(model), statistics, strict=True):
             layer.load_own_variables({name: np.array(values) for name, values in of_layer.items()})

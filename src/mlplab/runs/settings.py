@@ -21,6 +21,12 @@ class Check(NamedTuple):
 
 
 _FRACTION = Check("a fraction from 0 to below 1", lambda value: 0 <= value < 1)
+_NOT_NEGATIVE = Check("a number of at least 0", lambda value: 0 <= value < math.inf)
+_AUGMENTATIONS = ("flip", "shift")
+_AUGMENT = Check(
+    f"none, or {' and '.join(_AUGMENTATIONS)} with + between, each once",
+    lambda text: text == "none" or _are_different(text.split("+"), _AUGMENTATIONS),
+)
 _COUNT = Check("a whole number of at least 1", lambda value: value >= 1)
 _UNITS = Check(
     "a list with the units of each layer, at least 1, such as [50, 50]", lambda units: min(units, default=1) >= 1
@@ -87,6 +93,10 @@ def is_kind(value: Any, kind: type) -> bool:
     return isinstance(value, int | float if kind is float else kind)
 
 
+def _are_different(names: list[str], known: tuple[str, ...]) -> bool:
+    return set(names) <= set(known) and len(set(names)) == len(names)
+
+
 def _are_weights(value: Any) -> bool:
     numbers = value.values() if isinstance(value, dict) else ()
     return bool(numbers) and all(is_kind(each, float) and 0 <= each < math.inf for each in numbers)
@@ -113,6 +123,13 @@ class Settings:
     dropout: float = setting(
         0.0, "Fraction of each hidden layer's outputs that is dropped.", _FRACTION, of_model=True, without_hidden=0.2
     )
+    input_dropout: float = setting(0.0, "Fraction of each row's inputs that is dropped.", _FRACTION, of_model=True)
+    noise: float = setting(
+        0.0,
+        "Standard deviation of the normal noise that is added to the scaled inputs.",
+        _NOT_NEGATIVE,
+        of_model=True,
+    )
     batch_norm: bool = setting(False, "Batch normalisation in the hidden layers.", of_model=True)
     optimizer: str = setting("adam", "Optimizer: adam, adamw, sgd, …", of_model=True)
     learning_rate: float = setting(
@@ -126,9 +143,32 @@ class Settings:
         without_hidden="cosine",
         metavar="none|cosine",
     )
+    warmup: float = setting(
+        0.0,
+        "Fraction of all steps in which the learning rate rises from 0, before the schedule.",
+        _FRACTION,
+        of_model=True,
+    )
     weight_decay: float | None = setting(
         None,
         "What a step takes from the weights, times the learning rate (as in AdamW); by default the optimizer's own.",
+        _FRACTION,
+        of_model=True,
+    )
+    decay_kernels_only: bool = setting(
+        False,
+        "Weight decay of kernels only, and not of biases and of batch normalisation's scale and offset.",
+        of_model=True,
+    )
+    ema: float = setting(
+        0.0,
+        "Validate and keep running averages of the weights, with this momentum (0.99 is usual); 0: the weights.",
+        _FRACTION,
+        of_model=True,
+    )
+    label_smoothing: float = setting(
+        0.0,
+        "Fraction of a row's target that is spread evenly over all classes (0.1 is usual).",
         _FRACTION,
         of_model=True,
     )
@@ -169,6 +209,17 @@ class Settings:
         metavar="balanced|FILE",
         fixed_in_space="all trials are trained for the same weights of the classes",
     )
+    augment: str = setting(
+        "none",
+        "Random changes of the training images: flip (left-right), shift (up to 2 pixels), or flip+shift.",
+        _AUGMENT,
+        metavar="flip|shift|flip+shift",
+    )
+    mixup: float = setting(
+        0.0,
+        "Mix rows and targets of a batch in parts from Beta(α, α), with this α (0.2 is usual); 0: no mixing.",
+        _NOT_NEGATIVE,
+    )
     standardize: bool = setting(False, "Scale inputs to mean 0 and standard deviation 1.")
     seed: int = setting(
         0,
@@ -187,6 +238,13 @@ class Settings:
                 f"early_stopping={self.early_stopping} needs held-out rows to watch, and validation=0 holds none out. "
                 "Give validation a fraction above 0, such as 0.1, or leave early_stopping out.",
                 arguments=("early_stopping", "validation"),
+            )
+
+        if self.mixup and self.class_weight is not None:
+            raise UsageError(
+                "mixup makes rows of two classes, and class_weight weighs rows by their one class: leave one of them "
+                "out.",
+                arguments=("mixup", "class_weight"),
             )
 
     @classmethod

@@ -8,42 +8,65 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Rows, backend, checks, keras, keras_internals, placement, state
+from mlplab.engine import ArraySource, Augmentation, Rows, backend, checks, keras, keras_internals, placement, state
 from mlplab.errors import RunError
 from mlplab.runs import Config, Preprocessing, Run, Settings, architecture, machine
 from mlplab.runs.checkpoint import Checkpoint
+from mlplab.training.augmentation import augmentation
 from mlplab.training.class_weights import row_weights
-from mlplab.training.network import check_outputs, targets_for
+from mlplab.training.network import check_outputs, takes_class_numbers, targets_for
 
 
 class DeviceData:
-    """Raw training inputs and the targets of a model, on the device once, for any number of sources.
+    """Raw training inputs and targets, on the device once, for any number of models and sources.
 
-    All models that train on them have the same loss. The test rows of the data set stay where they are.
+    The test rows of the data set stay where they are.
     """
 
-    def __init__(self, data: Data, model: keras.Model):
-        self._arrays: Any = placement.on_device((data.train.inputs, targets_for(model, data)))
-        self._labels, self._class_names = data.train.labels, data.class_names
+    def __init__(self, data: Data):
+        self._data = data
+        self._inputs: Any = placement.on_device(data.train.inputs)
+        self._targets: dict[bool, Any] = {}
         self._weights: dict[bytes, Any] = {}
 
-    def source(self, rows: np.ndarray | None = None, *, preprocessing: Preprocessing, **order: Any) -> ArraySource:
-        """Return a source of some rows, by their integer positions, or of all.
+    def source(
+        self,
+        model: keras.Model,
+        rows: np.ndarray | None = None,
+        *,
+        preprocessing: Preprocessing,
+        transform: Augmentation | None = None,
+        **order: Any,
+    ) -> ArraySource:
+        """Return a source of some rows, by their integer positions, or of all, with the targets that the model takes.
 
         `order`: the arguments sample_weight, batch_size, shuffle and seed of `ArraySource`.
         """
-        return ArraySource(*self._arrays, batch=Rows(preprocess=preprocessing), subset=rows, **order)
+        batch = Rows(preprocessing, transform)
+        return ArraySource(self._inputs, self._targets_for(model), batch=batch, subset=rows, **order)
 
-    def training_source(self, rows: np.ndarray, settings: Settings, **order: Any) -> ArraySource:
-        """Return a source of the rows to train on, shuffled, and weighted by class as the settings say.
+    def _targets_for(self, model: keras.Model) -> Any:
+        kind = takes_class_numbers(model)
+        if kind not in self._targets:
+            self._targets[kind] = placement.on_device(targets_for(model, self._data))
+        return self._targets[kind]
+
+    def training_source(
+        self, model: keras.Model, rows: np.ndarray, settings: Settings, *, preprocessing: Preprocessing, **order: Any
+    ) -> ArraySource:
+        """Return a source of the rows to train a model on: shuffled, changed at random and weighted by class.
+
+        The settings say how.
 
         `order`: as in `source`; batch size and seed are by default those of the settings.
         """
         order = {"batch_size": settings.batch_size, "shuffle": True, "seed": settings.seed, **order}
-        weights = row_weights(settings.class_weight, self._labels, self._class_names, rows)
+        weights = row_weights(settings.class_weight, self._data.train.labels, self._data.class_names, rows)
         if weights is not None:  # networks with the same weights share the array
             weights = self._weights.setdefault(weights.tobytes(), placement.on_device(weights))
-        return self.source(rows, sample_weight=weights, **order)
+        transform = augmentation(settings, model, self._data, preprocessing)
+        more = {"preprocessing": preprocessing, "transform": transform, "sample_weight": weights}
+        return self.source(model, rows, **more, **order)
 
 
 def weights_digest(model: keras.Model) -> str:
@@ -57,7 +80,7 @@ def weights_digest(model: keras.Model) -> str:
 class TrainingJob:
     """A model with its data on the device, ready to train: the same for a new run and for one that is resumed.
 
-    `device_data` comes from another job with the same data set and targets.
+    `device_data` comes from another job with the same data set.
 
     Attributes:
         kept_epoch: after training, the epoch whose weights the model has; None before, and for weights of no epoch.
@@ -74,12 +97,13 @@ class TrainingJob:
         device_data: DeviceData | None = None,
     ):
         self.config, self.data, self.split, self.model = config, data, split, model
-        self.device_data = device_data or DeviceData(data, model)
+        self.device_data = device_data or DeviceData(data)
         settings, scaling = config.settings, config.preprocessing
-        self.source = self.device_data.training_source(split["train"], settings, preprocessing=scaling)
+        self.source = self.device_data.training_source(model, split["train"], settings, preprocessing=scaling)
         self.validation = None
         if len(split["validation"]):
-            self.validation = self.device_data.source(split["validation"], preprocessing=scaling, batch_size=1000)
+            rows = split["validation"]
+            self.validation = self.device_data.source(model, rows, preprocessing=scaling, batch_size=1000)
         checks.build(model, self.source)
         check_outputs(model, data)
 

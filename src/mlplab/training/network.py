@@ -44,20 +44,49 @@ def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
         settings.hidden,
         activation=settings.activation,
         dropout=settings.dropout,
+        input_dropout=settings.input_dropout,
+        noise=settings.noise,
         batch_norm=settings.batch_norm,
         seed=settings.seed,
     )
-    rate: Any = settings.learning_rate
-    if settings.schedule == "cosine":
-        steps = -(-rows // min(settings.batch_size, rows))
-        rate = keras.optimizers.schedules.CosineDecay(rate, settings.epochs * steps)
-    decay = {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
+    rate = _rate_of_steps(settings, rows)
+    options = {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
+    if settings.ema:
+        options |= {"use_ema": True, "ema_momentum": settings.ema}
+    optimizer = getattr(keras.optimizers, known[settings.optimizer.lower()])(rate, **options)
+    if settings.decay_kernels_only:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(
-        optimizer=getattr(keras.optimizers, known[settings.optimizer.lower()])(rate, **decay),
-        loss="sparse_categorical_crossentropy",
+        optimizer=optimizer,
+        loss=_loss(settings),
         metrics=["accuracy"],
     )
     return model
+
+
+def _rate_of_steps(settings: Settings, rows: int) -> Any:
+    """Return a number, or Keras's schedule over all steps of a training on this number of rows."""
+    rate, is_constant = settings.learning_rate, settings.schedule == "none"
+    if is_constant and not settings.warmup:
+        return rate
+    steps = settings.epochs * -(-rows // min(settings.batch_size, rows))
+    if not settings.warmup:
+        return keras.optimizers.schedules.CosineDecay(rate, steps)
+    rising = max(1, round(settings.warmup * steps))
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=max(1, steps - rising),
+        alpha=1.0 if is_constant else 0.0,  # part of the rate that is left at the end: of 1, it stays as it is
+        warmup_target=rate,
+        warmup_steps=rising,
+    )
+
+
+def _loss(settings: Settings) -> Any:
+    """Return cross-entropy; of one-hot targets where they are not those of one class alone."""
+    if not settings.label_smoothing and not settings.mixup:
+        return "sparse_categorical_crossentropy"
+    return keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
 
 
 def require_memory(settings: Settings, data: Data, networks: int = 1) -> None:
@@ -137,17 +166,21 @@ def check_outputs(model: keras.Model, data: Data) -> None:
         )
 
 
-def targets_for(model: keras.Model, data: Data) -> np.ndarray:
-    """Return the training targets that the model's loss takes.
+def takes_class_numbers(model: keras.Model) -> bool:
+    """Return whether the targets of the model's loss are class numbers (n,): else they are one-hot (n, classes).
 
-    They are class numbers (n,) for a loss of class numbers and for a single output, else one-hot rows float32
-    (n, classes).
+    They are class numbers for a loss of class numbers, and for a single output.
     """
     (given,) = keras.tree.flatten(model.loss)
     loss = keras.losses.get(given)
     functions = (keras.losses.sparse_categorical_crossentropy, keras.losses.circle)
     of_class_numbers = isinstance(loss, _OF_CLASS_NUMBERS) or loss in functions
-    if of_class_numbers or (model.built and model.output_shape[1:] == (1,)):
+    return of_class_numbers or (model.built and model.output_shape[1:] == (1,))
+
+
+def targets_for(model: keras.Model, data: Data) -> np.ndarray:
+    """Return the training targets that the model's loss takes: class numbers (n,), or one-hot float32 (n, classes)."""
+    if takes_class_numbers(model):
         return data.train.labels
     one_hot = np.zeros((len(data.train), len(data.class_names)), np.float32)
     one_hot[np.arange(len(one_hot)), data.train.labels] = 1

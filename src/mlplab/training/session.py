@@ -7,20 +7,39 @@ from mlplab.engine import Member, keras
 from mlplab.runs import Run
 from mlplab.runs.checkpoint import Checkpoint
 from mlplab.runs.logs import of_epoch
+from mlplab.training import averages
 from mlplab.training.job import TrainingJob, weights_digest
 
 
-def monitored(model: keras.Model) -> dict[str, Any]:
+def _monitored(model: keras.Model) -> dict[str, Any]:
     """Return arguments for EarlyStopping: validation accuracy if the built model has it, else validation loss."""
     has_accuracy = "accuracy" in model.get_metrics_result()
     return {"monitor": "val_accuracy", "mode": "max"} if has_accuracy else {"monitor": "val_loss", "mode": "min"}
 
 
-class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
-    """Keras's early stopping, whose counters and best weights a checkpoint keeps."""
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Keras's early stopping; the best weights are averages where the optimizer keeps some."""
 
-    def __init__(self, model: keras.Model, checkpoint: Checkpoint, patience: int):
-        super().__init__(**monitored(model), patience=patience, restore_best_weights=True)
+    def __init__(self, model: keras.Model, patience: int, swap: keras.callbacks.SwapEMAWeights | None):
+        super().__init__(**_monitored(model), patience=patience, restore_best_weights=True)
+        self._swap = swap
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        with averages.in_place(self._swap):
+            super().on_epoch_end(epoch, logs)
+
+
+class ResumableEarlyStopping(EarlyStopping):
+    """Early stopping whose counters and best weights a checkpoint keeps."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        checkpoint: Checkpoint,
+        patience: int,
+        swap: keras.callbacks.SwapEMAWeights | None,
+    ):
+        super().__init__(model, patience, swap)
         self._checkpoint = checkpoint
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -35,20 +54,23 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
 
 
 class EpochWeights(keras.callbacks.Callback):
-    """Remembers a digest of the weights that each epoch ended with. Must be first: callbacks may put others in place.
+    """Remembers a digest of the weights that each epoch ended with, or of their averages.
+
+    Must come before callbacks that may put other weights in place.
 
     Attributes:
         digests: one for each epoch; "" where it is not known: epochs of a version before, or of a model kept as a run.
     """
 
-    def __init__(self, model: keras.Model, checkpoint: Checkpoint):
+    def __init__(self, model: keras.Model, checkpoint: Checkpoint, swap: keras.callbacks.SwapEMAWeights | None):
         super().__init__()
-        self._trained = model
+        self._trained, self._swap = model, swap
         self.digests = list(checkpoint.digests) or [""] * checkpoint.epoch
         self._at_end = ""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.digests.append(weights_digest(self._trained))
+        with averages.in_place(self._swap):
+            self.digests.append(weights_digest(self._trained))
 
     def on_train_end(self, logs: Any = None) -> None:
         self._at_end = weights_digest(self._trained)
@@ -101,9 +123,11 @@ def member_of_run(
     checkpoint = Checkpoint.load(run.path)
     job.restore(checkpoint, run)
     run.directory.write_metrics(checkpoint.history)
-    settings, stopping, weights = job.config.settings, None, EpochWeights(job.model, checkpoint)
+    settings, stopping = job.config.settings, None
+    swap = averages.averages(settings)
+    weights = EpochWeights(job.model, checkpoint, swap)
     if settings.early_stopping:
-        stopping = ResumableEarlyStopping(job.model, checkpoint, settings.early_stopping)
+        stopping = ResumableEarlyStopping(job.model, checkpoint, settings.early_stopping, swap)
     writer = CheckpointWriter(run, job, checkpoint, weights, stopping)
     return Member(
         job.model,
@@ -112,5 +136,5 @@ def member_of_run(
         epochs=settings.epochs,
         initial_epoch=settings.epochs if checkpoint.stopped else checkpoint.epoch,
         verbose=verbose,
-        callbacks=[weights, *callbacks, *([] if stopping is None else [stopping]), writer],
+        callbacks=[each for each in (swap, weights, *callbacks, stopping, writer) if each is not None],
     )

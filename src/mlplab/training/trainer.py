@@ -71,9 +71,8 @@ def train(
         progress: with `seeds`, a function that is called with the state of training, instead of `verbose`: see
             `engine.driver.Progress`.
         command: the command line to record.
-        settings: the network and its training: hidden, activation, dropout, batch_norm, optimizer, learning_rate,
-            schedule, weight_decay, epochs, batch_size, early_stopping, validation, labelled, class_weight, standardize,
-            seed; `help(mlplab.runs.Settings)` describes each.
+        settings: the network and its training, such as hidden, dropout, learning_rate, epochs and seed;
+            `help(mlplab.runs.Settings)` describes each.
 
     Returns:
         The finished run; with `seeds`, one that has `members`.
