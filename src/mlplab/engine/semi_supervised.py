@@ -49,7 +49,7 @@ class SemiSupervisedSource:
         preprocess: `x -> x` within the compiled step: the scaling of 8-bit images.
 
     Raises:
-        DataError: if x and y differ in length.
+        DataError: if x and y differ in length, or a labelled row has a negative label.
         UsageError: for row numbers that do not exist, or a batch of more rows than there are.
 
     Example:
@@ -76,6 +76,7 @@ class SemiSupervisedSource:
         self._rows = len(x)
         self._labelled = np.arange(self._rows) if labelled is None else np.asarray(labelled)
         _check_rows(self._labelled, self._rows)
+        _check_labels(np.asarray(y)[self._labelled])
         self.batch_size = require_whole("batch_size", batch_size)
         if self.batch_size > self._rows:
             raise UsageError(f"batch_size must be at most the {self._rows} rows of x; got {batch_size}.")
@@ -107,4 +108,13 @@ def _check_rows(labelled: np.ndarray, rows: int) -> None:
         raise UsageError(
             f"labelled must be the numbers of the labelled rows, each from 0 to {rows - 1}; got {labelled!r}. "
             "mlplab.datasets.balanced_rows(y, 100) chooses 100 of them."
+        )
+
+
+def _check_labels(labels: np.ndarray) -> None:
+    """Refuse −1, which often marks rows without a label: Keras would train on it without an error."""
+    if np.issubdtype(labels.dtype, np.integer) and labels.min() < 0:
+        raise DataError(
+            f"Labels of labelled rows must be class numbers, from 0 on; got {labels.min()}. Name the labelled rows: "
+            "labelled=np.flatnonzero(y >= 0)."
         )
