@@ -77,7 +77,7 @@ def test_what_does_not_fit_is_refused():
 
 def test_a_label_of_minus_1_is_of_rows_without_a_label():
     y = np.where(np.arange(26) < 4, Y, -1)
-    with pytest.raises(DataError, match=r"from 0 on; got -1. Name the labelled rows: labelled=np.flatnonzero\(y >= 0\)"):
+    with pytest.raises(DataError, match=r"got -1. Name the labelled rows: labelled=np.flatnonzero\(y >= 0\)"):
         SemiSupervisedSource(X, y, batch_size=4)
     rows = orders(SemiSupervisedSource(X, y, labelled=np.flatnonzero(y >= 0), batch_size=4))
     assert sorted(set(rows["labelled"].ravel().tolist())) == [0, 1, 2, 3]

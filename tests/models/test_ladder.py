@@ -55,12 +55,24 @@ def step():
     return before, after, logs, noise
 
 
+def test_a_call_gives_the_probabilities_and_costs_of_the_formulas():
+    model = small()
+    probabilities = model(BATCH[0], training=True)
+    weights, noise, (x, y) = oracle.weights_of(model), noise_of_first_step(small()), in_numpy(BATCH)
+    of_labelled = oracle.encode(weights, x["labelled"], [of_level[: len(y)] for of_level in noise])[-1]
+    np.testing.assert_allclose(probabilities, of_labelled, rtol=1e-4, atol=1e-6)
+    errors = oracle.denoising_costs(weights, x["unlabelled"], [of_level[len(y) :] for of_level in noise])
+    assert float(model.losses[0]) == pytest.approx(sum(COSTS[level] * error for level, error in errors.items()))
+
+
+@pytest.mark.slow
 def test_the_loss_is_that_of_the_formulas(step):
     before, _, logs, noise = step
     expected = oracle.loss(oracle.weights_of(before), in_numpy(BATCH), noise, COSTS)
     assert logs["loss"] == pytest.approx(expected, rel=2e-6)
 
 
+@pytest.mark.slow
 def test_the_gradient_is_that_of_the_formulas(step):
     """Of each weight, along a random direction: by differences in float64, and by the step of SGD."""
     before, after, _, noise = step
@@ -78,6 +90,7 @@ def test_the_gradient_is_that_of_the_formulas(step):
         assert slope == pytest.approx((gradient * direction).sum(), rel=2e-4, abs=2e-5)
 
 
+@pytest.mark.slow
 def test_labelled_rows_do_not_touch_the_denoising(step):
     """They are normalised by themselves: with other labelled rows, only the cross-entropy changes."""
     before, _, _, noise = step
@@ -88,6 +101,7 @@ def test_labelled_rows_do_not_touch_the_denoising(step):
     assert logs["loss"] == pytest.approx(costs, rel=2e-6)
 
 
+@pytest.mark.slow
 def test_a_step_moves_the_averages_of_the_unlabelled_rows(step):
     before, after, _, _ = step
     _, means, variances, _ = oracle.encode(oracle.weights_of(before), in_numpy(BATCH)[0]["unlabelled"])
@@ -133,8 +147,7 @@ def test_statistics_of_a_source_are_those_of_its_labelled_batches():
 
 def test_the_combinator_is_the_vanilla_one():
     z, u = rng.normal(size=(2, 7, 5)).astype("float32")
-    layer = Combinator()
-    layer(z, u)
+    layer = Combinator(5)
     np.testing.assert_array_equal(layer.a.numpy(), np.eye(10)[[1, 6]].sum(0)[:, None] * np.ones(5))
     a = rng.normal(size=(10, 5))
     layer.a.assign(a)
@@ -182,7 +195,8 @@ def test_a_decoder_goes_down_to_the_lowest_level_with_a_cost(preset, levels):
     assert len(model.decoder) == max(levels - 1, 0)
 
 
-@pytest.mark.parametrize("costs", [(0, 0, 0, 3.0), pytest.param((0, 0, 0, 0), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("costs", [(0, 0, 0, 3.0), (0, 0, 0, 0)])
 def test_costs_of_0_are_left_out(costs):
     model = small(costs=costs)
     logs = model.train_on_batch(*BATCH, return_dict=True)
@@ -203,7 +217,7 @@ def test_noise_is_new_in_each_step_and_decided_by_the_seed():
 
 @pytest.mark.slow
 def test_a_whole_training_is_the_same_in_keras_and_in_mlplab():
-    """Keras gets the source's batches one by one. Noise, averages and optimizer are equal too; packed up to rounding."""
+    """Keras gets the source's batches one by one. Noise and averages are equal too; packed: up to rounding."""
     source = SemiSupervisedSource(X, Y, labelled=np.arange(12), batch_size=6, seed=3)
     theirs, ours, packed = (small(optimizer=keras.optimizers.Adam(0.01)) for _ in range(3))
     order = {"steps_per_epoch": source.steps, "shuffle": False}
@@ -237,6 +251,7 @@ def test_training_continues_where_it_stopped():
         np.testing.assert_array_equal(p.numpy(), q.numpy())
 
 
+@pytest.mark.slow
 def test_an_array_stands_for_labelled_and_unlabelled_rows():
     both, one = small(costs=(0, 0, 0, 1)), small(costs=(0, 0, 0, 1))
     expected = both({"labelled": X, "unlabelled": X}, training=True)

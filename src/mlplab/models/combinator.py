@@ -24,21 +24,27 @@ class Combinator(keras.layers.Layer):
     The "vanilla" combinator of Rasmus et al. (2015), arXiv 1507.02672, equation 2. Its parameters a1 to a10 are the
     rows of one weight, (10, units). The layer takes z and u, both (batch, units), and returns (batch, units).
 
+    Args:
+        units: of z and u.
+
     Example:
-        estimate = Combinator()(z, u)
+        estimate = Combinator(250)(z, u)
     """
 
-    def build(self, z_shape: tuple, u_shape: tuple) -> None:
-        self.a = self.add_weight(name="a", shape=(_PARAMETERS, z_shape[-1]), initializer=_first_values)
+    def __init__(self, units: int, **arguments: Any):
+        super().__init__(**arguments)
+        self.units = units
+        self.a = self.add_weight(name="a", shape=(_PARAMETERS, units), initializer=_first_values)
+        self.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units}
 
     def call(self, z: Any, u: Any) -> Any:
         a1, a2, a3, a4, a5, a6, a7, a8, a9, a10 = (self.a[i] for i in range(_PARAMETERS))
         centre = a1 * ops.sigmoid(a2 * u + a3) + a4 * u + a5
         slope = a6 * ops.sigmoid(a7 * u + a8) + a9 * u + a10
         return (z - centre) * slope + centre
-
-    def compute_output_shape(self, z_shape: tuple, u_shape: tuple) -> tuple:
-        return z_shape
 
 
 def _first_values(shape: tuple[int, int], dtype: Any = None) -> np.ndarray:

@@ -51,7 +51,8 @@ class Encoded(NamedTuple):
 
 def normalise(values: Any) -> Normalised:
     """Normalise each unit of (rows, units) to mean 0 and variance 1 over the rows."""
-    mean, variance = ops.moments(values, axes=0)
+    mean: Any = ops.mean(values, axis=0)
+    variance: Any = ops.var(values, axis=0)
     return Normalised((values - mean) / ops.sqrt(variance + EPSILON), mean, variance)
 
 
@@ -103,8 +104,7 @@ class LadderNetwork(keras.Model):
         lowest = next((level for level, cost in enumerate(costs) if cost), depth + 1)
         self.combinators, self.decoder = [], []
         for level in range(depth, lowest - 1, -1):
-            self.combinators.append(Combinator(name=f"combinator_{level}"))
-            self.combinators[-1].build((None, units[level]), (None, units[level]))
+            self.combinators.append(Combinator(units[level], name=f"combinator_{level}"))
             if level < depth:
                 self.decoder.append(_dense(units[level], seeds[2 * depth + 1 + level], name=f"decoder_{level}"))
                 self.decoder[-1].build((None, units[level + 1]))
@@ -167,9 +167,8 @@ class LadderNetwork(keras.Model):
         noisy = self._corrupted(0, noisy)
         encoded = Encoded([[Normalised(x, 0.0, 1.0) for x in clean]], [noisy], [])
         h = [*clean, *noisy]
-        ends = list(accumulate(map(len, h)))[:-1]
         for level, (dense, normalisation, *activations) in enumerate(self._blocks(), 1):
-            normalised = [normalise(sums) for sums in ops.split(dense(ops.concatenate(h)), ends)]
+            normalised = [normalise(sums) for sums in _split(dense(ops.concatenate(h)), h)]
             encoded.clean.append(normalised[: len(clean)])
             encoded.noisy.append(self._corrupted(level, [batch.z for batch in normalised[len(clean) :]]))
             h = [z + normalisation.beta for z in (*(batch.z for batch in encoded.clean[-1]), *encoded.noisy[-1])]
@@ -181,8 +180,7 @@ class LadderNetwork(keras.Model):
         """Return the batches with noise."""
         if not batches:
             return []
-        ends = list(accumulate(map(len, batches)))[:-1]
-        return ops.split(self.noises[level](ops.concatenate(batches), training=True), ends)
+        return _split(self.noises[level](ops.concatenate(batches), training=True), batches)
 
     def _denoising_cost(self, clean: Sequence[Normalised], noisy: Sequence[Any], probabilities: Any) -> Any:
         """Return the weighted sum of the squared errors of the decoder's estimates, each a mean over rows and units.
@@ -221,11 +219,17 @@ def _as_vectors(x: Any) -> Any:
     return ops.reshape(x, (len(x), -1))
 
 
+def _split(joined: Any, batches: Sequence[Any]) -> list[Any]:
+    """Split rows into parts as long as these batches."""
+    parts: Any = ops.split(joined, list(accumulate(map(len, batches)))[:-1])
+    return list(parts)
+
+
 def _unbiased(variance: Any, rows: int) -> Any:
     return variance * (rows / max(rows - 1, 1))
 
 
-def _move_averages(normalisation: layers.BatchNormalization, batch: Normalised, rows: int) -> None:
+def _move_averages(normalisation: Any, batch: Normalised, rows: int) -> None:
     """Move a layer's averages towards a batch's statistics, as Keras's layer does in training."""
     moved = [
         (normalisation.moving_mean, batch.mean),
@@ -250,5 +254,5 @@ def _encoder(input_shape: tuple[int, ...], units: Sequence[int], seeds: Sequence
 
 def _dense(units: int, seed: int, **arguments: Any) -> layers.Dense:
     """Return a layer without bias whose weights are normal with standard deviation 1/√inputs."""
-    initializer = keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal", seed)
+    initializer: Any = keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal", seed)
     return layers.Dense(units, use_bias=False, kernel_initializer=initializer, **arguments)
