@@ -27,6 +27,7 @@ from mlplab.inspection.network.hidden_layers import show_projection as show_proj
 from mlplab.inspection.network.hidden_layers import show_units as show_units
 from mlplab.inspection.network.model_graph import plot_model as plot_model
 from mlplab.inspection.seeds import show_seeds as show_seeds
+from mlplab.models import ladder as ladder
 from mlplab.models import mlp as mlp
 from mlplab.reports import report as report
 from mlplab.runs import Run as Run

@@ -7,11 +7,12 @@ npz.py          NPZ files with a training and a test set
 catalog.py      the data sets with a name; digits.py: the one that comes with scikit-learn
 fetch.py        their files: found, downloaded, verified; payload.py: one file and its hash; idx.py: its format
 providers.py    where files come from; commands.py: package managers as processes; cache.py: the folder of files
-corrections.py  a CSV file with corrected labels
+corrections.py  a CSV file with corrected labels; balanced.py: a few rows of each class
 """
 
+from mlplab.datasets.balanced import balanced_rows
 from mlplab.datasets.catalog import CATALOG, Entry, find_entry
 from mlplab.datasets.dataset import Data, Dataset, Provenance
 from mlplab.datasets.loading import load, load_data
 
-__all__ = ["CATALOG", "Data", "Dataset", "Entry", "Provenance", "find_entry", "load", "load_data"]
+__all__ = ["CATALOG", "Data", "Dataset", "Entry", "Provenance", "balanced_rows", "find_entry", "load", "load_data"]

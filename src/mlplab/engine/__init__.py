@@ -7,6 +7,7 @@ fit.py predict.py population.py    the functions; variations.py: what the member
 inputs.py       arguments → sources; checks.py: whether model and data fit each other
 source.py       what an epoch reads; streams.py: of data that comes batch by batch; placement.py: arrays to the device
 augmentation.py a transform of Rows: images flipped and shifted, rows mixed
+semi_supervised.py    labelled rows, and rows without labels
 uint8_images.py images / 255 kept as bytes
 member.py       one model in training: epochs, History; callbacks.py: who is called when
 driver.py       trains, evaluates, predicts all members; devices.py: a thread for each device; interrupts.py: Ctrl-C
@@ -27,6 +28,7 @@ from mlplab.engine.fit import fit
 from mlplab.engine.member import Member
 from mlplab.engine.population import Population, fit_population
 from mlplab.engine.predict import evaluate, predict
+from mlplab.engine.semi_supervised import SemiSupervisedSource
 from mlplab.engine.source import ArraySource, Rows, Segment, Source
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "Population",
     "Rows",
     "Segment",
+    "SemiSupervisedSource",
     "Source",
     "evaluate",
     "fit",

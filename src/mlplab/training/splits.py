@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Dataset
+from mlplab.datasets.balanced import equally_many
 from mlplab.errors import DataError, UsageError
 from mlplab.runs import Preprocessing, Settings
 
@@ -31,7 +32,7 @@ def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
     held_out = [rows[: round(settings.validation * len(rows))] for rows in shuffled]
     remaining = [rows[len(out) :] for rows, out in zip(shuffled, held_out, strict=True)]
     if settings.labelled is not None:
-        remaining = _labelled(remaining, settings.labelled, train.class_names)
+        remaining = equally_many(remaining, settings.labelled, train.class_names)
     parts = {"train": np.sort(np.concatenate(remaining)), "validation": np.sort(np.concatenate(held_out))}
     if len(parts["train"]) == 0 or (settings.validation and len(parts["validation"]) == 0):
         raise UsageError(
@@ -40,19 +41,6 @@ def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
             arguments=("validation",),
         )
     return parts
-
-
-def _labelled(remaining: list[np.ndarray], labelled: int, names: tuple[str, ...]) -> list[np.ndarray]:
-    """Equally many rows of each class, `labelled` in all; the first classes have one more where it does not divide."""
-    per_class, more = divmod(labelled, len(names))
-    wanted = [per_class + (c < more) for c in range(len(names))]
-    for name, rows, count in zip(names, remaining, wanted, strict=True):
-        if count > len(rows):
-            raise UsageError(
-                f"labelled={labelled} takes {count} rows of each class, and {name!r} has {len(rows)} to train on.",
-                arguments=("labelled",),
-            )
-    return [rows[:count] for rows, count in zip(remaining, wanted, strict=True)]
 
 
 def fit_preprocessing(inputs: np.ndarray, rows: np.ndarray, standardize: bool) -> Preprocessing:
