@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from mlplab.datasets import Data
 from mlplab.engine import Member, backend
 from mlplab.errors import UsageError
-from mlplab.experiments.population import hold_out, train_members
+from mlplab.experiments.population import HELD_OUT, hold_out, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Settings
 from mlplab.training import averages, splits
@@ -46,6 +46,10 @@ class HalvingTask:
     seed: int = 0
     limit: float | None = None
     seeds: int = 0
+
+    def of_all_rows(self, an_epoch: float) -> float:
+        """Return the seconds of an epoch that trains on the validation rows too, from those of an epoch of a trial."""
+        return an_epoch / (1 - (self.settings[0].validation or HELD_OUT))
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ def run_trials(data: Data, task: HalvingTask, progress: ProgressListener | None 
         epochs = rung - (task.rungs[number - 1] if number else 0)
         before = sum(planned[:number])
         if number and task.limit is not None:
-            an_epoch, end = clock.an_epoch(before), clock.end(before, len(active) * epochs)
+            an_epoch, end = task.of_all_rows(clock.an_epoch(before)), clock.end(before, len(active) * epochs)
             if end + seconds_to_train_again(task.seeds, task.rungs[-1], an_epoch, task.limit) > task.limit:
                 break
         for trial in active:
@@ -228,7 +232,7 @@ def _drop_what_does_not_fit(task: HalvingTask, trials: Sequence[_Trial], clock: 
     """
     assert task.limit is not None
     an_epoch, elapsed, rung = clock.an_epoch(done), clock.end(done, 0), task.rungs[0]
-    kept = seconds_to_train_again(min(task.seeds, 1), task.rungs[-1], an_epoch, limit=0.0)
+    kept = seconds_to_train_again(min(task.seeds, 1), task.rungs[-1], task.of_all_rows(an_epoch), limit=0.0)
     to_rung = [(rung - trial.member.epoch) * an_epoch for trial in trials]
     needed = {
         count: elapsed + sum(to_rung[:count]) + (len(trials) - count) * an_epoch + kept

@@ -81,7 +81,7 @@ class Planner:
         """Return how many seeds the winner is trained with: as configured, or as the budget has time for."""
         if self.config.planned_seconds is None:
             return self.config.seeds
-        one = self._an_epoch(best.user_attrs["parameters"]) * self.config.rungs[-1]
+        one = self._an_epoch_of_winner(best.user_attrs["parameters"]) * self.config.rungs[-1]
         return max(1, min(self.config.seeds, int((self.config.planned_seconds - self._spent) / one)))
 
     def _candidates(self, earlier: "Sequence[FrozenTrial]") -> Iterator[list[dict[str, Any]]]:
@@ -103,9 +103,11 @@ class Planner:
             return config.population
         if not self._costs:
             return smallest if config.small_first else config.population
-        an_epoch = max(self._an_epoch(self._parameters(earlier, structure)) for structure in structures)
-        best = best_of(earlier, config.metric)
-        of_winner = max(an_epoch, 0.0 if best is None else self._an_epoch(best.user_attrs["parameters"]))
+        sizes = [self._parameters(earlier, structure) for structure in structures]
+        an_epoch = max(map(self._an_epoch, sizes))
+        if (best := best_of(earlier, config.metric)) is not None:
+            sizes.append(best.user_attrs["parameters"])
+        of_winner = max(map(self._an_epoch_of_winner, sizes))
         kept = seconds_to_train_again(config.seeds, config.rungs[-1], of_winner, config.planned_seconds)
         remaining = config.planned_seconds - self._spent - kept
         for size in range(config.population, smallest - 1, -1):
@@ -121,6 +123,10 @@ class Planner:
         """
         known, seconds = min(self._costs, key=lambda cost: (abs(math.log(cost[0] / parameters)), -cost[1]))
         return seconds * max(1.0, parameters / known)
+
+    def _an_epoch_of_winner(self, parameters: int) -> float:
+        """Estimate the seconds of an epoch of all training rows, those too on which trials are compared."""
+        return self._an_epoch(parameters) / (1 - self.config.validation)
 
     def _parameters(self, earlier: "Sequence[FrozenTrial]", structure: dict[str, Any]) -> int:
         """Return roughly how many parameters a structure's networks have; without a structure, the most of trials."""
