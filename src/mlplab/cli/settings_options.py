@@ -11,7 +11,8 @@ import typer
 from mlplab.cli.options import numbers
 from mlplab.errors import UsageError, flag
 from mlplab.runs import Settings
-from mlplab.runs.settings import SETTINGS, Setting
+from mlplab.runs.setting import Setting
+from mlplab.runs.settings import SETTINGS
 from mlplab.runs.settings_arguments import as_text
 
 
