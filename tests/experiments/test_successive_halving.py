@@ -129,7 +129,9 @@ class SteadyClock:
 
 @pytest.mark.parametrize(("limit", "reach"), [(18 + 10, 6), (17 + 10, 5), (3 + 5 + 10, 1)])
 def test_trials_that_cannot_reach_the_first_rung_in_time_are_dropped_before(limit, reach, digits):
-    task = HalvingTask(tuple(settings(seed=seed, epochs=9, validation=0.1) for seed in range(6)), (3, 9), limit=limit, seeds=3)
+    task = HalvingTask(
+        tuple(settings(seed=seed, epochs=9, validation=0.1) for seed in range(6)), (3, 9), limit=limit, seeds=3
+    )
     trials = _prepare(digits, task)
     _drop_what_does_not_fit(task, trials, SteadyClock(), 0.0)
     assert [trial.member.epochs for trial in trials] == [9] * reach + [1] * (6 - reach)

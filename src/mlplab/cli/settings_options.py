@@ -12,7 +12,8 @@ from mlplab.cli.options import numbers
 from mlplab.errors import UsageError, flag
 from mlplab.recipes import Recipe, with_recipe
 from mlplab.runs import Settings
-from mlplab.runs.settings import SETTINGS, Setting
+from mlplab.runs.setting import Setting
+from mlplab.runs.settings import SETTINGS
 from mlplab.runs.settings_arguments import as_text
 
 

@@ -14,7 +14,8 @@ from mlplab.cli.settings_options import class_weights, takes_settings
 from mlplab.errors import UsageError, flag, shell_command, unknown_name
 from mlplab.experiments.sweep_plan import SweepPlan
 from mlplab.recipes import Recipe
-from mlplab.runs.settings import SETTINGS, Setting
+from mlplab.runs.setting import Setting
+from mlplab.runs.settings import SETTINGS
 from mlplab.runs.settings_arguments import as_text
 
 _VARIED = [name for name in SETTINGS if name != "seed"]

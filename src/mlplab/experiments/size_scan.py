@@ -17,7 +17,7 @@ from mlplab.experiments.population import ModelBuilder, hold_out, train_members
 from mlplab.progress import ProgressListener
 from mlplab.runs import Run, Settings
 from mlplab.runs.probabilities import class_outputs, takes_logits
-from mlplab.runs.settings import is_kind
+from mlplab.runs.setting import is_kind
 from mlplab.training import averages, splits
 from mlplab.training.job import DeviceData
 from mlplab.training.network import require_memory

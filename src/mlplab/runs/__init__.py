@@ -2,7 +2,7 @@
 
 run.py            `Run`: a run directory, opened
 directory.py      `RunDirectory`: names, reading and writing of its files
-settings.py       settings of a network and its training, each declared once
+settings.py       settings of a network and its training, each declared once; setting.py: what a declaration says
 settings_arguments.py  settings as arguments of functions and of the command line; settings_types.py: their types
 config.py         settings, data set, versions: config.json
 result.py         scores, seconds, memory: result.json

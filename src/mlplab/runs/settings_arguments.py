@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from mlplab.errors import UsageError, flag, shell_command, unknown_name
-from mlplab.runs.settings import SETTINGS, Setting
+from mlplab.runs.setting import Setting
+from mlplab.runs.settings import SETTINGS
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -11,7 +11,7 @@ from mlplab.files import free_path
 from mlplab.runs import Run, Settings
 from mlplab.runs.dataset_ref import identity
 from mlplab.runs.logs import of_history
-from mlplab.runs.settings import is_kind
+from mlplab.runs.setting import is_kind
 from mlplab.training import seeds as population
 from mlplab.training import splits
 from mlplab.training.job import RunSpec, TrainingJob

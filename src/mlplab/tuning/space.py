@@ -11,7 +11,8 @@ import numpy as np
 
 from mlplab.errors import DataError, UsageError, plain_number, unknown_name
 from mlplab.runs import Settings
-from mlplab.runs.settings import SETTINGS, Check, Setting, is_kind
+from mlplab.runs.setting import Check, Setting, is_kind
+from mlplab.runs.settings import SETTINGS
 
 DEFAULT: dict[str, Any] = {
     "width": [512, 1024, 256],
