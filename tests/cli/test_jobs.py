@@ -200,8 +200,8 @@ def test_three_populations_are_compared_as_populations(swept):
 def test_a_search_ends_within_its_budget_winner_included(pixels, tmp_path):
     np.savez(tmp_path / "photos.npz", **pixels)
     start = time.monotonic()
-    done = command("tune", "photos.npz", "--budget", "60s", "--json", "--out", "study", cwd=tmp_path)
-    assert time.monotonic() - start < 60 * 1.25  # times that are planned with are of a machine that others use, too
+    done = command("tune", "photos.npz", "--budget", "30s", "--json", "--out", "study", cwd=tmp_path)
+    assert time.monotonic() - start < 30 * 1.5  # times that are planned with are of a machine that others use, too
     assert done.returncode == 0, done.stderr
     winner = Run(tmp_path / "study/winner")
     test = winner.predictions("test")

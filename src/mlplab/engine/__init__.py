@@ -21,8 +21,9 @@ keras_internals.py    private names of Keras; backend.py: Keras on JAX
 separate_members.py   refuses members that share trained layers; population_progress.py: what is printed
 """
 
+from mlplab.engine.backend import keras  # isort: skip - first: it sets JAX up, and Ctrl-C waits while JAX is imported
+
 from mlplab.engine.augmentation import Augmentation
-from mlplab.engine.backend import keras
 from mlplab.engine.driver import fit_members
 from mlplab.engine.fit import fit
 from mlplab.engine.member import Member
