@@ -68,7 +68,7 @@ TEXTS = [
 
 
 def parameters():
-    """Return names of parameters that a person may be told to give: mlplab's, and those of Keras's models."""
+    """Return the parameter names that messages may mention: those of mlplab's functions and of Keras's models."""
     functions = [getattr(mlplab, name) for name in mlplab.__all__]
     functions += [mlplab.resume, importlib.import_module("mlplab.tuning").resume]
     functions += [keras.Model.compile, keras.Model.fit, keras.layers.Layer.call, keras.optimizers.SGD]

@@ -349,7 +349,7 @@ def test_keras_setting_for_the_most_steps_of_an_epoch(few):
 
 
 def test_a_process_that_a_stream_starts_ends_without_error(few):
-    """As the workers of a `DataLoader`, which raises where one of them does not."""
+    """The worker processes of a `DataLoader` are such processes, and it raises an error when one ends with a code."""
     codes = []
 
     def batches():

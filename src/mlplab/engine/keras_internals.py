@@ -277,7 +277,7 @@ def decayed(optimizer: Any) -> list[bool]:
 
 
 def names_without_decay(optimizer: Any) -> list[str]:
-    """Return the parts of names by which `exclude_from_weight_decay` was told to leave out weights, sorted."""
+    """Return the `var_names` given to `exclude_from_weight_decay`, sorted: weights with such a name do not decay."""
     pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
     return [] if pattern is None else sorted(pattern.pattern.split("|"))
 

@@ -22,7 +22,7 @@ _LARGEST_BYTES = 16 * 2**20
 _STATISTICS = "statistics"
 """The key, beside Keras's own, of the weights of each adapted layer by name."""
 _WITHOUT_DECAY = "without_weight_decay"
-"""The key, beside Keras's own, of what `exclude_from_weight_decay` was told; Keras's configuration lacks it."""
+"""The key, beside Keras's own, of the names given to `exclude_from_weight_decay`, which Keras does not write."""
 _HOLD_CODE = {"Lambda", "__lambda__", "function", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"}
 
 
