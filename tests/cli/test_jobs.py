@@ -100,6 +100,7 @@ def test_a_table_of_pixels_with_text_labels_keeps_the_words(images_run, pixels, 
     assert failures["predicted"].tolist() == predicted[wrong].tolist()
 
 
+@pytest.mark.slow
 def test_a_binary_classifier_with_one_sigmoid_is_read_by_every_verb(pixels, tmp_path):
     is_three = np.array(["other", "three"])
     data = pairs(changed(pixels, labels=lambda y: is_three[(y == 3).astype(int)]))
@@ -118,6 +119,7 @@ def test_a_binary_classifier_with_one_sigmoid_is_read_by_every_verb(pixels, tmp_
     assert {row["true"] for row in shown} <= set(is_three)
 
 
+@pytest.mark.slow
 def test_unbalanced_classes_and_their_weights(pixels, tmp_path):
     def to_class(y):
         return (y == 3).astype(int)
@@ -164,6 +166,7 @@ def accuracies(path):
 RATES = (0.0003, 0.003, 0.03)
 
 
+@pytest.mark.slow
 def test_a_sweep_makes_a_table_for_a_paper(swept):
     members = [accuracies(swept / f"sweep/learning_rate={rate}") for rate in RATES]
     rows = list(csv.DictReader((swept / "table.csv").read_text("utf-8").splitlines()))
@@ -183,6 +186,7 @@ def test_a_sweep_makes_a_table_for_a_paper(swept):
         assert any(line.startswith(f"{' & '.join(cells)} &") for line in in_tex)
 
 
+@pytest.mark.slow
 def test_three_populations_are_compared_as_populations(swept):
     folders = [swept / f"sweep/learning_rate={rate}" for rate in RATES]
     done = command("compare", *folders, "--json")
@@ -220,6 +224,7 @@ def full_disk_after(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="limits of POSIX")
 def test_a_full_disk_loses_no_epoch(images_run, pixels, tmp_path):
     np.savez(tmp_path / "photos.npz", **pixels)
@@ -285,6 +290,7 @@ def test_files_that_are_no_data_set_get_one_message_and_leave_nothing(pixels, tm
     assert set(tmp_path.iterdir()) == there
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_a_training_that_diverges_says_what_helps_and_is_not_to_be_continued(seeds, images_run, pixels, tmp_path):
     np.savez(tmp_path / "photos.npz", **pixels)

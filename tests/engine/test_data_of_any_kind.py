@@ -65,6 +65,7 @@ def steps(*shape):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", slow_except([(5,), (2, 3)], (5,)), ids=str)
 def test_a_weight_for_each_time_step_or_pixel(shape):
     x, y, weights = steps(*shape)

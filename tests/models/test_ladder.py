@@ -55,6 +55,7 @@ def step():
     return before, after, logs, noise
 
 
+@pytest.mark.slow
 def test_a_call_gives_the_probabilities_and_costs_of_the_formulas():
     model = small()
     probabilities = model(BATCH[0], training=True)

@@ -74,6 +74,7 @@ def test_names_beside_the_settings_are_no_settings():
     assert not about & SETTINGS.keys()
 
 
+@pytest.mark.slow
 def test_a_recipe_trains_what_its_settings_train(by_recipe, tmp_path):
     settings = {"hidden": [20], "epochs": 1, "batch_size": 32, "validation": 0}
     typed = mlplab.train("digits", **settings, seed=1, out=tmp_path / "typed", verbose=0)
@@ -83,6 +84,7 @@ def test_a_recipe_trains_what_its_settings_train(by_recipe, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_a_run_and_its_members_keep_the_name_and_what_was_changed(by_recipe, mine, tmp_path):
     assert by_recipe.config.recipe == {"name": "notebook", "changed": ["epochs"]}
     assert [member.config.recipe for member in by_recipe.members] == [by_recipe.config.recipe] * 2
@@ -92,6 +94,7 @@ def test_a_run_and_its_members_keep_the_name_and_what_was_changed(by_recipe, min
     assert Run(OLD_RUN).config.recipe is None
 
 
+@pytest.mark.slow
 def test_every_argument_takes_the_place_of_the_recipes(mine, tmp_path):
     given = {"hidden": [3], "batch_norm": False, "dropout": 0.0, "epochs": 1, "batch_size": 32}
     run = mlplab.train("digits", recipe=Recipe.of(mine), **given, out=tmp_path / "run", verbose=0)
@@ -99,6 +102,7 @@ def test_every_argument_takes_the_place_of_the_recipes(mine, tmp_path):
     assert sorted(run.config.recipe["changed"]) == sorted(given)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_it(mine, tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -112,6 +116,7 @@ def test_a_resumed_run_keeps_it(mine, tmp_path):
     assert run.config.recipe == {"name": "mine.toml", "changed": []}
 
 
+@pytest.mark.slow
 def test_report_and_comparison_name_it(by_recipe, tmp_path):
     member = by_recipe.members[0]
     assert ("recipe", "notebook (changed: epochs)") in wording.settings(member.config, 1)

@@ -40,6 +40,7 @@ def trained(digits, tmp_path_factory):
     return mlplab.train(digits, **NETWORK, **ALL, out=tmp_path_factory.mktemp("runs") / "all")
 
 
+@pytest.mark.slow
 def test_a_resumed_run_and_the_first_of_several_seeds_are_the_run(trained, digits, tmp_path):
     with pytest.raises(Interrupted):
         mlplab.train(digits, **NETWORK, **ALL, out=tmp_path / "run", callbacks=[Interrupt(2)])
@@ -50,6 +51,7 @@ def test_a_resumed_run_and_the_first_of_several_seeds_are_the_run(trained, digit
     assert bytes_of(seeds.members[0].path, files) == bytes_of(trained.path, files)
 
 
+@pytest.mark.slow
 def test_the_report_and_the_printed_command_name_them(trained):
     named = dict(wording.settings(trained.config, 3))
     assert named["label smoothing"] == "0.1"
@@ -62,6 +64,7 @@ def test_the_report_and_the_printed_command_name_them(trained):
         assert flag in command
 
 
+@pytest.mark.slow
 def test_trials_with_and_without_them_share_a_study(digits):
     arguments = {name: value for name, value in NETWORK.items() if name != "verbose"}
     plain, rich = Settings(**arguments), Settings(**arguments, **ALL)
@@ -107,6 +110,7 @@ def test_a_warm_up_rises_in_a_line_to_where_the_schedule_begins(schedule, digits
     np.testing.assert_allclose([float(rate(step)) for step in steps], expected, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_members_whose_warm_up_ends_at_different_rates_are_what_they_are_alone(digits):
     def build(learning_rate):
         settings = Settings(hidden=(4,), batch_size=64, epochs=2, learning_rate=learning_rate, warmup=0.5)
@@ -134,6 +138,7 @@ class Weights(keras.callbacks.Callback):
         self.epochs.append(self.model.get_weights())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("early_stopping", [0, 2])
 def test_averages_of_the_weights_are_validated_and_kept(early_stopping, digits, tmp_path):
     """Keras's average begins with the first step's weights: a ← m·a + (1 - m)·w. Here an epoch is one step."""
@@ -153,6 +158,7 @@ def test_averages_of_the_weights_are_validated_and_kept(early_stopping, digits, 
     assert run.result.kept_epoch == kept
 
 
+@pytest.mark.slow
 def test_averages_are_those_of_keras(digits):
     x, y = digits.train.images[:640] / 16, digits.train.labels[:640]
     arguments = {"batch_size": 64, "epochs": 2, "shuffle": False, "validation_data": (x[:64], y[:64]), "verbose": 0}
@@ -213,6 +219,7 @@ def test_what_cannot_be_changed_is_refused_before_anything_is_written(digits, fe
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_features_are_mixed_and_a_model_of_ones_own_is_augmented(digits, features, tmp_path):
     own = mlplab.mlp((64,), 10, [4])
     own.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
@@ -224,6 +231,7 @@ def test_features_are_mixed_and_a_model_of_ones_own_is_augmented(digits, feature
     assert augmentation(Settings(), own, digits, Preprocessing()) is None
 
 
+@pytest.mark.slow
 def test_only_kernels_decay_also_after_a_stop(digits, tmp_path):
     """Against a network compiled by hand: Keras's configuration of an optimizer lacks what does not decay."""
     settings = {**NETWORK, "optimizer": "adamw", "weight_decay": 0.5, "batch_norm": True, "decay_kernels_only": True}

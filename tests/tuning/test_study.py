@@ -63,6 +63,7 @@ def test_the_same_seed_makes_the_same_study(digits_study, tmp_path):
     assert trials_with_curves(again) == trials_with_curves(digits_study)
 
 
+@pytest.mark.slow
 def test_populations_of_a_round_are_sampled_together(tmp_path):
     reports = []
     options = OPTIONS | {"trials": 5, "population": 2, "progress": reports.append}
@@ -81,6 +82,7 @@ def test_a_finished_study_is_left_unchanged(digits_study, tmp_path):
     assert {file.name: file.stat().st_mtime_ns for file in path.rglob("*") if file.name != ".lock"} == before
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverges_fails_and_the_others_are_trained(tmp_path):
     rates = {"learning_rate": [0.01, 1e30], "epochs": 1}
     study = tune("digits", SPACE | rates, trials=6, population=6, metric="loss", seeds=1, out=tmp_path / "study")
