@@ -60,6 +60,7 @@ def weights(path):
     return (path / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_float_images_from_0_to_255_train_as_bytes_do(dtype, images_run, pixels, tmp_path):
     np.savez(tmp_path / "photos.npz", **changed(pixels, lambda x: x.astype(dtype)))
@@ -72,6 +73,7 @@ def test_float_images_from_0_to_255_train_as_bytes_do(dtype, images_run, pixels,
     assert f"Test accuracy {expected:.4f}" in done.stderr
 
 
+@pytest.mark.slow
 def test_flat_rows_in_a_file_are_taken_as_pixels(images_run, pixels, tmp_path):
     np.savez(tmp_path / "rows.npz", **changed(pixels, lambda x: x.reshape(-1, 64).astype(float)))
     done = command("train", "rows.npz", *NETWORK, "--out", "run", cwd=tmp_path)
@@ -79,6 +81,7 @@ def test_flat_rows_in_a_file_are_taken_as_pixels(images_run, pixels, tmp_path):
     assert weights(tmp_path / "run") == weights(images_run.path)
 
 
+@pytest.mark.slow
 def test_a_table_of_pixels_with_text_labels_keeps_the_words(images_run, pixels, tmp_path):
     """Read from CSV files, as tables of pixels are handed around; one column is the label."""
     tables = {}

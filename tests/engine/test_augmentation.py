@@ -74,6 +74,7 @@ def test_rows_and_targets_are_mixed_with_another_row_in_the_same_parts():
     assert {round(float(value), 5) for value in mixed[mixed > 0]} <= {round(float(v), 5) for v in (part, 1 - part, 1)}
 
 
+@pytest.mark.slow
 def test_the_parts_have_the_beta_distribution():
     """Beta(α, α) has mean 1/2 and variance 1 / (4 (2α + 1))."""
     x = jax.numpy.asarray([[0.0], [1.0]])

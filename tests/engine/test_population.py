@@ -88,6 +88,7 @@ def population(variations, one_hot):
     return mlplab.fit_population(build, variations, *one_hot, **TRAINING)
 
 
+@pytest.mark.slow
 def test_members_with_several_seeds_and_rates_are_bit_for_bit_what_they_are_alone(few, other):
     variations = [{"seed": seed, "learning_rate": rate} for seed in (0, 1) for rate in (0.001, 0.01)]
     arguments = {"epochs": EPOCHS, "validation_data": other, "verbose": 0}
@@ -261,6 +262,7 @@ def test_validation_batches_are_as_large_as_the_members_batches(few, other):
         assert alone.history == member.history
 
 
+@pytest.mark.slow
 def test_what_the_members_predict_is_what_each_predicts(few, other):
     trained = mlplab.fit_population(small, [{"units": 4}, {"units": 6}, {"units": 4, "seed": 9}], *few, verbose=0)
     predicted = trained.predict(other[0])

@@ -176,6 +176,7 @@ def test_all_iterators_are_streams_even_if_they_use_their_arrays_again(make, few
     assert_equal_models(arrays, streamed)
 
 
+@pytest.mark.slow
 def test_arrays_with_steps_are_read_as_by_keras(few, other):
     for arguments in (
         {"steps_per_epoch": 4, "epochs": 3, "batch_size": 32},
@@ -205,6 +206,7 @@ def test_keras_shuffles_arrays_with_steps(few):
     assert_equal_models(*trained)
 
 
+@pytest.mark.slow
 def test_sample_weights_and_class_weights(few):
     weights = np.random.default_rng(0).uniform(0, 2, len(few[0])).astype("float32")
     assert_fits_are_equal(lambda: Batches(*few, weights))

@@ -149,6 +149,7 @@ def test_dense_networks_of_many_kinds(name, tmp_path):
     assert kept_internals(run) is not None
 
 
+@pytest.mark.slow
 def test_convolutions_and_branches(tmp_path):
     """A network whose first layer is a convolution has no dense weights on the inputs."""
     data = small_data((8, 8, 1), 3)

@@ -115,6 +115,7 @@ def normalisations(model):
     return [layer for layer in model.encoder.layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
+@pytest.mark.slow
 def test_predictions_are_of_the_encoder_normalised_by_averages_over_batches():
     model = small()
     statistics = model.statistics()
@@ -156,6 +157,7 @@ def test_the_combinator_is_the_vanilla_one():
     np.testing.assert_allclose(layer(z, u), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_initial_weights_are_normal_by_the_number_of_inputs():
     model = mlplab.ladder((28, 28), 10, [60, 40], seed=1)
     kernels = oracle.weights_of(model)

@@ -202,6 +202,7 @@ def test_a_study_that_has_not_started_has_a_page(tmp_path):
     assert "mlplab tune --resume" in text.replace("<span>", "").replace("</span>", "")
 
 
+@pytest.mark.slow
 def test_a_study_that_runs_has_a_page_and_is_left_unchanged(tmp_path):
     path = new_study(tmp_path / "running", populations=1, running=4)
     before = [trial.state for trial in database.TrialDatabase(path).trials()]
