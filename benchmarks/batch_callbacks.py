@@ -70,23 +70,7 @@ def main() -> None:
     for _, pair in report.alternating(list(seen), arguments.rounds):
         seen[pair].append(microseconds(*pair, epochs=arguments.epochs))
         print(f"{', '.join(pair)}: {seen[pair][-1]:,.0f} µs a step", flush=True)
-    results = {}
-    for callback in CALLBACKS:
-        times = {name: report.spread(seen[callback, name]) for name in FITS}
-        ratios = [ours / theirs for ours, theirs in zip(seen[callback, "mlplab"], seen[callback, "keras"], strict=True)]
-        results[callback] = {"µs a step": times, "ratio": report.spread(ratios)}
-    print()
-    report.print_table(
-        ["callback", "mlplab, µs", "keras, µs", "ratio"],
-        [
-            [
-                callback,
-                *(f"{found['µs a step'][name]['median']:,.0f}" for name in FITS),
-                f"{found['ratio']['median']:.2f}",
-            ]
-            for callback, found in results.items()
-        ],
-    )
+    results = report.against_keras("callback", "µs a step", seen)
     if not arguments.no_save:
         payload = {
             "rounds": arguments.rounds,

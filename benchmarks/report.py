@@ -110,3 +110,23 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in (header, *rows):
         name, *figures = zip(row, widths, strict=True)
         print("  ".join([name[0].ljust(name[1]), *(cell.rjust(width) for cell, width in figures)]))
+
+
+def against_keras(kind: str, unit: str, seen: Mapping[tuple[str, str], Sequence[float]]) -> dict[str, Any]:
+    """Print, and return for a result file, what was measured by "mlplab" and "keras", and the ratio of the two.
+
+    Args:
+        kind: what was compared, the head of the first column.
+        unit: of the values.
+        seen: the values of each round, by (name, "mlplab" or "keras").
+    """
+    results, rows = {}, []
+    for name in dict.fromkeys(name for name, _ in seen):
+        values = {who: spread(seen[name, who]) for who in ("mlplab", "keras")}
+        ratio = spread(a / b for a, b in zip(seen[name, "mlplab"], seen[name, "keras"], strict=True))
+        results[name] = {unit: values, "ratio": ratio}
+        medians = (f"{each['median']:,.0f}" for each in values.values())
+        rows.append([name, *medians, f"{ratio['median']:.2f}"])
+    print()
+    print_table([kind, f"mlplab, {unit}", f"keras, {unit}", "ratio"], rows)
+    return results

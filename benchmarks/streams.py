@@ -78,23 +78,7 @@ def main() -> None:
         rate = steps_per_second(fits[name], models[name], made, steps, arguments.epochs)
         seen[stream, name].append(rate)
         print(f"{stream}, {name}: {rate:,.0f} steps a second", flush=True)
-    results = {}
-    for stream in streams:
-        ratios = [ours / theirs for ours, theirs in zip(seen[stream, "mlplab"], seen[stream, "keras"], strict=True)]
-        rates = {name: report.spread(seen[stream, name]) for name in fits}
-        results[stream] = {"steps a second": rates, "ratio": report.spread(ratios)}
-    print()
-    report.print_table(
-        ["stream", "mlplab, steps/s", "keras, steps/s", "ratio"],
-        [
-            [
-                stream,
-                *(f"{found['steps a second'][name]['median']:,.0f}" for name in fits),
-                f"{found['ratio']['median']:.2f}",
-            ]
-            for stream, found in results.items()
-        ],
-    )
+    results = report.against_keras("stream", "steps a second", seen)
     left_out = same_bits.left_out()
     print(*left_out, sep="\n")
     if not arguments.no_save:
