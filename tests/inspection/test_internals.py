@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 from small_networks import differences, forward, layers, run_of, small_data
 
+import mlplab
 from mlplab import keras
 from mlplab.errors import DataError, RunError
 from mlplab.inspection.network import graph
@@ -196,6 +197,11 @@ def test_outgoing_weights_through_normalisation_sums_and_shared_layers():
     for call in dense:
         tensor, _ = network.unit_outputs(call)
         np.testing.assert_allclose(network.outgoing_norm(tensor), norms[call.name], rtol=1e-5)
+
+
+def test_encoded_pixels_are_no_hidden_units():
+    network = graph.read(mlplab.mlp((4, 4), 3, [6, 5], pixel_encoding=3))
+    assert [call.name for call in network.hidden_dense()] == ["dense", "dense_1"]
 
 
 def test_a_run_without_failures(run, tmp_path):

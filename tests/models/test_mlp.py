@@ -44,6 +44,25 @@ def test_noise_and_dropout_of_the_inputs_come_before_the_first_dense_layer():
     np.testing.assert_array_equal(model.predict(x[:2], verbose=0), plain.predict(x[:2], verbose=0))
 
 
+@pytest.mark.parametrize("numbers", [2, 4])
+def test_pixels_are_encoded_by_how_far_they_are_through_intervals(numbers):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 4, 2)).astype("float32") / 255
+    pixels[0] = np.array([0, 1, 2, 85, 86, 170, 254, 255]).reshape(4, 2) / np.float32(255)
+    model = mlplab.mlp((4, 2), 3, [6], pixel_encoding=numbers, input_dropout=0.5, seed=0)
+    edges = np.linspace(0, 1, numbers)
+    through = [np.interp(pixels, ends, (-1, 1)) for ends in zip(edges, edges[1:], strict=False)]
+    expected = np.stack([np.where(pixels > 0, 1, -1), *through], -1).reshape(5, -1)
+    np.testing.assert_allclose(keras.Sequential(model.layers[:-2])(pixels), expected, atol=2e-6)
+
+    dropped = np.asarray(keras.Sequential(model.layers[:-2])(pixels, training=True)).reshape(5, 8, numbers) == 0
+    assert (dropped.all(-1) == dropped.any(-1)).all()  # whole pixels
+    assert 0 < dropped.mean() < 1
+    again = keras.Sequential.from_config(model.get_config())
+    for ours, theirs in zip(model.layers[2].weights, again.layers[2].weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert len(model.trainable_variables) == 4
+
+
 def test_features_need_no_flattening():
     assert mlplab.mlp((7,), 3, [4]).output_shape == (None, 3)
     assert type(mlplab.mlp((7,), 3, [4]).layers[0]) is keras.layers.Dense

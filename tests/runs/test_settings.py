@@ -54,6 +54,8 @@ CHOSEN = st.builds(
         ({"augment": "turn"}, r"augment must be none, or flip and shift with \+ between, each once; got 'turn'"),
         ({"augment": "flip+flip"}, "augment must be none, or flip and shift"),
         ({"mixup": 0.2, "class_weight": "balanced"}, "mixup makes rows of two classes"),
+        ({"pixel_encoding": 1}, "pixel_encoding must be 0, or a whole number of at least 2; got 1"),
+        ({"pixel_encoding": 4, "standardize": True}, "pixel_encoding takes pixels from 0 to 1, and standardize"),
         ({"noise": -0.1}, "noise must be a number of at least 0; got -0.1"),
         ({"weight_decay": -0.1}, "weight_decay must be a fraction"),
         ({"validation": 0, "early_stopping": 3}, "early_stopping=3 needs held-out rows .* Give validation"),

@@ -25,6 +25,7 @@ from mlplab.tuning.space import Space
 NETWORK = {"hidden": [4], "epochs": 3, "batch_size": 64, "labelled": 640, "verbose": 0}
 ALL = {
     "label_smoothing": 0.1,
+    "pixel_encoding": 3,
     "input_dropout": 0.1,
     "noise": 0.2,
     "warmup": 0.3,
@@ -210,6 +211,12 @@ def test_only_training_rows_are_changed_and_each_step_in_another_way(digits, tmp
 def test_what_cannot_be_changed_is_refused_before_anything_is_written(digits, features, tmp_path):
     with pytest.raises(UsageError, match=r"augment='flip' changes images, and the rows of .* are 64 numbers"):
         mlplab.train(features, **NETWORK, augment="flip", out=tmp_path / "run")
+    with pytest.raises(UsageError, match=r"pixel_encoding takes images .*, and the rows of .* are 64 numbers"):
+        mlplab.train(features, **NETWORK, pixel_encoding=4, out=tmp_path / "run")
+    images = digits.train.inputs.astype("float32")
+    wide = mlplab.load(((1.5 * images, digits.train.labels), (images[:50], digits.train.labels[:50])))
+    with pytest.raises(UsageError, match=r"pixels of 8 bits, or from 0 to 1, and those of .* go from 0 to 24"):
+        mlplab.train(wide, **NETWORK, pixel_encoding=4, out=tmp_path / "run")
     with pytest.raises(UsageError, match="mixup makes rows of two classes, and class_weight"):
         mlplab.train(features, **NETWORK, mixup=0.2, class_weight="balanced", out=tmp_path / "run")
     own = mlplab.mlp((8, 8), 10, [4])

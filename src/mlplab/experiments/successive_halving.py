@@ -186,6 +186,7 @@ def architecture(settings: Settings) -> str:
     """Describe what a network's compiled step depends on: trials of one architecture are trained by one program."""
     hidden = "-".join(map(str, settings.hidden or ())) or "no hidden layer"
     parts = [hidden, settings.activation, "batch norm" * settings.batch_norm, "dropout" * (settings.dropout > 0)]
+    parts += [f"pixels as {settings.pixel_encoding} numbers" * (settings.pixel_encoding > 0)]
     parts += ["input dropout" * (settings.input_dropout > 0), "noise" * (settings.noise > 0)]
     parts += [settings.optimizer, "weight decay" * bool(settings.weight_decay)]
     parts += ["of kernels only" * settings.decay_kernels_only]

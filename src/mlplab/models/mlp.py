@@ -11,6 +11,10 @@ from keras import layers
 from mlplab.errors import plain_number
 
 
+ABOVE_0 = 1 / 255
+"""From this value on a pixel counts as above 0 in `pixel_encoding`: the smallest one of 8 bits."""
+
+
 def mlp(
     input_shape: Sequence[int],
     classes: int,
@@ -18,6 +22,7 @@ def mlp(
     *,
     activation: str = "relu",
     dropout: float = 0.0,
+    pixel_encoding: int = 0,
     input_dropout: float = 0.0,
     noise: float = 0.0,
     batch_norm: bool = False,
@@ -31,8 +36,12 @@ def mlp(
         hidden: units of each hidden layer, or of the only one; empty: softmax regression.
         activation: activation of the hidden layers, by Keras's name.
         dropout: fraction of a hidden layer's outputs that training sets to 0, in [0, 1).
+        pixel_encoding: by how many numbers the first hidden layer gets each pixel, a number in [0, 1]: the first says
+            whether it is above 0, the others how far it is through each of `pixel_encoding - 1` equal intervals. All
+            go from -1 to 1. 0: the pixel itself. Gorishniy et al. (2022), "On embeddings for numerical features in
+            tabular deep learning", section 3.2, where it is called piecewise linear encoding.
         input_dropout: fraction of a row's inputs that training sets to 0, in [0, 1).
-        noise: standard deviation of the normal noise that training adds to the inputs, before `input_dropout`.
+        noise: standard deviation of the normal noise that training adds to the inputs, before all else.
         batch_norm: whether each hidden layer normalises its sums over the batch, before the activation. The layer
             then has no bias, which the normalisation would cancel.
         seed: seed of the initial weights, dropout and noise. None: `keras.utils.set_random_seed` decides, if it was
@@ -57,8 +66,13 @@ def mlp(
         model.add(layers.Flatten())
     if noise:
         model.add(layers.GaussianNoise(noise, seed=noise_seed))
+    if pixel_encoding:
+        _add_pixel_encoding(model, pixel_encoding)
     if input_dropout:
-        model.add(layers.Dropout(input_dropout, seed=input_dropout_seed))
+        whole_pixels = (None, model.output_shape[1], 1) if pixel_encoding else None
+        model.add(layers.Dropout(input_dropout, noise_shape=whole_pixels, seed=input_dropout_seed))
+    if pixel_encoding:
+        model.add(layers.Flatten())
     for units in units_of_layers:
         if batch_norm:
             _add_dense(model, units, next(seeds), use_bias=False)
@@ -71,6 +85,27 @@ def mlp(
             model.add(layers.Dropout(dropout, seed=dropout_seed))
     _add_dense(model, plain_number(classes), next(seeds), activation="softmax")
     return model
+
+
+def _add_pixel_encoding(model: keras.Sequential, numbers: int) -> None:
+    """Add layers of Keras that encode pixels in [0, 1]: (batch, pixels) → (batch, pixels, numbers), each in [-1, 1].
+
+    A layer with fixed weights and a `hard_tanh` goes from -1 to 1 on each interval.
+    """
+    edges = np.linspace(0, 1, numbers)
+    low, high = np.array([0, *edges[:-1]]), np.array([ABOVE_0, *edges[1:]])
+    slope = 2 / (high - low)
+    model.add(layers.Reshape((-1, 1)))
+    model.add(
+        layers.Dense(
+            numbers,
+            "hard_tanh",
+            kernel_initializer=keras.initializers.Constant(slope.tolist()),
+            bias_initializer=keras.initializers.Constant((-1 - slope * low).tolist()),
+            trainable=False,
+            name="pixel_encoding",
+        )
+    )
 
 
 def _add_dense(model: keras.Sequential, units: int, seed: int, **arguments: Any) -> None:

@@ -39,6 +39,7 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
         ("recipe", config.recipe_in_words or 0),
         ("network", network(config)),
         ("dropout", 0 if is_own else s.dropout),
+        ("pixels encoded", 0 if is_own or not s.pixel_encoding else f"as {s.pixel_encoding} numbers each"),
         ("dropout of the inputs", 0 if is_own else s.input_dropout),
         ("noise added to the inputs", 0 if is_own else s.noise),
         ("batch normalisation", "yes" if s.batch_norm and not is_own else 0),

@@ -55,6 +55,14 @@ class Settings:
     dropout: float = setting(
         0.0, "Fraction of each hidden layer's outputs that is dropped.", _FRACTION, of_model=True, without_hidden=0.2
     )
+    pixel_encoding: int = setting(
+        0,
+        "Give each pixel to the network as N numbers: whether it is above 0, and how far it is through each of N - 1 "
+        "equal intervals; 0: the pixel itself.",
+        Check("0, or a whole number of at least 2", lambda numbers: numbers == 0 or numbers >= 2),
+        of_model=True,
+        metavar="N",
+    )
     input_dropout: float = setting(0.0, "Fraction of each row's inputs that is dropped.", _FRACTION, of_model=True)
     noise: float = setting(
         0.0,
@@ -172,6 +180,12 @@ class Settings:
                 arguments=("early_stopping", "validation"),
             )
 
+        if self.pixel_encoding and self.standardize:
+            raise UsageError(
+                "pixel_encoding takes pixels from 0 to 1, and standardize gives them another scale: leave one of them "
+                "out.",
+                arguments=("pixel_encoding", "standardize"),
+            )
         if self.mixup and self.class_weight is not None:
             raise UsageError(
                 "mixup makes rows of two classes, and class_weight weighs rows by their one class: leave one of them "

@@ -10,6 +10,7 @@ class SettingsArguments(TypedDict, total=False):
     hidden: int | Sequence[int] | None
     activation: str | None
     dropout: float | None
+    pixel_encoding: int | None
     input_dropout: float | None
     noise: float | None
     batch_norm: bool | None

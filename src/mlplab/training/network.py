@@ -38,12 +38,15 @@ def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
         raise UsageError(unknown_name("activation", settings.activation, names))
     assert settings.hidden is not None
     require_memory(settings, data)
+    if settings.pixel_encoding:
+        _require_pixels(data)
     model = mlp(
         data.train.inputs.shape[1:],
         len(data.class_names),
         settings.hidden,
         activation=settings.activation,
         dropout=settings.dropout,
+        pixel_encoding=settings.pixel_encoding,
         input_dropout=settings.input_dropout,
         noise=settings.noise,
         batch_norm=settings.batch_norm,
@@ -62,6 +65,22 @@ def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
         metrics=["accuracy"],
     )
     return model
+
+
+def _require_pixels(data: Data) -> None:
+    """Raise `UsageError` for inputs that `pixel_encoding` does not know: those that are not pixels from 0 to 1."""
+    inputs = data.train.inputs
+    if not data.train.has_images:
+        found = f"the rows of {data.name} are {inputs.shape[1]:,} numbers"
+    elif inputs.dtype != np.uint8 and not (0 <= inputs.min() and inputs.max() <= 1):
+        found = f"those of {data.name} go from {inputs.min():g} to {inputs.max():g}"
+    else:
+        return
+    raise UsageError(
+        f"pixel_encoding takes images with pixels of 8 bits, or from 0 to 1, and {found}: leave it out, or give images "
+        "in that range.",
+        arguments=("pixel_encoding",),
+    )
 
 
 def _rate_of_steps(settings: Settings, rows: int) -> Any:
@@ -98,7 +117,8 @@ def require_memory(settings: Settings, data: Data, networks: int = 1) -> None:
     available = memory_bytes()
     if settings.hidden is None or available is None:
         return
-    units = [math.prod(data.train.inputs.shape[1:]), *map(int, settings.hidden), len(data.class_names)]
+    numbers = math.prod(data.train.inputs.shape[1:]) * (settings.pixel_encoding or 1)
+    units = [numbers, *map(int, settings.hidden), len(data.class_names)]
     parameters = sum((inputs + 1) * outputs for inputs, outputs in itertools.pairwise(units))
     needed = (3 * 4 * parameters + 10**6) * networks
     if needed > available:

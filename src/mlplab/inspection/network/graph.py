@@ -75,6 +75,12 @@ class Call:
         return any(kind.__name__ == "Dense" for kind in type(self.layer).__mro__)
 
 
+    @property
+    def encodes_numbers(self) -> bool:
+        """Whether it is a dense layer that takes each number of a row alone, as that of `pixel_encoding` does."""
+        return self.is_dense and self.layer.kernel.shape[0] == 1 and len(self.inputs[0].shape) > 2
+
+
 @dataclass(frozen=True, eq=False)
 class Network:
     """The graph of a model, including the layers of nested models.
@@ -123,13 +129,14 @@ class Network:
         return call if call.has_weights else None
 
     def hidden_dense(self) -> list[Call]:
-        """Return the dense layers that another layer with weights follows."""
+        """Return the dense layers that another layer with weights follows, but those that encode single numbers."""
         followed: set[int] = set()
         for position in reversed(range(len(self.calls))):
             call = self.calls[position]
             if call.has_weights or position in followed:
                 followed.update(call.parents)
-        return [call for position, call in enumerate(self.calls) if call.is_dense and position in followed]
+        dense = [call for position, call in enumerate(self.calls) if call.is_dense and position in followed]
+        return [call for call in dense if not call.encodes_numbers]
 
     def first_dense(self) -> Call | None:
         """Return the first dense layer that takes the flat, possibly scaled inputs; None if there is none."""
