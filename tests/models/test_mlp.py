@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -50,7 +52,7 @@ def test_pixels_are_encoded_by_how_far_they_are_through_intervals(numbers):
     pixels[0] = np.array([0, 1, 2, 85, 86, 170, 254, 255]).reshape(4, 2) / np.float32(255)
     model = mlplab.mlp((4, 2), 3, [6], pixel_encoding=numbers, input_dropout=0.5, seed=0)
     edges = np.linspace(0, 1, numbers)
-    through = [np.interp(pixels, ends, (-1, 1)) for ends in zip(edges, edges[1:], strict=False)]
+    through = [np.interp(pixels, ends, (-1, 1)) for ends in itertools.pairwise(edges)]
     expected = np.stack([np.where(pixels > 0, 1, -1), *through], -1).reshape(5, -1)
     np.testing.assert_allclose(keras.Sequential(model.layers[:-2])(pixels), expected, atol=2e-6)
 

@@ -10,7 +10,6 @@ from keras import layers
 
 from mlplab.errors import plain_number
 
-
 ABOVE_0 = 1 / 255
 """From this value on a pixel counts as above 0 in `pixel_encoding`: the smallest one of 8 bits."""
 

@@ -72,7 +72,7 @@ def _require_pixels(data: Data) -> None:
     inputs = data.train.inputs
     if not data.train.has_images:
         found = f"the rows of {data.name} are {inputs.shape[1]:,} numbers"
-    elif inputs.dtype != np.uint8 and not (0 <= inputs.min() and inputs.max() <= 1):
+    elif inputs.dtype != np.uint8 and not (inputs.min() >= 0 and inputs.max() <= 1):
         found = f"those of {data.name} go from {inputs.min():g} to {inputs.max():g}"
     else:
         return

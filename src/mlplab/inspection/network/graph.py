@@ -74,7 +74,6 @@ class Call:
     def is_dense(self) -> bool:
         return any(kind.__name__ == "Dense" for kind in type(self.layer).__mro__)
 
-
     @property
     def encodes_numbers(self) -> bool:
         """Whether it is a dense layer that takes each number of a row alone, as that of `pixel_encoding` does."""
