@@ -94,17 +94,12 @@ def _add_pixel_encoding(model: keras.Sequential, numbers: int) -> None:
     edges = np.linspace(0, 1, numbers)
     low, high = np.array([0, *edges[:-1]]), np.array([ABOVE_0, *edges[1:]])
     slope = 2 / (high - low)
+    weights: dict[str, Any] = {
+        "kernel_initializer": keras.initializers.Constant(slope.tolist()),
+        "bias_initializer": keras.initializers.Constant((-1 - slope * low).tolist()),
+    }
     model.add(layers.Reshape((-1, 1)))
-    model.add(
-        layers.Dense(
-            numbers,
-            "hard_tanh",
-            kernel_initializer=keras.initializers.Constant(slope.tolist()),
-            bias_initializer=keras.initializers.Constant((-1 - slope * low).tolist()),
-            trainable=False,
-            name="pixel_encoding",
-        )
-    )
+    model.add(layers.Dense(numbers, "hard_tanh", **weights, trainable=False, name="pixel_encoding"))
 
 
 def _add_dense(model: keras.Sequential, units: int, seed: int, **arguments: Any) -> None:
