@@ -1,5 +1,6 @@
 """The dense network: flatten, hidden layers, softmax."""
 
+import math
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -68,7 +69,7 @@ def mlp(
     if pixel_encoding:
         _add_pixel_encoding(model, pixel_encoding)
     if input_dropout:
-        whole_pixels = (None, model.output_shape[1], 1) if pixel_encoding else None
+        whole_pixels = (None, math.prod(input_shape), 1) if pixel_encoding else None
         model.add(layers.Dropout(input_dropout, noise_shape=whole_pixels, seed=input_dropout_seed))
     if pixel_encoding:
         model.add(layers.Flatten())
