@@ -1,15 +1,17 @@
 """Write docs/accuracy.md, and the scores that `mlplab recipes` states, from results/accuracy-NAME.json.
 
-Published numbers are in published.toml. A test compares the written files with what this makes.
+Published numbers are in published.toml, and what was tried is in tries.toml. A test compares the written files with
+what this makes.
 
     python benchmarks/accuracy_page.py
 """
 
 import dataclasses
 import json
+import math
 import statistics
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,15 @@ from mlplab.scores import mean_accuracy
 
 PAGE = report.ROOT / "docs" / "accuracy.md"
 PUBLISHED = report.ROOT / "benchmarks" / "published.toml"
+TRIES = report.ROOT / "benchmarks" / "tries.toml"
 SEEDS = 5
 """A row counts when it has this number of seeds."""
 
 INTRODUCTION = """\
 # Accuracy: what a dense network reaches, here and elsewhere
 
-Written by `benchmarks/accuracy_page.py` from `benchmarks/results/accuracy-*.json` and `benchmarks/published.toml`.
-Do not edit: a test compares.
+Written by `benchmarks/accuracy_page.py` from `benchmarks/results/accuracy-*.json`, and from `published.toml` and
+`tries.toml` beside it. Do not edit: a test compares.
 
 Rows in bold are [recipes](recipes.md): mean and standard deviation of the test accuracy over *n* networks that differ
 in their seed. They are trained on all training rows, and the test set is used once for each seed: nothing is chosen by
@@ -37,6 +40,17 @@ its score. The command in the last column trains one of them again, with `--seed
 Other rows have the numbers of their source; a dash is a value that it does not state. *Another protocol* marks those
 that cannot be compared with the others: other test rows, or a method that uses where a pixel lies in the image.
 """
+
+TRIED = """
+## What was tried
+
+Trainings by which the recipes were chosen. Their scores are not on the test set, but on 10,000 of the 60,000 training
+rows, which were held out (`--validation 0.16667`). ± is the binomial standard deviation, √(p (1 − p) / 10,000): what
+chance does to one network's score on that number of rows. Each row is one training. Seconds are those of training on
+two cores, without compilation, on a machine that did other work beside.
+"""
+HELD_OUT = 10_000
+"""Rows on which tries are scored."""
 
 EVERY_SEED = """
 ## Every seed
@@ -89,6 +103,7 @@ def page() -> str:
         head = "| | test accuracy | log-loss | *n* | time of one network | source |\n|---|---:|---:|---:|---|---|\n"
         parts.append(f"\n## {section['title']}\n\n{head}" + "".join(line for _, line in rows))
         parts += [_not_measured(recipe) for recipe in ours if recipe.name not in found]
+    parts += [TRIED, *_tried(published)]
     parts.append(EVERY_SEED)
     parts += [_seed_row(name, found[name]["data"], seed) for name in found for seed in found[name]["seeds"]]
     return "".join(parts)
@@ -117,6 +132,26 @@ def _published_row(row: Mapping[str, Any]) -> tuple[Rank, str]:
 def _not_measured(recipe: Recipe) -> str:
     command = f"python benchmarks/accuracy.py {recipe.name}"
     return f"\nNot measured yet: `{recipe.name}`. To measure it: `{command}`\n"
+
+
+def _tried(published: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a table of tries for each data set, the best first."""
+    tries = tomllib.loads(TRIES.read_text("utf-8"))["try"]
+    for data in dict.fromkeys(each["data"] for each in tries):
+        rows = sorted((each for each in tries if each["data"] == data), key=lambda each: -each["accuracy"])
+        title = published[data]["title"].partition(",")[0]
+        head = "| | validation accuracy | log-loss | epochs | seconds | settings | |\n"
+        head += "|---|---:|---:|---:|---:|---|---|\n"
+        yield f"\n### {title}\n\n{head}" + "".join(map(_try_row, rows))
+
+
+def _try_row(row: Mapping[str, Any]) -> str:
+    accuracy = row["accuracy"]
+    deviation = math.sqrt(accuracy * (1 - accuracy) / HELD_OUT)
+    log_loss = f"{row['log_loss']:.4f}" if "log_loss" in row else "–"
+    scores = (f"{accuracy:.4f} ± {deviation:.4f}", log_loss)
+    settings, note = f"`{row['settings']}`", row.get("note", "")
+    return _line(row["what"], *scores, str(row["epochs"]), f"{row['seconds']:.1f}", settings, note)
 
 
 def _seed_row(name: str, data: str, seed: Mapping[str, Any]) -> str:

@@ -1,15 +1,20 @@
 """Scores that recipes state, and docs/accuracy.md, are what the result files of the benchmark say."""
 
+import math
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mlplab import recipes
+from mlplab.errors import flag
 from mlplab.recipes import Recipe
 from mlplab.recipes.listing import MEASURED
 from mlplab.runs import Settings
+from mlplab.runs.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,7 +61,18 @@ def test_a_row_says_when_it_has_too_few_seeds_and_published_rows_when_they_are_o
     _, line = accuracy_page._recipe_row(Recipe.of("notebook"), {"seeds": seeds})
     assert "| **0.8750** | 0.5000 | 1 of 5: not final | 60 s on 2 cores | `mlplab train fashion-mnist" in line
     assert "AutoGluon 1.0, best quality – *another protocol: 10-fold" in page
-    lines = [line for line in page.partition("## Every seed")[0].splitlines() if "| 0." in line or "| **0." in line]
+    lines = [line for line in page.partition("## What was tried")[0].splitlines() if "| 0." in line or "| **0." in line]
     rows = [("another protocol" in line, -float(line.split("|")[2].strip(" *").split()[0])) for line in lines]
     assert len(rows) > 5
     assert rows == sorted(rows)
+
+
+def test_tries_say_all_that_trains_them_again_and_what_chance_does_to_their_score(accuracy_page):
+    tries, page = tomllib.loads(accuracy_page.TRIES.read_text("utf-8"))["try"], accuracy_page.page()
+    for each in tries:
+        assert each.keys() - {"log_loss", "note"} == {"data", "what", "settings", "accuracy", "epochs", "seconds"}
+        given = set(re.findall(r"--(?:no-)?[a-z-]+", each["settings"]))
+        flags = {flag(name) for name in SETTINGS} | {flag("seeds"), flag("recipe")}
+        assert {each.replace("--no-", "--") for each in given} <= flags
+        p = each["accuracy"]
+        assert f"| {p:.4f} ± {math.sqrt(p * (1 - p) / 10_000):.4f} |" in page
