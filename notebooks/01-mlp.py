@@ -273,19 +273,68 @@ course.check("two-dense-layers", ex1_model, dataset=dataset)
 # Stuck? `course.hint("two-dense-layers")` gives a hint, and another one the next time. When the check has passed,
 # `course.solution("two-dense-layers")` shows one way to do it.
 #
+# To see what such a network reaches, ask for it: write `True` below. mlplab has its settings under a name, as a
+# *recipe*, so the answer is still yours to find.
+
+# %%
+show_answer = False
+
+if show_answer:
+    answer = mlplab.train(dataset, recipe="two-dense-layers", verbose=0)
+    print(f"{answer.result.parameters:,} parameters")
+    curves = mlplab.show_curves(answer)
+    print(f"Test accuracy: {answer.result.test.accuracy:.4f}")
+
+# %% [markdown]
 # ## 12 Task 2: the best network you can find
 #
 # Try more units, more layers, other activations, dropout, another optimizer or learning rate. Decide by `val_accuracy`,
 # never by the test set: with enough attempts, luck alone would take you up there.
 #
-# How far can it go? On MNIST whose pixels are shuffled, so that only dense networks make sense, the ladder network
-# (Rasmus et al. 2015, [arXiv 1507.02672](https://arxiv.org/abs/1507.02672)) has an error of 0.57 %, one in 175; with
-# only 100 labelled images about 1 %. On Fashion-MNIST, `course.text("challenge")` sets five targets, and in a terminal
+# On Fashion-MNIST, `course.text("challenge")` sets five targets, and in a terminal
 #
 #     mlplab course start challenge
 #
-# makes a file for it and keeps a board of your attempts.
+# makes a file for it and keeps a board of your attempts. What others reached, and what mlplab's recipes do, is in
+# [accuracy.md](../docs/accuracy.md).
 #
+# How far can it go? On MNIST whose pixels are shuffled, so that only dense networks make sense, the ladder network
+# (Rasmus et al. 2015, [arXiv 1507.02672](https://arxiv.org/abs/1507.02672)) has an error of 0.57 %, one in 175. It also
+# learns from images without labels: with only 100 labelled ones, ten of each digit, its error is about 1 %.
+#
+# Here is a small one, which trains for less than a minute. It learns to remove noise from all 60,000 images, and to
+# name 100 of them. Beside it, a network of the same size that has the 100 alone. [ladder.md](../docs/ladder.md)
+# explains it, and has the authors' sizes.
+
+# %%
+# %%time
+from mlplab.datasets import balanced_rows
+from mlplab.engine import SemiSupervisedSource
+from mlplab.models import constant_then_linear
+
+digits, digits_test = mlplab.load_data("mnist")
+labelled = balanced_rows(digits[1], 100, seed=0)  # row numbers: ten of each digit
+
+
+def scaled(images):
+    return images.astype("float32") / 255
+
+
+rows = SemiSupervisedSource(*digits, labelled=labelled, batch_size=100, seed=0, preprocess=scaled)
+ladder = mlplab.ladder((28, 28), classes=10, hidden=[500, 250, 100], preset="100-labels", seed=0)
+rate = constant_then_linear(0.004, epochs=2, steps_per_epoch=rows.steps)
+ladder.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+mlplab.fit(ladder, rows, epochs=2, packed=False, verbose=0)
+
+alone = mlplab.mlp((28, 28), classes=10, hidden=[500, 250, 100], seed=0)
+alone.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+mlplab.fit(alone, scaled(digits[0][labelled]), digits[1][labelled], epochs=50, batch_size=20, verbose=0)
+
+for name, network in (("100 labels alone", alone), ("ladder network", ladder)):
+    loss, accuracy = mlplab.evaluate(network, scaled(digits_test[0]), digits_test[1], verbose=0)
+    print(f"{name:16} test accuracy {accuracy:.4f}, error {1 - accuracy:.2%}")
+
+# %% [markdown]
 # ## 13 Task 3: other data
 #
 # Change the one word at `dataset = …` above to `"mnist"` and run everything again. Which classes are confused now? Is
@@ -315,7 +364,8 @@ course.check("two-dense-layers", ex1_model, dataset=dataset)
 # | the first failures | with probability and number, by class or by loss, and as a table: to find them again |
 # | matrix as text | and as a picture: patterns are seen rather than read |
 # | a graph by Graphviz | one that needs no other program |
-# | Task 1's answer is a cell | the cell is yours, and checked |
+# | Task 1's answer is a cell | the cell is yours, and checked; the answer's result is shown when you ask for it |
+# | Task 2 points at a paper | and trains a small one of its networks |
 # | another loader for other data | one word |
 #
 # ## What to read next
@@ -325,8 +375,6 @@ course.check("two-dense-layers", ex1_model, dataset=dataset)
 # - When it says 90 %, is it right nine times in ten? [Trusting a probability](03-trusting-a-probability.ipynb).
 # - What does a hidden unit look at? [What hidden units see](04-what-hidden-units-see.ipynb).
 # - Why more epochs are not always better: [overfitting and remedies](05-overfitting-and-remedies.ipynb).
-# - The ladder network, for when you have many images and few labels: [Rasmus et al.
-#   2015](https://arxiv.org/abs/1507.02672).
 
 # %%
 worst = mlplab.show_failures(predictions, y_test, X_test, order="loss", maxtoshow=10, class_names=class_names)

@@ -27,6 +27,7 @@ def test_they_are_listed_with_cost_and_score():
 def test_one_is_shown_as_the_file_that_it_is_and_used_as_one(tmp_path):
     done = mlplab("recipes", "two-dense-layers")
     assert done.stdout == (FOLDER / "two-dense-layers.toml").read_text("utf-8")
+    assert "of 5 trainings; one takes" in done.stderr
     assert "To train: mlplab train fashion-mnist --recipe two-dense-layers" in done.stderr
     (tmp_path / "mine.toml").write_text(done.stdout, "utf-8")
     again = mlplab("recipes", "mine.toml", "--json", "--quiet", cwd=tmp_path)

@@ -69,6 +69,12 @@ def test_each_recipe_says_what_it_is_and_where_it_is_from(name):
     assert recipe.command == f"mlplab train {recipe.data} --recipe {name}"
 
 
+def test_the_ensemble_is_of_networks_of_the_strong_recipe():
+    one, several = Recipe.of("fashion-strong"), Recipe.of("fashion-ensemble")
+    assert (several.settings, several.input_shape, several.data) == (one.settings, one.input_shape, one.data)
+    assert (one.seeds, several.seeds) == (1, 5)
+
+
 def test_names_beside_the_settings_are_no_settings():
     about = {each.name for each in dataclasses.fields(Recipe)}
     assert not about & SETTINGS.keys()
@@ -92,6 +98,19 @@ def test_a_run_and_its_members_keep_the_name_and_what_was_changed(by_recipe, min
     assert run.config.recipe == {"name": "mine.toml", "changed": []}
     assert run.config.settings == Settings(hidden=(4,), batch_norm=True, dropout=0.25, epochs=2, batch_size=64, seed=7)
     assert Run(OLD_RUN).config.recipe is None
+
+
+@pytest.mark.slow
+def test_a_recipe_of_several_seeds_trains_a_population(mine, tmp_path):
+    mine.write_text(f"seeds = 3\n{MINE}", "utf-8")
+    run = mlplab.train("digits", recipe=mine, epochs=1, out=tmp_path / "run", verbose=0)
+    assert run.result["seeds"] == len(run.members) == 3
+    assert run.config.recipe == {"name": "mine.toml", "changed": ["epochs"]}
+    one = mlplab.train("digits", recipe=mine, epochs=1, seeds=1, out=tmp_path / "one", verbose=0)
+    assert not one.members
+    assert one.config.recipe == {"name": "mine.toml", "changed": ["epochs", "seeds"]}
+    for ours, theirs in zip(run.members[0].model.get_weights(), one.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.slow
@@ -162,6 +181,7 @@ def test_an_unknown_recipe_is_refused(recipe, error, message):
         ("dropout = 1", UsageError, "dropout must be a fraction from 0 to below 1; got 1"),
         ("epochs = '3'", UsageError, "epochs must be a whole number of at least 1; got '3'"),
         ("validation = 0\nearly_stopping = 3", UsageError, "early_stopping=3 needs held-out rows"),
+        ("seeds = 0", UsageError, "seeds must be a whole number of at least 1; got 0"),
         ("input_shape = 28", UsageError, r"input_shape must be a list of whole numbers, such as \[28, 28\]; got 28"),
         ("input_shape = [0]", UsageError, r"input_shape must be .* got \[0\]"),
         ("description = 3", UsageError, "description must be a text in quotes; got 3"),

@@ -1,6 +1,7 @@
 """The report as a file: its content compared with the run, and runs of every kind."""
 
 import base64
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -16,13 +17,14 @@ from sklearn import metrics
 from typer.testing import CliRunner
 
 import mlplab
+from mlplab import recipes
 from mlplab.cli.report import report as verb
 from mlplab.datasets import Data, Dataset
 from mlplab.datasets.dataset import Provenance
 from mlplab.errors import RunError, UsageError
 from mlplab.figures.canvas import new_axes, new_figure, svg
 from mlplab.inspection.examples import Examples
-from mlplab.reports import report
+from mlplab.reports import report, wording
 from mlplab.reports.content import confusion_matrix
 from mlplab.reports.network_section import heat_image, weight_image
 from mlplab.reports.rows import select_rows
@@ -334,3 +336,27 @@ def test_the_command_writes_the_same_report(copied, page, tmp_path):
     assert (again.data, again.tags) == (page.data, page.tags)
     quiet = CliRunner().invoke(app, [str(copied.path), "--out", str(out), "--quiet"])
     assert (quiet.stdout, quiet.stderr) == ("", "")
+
+
+def test_the_report_names_recipes_that_are_clearly_better_each_quicker_than_a_better_one(digits_run):
+    config = dataclasses.replace(digits_run.config, data={"name": "fashion-mnist", "source": "fashion-mnist"})
+    stated = {row["recipe"]: row for row in recipes.table() if row["data"] == "fashion-mnist" and row["seconds"]}
+    for high in (0.0, 0.865, 0.9, 1.0):
+        said = [command.split()[-1] for _, command in wording.recipes(config, high)]
+        better = {name for name, row in stated.items() if row["accuracy"] > high}
+        assert set(said) <= better
+        for name in better - set(said):  # one that is left out is slower and worse than one that is said
+            row = stated[name]
+            assert any(
+                stated[each]["accuracy"] >= row["accuracy"] and stated[each]["seconds"] <= row["seconds"]
+                for each in said
+            )
+        assert said == sorted(said, key=lambda name: -stated[name]["accuracy"])
+    text, command = wording.recipes(config, 0.0)[0]
+    best = command.split()[-1]
+    row = recipes.measured(best)
+    reached = f"{100 * row.accuracy:.1f}\N{NO-BREAK SPACE}% (mean of {row.n} trainings) in {row.cost}"
+    assert (text, command) == (f"{best} reaches {reached}", f"mlplab train fashion-mnist --recipe {best}")
+    by_recipe = dataclasses.replace(config, recipe={"name": best, "changed": ["epochs"]})
+    assert all(not command.endswith(best) for _, command in wording.recipes(by_recipe, 0.0))
+    assert wording.recipes(digits_run.config, 0.0) == [], "no recipe is measured on digits"

@@ -17,6 +17,7 @@ from mlplab.experiments.successive_halving import HalvingTask, run_trials
 from mlplab.experiments.sweep_plan import SweepPlan
 from mlplab.reports import wording
 from mlplab.runs import Preprocessing, Settings
+from mlplab.runs.settings import SETTINGS
 from mlplab.runs.settings_arguments import training_call
 from mlplab.training.augmentation import augmentation
 from mlplab.training.network import build_network
@@ -275,3 +276,17 @@ def test_networks_share_a_program_only_if_the_same_weights_decay(digits):
 
     only = {"decay_kernels_only": True}
     assert signature_of(0, **only) == signature_of(1, **only) != signature_of(0)
+
+
+def test_a_setting_says_whether_each_of_its_values_needs_a_program(digits):
+    def program(**more):
+        settings = Settings(hidden=(4,), optimizer="adamw", epochs=100, **more)
+        model = build_network(settings, digits, 640)
+        model.optimizer.build(model.trainable_variables)
+        return signature(model), augmentation(settings, model, digits, Preprocessing())
+
+    def differs(name):
+        return program(**{name: 0.25}) != program(**{name: 0.5})
+
+    numbers = [name for name, setting in SETTINGS.items() if setting.kind is float and not setting.not_in_space]
+    assert {name: differs(name) for name in numbers} == {name: SETTINGS[name].compiled_in for name in numbers}

@@ -94,6 +94,20 @@ def test_a_population_has_one_structure_and_the_first_choices_are_tried_first():
     assert {other["hidden"] for other in others} == {"32", "16-8", "64"}
 
 
+def test_fractions_that_need_a_program_for_each_value_are_of_the_structure():
+    varied = {"warmup": {"low": 0.05, "high": 0.2}, "mixup": {"low": 0.01, "high": 1, "log": True}, "ema": [0, 0.99]}
+    space = Space.of(SMALL | varied | {"dropout": {"low": 0, "high": 0.5}})
+    first = {"ema": 0, "mixup": 0.1, "warmup": 0.125}
+    assert space.structure == sorted(first)
+    assert sample_structure(space, 0, "accuracy", []) == first
+    second = sample_structure(space, 0, "accuracy", [finished(space, first, 0.9)])
+    assert 0.05 <= second["warmup"] <= 0.2
+    assert second != first
+    trials = sample(space, 0, "accuracy", [], [second] * 3)
+    assert all(second.items() <= trial.params.items() for trial in trials), "the same numbers, to the last digit"
+    assert len({trial.params["dropout"] for trial in trials}) == 3
+
+
 def test_structures_like_those_that_reached_more_are_tried_more_often():
     layers = [[units] * depth for depth in (1, 2) for units in (16, 32, 64, 128)]
     space = Space.of(SMALL | {"activation": ["relu", "gelu", "tanh"], "hidden": layers})

@@ -43,8 +43,8 @@ def recipes(
     else:
         typer.echo(recipe.text, nl=False)
     if found is not None:
-        of_seeds = f"of {found.seeds} seed{'s' if found.seeds > 1 else ''}"
-        say(console, f"Test accuracy on {recipe.data}: {found.score} {of_seeds}; one network takes {found.cost}")
+        trainings = f"{found.n} training{'s' if found.n > 1 else ''}{_of_networks(recipe)}"
+        say(console, f"Test accuracy on {recipe.data}: {found.score} of {trainings}; one takes {found.cost}")
     say(console, f"To train: {recipe.command}")
 
 
@@ -55,6 +55,10 @@ def _row(recipe: library.Recipe) -> dict[str, Any]:
         "inputs": recipe.inputs,
         "score on": recipe.data,
         "test accuracy": "not yet" if found is None else found.score,
-        "seeds": None if found is None else found.seeds,
-        "one network": None if found is None else found.cost,
+        "trainings": None if found is None else f"{found.n}{_of_networks(recipe)}",
+        "time of one": None if found is None else found.cost,
     }
+
+
+def _of_networks(recipe: library.Recipe) -> str:
+    return f" of {recipe.seeds} networks" if recipe.seeds > 1 else ""

@@ -12,7 +12,8 @@ from mlplab.cli.output import open_console, reports_interrupt, say
 from mlplab.cli.run_summary import print_result
 from mlplab.cli.settings_options import takes_settings
 from mlplab.datasets.corrections import read_rows
-from mlplab.errors import UsageError, require_whole
+from mlplab.errors import UsageError
+from mlplab.recipes import Recipe, seeds_with
 from mlplab.runs import Run
 
 
@@ -23,7 +24,10 @@ def train(
     settings: dict[str, Any],
     recipe: RecipeName = None,
     seeds: Annotated[
-        int | None, typer.Option(metavar="N", help="Train N networks at once, with this seed and those after it.")
+        int | None,
+        typer.Option(
+            metavar="N", help="Train N networks at once, with this seed and those after it; by default the recipe's N."
+        ),
     ] = None,
     ray: Annotated[
         str | None, typer.Option(metavar="ADDRESS|local", help="With --seeds: train them on a Ray cluster.")
@@ -58,14 +62,14 @@ def train(
         check_resume("run", given)
     if corrected_labels is not None:
         read_rows(corrected_labels)
-    require_whole("seeds", 1 if seeds is None else seeds, 1)
+    networks = seeds_with(None if recipe is None else Recipe.of(recipe), seeds)
 
     console = open_console(quiet)
     from mlplab import training
     from mlplab.cli.progress_bars import PopulationProgressBar, TrainingProgressBar
 
     say(console, device_line())
-    several = (seeds or 1) > 1 if resume is None else Run(resume).config.seeds > 1
+    several = (networks if resume is None else Run(resume).config.seeds) > 1
     bar = PopulationProgressBar(console) if several else TrainingProgressBar(console)
     arguments: dict[str, Any] = {"verbose": 0, "ray": ray} | ({"progress": bar} if several else {"callbacks": [bar]})
     with reports_interrupt(), bar:

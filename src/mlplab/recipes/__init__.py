@@ -7,6 +7,6 @@ measured.json   what benchmarks/accuracy.py measured of them
 """
 
 from mlplab.recipes.listing import Measured, measured, table
-from mlplab.recipes.recipe import Recipe, names, with_recipe
+from mlplab.recipes.recipe import Recipe, names, seeds_with, with_recipe
 
-__all__ = ["Measured", "Recipe", "measured", "names", "table", "with_recipe"]
+__all__ = ["Measured", "Recipe", "measured", "names", "seeds_with", "table", "with_recipe"]

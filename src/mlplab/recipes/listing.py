@@ -13,23 +13,23 @@ MEASURED = FOLDER / "measured.json"
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of a recipe on the test set of its data set, over networks that differ in their seed.
+    """What was measured of a recipe on the test set of its data set, over trainings that differ in their seed.
 
     Attributes:
-        accuracy: mean over seeds.
-        sd: standard deviation over seeds; None of one seed.
-        log_loss: mean over seeds, in nats.
-        seeds: number of networks.
-        seconds: median of the whole command for one network; None if each was interrupted.
-        cores: of the machine.
+        accuracy: mean over the trainings; of each the network's, or the ensemble's where the recipe has several seeds.
+        sd: standard deviation over the trainings; None of one.
+        log_loss: mean over the trainings, in nats.
+        n: number of trainings.
+        seconds: median of the whole command for one training; None if each was interrupted.
+        machine: on which they took these seconds: `2 cores`, or the name of a GPU.
     """
 
     accuracy: float
     sd: float | None
     log_loss: float
-    seeds: int
+    n: int
     seconds: float | None
-    cores: int
+    machine: str
 
     @property
     def score(self) -> str:
@@ -38,11 +38,11 @@ class Measured:
 
     @property
     def cost(self) -> str:
-        """Time on the cores that it was measured on: `12 s on 2 cores`."""
+        """Time on the machine that it was measured on: `12 s on 2 cores`."""
         if self.seconds is None:
             return "–"
         time = f"{self.seconds:.0f} s" if self.seconds < 120 else f"{self.seconds / 60:.0f} min"
-        return f"{time} on {self.cores} core{'s' if self.cores > 1 else ''}"
+        return f"{time} on {self.machine}"
 
 
 @functools.cache
@@ -59,17 +59,17 @@ def table() -> Table:
     """List the recipes that come with mlplab.
 
     Returns:
-        Table of recipe, inputs (the shape that it is for, or any), data (the data set of the score), accuracy (mean
-        test accuracy over seeds), sd, seeds, log_loss, seconds (of one network), cores, description, source, command.
-        Scores and seconds are None before they were measured.
+        Table of recipe, inputs (the shape that it is for, or any), seeds (networks that it trains at once), data (the
+        data set of the score), accuracy (mean test accuracy over n trainings), sd, n, log_loss, seconds (of one
+        training), machine, description, source, command. Scores and seconds are None before they were measured.
     """
     rows = []
     for recipe in map(Recipe.of, names()):
         found = measured(recipe.name)
-        scores = ("accuracy", "sd", "seeds", "log_loss", "seconds", "cores")
+        scores = ("accuracy", "sd", "n", "log_loss", "seconds", "machine")
         rows.append(
-            {"recipe": recipe.name, "inputs": recipe.inputs, "data": recipe.data}
+            {"recipe": recipe.name, "inputs": recipe.inputs, "seeds": recipe.seeds, "data": recipe.data}
             | {name: None if found is None else getattr(found, name) for name in scores}
             | {"description": recipe.description, "source": recipe.source, "command": recipe.command}
         )
-    return Table.of_rows(rows, "Recipes: mean test accuracy over seeds, and the time of one network")
+    return Table.of_rows(rows, "Recipes: mean test accuracy over n trainings, and the time of one")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mlplab.datasets import Data
-from mlplab.errors import DataError, UsageError, shell_command, unknown_name
+from mlplab.errors import DataError, UsageError, require_whole, shell_command, unknown_name
 from mlplab.runs import Settings
 from mlplab.runs.settings import SETTINGS, is_kind
 
@@ -25,6 +25,7 @@ class Recipe:
         source: where the values come from.
         data: the data set whose score is measured; "" where there is none.
         input_shape: shape of one input that the recipe is for, such as (28, 28); None: any.
+        seeds: number of networks that are trained at once; the score of several is their ensemble's.
 
     Raises:
         UsageError: for an unknown setting, and for a value that a setting or an attribute cannot have.
@@ -36,6 +37,7 @@ class Recipe:
     source: str = ""
     data: str = ""
     input_shape: tuple[int, ...] | None = None
+    seeds: int = 1
     text: str = field(default="", repr=False, compare=False)
     """The TOML that the recipe was read from."""
 
@@ -46,6 +48,7 @@ class Recipe:
                 raise UsageError(f"{name} must be a text in quotes; got {value!r}.")
         if self.input_shape is not None:
             object.__setattr__(self, "input_shape", _shape(self.input_shape))
+        object.__setattr__(self, "seeds", require_whole("seeds", self.seeds))
         for name in self.settings:
             if name not in SETTINGS:
                 raise UsageError(unknown_name("setting", name, [*SETTINGS, *_ABOUT]))
@@ -92,17 +95,29 @@ class Recipe:
                 "own without input_shape."
             )
 
-    def used(self, chosen: Settings) -> dict[str, Any]:
-        """Return what a run's config keeps of it: its name, and which settings but the seed were changed."""
+    def used(self, chosen: Settings, seeds: int) -> dict[str, Any]:
+        """Return what a run's config keeps of it: its name, and which settings but the seed were changed.
+
+        A recipe of several networks is changed by another number of them.
+        """
         own = Settings.with_defaults(**self.settings)
         changed = [name for name in SETTINGS if name != "seed" and getattr(chosen, name) != getattr(own, name)]
-        return {"name": self.name, "changed": changed}
+        return {"name": self.name, "changed": [*changed, *(["seeds"] if self.seeds not in (1, seeds) else [])]}
 
 
 def with_recipe(recipe: Recipe | None, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a recipe's settings, with those that a person gave in their places; None counts as not given."""
     base = {} if recipe is None else recipe.settings
     return {**base, **{name: value for name, value in given.items() if value is not None}}
+
+
+def seeds_with(recipe: Recipe | None, given: Any) -> int:
+    """Return the number of networks to train: the one that a person gave, else the recipe's, else 1.
+
+    Raises:
+        UsageError: unless it is a whole number of at least 1.
+    """
+    return require_whole("seeds", given if given is not None else 1 if recipe is None else recipe.seeds)
 
 
 def names() -> list[str]:

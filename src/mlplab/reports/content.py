@@ -107,6 +107,7 @@ def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
         "settings": wording.settings(run.config, len(run.epochs)),
         "model_name": "the ensemble" if run.members else "this network",
         "finished": run.directory.finished_at,
+        "recipes": wording.recipes(run.config, table.rows()[0]["high"]),
         "baselines": None if data is None else compare_with_baselines(examples, data, run),
     }
 

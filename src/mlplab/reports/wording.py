@@ -1,5 +1,6 @@
 """Sentences that depend on the numbers of a run."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from mlplab.inspection import classification
 from mlplab.inspection.examples import Examples
 from mlplab.pages import percent
+from mlplab.recipes import Recipe, measured, names
 from mlplab.runs import Config, Run
 from mlplab.table import Table
 
@@ -61,6 +63,29 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
         ("seed" if config.seeds == 1 else "seeds", seed(config)),
     )
     return [(name, str(value)) for name, value in values if value != 0]
+
+
+def recipes(config: Config, accuracy_high: float) -> list[tuple[str, str]]:
+    """Return what recipes for a run's data set reach, with the command of each, the most accurate first.
+
+    Only those whose mean test accuracy is above the interval of the run's, which ends at `accuracy_high`; without its
+    own recipe, and those that take longer than a better one.
+    """
+    own = config.recipe["name"] if config.recipe else None
+    found = [(recipe, measured(recipe.name)) for recipe in map(Recipe.of, names()) if recipe.name != own]
+    better = [
+        (recipe, score)
+        for recipe, score in found
+        if score and score.accuracy > accuracy_high and recipe.data == config.data["source"]
+    ]
+    quickest, described = math.inf, []
+    for recipe, score in sorted(better, key=lambda each: -each[1].accuracy):
+        if score.seconds is not None and score.seconds < quickest:
+            quickest = score.seconds
+            mean = f" (mean of {score.n} trainings)" if score.n > 1 else ""
+            text = f"{recipe.name} reaches {percent(score.accuracy)}{mean} in {score.cost}"
+            described.append((text, recipe.command))
+    return described
 
 
 def seed(config: Config) -> str:

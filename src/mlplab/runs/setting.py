@@ -29,6 +29,8 @@ class Setting:
         of_model: whether a compiled model of the user's own decides it.
         without_hidden: default where neither `hidden` nor a model is given, if that is another one.
         metavar: how the command line's help shows the value.
+        compiled_in: whether a program is compiled for each value of a number, as it decides what a step computes. Other
+            fractions and rates are arguments of one program.
         fixed_in_space: why a study's space takes one value of it; not_in_space: why it takes none.
     """
 
@@ -40,6 +42,7 @@ class Setting:
     of_model: bool = False
     without_hidden: Any = None
     metavar: str | None = None
+    compiled_in: bool = False
     fixed_in_space: str | None = None
     not_in_space: str | None = None
 

@@ -88,6 +88,7 @@ class Settings:
         "Fraction of all steps in which the learning rate rises from 0, before the schedule.",
         _FRACTION,
         of_model=True,
+        compiled_in=True,
     )
     weight_decay: float | None = setting(
         None,
@@ -105,6 +106,7 @@ class Settings:
         "Validate and keep running averages of the weights, with this momentum (0.99 is usual); 0: the weights.",
         _FRACTION,
         of_model=True,
+        compiled_in=True,
     )
     label_smoothing: float = setting(
         0.0,
@@ -159,6 +161,7 @@ class Settings:
         0.0,
         "Mix rows and targets of a batch in parts from Beta(α, α), with this α (0.2 is usual); 0: no mixing.",
         _NOT_NEGATIVE,
+        compiled_in=True,
     )
     standardize: bool = setting(False, "Scale inputs to mean 0 and standard deviation 1.")
     seed: int = setting(

@@ -22,7 +22,7 @@ from mlplab.engine import Member, backend, fit_members, keras
 from mlplab.engine.driver import Progress
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.population_progress import progress_printer
-from mlplab.errors import Interrupted, TrainingError, UsageError, require_whole
+from mlplab.errors import Interrupted, TrainingError, UsageError
 from mlplab.files import locked, resuming
 from mlplab.runs import Run, architecture
 from mlplab.runs.directory import RunDirectory
@@ -56,9 +56,8 @@ class Local:
     alone: bool = False
 
 
-def check_options(seeds: Any, ray: str | None, callbacks: Callbacks) -> None:
-    """Raises `UsageError` for an impossible number of seeds, and for options that contradict it."""
-    require_whole("seeds", seeds)
+def check_options(seeds: int, ray: str | None, callbacks: Callbacks) -> None:
+    """Raise `UsageError` for options that contradict the number of seeds."""
     if seeds == 1:
         if ray is not None:
             raise UsageError(

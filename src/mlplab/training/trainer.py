@@ -17,7 +17,7 @@ from mlplab.engine import keras
 from mlplab.engine.driver import Progress
 from mlplab.errors import ClusterError, Interrupted, RunError, TrainingError, UsageError
 from mlplab.files import create_directory, free_path, locked, remove_directory, resuming
-from mlplab.recipes import Recipe, with_recipe
+from mlplab.recipes import Recipe, seeds_with, with_recipe
 from mlplab.runs import Run, Settings, machine
 from mlplab.runs.dataset_ref import data_of, identity
 from mlplab.runs.settings_arguments import takes_settings
@@ -38,7 +38,7 @@ def train(
     *,
     model: keras.Model | None = None,
     recipe: Recipe | str | Path | None = None,
-    seeds: int = 1,
+    seeds: int | None = None,
     corrected_labels: str | Path | None = None,
     out: str | Path | None = None,
     ray: str | None = None,
@@ -59,9 +59,9 @@ def train(
         model: a compiled Keras model for the data's inputs and classes. 8-bit inputs are scaled to [0, 1] for it,
             unless its first layers scale them. It is trained in place.
         recipe: the name of a recipe (`mlplab.recipes.names()`), the path of a TOML file with settings, or a `Recipe`.
-        seeds: number of networks to train at once, for error bars and an ensemble. The first has `seed`, each other
-            the next one. A model of your own stays as it is then: copies with fresh weights are trained;
-            layers that were adapted to data (`Normalization`) keep their statistics.
+        seeds: number of networks to train at once, for error bars and an ensemble; by default the recipe's, or 1. The
+            first has `seed`, each other the next one. A model of your own stays as it is then: copies with fresh
+            weights are trained; layers that were adapted to data (`Normalization`) keep their statistics.
         corrected_labels: a CSV file with the columns index and label: training labels to use instead of the data
             set's, see `datasets.corrections`. The run keeps those that differ.
         out: the directory to make; by default runs/NAME-DATE-TIME.
@@ -75,7 +75,7 @@ def train(
             `help(mlplab.runs.Settings)` describes each.
 
     Returns:
-        The finished run; with `seeds`, one that has `members`.
+        The finished run; with several seeds, one that has `members`.
 
     Raises:
         UsageError, DataError, ModelError: before anything is written; also for a recipe that is for other data.
@@ -92,6 +92,7 @@ def train(
     if base is not None and model is not None:
         raise UsageError("A recipe has its own network: give model or recipe, not both.")
     chosen = Settings.with_defaults(own_model=model is not None, **with_recipe(base, settings))
+    seeds = seeds_with(base, seeds)
     population.check_options(seeds, ray, callbacks)
     path = free_path(out)
     data = load(data, quiet=verbose == 0)
@@ -110,7 +111,7 @@ def train(
         check_model(model, data)
     stem = Path(data.name).stem
     with workers(ray) as pool:
-        recipe_used = None if base is None else base.used(chosen)
+        recipe_used = None if base is None else base.used(chosen, seeds)
         spec = RunSpec(chosen, data, data_identity, command, corrected or 0, seeds, pool.threads, recipe_used)
         if seeds > 1:
             jobs = population.create_jobs(spec, model)

@@ -84,7 +84,7 @@ def sample_structure(
         study.sampler = _tpe(optuna, seed_of_attempt, n_startup_trials=random)
         trial = study.ask(distributions)
         study.tell(trial, state=optuna.trial.TrialState.FAIL)  # a draw is no trial: the next draws ignore it
-        drawn.append(trial.params)
+        drawn.append({name: _readable(space.varied[name], trial.params[name]) for name in names})
         if drawn[-1] not in tried:
             return drawn[-1]
     return drawn[0]
@@ -161,11 +161,12 @@ def _fixed(optuna: Any, structure: dict[str, Any], sampler: Any) -> Any:
 
 
 def _first(parameter: Range | Choice) -> Any:
-    """Return the first choice, or the middle of a range of whole numbers."""
+    """Return the first choice, or the middle of a range."""
     if isinstance(parameter, Choice):
         return parameter.labels[0]
     low, high = parameter.values
-    return round(math.sqrt(low * high) if parameter.log else (low + high) / 2)
+    middle = math.sqrt(low * high) if parameter.log else (low + high) / 2
+    return round(middle) if parameter.whole else _readable(parameter, middle)
 
 
 def _as_structures(

@@ -122,11 +122,12 @@ class Space:
 
     @property
     def structure(self) -> list[str]:
-        """Names of the varied parameters that decide a network's form or its steps: all but rates and fractions.
+        """Names of the varied parameters that decide a network's form or its steps: all but most rates and fractions.
 
-        Networks that differ in one of them are compiled apart, and learn at a different speed.
+        Networks that differ in one of them are compiled apart, and most learn at a different speed.
         """
-        return sorted(name for name in self.varied if _PARAMETERS[name].kind is not float)
+        parameters = {name: _PARAMETERS[name] for name in self.varied}
+        return sorted(name for name, each in parameters.items() if each.kind is not float or each.compiled_in)
 
     def settings(self, values: Mapping[str, Any], seed: int) -> Settings:
         """Return the settings of a trial whose varied parameters have these values."""
