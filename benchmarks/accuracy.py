@@ -3,8 +3,9 @@
 Each training is a process and a run of its own, in runs/accuracy/NAME-SEED, so its seconds are what one training costs,
 and an interrupted one is resumed when this is started again. Its scores go into results/accuracy-NAME.json as soon as
 it is finished; seeds that are there already are not trained again, unless --again asks for it: for seconds on a quiet
-machine. Of a recipe with several seeds a training is a population, and its scores are the ensemble's. At the end
-docs/accuracy.md and the scores that mlplab states are written from all result files (accuracy_page.py).
+machine. Of a recipe with several seeds a training is a population, and its scores are the ensemble's. A network of a
+population is bit for bit the one trained alone, so a recipe of one seed takes its scores from there where it can.
+At the end docs/accuracy.md and the scores that mlplab states are written from all result files (accuracy_page.py).
 
     python benchmarks/accuracy.py notebook [--n 5] [--again]
 """
@@ -41,6 +42,22 @@ def measured_before(of: Row) -> list[dict[str, Any]]:
 
 def _refuse(path: Path) -> None:
     sys.exit(f"{path} is of other settings than the recipe has now: move it away to begin again.")
+
+
+def scores(of: Row, seed: int) -> dict[str, Any]:
+    """Return what is kept of a training: of one in a population that was trained here, or of a new one."""
+    for other in rows():
+        size = other.of.seeds
+        if of.of.seeds != 1 or size == 1 or (other.of.data, other.settings) != (of.of.data, of.settings):
+            continue
+        first = seed - seed % size
+        trained = {training["seed"]: training for training in measured_before(other)}
+        path = RUNS / f"{other.name}-{first}"
+        if first in trained and path.exists():
+            test = Run(path).members[seed - first].require_finished().test
+            here = {"seed": seed, "accuracy": test.accuracy, "log_loss": test.loss, "population": other.name}
+            return {**trained[first], **here, "seconds": None, "phases": None}
+    return train(of, seed)
 
 
 def train(of: Row, seed: int) -> dict[str, Any]:
@@ -90,7 +107,7 @@ def main() -> None:
             shutil.rmtree(RUNS / f"{of.name}-{seed}", ignore_errors=True)
         elif seed in done:
             continue
-        done[seed] = train(of, seed)
+        done[seed] = train(of, seed) if arguments.again else scores(of, seed)
         about = {"n": len(done), "recipe": of.recipe, "data": of.of.data, "settings": of.settings}
         trainings = [done[seed] for seed in sorted(done)]
         report.save(of.file.stem, {**about, "networks": of.of.seeds, "seeds": trainings})

@@ -205,7 +205,8 @@ def _training_row(name: str, data: str, training: Mapping[str, Any]) -> str:
     scores = (f"{training['accuracy']:.4f}", f"{training['log_loss']:.4f}")
     phases = training.get("phases") or {}
     parts = (f"{phases[part]:.1f}" if part in phases else "–" for part in ("train", "compile"))
-    seconds = "resumed" if training["seconds"] is None else f"{training['seconds']:.1f}"
+    untimed = f"in {training['population']}" if "population" in training else "resumed"
+    seconds = untimed if training["seconds"] is None else f"{training['seconds']:.1f}"
     load = f"{training['machine']['load']:.1f}" if "load" in training["machine"] else "–"
     seed, machine = f"{training['seed']}", _machine(training)
     return _line(name, data, seed, *scores, seconds, *parts, machine, load, training["date"])
