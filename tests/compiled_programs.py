@@ -1,7 +1,9 @@
 """Programs that XLA compiled for tests, kept between test runs in the person's cache folder."""
 
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
@@ -13,8 +15,10 @@ UNUSED_DAYS = 30
 def keep() -> None:
     """Let JAX keep its programs, here and in the processes that tests start; workers inherit the environment.
 
-    JAX_COMPILATION_CACHE_DIR names another folder; nothing is deleted from that one.
+    JAX_COMPILATION_CACHE_DIR names another folder; nothing is deleted from that one. Programs are compiled with few
+    optimizations, since most run for milliseconds and compile in two thirds of the time so, see `fully_optimized`.
     """
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
@@ -22,6 +26,22 @@ def keep() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
         remove_old_and_incomplete(folder)
+
+
+@contextlib.contextmanager
+def fully_optimized() -> Iterator[None]:
+    """Compile as for people, within a block, whatever was compiled before."""
+    import jax  # it reads the environment when it is imported
+
+    from mlplab.engine import compile_cache
+
+    few = jax.config.values["jax_disable_most_optimizations"]
+    compile_cache._loops.clear()
+    jax.config.update("jax_disable_most_optimizations", False)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_disable_most_optimizations", few)
 
 
 def remove_old_and_incomplete(folder: Path) -> None:

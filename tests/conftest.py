@@ -18,12 +18,18 @@ from mlplab.datasets import Data, load
 from mlplab.inspection.examples import Examples, examples_of
 
 Once = Callable[[str, Callable[[Path], Any]], Path]
+LONGEST = ("test_notebooks", "test_cluster", "test_keras_suite", "test_kill", "test_jobs")
 
 
 def pytest_configure() -> None:
     compiled_programs.keep()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background does this, and child processes inherit
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that have the longest tests, so that no worker waits for another's at the end."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -43,6 +49,13 @@ def not_skipped(report: Any) -> Any:
         report.outcome = "failed"
         report.longrepr = f"Continuous integration runs every test, and this one was skipped: {report.longrepr[-1]}"
     return report
+
+
+@pytest.fixture(scope="module")
+def fully_optimized() -> Generator[None]:
+    """Let a module compile as people do: one that compares the bits of different programs."""
+    with compiled_programs.fully_optimized():
+        yield
 
 
 @pytest.fixture(scope="session")
