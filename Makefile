@@ -71,6 +71,7 @@ bench:
 	$(BIN)/python benchmarks/step_cost.py
 	$(BIN)/python benchmarks/streams.py
 	$(BIN)/python benchmarks/batch_callbacks.py
+	$(BIN)/python benchmarks/augmentation.py
 
 # One resolution for every Python and system. Pins stay as they are where they can; ARGS=--upgrade renews them.
 UV_COMPILE = .venv-lock/bin/uv pip compile pyproject.toml --no-config --quiet --universal --python-version 3.11 \

@@ -53,14 +53,30 @@ def test_images_are_shifted_by_up_to_two_whole_pixels():
     assert len(found) == 25
 
 
-def test_a_key_decides_all_and_another_key_decides_otherwise():
-    both = Augmentation(("flip", "shift"), (5, 7), mixup=0.2)
+@pytest.mark.parametrize("images", [("flip", "shift"), ("rotate", "shift", "elastic")])
+def test_a_key_decides_all_and_another_key_decides_otherwise(images):
+    both = Augmentation(images, (5, 7), mixup=0.2)
     for first, again, other in zip(changed(both), changed(both), changed(both, seed=1), strict=True):
         np.testing.assert_array_equal(first, again)
         assert not np.array_equal(first, other)
-    assert both == Augmentation(("flip", "shift"), (5, 7), mixup=0.2)
-    assert hash(both) == hash(Augmentation(("flip", "shift"), (5, 7), mixup=0.2))
-    assert both != Augmentation(("shift", "flip"), (5, 7), mixup=0.2)
+
+
+def test_equal_augmentations_are_one():
+    flip_and_shift = Augmentation(("flip", "shift"), (5, 7), mixup=0.2)
+    assert flip_and_shift == Augmentation(("flip", "shift"), (5, 7), mixup=0.2)
+    assert hash(flip_and_shift) == hash(Augmentation(("flip", "shift"), (5, 7), mixup=0.2))
+    assert flip_and_shift != Augmentation(("shift", "flip"), (5, 7), mixup=0.2)
+    assert flip_and_shift != Augmentation(("flip", "shift"), (5, 7), mixup=0.2, shift=1)
+
+
+def test_images_are_deformed_after_a_flip_by_as_much_as_was_given():
+    """The values rise to the right by 1 a pixel, so each shows how far it came: a flip turns the sign of all."""
+    images = np.tile(np.arange(1, 8, dtype="float32")[:, None], (600, 5, 1, 3))
+    after, _ = changed(Augmentation(("elastic", "flip"), (5, 7), elastic=0.001), images)
+    is_flipped = after[:, 2, 0, 0] > 4
+    assert 250 < is_flipped.sum() < 350
+    moved = np.where(is_flipped[:, None, None, None], after[:, :, ::-1], after) - images
+    assert 0.004 < moved[:, 1:-1, 1:-1].std() < 0.006  # 0.001 of 5 pixels
 
 
 def test_rows_and_targets_are_mixed_with_another_row_in_the_same_parts():

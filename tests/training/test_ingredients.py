@@ -31,7 +31,7 @@ ALL = {
     "noise": 0.2,
     "warmup": 0.3,
     "ema": 0.8,
-    "augment": "flip+shift",
+    "augment": "flip+shift:1+rotate+elastic:0.03",
     "mixup": 0.2,
 }
 """Every ingredient at once."""
@@ -59,10 +59,16 @@ def test_the_report_and_the_printed_command_name_them(trained):
     assert named["label smoothing"] == "0.1"
     assert named["warm-up"] == "30\N{NO-BREAK SPACE}% of the steps"
     assert named["weights"] == "running averages, momentum 0.8"
-    assert named["training images changed at random"] == "flip, shift"
+    assert named["training images changed at random"] == "flip, shift 1, rotate, elastic 0.03"
     assert named["mixup"] == "rows mixed in parts from Beta(0.2, 0.2)"
     command = training_call("digits", trained.config.settings.arguments())
-    for flag in ("--noise 0.2", "--input-dropout 0.1", "--augment flip+shift", "--mixup 0.2", "--ema 0.8"):
+    for flag in (
+        "--noise 0.2",
+        "--input-dropout 0.1",
+        "--augment flip+shift:1+rotate+elastic:0.03",
+        "--mixup 0.2",
+        "--ema 0.8",
+    ):
         assert flag in command
 
 
@@ -80,7 +86,7 @@ def test_trials_with_and_without_them_share_a_study(digits):
 
 
 def test_sweeps_and_studies_vary_them():
-    vary = varied(["augment=none,flip+shift", "mixup=0,0.2", "decay-kernels-only=on,off", "ema=0.9,0.99"])
+    vary = varied(["augment=none,flip+shift:1", "mixup=0,0.2", "decay-kernels-only=on,off", "ema=0.9,0.99"])
     plan = SweepPlan({}, vary, {"hidden": [4], "warmup": 0.1}, seeds=2)
     assert len(plan.combinations()) == 16
     space = {"hidden": [8], "label_smoothing": {"low": 0.0, "high": 0.2}, "augment": ["none", "flip"], "noise": 0.3}
@@ -233,8 +239,8 @@ def test_features_are_mixed_and_a_model_of_ones_own_is_augmented(digits, feature
     own.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
     run = mlplab.train(features, model=own, epochs=1, labelled=640, mixup=0.2, verbose=0, out=tmp_path / "own")
     assert run.config.settings.mixup == 0.2
-    settings = Settings(augment="flip+shift", mixup=0.3)
-    expected = Augmentation(("flip", "shift"), (8, 8), -2.0, mixup=0.3)
+    settings = Settings(augment="flip+scale+rotate:10", mixup=0.3)
+    expected = Augmentation(("flip", "scale", "rotate"), (8, 8), -2.0, mixup=0.3, rotate=10)
     assert augmentation(settings, own, digits, Preprocessing(scale=4.0, offset=8.0)) == expected
     assert augmentation(Settings(), own, digits, Preprocessing()) is None
 

@@ -6,7 +6,7 @@ population of one. A source (source.py) says what an epoch reads, and is where r
 fit.py predict.py population.py    the functions; variations.py: what the members of a population differ in
 inputs.py       arguments → sources; checks.py: whether model and data fit each other
 source.py       what an epoch reads; streams.py: of data that comes batch by batch; placement.py: arrays to the device
-augmentation.py a transform of Rows: images flipped and shifted, rows mixed
+augmentation.py a transform of Rows: images flipped, moved and deformed, rows mixed
 semi_supervised.py    labelled rows, and rows without labels
 uint8_images.py images / 255 kept as bytes
 member.py       one model in training: epochs, History; callbacks.py: who is called when

@@ -1,4 +1,4 @@
-"""Training batches that are changed at random within the compiled step: images flipped and shifted, rows mixed."""
+"""Training batches changed at random within the compiled step: images flipped, moved and deformed, rows mixed."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,40 +6,52 @@ from typing import Any
 import jax
 
 from mlplab.engine.backend import isolated_random_state, keras
+from mlplab.models import RandomDeformation
 
-MOST_PIXELS = 2
-"""How far a shift moves an image at most, in each direction."""
+DEFORMATIONS = ("rotate", "scale", "elastic")
+"""What `RandomDeformation` does, all at once."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """A transform of `Rows` that Keras's preprocessing layers do; rows of other shapes are mixed only.
+    """A transform of `Rows` that layers do: Keras's, and `RandomDeformation`. Rows of other shapes are mixed only.
 
     Attributes:
-        images: what is done with each image, in this order: "flip" (left-right, half of them) and "shift" (by up to
-            `MOST_PIXELS`, whole pixels). Images are float32 (n, h, w) or (n, h, w, c).
+        images: what is done with each image: "flip" (left-right, half of them), "shift" (by whole pixels), "rotate",
+            "scale" and "elastic". Flip and shift come in this order, and the others after them, together. Images are
+            float32 (n, h, w) or (n, h, w, c).
         size: (h, w), for a shift.
-        fill: the value of the pixels that a shift leaves empty.
+        fill: the value of the pixels that are left empty.
         mixup: mixes each row, and its target, with another row of the batch in the parts λ and 1 - λ, with λ from the
             distribution Beta(mixup, mixup), another one in each batch; 0: none. Targets are one-hot rows (n, classes).
             Zhang et al. (2018), "mixup: beyond empirical risk minimization", section 2.
+        shift: how many pixels a shift moves an image at most, in each direction.
+        rotate, scale, elastic: how much, as in `RandomDeformation`: degrees, and parts of an image's side.
     """
 
     images: tuple[str, ...] = ()
     size: tuple[int, int] = (1, 1)
     fill: float = 0.0
     mixup: float = 0.0
+    shift: float = 2
+    rotate: float = 15
+    scale: float = 0.15
+    elastic: float = 0.04
     _layers: tuple[keras.layers.Layer, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        deformations = {name: getattr(self, name) for name in DEFORMATIONS if name in self.images}
         with isolated_random_state():  # the names of the layers that follow are what they would be without these
-            object.__setattr__(self, "_layers", tuple(map(self._layer, self.images)))
+            layers = [self._layer(name) for name in self.images if name not in deformations]
+            if deformations:
+                layers.append(RandomDeformation(**deformations, fill_value=self.fill, seed=0, dtype="float32"))
+        object.__setattr__(self, "_layers", tuple(layers))
 
     def _layer(self, name: str) -> keras.layers.Layer:
         arguments: dict[str, Any] = {"seed": 0, "dtype": "float32", "data_format": "channels_last"}
         if name == "flip":
             return keras.layers.RandomFlip("horizontal", **arguments)
-        height, width = (min(1.0, MOST_PIXELS / side) for side in self.size)
+        height, width = (min(1.0, self.shift / side) for side in self.size)
         filled = {"fill_mode": "constant", "fill_value": self.fill, "interpolation": "nearest"}
         return keras.layers.RandomTranslation(height, width, **filled, **arguments)
 

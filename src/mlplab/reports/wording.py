@@ -57,7 +57,7 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
         ("held out for validation", percent(s.validation, 0) if s.validation else "nothing"),
         ("labelled rows used", f"{s.labelled:,}" if s.labelled else 0),
         ("training labels corrected", f"{config.corrected_labels:,}" if config.corrected_labels else 0),
-        ("training images changed at random", 0 if s.augment == "none" else s.augment.replace("+", ", ")),
+        ("training images changed at random", 0 if s.augment == "none" else _changes(s.augment)),
         ("mixup", f"rows mixed in parts from Beta({s.mixup:g}, {s.mixup:g})" if s.mixup else 0),
         ("inputs", "standardised" if s.standardize else 0),
         ("seed" if config.seeds == 1 else "seeds", seed(config)),
@@ -86,6 +86,11 @@ def recipes(config: Config, accuracy_high: float) -> list[tuple[str, str]]:
             text = f"{recipe.name} reaches {percent(score.accuracy)}{mean} in {score.cost}"
             described.append((text, recipe.command))
     return described
+
+
+def _changes(augment: str) -> str:
+    """Return the changes of a setting such as "shift+rotate:10", readable: "shift, rotate 10"."""
+    return augment.replace("+", ", ").replace(":", " ")
 
 
 def seed(config: Config) -> str:

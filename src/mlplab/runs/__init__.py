@@ -3,6 +3,7 @@
 run.py            `Run`: a run directory, opened
 directory.py      `RunDirectory`: names, reading and writing of its files
 settings.py       settings of a network and its training, each declared once; setting.py: what a declaration says
+augment.py        the random changes of images that the setting `augment` names
 settings_arguments.py  settings as arguments of functions and of the command line; settings_types.py: their types
 config.py         settings, data set, versions: config.json
 result.py         scores, seconds, memory: result.json

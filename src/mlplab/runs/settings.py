@@ -11,14 +11,15 @@ from types import UnionType
 from typing import Any, get_args, get_origin
 
 from mlplab.errors import UsageError
+from mlplab.runs import augment
 from mlplab.runs.setting import Check, Setting, is_kind, setting
 
 _FRACTION = Check("a fraction from 0 to below 1", lambda value: 0 <= value < 1)
 _NOT_NEGATIVE = Check("a number of at least 0", lambda value: 0 <= value < math.inf)
-_AUGMENTATIONS = ("flip", "shift")
 _AUGMENT = Check(
-    f"none, or {' and '.join(_AUGMENTATIONS)} with + between, each once",
-    lambda text: text == "none" or _are_different(text.split("+"), _AUGMENTATIONS),
+    f"none, or {', '.join(augment.CHANGES[:-1])} and {augment.CHANGES[-1]} with + between, each once, with an amount "
+    "or not, such as shift:1+rotate (rotate up to 180 degrees; scale and elastic below 1)",
+    augment.is_valid,
 )
 _COUNT = Check("a whole number of at least 1", lambda value: value >= 1)
 _UNITS = Check(
@@ -28,10 +29,6 @@ _WEIGHTS = Check(
     "'balanced', or a dict of class (its name or number) and weight, at least 0",
     lambda weights: weights == "balanced" or _are_weights(weights),
 )
-
-
-def _are_different(names: list[str], known: tuple[str, ...]) -> bool:
-    return set(names) <= set(known) and len(set(names)) == len(names)
 
 
 def _are_weights(value: Any) -> bool:
@@ -153,9 +150,11 @@ class Settings:
     )
     augment: str = setting(
         "none",
-        "Random changes of the training images: flip (left-right), shift (up to 2 pixels), or flip+shift.",
+        "Random changes of the training images, with + between: flip (left-right), shift (up to 2 pixels), rotate (up "
+        "to 15 degrees), scale (each side up to 15 %), elastic (smooth displacements, usually 4 % of the side); "
+        "another amount after a colon, as in shift:1+rotate:10+scale:0.1+elastic:0.03.",
         _AUGMENT,
-        metavar="flip|shift|flip+shift",
+        metavar="CHANGES",
     )
     mixup: float = setting(
         0.0,

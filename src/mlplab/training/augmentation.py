@@ -5,7 +5,7 @@ import numpy as np
 from mlplab.datasets import Data
 from mlplab.engine import Augmentation, keras
 from mlplab.errors import UsageError
-from mlplab.runs import Preprocessing, Settings
+from mlplab.runs import Preprocessing, Settings, augment
 from mlplab.training.network import takes_class_numbers
 
 
@@ -14,7 +14,7 @@ def augmentation(
 ) -> Augmentation | None:
     """Return what changes the batches of a model's training at random; None if nothing does.
 
-    Pixels that a shift leaves empty get what `preprocessing` makes of 0.
+    Pixels that are left empty get what `preprocessing` makes of 0.
 
     Raises:
         UsageError: for features, which are no images, and for a model whose targets cannot be mixed.
@@ -35,6 +35,7 @@ def augmentation(
             "augment out.",
             arguments=("augment",),
         )
-    images = tuple(settings.augment.split("+"))
-    fill = float(preprocessing(np.zeros(1))[0]) if "shift" in images else 0.0
-    return Augmentation(images, shape[:2], fill, settings.mixup)
+    changes = augment.changes(settings.augment)
+    amounts = {name: amount for name, amount in changes.items() if amount is not None}
+    fill = float(preprocessing(np.zeros(1))[0]) if set(changes) != {"flip"} else 0.0
+    return Augmentation(tuple(changes), shape[:2], fill, settings.mixup, **amounts)
