@@ -7,7 +7,7 @@ import pytest
 import mlplab
 from mlplab import keras
 from mlplab.engine import SemiSupervisedSource
-from mlplab.errors import UsageError
+from mlplab.errors import DataError, UsageError
 from mlplab.models import constant_then_linear
 from mlplab.models.combinator import Combinator
 from mlplab.models.ladder import PRESETS
@@ -18,7 +18,7 @@ RATE = 0.25
 rng = np.random.default_rng(0)
 X = rng.random((30, 2, 3), np.float32)
 Y = (np.arange(30) % 4).astype("int32")
-BATCH = {"labelled": X[:8], "unlabelled": X[8:19]}, Y[:8]
+BATCH = {"labelled": X[:8], "unlabelled": X[8:16]}, Y[:8]
 
 
 def small(costs=COSTS, optimizer=None, seed=5, **arguments):
@@ -108,7 +108,7 @@ def test_a_step_moves_the_averages_of_the_unlabelled_rows(step):
     _, means, variances, _ = oracle.encode(oracle.weights_of(before), in_numpy(BATCH)[0]["unlabelled"])
     for layer, mean, variance in zip(normalisations(after), means[1:], variances[1:], strict=True):
         np.testing.assert_allclose(layer.moving_mean.numpy(), 0.01 * mean, rtol=1e-4, atol=1e-7)
-        np.testing.assert_allclose(layer.moving_variance.numpy(), 0.99 + 0.01 * variance * 11 / 10, rtol=1e-5)
+        np.testing.assert_allclose(layer.moving_variance.numpy(), 0.99 + 0.01 * variance * 8 / 7, rtol=1e-5)
 
 
 def normalisations(model):
@@ -206,6 +206,11 @@ def test_costs_of_0_are_left_out(costs):
     noise = noise_of_first_step(small(costs=costs))
     expected = oracle.loss(oracle.weights_of(small(costs=costs)), in_numpy(BATCH), noise, costs)
     assert logs["loss"] == pytest.approx(expected, rel=2e-6)
+
+
+def test_labelled_and_unlabelled_rows_must_be_equally_many():
+    with pytest.raises(DataError, match="as many labelled as unlabelled rows; got 8 and 7"):
+        small()({"labelled": X[:8], "unlabelled": X[:7]}, training=True)
 
 
 def test_noise_is_new_in_each_step_and_decided_by_the_seed():

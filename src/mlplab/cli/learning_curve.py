@@ -12,7 +12,7 @@ from mlplab.experiments import learning_curve as curve
 from mlplab.runs import is_run
 
 
-@takes_settings(omit=("labelled",))
+@takes_settings(omit=("labelled", "ladder"))
 def learning_curve(
     source: Annotated[str, typer.Argument(metavar="DATASET|RUN", help="A data set, or a run, whose network is taken.")],
     sizes: Annotated[

@@ -1,7 +1,9 @@
 """Keras on its JAX backend: every other file imports `keras` from here. Another backend is refused."""
 
 import contextlib
+import ctypes
 import os
+import platform
 import random
 import sys
 import threading
@@ -45,11 +47,26 @@ def _make_every_core_a_device() -> None:
         started_before = cores > 1
 
 
+def _keep_freed_memory() -> None:
+    """Let the C library keep memory that XLA frees, as it needs as much in the next step; docs/engine-notes.md.
+
+    Only where that library is glibc. Variables of the environment that say otherwise (`MALLOC_…`) stay.
+    """
+    if platform.libc_ver()[0] == "glibc" and not any(name.startswith(("MALLOC_", "GLIBC_TUN")) for name in os.environ):
+        set_option = ctypes.CDLL(None).mallopt
+        set_option(_M_MMAP_THRESHOLD, 2**25)
+        set_option(_M_TRIM_THRESHOLD, 2**28)
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Numbers of glibc's options, from its malloc.h."""
+
 started_before = False
 """Whether JAX had started on one device before mlplab was imported: populations then use one core."""
 
 
 _make_every_core_a_device()
+_keep_freed_memory()
 import_seconds = time.perf_counter() - _import_start
 """Seconds that importing JAX and Keras took; close to 0 if they were imported before."""
 

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, Self
@@ -19,12 +19,13 @@ class Device:
     def __init__(self, device: Any, stop: threading.Event):
         self.device = device
         self._stop = stop
-        self._arrays: dict[tuple[int, ...], Any] = {}
+        self._arrays: dict[Hashable, Any] = {}
 
     def segments(self, source: Source, position: int) -> Generator[Segment, None, None]:
         """Yield the segments of one epoch. Arrays that several models have in common go to the device once."""
         for segment in source.segments(position):
-            key = tuple(id(leaf) for leaf in jax.tree.leaves(segment.arrays))
+            leaves, structure = jax.tree.flatten(segment.arrays)  # sources of several kinds may have the same leaves
+            key = structure, *map(id, leaves)
             # Other sources make arrays in each epoch, which are not kept.
             if key not in self._arrays and isinstance(source, ArraySource):
                 # With the originals, so that no other array can take their place in memory, and so their ids.

@@ -1,6 +1,6 @@
 """Trainable variables, and the optimizer's moments of each, as one vector.
 
-The time of a small network's step depends on the number of arrays, not on their size. Where an optimizer treats
+The time of a small network's step depends on the number of arrays, not on their size. So where an optimizer treats
 every element alike, updating one vector gives the same as updating each variable. The gradient and all else remain
 Keras's own code. Models with anything that looks at whole variables take the plain step.
 
@@ -30,6 +30,10 @@ _ELEMENTWISE = {
 _PER_VARIABLE_SETTINGS = ("clipnorm", "global_clipnorm", "gradient_accumulation_steps", "loss_scale_factor")
 
 
+MOST_WEIGHTS = 500_000
+"""Larger networks take the plain step, which is faster for them; docs/engine-notes.md has the figures."""
+
+
 class Packing:
     """Packs and unpacks the state of one model, and does its training step on the packed state.
 
@@ -52,7 +56,7 @@ class Packing:
 
     @classmethod
     def of(cls, model: keras.Model) -> "Packing | None":
-        """Return the packing of a built model, or None where packing could change the result."""
+        """Return the packing of a built model; None where it could change the result, or would be slower."""
         optimizer = model.optimizer
         weights = model.trainable_variables
         if overrides(model, "train_step") or type(optimizer) not in _ELEMENTWISE or len(weights) < 2:
@@ -60,6 +64,8 @@ class Packing:
         if any(getattr(optimizer, name) for name in _PER_VARIABLE_SETTINGS):
             return None
         if keras_internals.excludes_from_weight_decay(optimizer) or not is_described_by_config(optimizer):
+            return None
+        if sum(math.prod(w.shape) for w in weights) > MOST_WEIGHTS:
             return None
         if any(w.dtype != "float32" or w.constraint or getattr(w, "overwrite_with_gradient", False) for w in weights):
             return None

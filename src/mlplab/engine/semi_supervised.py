@@ -36,15 +36,16 @@ class LabelledAndUnlabelled:
 class SemiSupervisedSource:
     """A source whose steps have labelled rows, and as many rows of all, whose labels are not used.
 
-    An epoch is one pass over all rows. The labelled rows begin again whenever they are used up. Both are in a new
-    random order in each pass; rows that would not fill a batch are left out of that pass.
+    An epoch is one pass over the unlabelled rows. The labelled rows begin again whenever they are used up. Both are in
+    a new random order in each pass; rows that would not fill a batch are left out of that pass. Labelled rows that are
+    fewer than a batch are in it several times.
 
     Args:
         x: array (n, …).
         y: labels, (n, …), of which only those of the labelled rows are read.
-        labelled: integers (m,), the labelled rows, which are also among those without labels; None: all. For m < n,
-            `mlplab.datasets.balanced_rows` chooses them.
-        batch_size: labelled rows a step, and as many others; at most m of the former.
+        labelled: integers (m,), the labelled rows; None: all. For m < n, `mlplab.datasets.balanced_rows` chooses them.
+        unlabelled: integers (k,), the rows that are used without their labels; None: all, labelled ones too.
+        batch_size: labelled rows a step, and as many others; at most k.
         seed: of both orders.
         preprocess: `x -> x` within the compiled step: the scaling of 8-bit images.
 
@@ -64,6 +65,7 @@ class SemiSupervisedSource:
         y: Any,
         *,
         labelled: Any = None,
+        unlabelled: Any = None,
         batch_size: int = 100,
         seed: int = 0,
         preprocess: Callable[[Any], Any] | None = None,
@@ -73,40 +75,40 @@ class SemiSupervisedSource:
                 f"x and y must have the same number of rows; got {len(x)} and {len(y)}. Give rows without a label any "
                 "label, and name the others in labelled."
             )
-        self._rows = len(x)
-        self._labelled = np.arange(self._rows) if labelled is None else np.asarray(labelled)
-        _check_rows(self._labelled, self._rows)
+        self._labelled = np.arange(len(x)) if labelled is None else np.asarray(labelled)
+        self._unlabelled = np.arange(len(x)) if unlabelled is None else np.asarray(unlabelled)
+        _check_rows("labelled", self._labelled, len(x))
+        _check_rows("unlabelled", self._unlabelled, len(x))
         _check_labels(np.asarray(y)[self._labelled])
         self.batch_size = require_whole("batch_size", batch_size)
-        if self.batch_size > self._rows:
-            raise UsageError(f"batch_size must be at most the {self._rows} rows of x; got {batch_size}.")
+        if self.batch_size > len(self._unlabelled):
+            raise UsageError(f"batch_size must be at most the {len(self._unlabelled)} rows of x; got {batch_size}.")
         self.seed = require_whole("seed", seed, least=0)
         self.batch = LabelledAndUnlabelled(preprocess)
         self.arrays = on_device((x, y))
 
     @property
     def steps(self) -> int:
-        return self._rows // self.batch_size
+        return len(self._unlabelled) // self.batch_size
 
     def segments(self, position: int) -> Iterator[Segment]:
         rng = np.random.default_rng((self.seed, position))
-        unlabelled = self._order(rng, np.arange(self._rows))
+        unlabelled = self._order(rng, self._unlabelled)
         yield Segment(self.arrays, {"labelled": self._order(rng, self._labelled), "unlabelled": unlabelled})
 
     def _order(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
         """Return the rows of each step, int32 (steps, batch): passes over `rows`, each in another order."""
-        size = min(self.batch_size, len(rows))
-        whole = len(rows) - len(rows) % size
-        passes = -(-self.steps * size // whole)
+        whole = len(rows) - len(rows) % self.batch_size or len(rows)
+        passes = -(-self.steps * self.batch_size // whole)
         order = np.concatenate([rng.permutation(rows)[:whole] for _ in range(passes)])
-        return order[: self.steps * size].reshape(self.steps, size).astype(np.int32)
+        return order[: self.steps * self.batch_size].reshape(self.steps, self.batch_size).astype(np.int32)
 
 
-def _check_rows(labelled: np.ndarray, rows: int) -> None:
-    is_whole = labelled.ndim == 1 and np.issubdtype(labelled.dtype, np.integer)
-    if not (is_whole and len(labelled) and labelled.min() >= 0 and labelled.max() < rows):
+def _check_rows(name: str, chosen: np.ndarray, rows: int) -> None:
+    is_whole = chosen.ndim == 1 and np.issubdtype(chosen.dtype, np.integer)
+    if not (is_whole and len(chosen) and chosen.min() >= 0 and chosen.max() < rows):
         raise UsageError(
-            f"labelled must be the numbers of the labelled rows, each from 0 to {rows - 1}; got {labelled!r}. "
+            f"{name} must be the numbers of the {name} rows, each from 0 to {rows - 1}; got {chosen!r}. "
             "mlplab.datasets.balanced_rows(y, 100) chooses 100 of them."
         )
 

@@ -22,6 +22,10 @@ _OPTIMIZERS = {
 }
 
 
+_OF_LADDERS = ("mlplab.models.ladder_network", "mlplab.models.combinator")
+"""Modules whose layers and models are described by their configurations, as Keras's are."""
+
+
 def signature(model: keras.Model, traced: Collection[str] | None = None, training: bool = True) -> Hashable:
     """Return a key that is equal for models that may share a compiled step.
 
@@ -65,7 +69,7 @@ def _description(model: keras.Model, training: bool) -> str | None:
         compiled = {"optimizer": model.optimizer, "loss": keras_internals.losses(model)}
         compiled |= keras_internals.metrics(model)
     parts = [*layers, *getattr(model, "operations", ()), *weights, *_leaves(compiled)]
-    if len(getattr(model, "outputs", None) or ()) != 1:
+    if len(getattr(model, "outputs", None) or ()) != 1 and type(model).__module__ not in _OF_LADDERS:
         return None
     if training and type(model.optimizer) not in _OPTIMIZERS:
         return None
@@ -82,8 +86,9 @@ def _description(model: keras.Model, training: bool) -> str | None:
 
 
 def _is_of_keras(part: Any) -> bool:
-    """Return whether an object's class, or a function, comes with Keras."""
-    return str(getattr(part, "__module__", None)).split(".")[0] == "keras"
+    """Return whether an object's class, or a function, comes with Keras, or is a ladder network's part."""
+    module = str(getattr(part, "__module__", None))
+    return module.split(".")[0] == "keras" or module in _OF_LADDERS
 
 
 def _leaves(part: Any) -> Iterable[Any]:

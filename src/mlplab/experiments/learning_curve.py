@@ -48,7 +48,7 @@ class LearningCurve(Table):
         return [*super()._more(), self.answer]
 
 
-@takes_settings()
+@takes_settings(ladder="the sizes are numbers of rows that all have labels")
 def learning_curve(
     source: Any,
     *,

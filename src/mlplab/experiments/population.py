@@ -10,6 +10,7 @@ import numpy as np
 from mlplab.datasets import Data
 from mlplab.engine import Member, fit_members, keras
 from mlplab.engine.interrupts import deferred_interrupt
+from mlplab.errors import UsageError
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Run, Settings
 from mlplab.training import splits
@@ -42,6 +43,11 @@ class ModelBuilder:
         if isinstance(source, Settings):
             return cls(source)
         settings = source.config.settings
+        if settings.ladder != "none":
+            raise UsageError(
+                f"{source.path.name} is a ladder network, which also learns from rows without labels. Other networks "
+                "like it cannot be trained on a part of the rows: take a run without ladder."
+            )
         return cls(settings, None if settings.hidden is not None else source.architecture)
 
     def build(self, number: int, data: Data, rows: int) -> tuple[keras.Model, int]:

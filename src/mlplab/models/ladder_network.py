@@ -8,26 +8,26 @@ A level is the inputs, number 0, or a layer of the encoder, counted from 1.
 """
 
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from mlplab.errors import plain_number, require
+from mlplab.errors import DataError, plain_number, require
 from mlplab.models.combinator import Combinator
 
 EPSILON = 1e-10
 """Is added to variances."""
 
 
-class Normalised(NamedTuple):
-    """Values of one level for one batch, normalised by the batch's own statistics.
+class Level(NamedTuple):
+    """Values of one level for several batches of equally many rows, each normalised by its own statistics.
 
     Attributes:
-        z: (rows, units).
-        mean, variance: of the values before, (units,); the variance divides by the number of rows.
+        z: (batches, rows, units); with noise in the noisy batches.
+        mean, variance: of the values before, (batches, units); the variance divides by the number of rows. The inputs
+            are not normalised: mean 0, variance 1.
     """
 
     z: Any
@@ -35,25 +35,11 @@ class Normalised(NamedTuple):
     variance: Any
 
 
-class Encoded(NamedTuple):
-    """What the encoder makes of clean and of noisy batches.
-
-    Attributes:
-        clean: by level, then by clean batch: `Normalised`. The inputs are not normalised: mean 0, variance 1.
-        noisy: by level, then by noisy batch: normalised values with noise, (rows, units).
-        probabilities: by batch, the clean ones first: (rows, classes).
-    """
-
-    clean: list[list[Normalised]]
-    noisy: list[list[Any]]
-    probabilities: list[Any]
-
-
-def normalise(values: Any) -> Normalised:
-    """Normalise each unit of (rows, units) to mean 0 and variance 1 over the rows."""
-    mean: Any = ops.mean(values, axis=0)
-    variance: Any = ops.var(values, axis=0)
-    return Normalised((values - mean) / ops.sqrt(variance + EPSILON), mean, variance)
+def normalise(values: Any) -> Level:
+    """Normalise each unit of (batches, rows, units) to mean 0 and variance 1 over the rows of each batch."""
+    mean: Any = ops.mean(values, axis=1, keepdims=True)
+    variance: Any = ops.var(values, axis=1, keepdims=True)
+    return Level((values - mean) / ops.sqrt(variance + EPSILON), mean[:, 0], variance[:, 0])
 
 
 @keras.saving.register_keras_serializable("mlplab")
@@ -61,8 +47,8 @@ class LadderNetwork(keras.Model):
     """A ladder network; `mlplab.ladder` builds it with the authors' settings.
 
     Keras's own step trains it: `call` adds the denoising costs to the loss that `compile` names. In training, x is a
-    dict of `labelled` and `unlabelled` rows, or an array, which stands for both. The two are normalised separately.
-    Elsewhere x is an array, or a dict, of which the labelled rows count.
+    dict of `labelled` and as many `unlabelled` rows, or an array, which stands for both. The two are normalised
+    separately. Elsewhere x is an array, or a dict, of which the labelled rows count.
 
     Predictions are the encoder's, without noise. It normalises by moving averages over the unlabelled batches that were
     seen in training; `use_statistics` replaces them by the authors' averages.
@@ -110,6 +96,10 @@ class LadderNetwork(keras.Model):
                 self.decoder[-1].build((None, units[level + 1]))
         self.built = True
 
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        return self.encoder.output_shape
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self._settings}
 
@@ -117,16 +107,18 @@ class LadderNetwork(keras.Model):
         labelled, unlabelled = (x["labelled"], x["unlabelled"]) if isinstance(x, dict) else (x, x)
         if not training:
             return self.encoder(labelled)
+        if len(labelled) != len(unlabelled):
+            raise DataError(
+                f"A ladder network trains on as many labelled as unlabelled rows; got {len(labelled)} and "
+                f"{len(unlabelled)}. Use labelled rows several times: mlplab.engine.SemiSupervisedSource does."
+            )
         labelled, unlabelled = _as_vectors(labelled), _as_vectors(unlabelled)
-        encoded = self._encode([unlabelled], [labelled, unlabelled])
-        for (_, normalisation, *_), (clean,) in zip(self._blocks(), encoded.clean[1:], strict=True):
-            _move_averages(normalisation, clean, len(unlabelled))
-        _, probabilities, of_unlabelled = encoded.probabilities
+        levels, probabilities = self._encode(ops.stack([unlabelled, labelled, unlabelled]), clean=1)
+        for (_, normalisation, *_), level in zip(self._blocks(), levels[1:], strict=True):
+            _move_averages(normalisation, level.mean[0], _unbiased(level.variance[0], len(unlabelled)))
         if self.combinators:
-            clean = [of_level[0] for of_level in encoded.clean]
-            noisy = [of_level[1] for of_level in encoded.noisy]
-            self.add_loss(self._denoising_cost(clean, noisy, of_unlabelled))
-        return probabilities
+            self.add_loss(self._denoising_cost(levels, probabilities[2]))
+        return probabilities[1]
 
     def statistics(self) -> keras.Model:
         """Return a model that gives the statistics of each batch of labelled rows, which `use_statistics` averages.
@@ -159,45 +151,51 @@ class LadderNetwork(keras.Model):
                 blocks[-1].append(layer)
         return blocks
 
-    def _encode(self, clean: Sequence[Any], noisy: Sequence[Any]) -> Encoded:
-        """Run the encoder over batches of vectors: multiplied together, normalised each by itself.
+    def _encode(self, batches: Any, clean: int) -> tuple[list[Level], Any]:
+        """Run the encoder over batches of vectors, multiplied together and normalised each by itself.
 
-        `noisy` batches get noise at each level.
+        Args:
+            batches: (batches, rows, units of the inputs).
+            clean: the number of batches, from the first on, without noise. The others get noise at each level.
+
+        Returns:
+            The levels, and the probabilities (batches, rows, classes).
         """
-        noisy = self._corrupted(0, noisy)
-        encoded = Encoded([[Normalised(x, 0.0, 1.0) for x in clean]], [noisy], [])
-        h = [*clean, *noisy]
-        for level, (dense, normalisation, *activations) in enumerate(self._blocks(), 1):
-            normalised = [normalise(sums) for sums in _split(dense(ops.concatenate(h)), h)]
-            encoded.clean.append(normalised[: len(clean)])
-            encoded.noisy.append(self._corrupted(level, [batch.z for batch in normalised[len(clean) :]]))
-            h = [z + normalisation.beta for z in (*(batch.z for batch in encoded.clean[-1]), *encoded.noisy[-1])]
+        count, rows, _ = batches.shape
+        levels = [Level(self._corrupted(0, batches, clean), ops.zeros((count, 1)), ops.ones((count, 1)))]
+        h = ops.reshape(levels[0].z, (count * rows, -1))
+        for number, (dense, normalisation, *activations) in enumerate(self._blocks(), 1):
+            level = normalise(ops.reshape(dense(h), (count, rows, dense.units)))
+            levels.append(level._replace(z=self._corrupted(number, level.z, clean)))
+            h = ops.reshape(levels[-1].z + normalisation.beta, (count * rows, dense.units))
             for activation in activations:
-                h = [activation(batch) for batch in h]
-        return encoded._replace(probabilities=h)
+                h = activation(h)
+        return levels, ops.reshape(h, (count, rows, -1))
 
-    def _corrupted(self, level: int, batches: Sequence[Any]) -> list[Any]:
-        """Return the batches with noise."""
-        if not batches:
-            return []
-        return _split(self.noises[level](ops.concatenate(batches), training=True), batches)
+    def _corrupted(self, level: int, z: Any, clean: int) -> Any:
+        """Return batches (batches, rows, units) with noise, but for the first `clean` ones."""
+        if clean == len(z):
+            return z
+        # Added to all batches, with zeros for the clean ones: XLA is slower at joining batches with and without noise.
+        noise = self.noises[level](ops.zeros_like(z[clean:]), training=True)
+        return z + ops.pad(noise, ((clean, 0), (0, 0), (0, 0)))
 
-    def _denoising_cost(self, clean: Sequence[Normalised], noisy: Sequence[Any], probabilities: Any) -> Any:
+    def _denoising_cost(self, levels: Sequence[Level], probabilities: Any) -> Any:
         """Return the weighted sum of the squared errors of the decoder's estimates, each a mean over rows and units.
 
         Args:
-            clean, noisy: by level, of the same rows.
-            probabilities: of the noisy run, (rows, classes), from which the decoder starts.
+            levels: their first batch is clean, and their last the same rows with noise.
+            probabilities: of the noisy rows, (rows, classes), from which the decoder starts.
         """
         cost, estimate = 0.0, None
         for number, combinator in enumerate(self.combinators):
-            level = len(clean) - 1 - number
+            level = len(levels) - 1 - number
             above = probabilities if number == 0 else self.decoder[number - 1](estimate)
-            estimate = combinator(noisy[level], normalise(above).z)
+            z, mean, variance = levels[level]
+            estimate = combinator(z[-1], normalise(above[None]).z[0])
             if weight := self._settings["costs"][level]:
-                z, mean, variance = clean[level]
-                scaled = (estimate - mean) / ops.sqrt(variance + EPSILON) if level else estimate
-                cost += weight * ops.mean(ops.square(scaled - z))
+                scaled = (estimate - mean[0]) / ops.sqrt(variance[0] + EPSILON) if level else estimate
+                cost += weight * ops.mean(ops.square(scaled - z[0]))
         return cost
 
 
@@ -211,31 +209,21 @@ class _BatchStatistics(keras.Model):
 
     def call(self, x: Any) -> list[list[Any]]:
         labelled = _as_vectors(x["labelled"] if isinstance(x, dict) else x)
-        encoded = self.ladder._encode([labelled], [])
-        return [[each.mean[None], _unbiased(each.variance, len(labelled))[None]] for (each,) in encoded.clean[1:]]
+        levels, _ = self.ladder._encode(labelled[None], clean=1)
+        return [[level.mean, _unbiased(level.variance, len(labelled))] for level in levels[1:]]
 
 
 def _as_vectors(x: Any) -> Any:
     return ops.reshape(x, (len(x), -1))
 
 
-def _split(joined: Any, batches: Sequence[Any]) -> list[Any]:
-    """Split rows into parts as long as these batches."""
-    parts: Any = ops.split(joined, list(accumulate(map(len, batches)))[:-1])
-    return list(parts)
-
-
 def _unbiased(variance: Any, rows: int) -> Any:
     return variance * (rows / max(rows - 1, 1))
 
 
-def _move_averages(normalisation: Any, batch: Normalised, rows: int) -> None:
-    """Move a layer's averages towards a batch's statistics, as Keras's layer does in training."""
-    moved = [
-        (normalisation.moving_mean, batch.mean),
-        (normalisation.moving_variance, _unbiased(batch.variance, rows)),
-    ]
-    for average, of_batch in moved:
+def _move_averages(normalisation: Any, mean: Any, variance: Any) -> None:
+    """Move a layer's averages towards the statistics of a batch, as Keras's layer does in training."""
+    for average, of_batch in ((normalisation.moving_mean, mean), (normalisation.moving_variance, variance)):
         average.assign(average * normalisation.momentum + of_batch * (1 - normalisation.momentum))
 
 

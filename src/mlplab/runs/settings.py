@@ -25,6 +25,8 @@ _COUNT = Check("a whole number of at least 1", lambda value: value >= 1)
 _UNITS = Check(
     "a list with the units of each layer, at least 1, such as [50, 50]", lambda units: min(units, default=1) >= 1
 )
+_LADDERS = ("none", "full", "bottom-only", "gamma", "baseline")
+_SCHEDULES = ("none", "cosine", "linear-end")
 _WEIGHTS = Check(
     "'balanced', or a dict of class (its name or number) and weight, at least 0",
     lambda weights: weights == "balanced" or _are_weights(weights),
@@ -47,6 +49,14 @@ class Settings:
         of_model=True,
         without_hidden=(256, 128),
         metavar="50,50",
+    )
+    ladder: str = setting(
+        "none",
+        "Train a ladder network, which learns from rows without labels too: full, or less of it; see docs/ladder.md.",
+        Check(f"one of {', '.join(_LADDERS)}", lambda name: name in _LADDERS),
+        of_model=True,
+        metavar="|".join(_LADDERS),
+        not_in_space="trials learn from labelled rows alone",
     )
     activation: str = setting("relu", "Activation of the hidden layers: relu, gelu, tanh, …", of_model=True)
     dropout: float = setting(
@@ -74,11 +84,11 @@ class Settings:
     )
     schedule: str = setting(
         "none",
-        "Schedule of the learning rate; cosine falls to 0 over all epochs.",
-        Check("none or cosine", lambda name: name in ("none", "cosine")),
+        "Schedule of the learning rate: cosine falls to 0 over all epochs, linear-end in the last third of them.",
+        Check(f"one of {', '.join(_SCHEDULES)}", lambda name: name in _SCHEDULES),
         of_model=True,
         without_hidden="cosine",
-        metavar="none|cosine",
+        metavar="|".join(_SCHEDULES),
     )
     warmup: float = setting(
         0.0,
@@ -135,7 +145,7 @@ class Settings:
     )
     labelled: int | None = setting(
         None,
-        "Train on N rows, the same number of each class.",
+        "Train on N rows, the same number of each class; a ladder network on the others too, without their labels.",
         Check("a number of rows, at least 1", lambda rows: rows >= 1),
         metavar="N",
         fixed_in_space="all trials train on the same rows",
@@ -194,13 +204,30 @@ class Settings:
                 "out.",
                 arguments=("mixup", "class_weight"),
             )
+        if self.warmup and self.schedule == "linear-end":
+            raise UsageError(
+                "warmup goes with the schedules none and cosine; got schedule='linear-end': leave one of them out.",
+                arguments=("warmup", "schedule"),
+            )
+        if self.ladder != "none":
+            self._require_what_a_ladder_takes()
+
+    def _require_what_a_ladder_takes(self) -> None:
+        changed = [name for name in _NOT_OF_LADDERS if getattr(self, name) != SETTINGS[name].default]
+        if changed:
+            raise UsageError(
+                f"ladder={self.ladder!r} trains a network with layers and noise of its own, on rows that are changed "
+                f"by nothing else: leave out {' and '.join(changed)}.",
+                arguments=("ladder", *changed),
+            )
 
     @classmethod
     def with_defaults(cls, own_model: bool = False, **given: Any) -> "Settings":
         """Settings from the arguments that a person gave; None counts as not given.
 
         With `hidden`, or a model of the user's own, everything else has its plain default. With neither it has the
-        defaults of a sensible network: two hidden layers, dropout, a cosine schedule, early stopping.
+        defaults of a sensible network: two hidden layers, dropout, a cosine schedule, early stopping. A ladder network
+        has its authors' layers.
 
         Raises:
             UsageError: for values out of range, and for settings that a compiled model decides.
@@ -210,6 +237,8 @@ class Settings:
             raise UsageError(
                 f"A compiled model has its own network and optimizer: give model, or {' and '.join(decided)}, not both."
             )
+        if not own_model and "hidden" not in given and given.get("ladder", "none") != "none":
+            given = {"hidden": _LAYERS_OF_LADDER, **given}
         if not own_model and "hidden" not in given:
             defaults = {name: s.without_hidden for name, s in SETTINGS.items() if s.without_hidden is not None}
             if given.get("validation") == 0:
@@ -230,6 +259,11 @@ def _declared(name: str, annotation: Any, default: Any, metadata: Mapping[str, A
     kind = get_args(annotation)[0] if isinstance(annotation, UnionType) else annotation
     return Setting(name, get_origin(kind) or kind, default, **metadata)
 
+
+_LAYERS_OF_LADDER = (1000, 500, 250, 250, 250)
+_NOT_OF_LADDERS = (
+    *("activation", "dropout", "input_dropout", "noise", "batch_norm", "ema", "class_weight", "augment", "mixup"),
+)
 
 SETTINGS = {each.name: _declared(each.name, each.type, each.default, each.metadata) for each in fields(Settings)}
 """By name, in the order in which they are declared."""

@@ -8,6 +8,7 @@ class SettingsArguments(TypedDict, total=False):
     """None: the default."""
 
     hidden: int | Sequence[int] | None
+    ladder: str | None
     activation: str | None
     dropout: float | None
     pixel_encoding: int | None

@@ -8,13 +8,26 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Augmentation, Rows, backend, checks, keras, keras_internals, placement, state
+from mlplab.engine import (
+    ArraySource,
+    Augmentation,
+    Rows,
+    SemiSupervisedSource,
+    backend,
+    checks,
+    keras,
+    keras_internals,
+    placement,
+    state,
+)
 from mlplab.errors import RunError
 from mlplab.runs import Config, Preprocessing, Run, Settings, architecture, machine
 from mlplab.runs.checkpoint import Checkpoint
+from mlplab.training import ladders
 from mlplab.training.augmentation import augmentation
 from mlplab.training.class_weights import row_weights
-from mlplab.training.network import check_outputs, takes_class_numbers, targets_for
+from mlplab.training.network import build_network, check_outputs, takes_class_numbers, targets_for
+from mlplab.training.splits import rows_of_epoch
 
 
 class DeviceData:
@@ -52,14 +65,31 @@ class DeviceData:
         return self._targets[kind]
 
     def training_source(
-        self, model: keras.Model, rows: np.ndarray, settings: Settings, *, preprocessing: Preprocessing, **order: Any
-    ) -> ArraySource:
+        self,
+        model: keras.Model,
+        rows: np.ndarray,
+        settings: Settings,
+        *,
+        preprocessing: Preprocessing,
+        unlabelled: np.ndarray | None = None,
+        **order: Any,
+    ) -> ArraySource | SemiSupervisedSource:
         """Return a source of the rows to train a model on: shuffled, changed at random and weighted by class.
 
-        The settings say how.
+        The settings say how. For a ladder network: of labelled rows, and of others that are used without labels.
 
         `order`: as in `source`; batch size and seed are by default those of the settings.
         """
+        if unlabelled is not None:
+            return SemiSupervisedSource(
+                self._inputs,
+                self._targets_for(model),
+                labelled=rows,
+                unlabelled=unlabelled,
+                batch_size=min(settings.batch_size, len(unlabelled)),
+                seed=settings.seed,
+                preprocess=preprocessing,
+            )
         order = {"batch_size": settings.batch_size, "shuffle": True, "seed": settings.seed, **order}
         weights = row_weights(settings.class_weight, self._data.train.labels, self._data.class_names, rows)
         if weights is not None:  # networks with the same weights share the array
@@ -99,7 +129,9 @@ class TrainingJob:
         self.config, self.data, self.split, self.model = config, data, split, model
         self.device_data = device_data or DeviceData(data)
         settings, scaling = config.settings, config.preprocessing
-        self.source = self.device_data.training_source(model, split["train"], settings, preprocessing=scaling)
+        self.source = self.device_data.training_source(
+            model, split["train"], settings, preprocessing=scaling, unlabelled=split.get("unlabelled")
+        )
         self.validation = None
         if len(split["validation"]):
             rows = split["validation"]
@@ -110,7 +142,21 @@ class TrainingJob:
     @classmethod
     def of_run(cls, run: Run, data: Data, device_data: DeviceData | None = None) -> "TrainingJob":
         """Open a run directory and rebuild its model with fresh weights."""
-        return cls(run.config, data, run.split, run.directory.new_model(), device_data)
+        settings = run.config.settings
+        if settings.ladder == "none":
+            model = run.directory.new_model()
+        else:  # of which the directory has the encoder
+            model = build_network(settings, data, rows_of_epoch(run.split))
+        return cls(run.config, data, run.split, model, device_data)
+
+    @property
+    def classifier(self) -> keras.Model:
+        """The model that the run keeps, with the present weights: of a ladder network a copy of its encoder."""
+        return ladders.classifier(self.model)
+
+    def finish(self) -> None:
+        """Do what follows the last epoch and changes the model: of a ladder network, replace its moving averages."""
+        ladders.use_statistics(self.model, self.source)
 
     def checkpoint(
         self,

@@ -11,10 +11,11 @@ from mlplab.engine import backend, checks, keras, keras_internals
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.errors import ModelError, UsageError, unknown_name
 from mlplab.memory import memory_bytes
-from mlplab.models import mlp
+from mlplab.models import constant_then_linear, mlp
 from mlplab.runs import Settings, architecture
 from mlplab.runs.probabilities import takes_logits
 from mlplab.runs.settings_arguments import as_text
+from mlplab.training.ladders import ladder_of
 
 _SIGMOIDS = ("sigmoid", "hard_sigmoid", "sparse_sigmoid")
 """Activations whose output is a probability."""
@@ -28,7 +29,7 @@ _OF_CLASS_NUMBERS = (
 
 @deferred_interrupt()
 def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
-    """Build and compile the network of some settings, to be trained on this number of rows."""
+    """Build and compile the network of some settings, to be trained on this number of rows an epoch."""
     known = {name.lower(): name for name, kind in vars(keras.optimizers).items() if _is_optimizer(kind)}
     if settings.optimizer.lower() not in known:
         raise UsageError(unknown_name("optimizer", settings.optimizer, known))
@@ -38,20 +39,7 @@ def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
         raise UsageError(unknown_name("activation", settings.activation, names))
     assert settings.hidden is not None
     require_memory(settings, data)
-    if settings.pixel_encoding:
-        _require_pixels(data)
-    model = mlp(
-        data.train.inputs.shape[1:],
-        len(data.class_names),
-        settings.hidden,
-        activation=settings.activation,
-        dropout=settings.dropout,
-        pixel_encoding=settings.pixel_encoding,
-        input_dropout=settings.input_dropout,
-        noise=settings.noise,
-        batch_norm=settings.batch_norm,
-        seed=settings.seed,
-    )
+    model = ladder_of(settings, data, rows) if settings.ladder != "none" else _mlp_of(settings, data)
     rate = _rate_of_steps(settings, rows)
     options = {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
     if settings.ema:
@@ -65,6 +53,24 @@ def build_network(settings: Settings, data: Data, rows: int) -> keras.Model:
         metrics=["accuracy"],
     )
     return model
+
+
+def _mlp_of(settings: Settings, data: Data) -> keras.Model:
+    assert settings.hidden is not None
+    if settings.pixel_encoding:
+        _require_pixels(data)
+    return mlp(
+        data.train.inputs.shape[1:],
+        len(data.class_names),
+        settings.hidden,
+        activation=settings.activation,
+        dropout=settings.dropout,
+        pixel_encoding=settings.pixel_encoding,
+        input_dropout=settings.input_dropout,
+        noise=settings.noise,
+        batch_norm=settings.batch_norm,
+        seed=settings.seed,
+    )
 
 
 def _require_pixels(data: Data) -> None:
@@ -84,11 +90,15 @@ def _require_pixels(data: Data) -> None:
 
 
 def _rate_of_steps(settings: Settings, rows: int) -> Any:
-    """Return a number, or Keras's schedule over all steps of a training on this number of rows."""
+    """Return a number, or Keras's schedule over all steps of a training on this number of rows an epoch."""
     rate, is_constant = settings.learning_rate, settings.schedule == "none"
     if is_constant and not settings.warmup:
         return rate
-    steps = settings.epochs * -(-rows // min(settings.batch_size, rows))
+    batch_size = min(settings.batch_size, rows)
+    of_epoch = -(-rows // batch_size) if settings.ladder == "none" else rows // batch_size  # as the source has them
+    if settings.schedule == "linear-end":
+        return constant_then_linear(rate, settings.epochs, of_epoch)
+    steps = settings.epochs * of_epoch
     if not settings.warmup:
         return keras.optimizers.schedules.CosineDecay(rate, steps)
     rising = max(1, round(settings.warmup * steps))

@@ -50,7 +50,8 @@ def save_outputs(run: Run, job: TrainingJob) -> dict[str, Any]:
     train, test, held_out = job.data.train, job.data.test, job.split["validation"]
     # Both splits in one call: one compilation.
     inputs = np.concatenate([train.inputs[held_out], test.inputs])
-    probabilities = probabilities_of(job.model, inputs, job.config)
+    model = job.classifier
+    probabilities = probabilities_of(model, inputs, job.config)
     predictions = {
         "validation": Predictions(held_out, train.labels[held_out], probabilities[: len(held_out)]),
         "test": Predictions(np.arange(len(test)), test.labels, probabilities[len(held_out) :]),
@@ -60,7 +61,7 @@ def save_outputs(run: Run, job: TrainingJob) -> dict[str, Any]:
         if len(kept.index):
             run.directory.write_predictions(split, kept)
             split_scores[split] = Scores(**scores.accuracy(kept.label, kept.probabilities))
-    run.directory.write_weights(job.model.get_weights())
+    run.directory.write_weights(model.get_weights())
     return {**split_scores, **_by_class(predictions["test"], run.class_names)}
 
 
@@ -72,7 +73,7 @@ def write_result(run: Run, job: TrainingJob, split_scores: dict[str, Any], secon
         RunResult(
             schema=SCHEMA,
             run=str(run.path),
-            parameters=job.model.count_params(),
+            parameters=job.classifier.count_params(),
             seed=job.config.settings.seed,
             train=Logged(logs.get("loss"), logs.get("accuracy")),
             **split_scores,

@@ -89,7 +89,7 @@ def create_jobs(spec: RunSpec, model: keras.Model | None) -> list[TrainingJob]:
         split = splits.split(spec.data.train, settings)
         with backend.isolated_random_state():  # layers get the names that they have in a single run
             network = (
-                build_network(settings, spec.data, len(split["train"]))
+                build_network(settings, spec.data, splits.rows_of_epoch(split))
                 if description is None
                 else rebuild(description, seed)
             )
@@ -103,7 +103,7 @@ def write_start(path: Path, spec: RunSpec, jobs: Sequence[TrainingJob], correcti
     """Write the initial directory of a population."""
     directory = RunDirectory(path)
     config = dataclasses.replace(jobs[0].config, seeds=spec.seeds)
-    directory.write_start(config, jobs[0].model, corrections)
+    directory.write_start(config, jobs[0].classifier, corrections)
     for member, job in zip(directory.member_paths(spec.seeds), jobs, strict=True):
         write_network_start(member, job, corrections)
 
@@ -122,7 +122,7 @@ def write_network_start(
         kept_epoch: the epoch whose weights such a model has; None: the last.
     """
     directory = RunDirectory(path)
-    directory.write_start(job.config, job.model, corrections)
+    directory.write_start(job.config, job.classifier, corrections)
     digests = [""] * len(history or ())
     if kept_epoch is not None:
         digests[kept_epoch - 1] = weights_digest(job.model)
@@ -186,6 +186,9 @@ def train_members(data: Data, paths: Sequence[Path], local: Local | None = None)
     progress = None if local.alone else local.progress or progress_printer(members, local.verbose)
     with local.clock.training():
         fit_members(members, progress=progress)
+        for job, member in zip(jobs, members, strict=True):
+            if member.failure is None:
+                job.finish()
     trained = list(zip(runs, jobs, members, strict=True))
     finished = [(run, job, save_outputs(run, job)) for run, job, member in trained if member.failure is None]
     for run, job, split_scores in finished:

@@ -1,6 +1,7 @@
 """The split of the training set into rows for training and validation, and the scaling of inputs. NumPy only."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,12 @@ _LARGE = 10
 def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
     """Split a training set: row numbers of "train" and "validation", sorted int64, both stratified by class.
 
+    For a ladder network also "unlabelled": all rows but those for validation.
+
     Raises:
         DataError: if all rows are of one class.
-        UsageError: if a part would be empty, or `labelled` asks for more rows than there are.
+        UsageError: if a part would be empty, or `labelled` asks for more rows than there are, or a ladder network for
+            fewer than one of each class.
     """
     if (train.labels == train.labels[0]).all():
         raise DataError(
@@ -31,9 +35,11 @@ def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
     shuffled = [rng.permutation(np.flatnonzero(train.labels == c)) for c in range(len(train.class_names))]
     held_out = [rows[: round(settings.validation * len(rows))] for rows in shuffled]
     remaining = [rows[len(out) :] for rows, out in zip(shuffled, held_out, strict=True)]
+    unlabelled = {} if settings.ladder == "none" else {"unlabelled": np.sort(np.concatenate(remaining))}
     if settings.labelled is not None:
+        _require_label_of_each_class(train, settings)
         remaining = equally_many(remaining, settings.labelled, train.class_names)
-    parts = {"train": np.sort(np.concatenate(remaining)), "validation": np.sort(np.concatenate(held_out))}
+    parts = {"train": np.sort(np.concatenate(remaining)), "validation": np.sort(np.concatenate(held_out))} | unlabelled
     if len(parts["train"]) == 0 or (settings.validation and len(parts["validation"]) == 0):
         raise UsageError(
             f"validation={settings.validation} of {len(train)} rows leaves {len(parts['train'])} to train on and "
@@ -41,6 +47,21 @@ def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
             arguments=("validation",),
         )
     return parts
+
+
+def rows_of_epoch(split: Mapping[str, np.ndarray]) -> int:
+    """Return the number of rows that an epoch of training reads: of a ladder network, those without labels."""
+    return len(split.get("unlabelled", split["train"]))
+
+
+def _require_label_of_each_class(train: Dataset, settings: Settings) -> None:
+    classes = len(train.class_names)
+    if settings.ladder != "none" and settings.labelled is not None and settings.labelled < classes:
+        raise UsageError(
+            f"A ladder network needs a labelled row of each of {classes} classes; got labelled={settings.labelled}. "
+            f"Give labelled={classes} or more.",
+            arguments=("labelled",),
+        )
 
 
 def fit_preprocessing(inputs: np.ndarray, rows: np.ndarray, standardize: bool) -> Preprocessing:

@@ -118,7 +118,7 @@ def train(
             write = functools.partial(population.write_start, spec=spec, jobs=jobs, corrections=corrections)
             with begin_run(path, stem, write) as path:
                 return population.train_population(path, data, local, pool, jobs)
-    model = build_network(chosen, data, len(split["train"])) if model is None else model
+    model = build_network(chosen, data, splits.rows_of_epoch(split)) if model is None else model
     scaling = preprocessing_for(model, data.train.inputs, split["train"], chosen.standardize)
     job = TrainingJob(spec.config(chosen.seed, scaling), data, split, model)
     write = functools.partial(population.write_network_start, job=job, corrections=corrections)
