@@ -262,7 +262,16 @@ def _declared(name: str, annotation: Any, default: Any, metadata: Mapping[str, A
 
 _LAYERS_OF_LADDER = (1000, 500, 250, 250, 250)
 _NOT_OF_LADDERS = (
-    *("activation", "dropout", "input_dropout", "noise", "batch_norm", "ema", "class_weight", "augment", "mixup"),
+    "activation",
+    "dropout",
+    "pixel_encoding",
+    "input_dropout",
+    "noise",
+    "batch_norm",
+    "ema",
+    "class_weight",
+    "augment",
+    "mixup",
 )
 
 SETTINGS = {each.name: _declared(each.name, each.type, each.default, each.metadata) for each in fields(Settings)}
