@@ -92,6 +92,24 @@ class Row:
 
 _DECLARED = (
     Row("speedrun", n=10, goal=0.8696),
+    Row("ladder", n=3),
+    Row(
+        "ladder",
+        "100-labels",
+        {"labelled": 100},
+        what="100 images with labels, all 60,000 without.",
+        protocol="100 labels",
+        n=3,
+    ),
+    Row(
+        "ladder",
+        "1000-labels",
+        {"labelled": 1000},
+        what="1,000 images with labels, all 60,000 without.",
+        protocol="1,000 labels",
+        n=3,
+    ),
+    Row("ladder", "gamma", {"ladder": "gamma"}, what="the Γ-model, which denoises the last layer only.", n=3),
     Row(
         "fashion-strong",
         "flip",
