@@ -23,6 +23,7 @@ LONGEST = ("test_notebooks", "test_cluster", "test_keras_suite", "test_kill", "t
 
 def pytest_configure() -> None:
     compiled_programs.keep()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it, each process that a test starts compiles all files again
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background does this, and child processes inherit
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
