@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mlplab.engine import Augmentation
+from mlplab.errors import UsageError
 
 IMAGES = np.random.default_rng(0).integers(1, 200, (600, 5, 7)).astype("float32")
 LABELS = np.eye(3, dtype="float32")[np.arange(600) % 3]
@@ -67,6 +68,8 @@ def test_equal_augmentations_are_one():
     assert hash(flip_and_shift) == hash(Augmentation(("flip", "shift"), (5, 7), mixup=0.2))
     assert flip_and_shift != Augmentation(("shift", "flip"), (5, 7), mixup=0.2)
     assert flip_and_shift != Augmentation(("flip", "shift"), (5, 7), mixup=0.2, shift=1)
+    with pytest.raises(UsageError, match="Unknown change of images 'rotation'"):
+        Augmentation(("rotation",))
 
 
 def test_images_are_deformed_after_a_flip_by_as_much_as_was_given():

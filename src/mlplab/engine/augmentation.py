@@ -6,10 +6,12 @@ from typing import Any
 import jax
 
 from mlplab.engine.backend import isolated_random_state, keras
+from mlplab.errors import UsageError, unknown_name
 from mlplab.models import RandomDeformation
 
 DEFORMATIONS = ("rotate", "scale", "elastic")
 """What `RandomDeformation` does, all at once."""
+CHANGES = ("flip", "shift", *DEFORMATIONS)
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,9 @@ class Augmentation:
             Zhang et al. (2018), "mixup: beyond empirical risk minimization", section 2.
         shift: how many pixels a shift moves an image at most, in each direction.
         rotate, scale, elastic: how much, as in `RandomDeformation`: degrees, and parts of an image's side.
+
+    Raises:
+        UsageError: for another name in `images`, and for an amount out of range.
     """
 
     images: tuple[str, ...] = ()
@@ -40,6 +45,9 @@ class Augmentation:
     _layers: tuple[keras.layers.Layer, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        for name in self.images:
+            if name not in CHANGES:
+                raise UsageError(unknown_name("change of images", name, CHANGES))
         deformations = {name: getattr(self, name) for name in DEFORMATIONS if name in self.images}
         with isolated_random_state():  # the names of the layers that follow are what they would be without these
             layers = [self._layer(name) for name in self.images if name not in deformations]
