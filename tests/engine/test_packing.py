@@ -52,7 +52,14 @@ def _own_step():
     return model
 
 
+def _large():
+    model = mlplab.mlp((28, 28), 10, [640])
+    model.compile("adam", **models.CLASSIFIER)
+    return model
+
+
 NOT_PACKED = {
+    "more weights than are faster packed": _large,
     "an own optimizer": lambda: models.small(_Slower()),
     "an own schedule": lambda: models.small(optimizers.SGD(_Rate())),
     "a rate that is a function": lambda: models.small(optimizers.SGD(lambda: 0.1)),

@@ -7,6 +7,7 @@ import pytest
 import mlplab
 from mlplab import keras
 from mlplab.engine import SemiSupervisedSource
+from mlplab.engine.signature import signature
 from mlplab.errors import DataError, UsageError
 from mlplab.models import constant_then_linear
 from mlplab.models.combinator import Combinator
@@ -278,6 +279,13 @@ def test_the_configuration_builds_the_same_model(tmp_path):
     loaded = keras.models.load_model(tmp_path / "ladder.keras")
     for p, q in zip(trained.variables, loaded.variables, strict=True):
         np.testing.assert_array_equal(p.numpy(), q.numpy())
+
+
+def test_networks_share_a_program_unless_they_compute_something_else():
+    first = signature(small(seed=5))
+    assert signature(small(seed=6)) == first
+    for other in (small(noise=0.1), small(input_noise=0.1), small(costs=(2.0, 0.7, 0.5, 0.2))):
+        assert signature(other) != first
 
 
 def test_the_encoder_is_a_model_of_keras_own_layers():

@@ -29,10 +29,10 @@ _OF_LADDERS = ("mlplab.models.ladder_network", "mlplab.models.combinator")
 def signature(model: keras.Model, traced: Collection[str] | None = None, training: bool = True) -> Hashable:
     """Return a key that is equal for models that may share a compiled step.
 
-    Models made of Keras's own layers, loss, metrics and optimizer are compared by configuration, without names of
-    layers, seeds and initializers. A model with code of its own equals only itself, as it is compiled now: like Keras's
-    own functions, its programs last until the next `compile`, for predictions too. The key holds the objects, so that
-    no later object can have the same identity.
+    Models made of Keras's own layers, loss, metrics and optimizer, and ladder networks, are compared by configuration,
+    without names of layers, seeds and initializers. A model with code of its own equals only itself, as it is compiled
+    now: like Keras's own functions, its programs last until the next `compile`, for predictions too. The key holds the
+    objects, so that no later object can have the same identity.
 
     Args:
         traced: names of `traced_hyperparameters`, whose values do not count; None for all of them.

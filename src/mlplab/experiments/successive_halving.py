@@ -191,7 +191,7 @@ def architecture(settings: Settings) -> str:
     parts += [settings.optimizer, "weight decay" * bool(settings.weight_decay)]
     parts += ["of kernels only" * settings.decay_kernels_only]
     parts += [f"averages {settings.ema:g}" * (settings.ema > 0), "label smoothing" * (settings.label_smoothing > 0)]
-    parts += ["cosine" * (settings.schedule == "cosine"), f"warm-up {settings.warmup:g}" * (settings.warmup > 0)]
+    parts += [settings.schedule * (settings.schedule != "none"), f"warm-up {settings.warmup:g}" * (settings.warmup > 0)]
     parts += ["standardized" * settings.standardize]
     parts += [settings.augment * (settings.augment != "none"), f"mixup {settings.mixup:g}" * (settings.mixup > 0)]
     return " ".join([part for part in parts if part] + [f"batch {settings.batch_size}"])

@@ -40,6 +40,7 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
     values: Sequence[tuple[str, object]] = (
         ("recipe", config.recipe_in_words or 0),
         ("network", network(config)),
+        ("ladder network", 0 if s.ladder == "none" else f"{s.ladder}, also trained on rows without their labels"),
         ("dropout", 0 if is_own else s.dropout),
         ("pixels encoded", 0 if is_own or not s.pixel_encoding else f"as {s.pixel_encoding} numbers each"),
         ("dropout of the inputs", 0 if is_own else s.input_dropout),
@@ -107,6 +108,7 @@ def seeds(config: Config, result: Mapping[str, Any]) -> str:
     s = config.settings
     random = ["initial weights", "order of the rows", *(["dropout"] if s.dropout or s.input_dropout else [])]
     random += ["noise of the inputs"] if s.noise else []
+    random += ["noise of all layers"] if s.ladder != "none" else []
     random += ["changes of the training rows"] if s.mixup or s.augment != "none" else []
     random += ["choice of the validation rows"] if s.validation else []
     low, high = test["interval"]

@@ -6,6 +6,7 @@
     class_weights.py  how much the rows of each class count in the loss
     scaling.py        the scaling for a model of the user's own, which may scale inputs itself
     network.py        the model: built from settings, or the user's
+    ladders.py        a ladder network: built from settings, its averages, and the classifier that the run keeps
     job.py            the training rows on the device; a model with them, ready to train; model ↔ checkpoint
     session.py        early stopping, and a checkpoint after each epoch
     outcome.py        predictions, scores, seconds

@@ -1,7 +1,4 @@
-"""The ladder network of a run: built from settings; and the classifier that the run keeps of it.
-
-Nothing here is of `mlplab.ladder` alone: models/ladder.py has the authors' presets, models/ladder_network.py the model.
-"""
+"""A run's ladder network: built from its settings; what follows its training; and the classifier that the run keeps."""
 
 from typing import Any
 
