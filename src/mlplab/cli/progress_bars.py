@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeE
 from mlplab.cli.output import say
 from mlplab.engine import Member, keras
 from mlplab.engine.population_progress import population_progress
+from mlplab.models.ladder_network import LadderNetwork
 from mlplab.progress import Progress as WorkDone
 
 if TYPE_CHECKING:  # it imports Optuna, which training does without
@@ -135,7 +136,8 @@ class StudyProgressBar(_Bar):
 
 
 def _without_optimizer(model: Any) -> keras.Model:
-    """The model without its optimizer, whose variables a summary would count among the parameters."""
+    """The model without its optimizer, whose variables a summary would count; of a ladder network the encoder."""
+    model = model.encoder if isinstance(model, LadderNetwork) else model
     if isinstance(model, keras.Sequential):
         return keras.Sequential(model.layers, name=model.name)
     return keras.Model(model.inputs, model.outputs, name=model.name)

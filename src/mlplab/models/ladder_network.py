@@ -97,7 +97,7 @@ class LadderNetwork(keras.Model):
         self.built = True
 
     @property
-    def output_shape(self) -> tuple[int | None, ...]:
+    def output_shape(self) -> Any:
         return self.encoder.output_shape
 
     def get_config(self) -> dict[str, Any]:
