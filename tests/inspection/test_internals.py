@@ -200,8 +200,8 @@ def test_outgoing_weights_through_normalisation_sums_and_shared_layers():
 
 
 def test_encoded_pixels_are_no_hidden_units():
-    network = graph.read(mlplab.mlp((4, 4), 3, [6, 5], pixel_encoding=3))
-    assert [call.name for call in network.hidden_dense()] == ["dense", "dense_1"]
+    model = mlplab.mlp((4, 4), 3, [6, 5], pixel_encoding=3)
+    assert [call.layer.units for call in graph.read(model).hidden_dense()] == [6, 5]
 
 
 def test_a_run_without_failures(run, tmp_path):

@@ -49,7 +49,7 @@ CHOSEN = st.builds(
         ({"activation": 3}, "activation must be a name; got 3"),
         ({"batch_norm": 1}, "batch_norm must be True or False; got 1"),
         ({"batch_size": 0}, "batch_size must be"),
-        ({"schedule": "step"}, "schedule must be none or cosine; got 'step'"),
+        ({"schedule": "step"}, "schedule must be one of none, cosine, linear-end; got 'step'"),
         ({"learning_rate": 0.0}, "learning_rate must be a number above 0"),
         ({"augment": "turn"}, r"augment must be none, or flip, shift, .* and elastic with \+ between, .*; got 'turn'"),
         ({"augment": "flip+flip"}, "augment must be none, or flip"),
