@@ -201,7 +201,7 @@ def test_outgoing_weights_through_normalisation_sums_and_shared_layers():
 
 
 def test_encoded_pixels_are_no_hidden_units():
-    model = mlplab.mlp((4, 4), 3, [6, 5], pixel_encoding=3)
+    model = mlplab.mlp((4, 4), 3, [6, 5], activation="linear", pixel_encoding=3)
     network = graph.read(model)
     assert [call.layer.units for call in network.hidden_dense()] == [6, 5]
     first = network.first_dense()
