@@ -48,7 +48,7 @@ def test_quiet_prints_nothing(trained):
         (["lr", "digits", "--rates", "x"], "--rates takes numbers"),
         (["lr", "digits", "--rates", "0,1,2"], "--rates must be at least 3 different numbers above 0"),
         (["lr", "digits", "--steps", "0"], "--steps must be a whole number of at least 1; got 0"),
-        (["lr", "digits", "--schedule", "step"], "--schedule must be none or cosine"),
+        (["lr", "digits", "--schedule", "step"], "--schedule must be one of none, cosine, linear-end"),
         (["lr", "digits", "--learning-rate", "0.1"], "No such option"),
         (["lr", "digits", "--out", "rates.bmp"], "--out names a file: .csv, .md, .tex or .json for the table"),
         (["learning-curve", "runs/none"], "runs/none is neither the name of a data set nor an .npz file"),

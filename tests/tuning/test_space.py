@@ -172,7 +172,7 @@ def test_sampled_trials_depend_on_seed_and_history_alone():
         ({"activation": {"low": 0, "high": 1}}, "activation has no range"),
         ({"activation": 3}, "activation takes a name in quotes"),
         ({"batch_norm": [0, 1]}, "batch_norm takes true or false"),
-        ({"schedule": ["none", "linear"]}, "schedule must be none or cosine; got 'linear'"),
+        ({"schedule": ["none", "linear"]}, "schedule must be one of none, cosine, linear-end; got 'linear'"),
         ({"batch_size": {"low": 1.5, "high": 8}}, "batch_size is a whole number"),
         ({"batch_size": [0, 8]}, "batch_size must be a whole number of at least 1; got 0"),
         ({"width": 16}, "gives the hidden layers twice"),
