@@ -173,12 +173,15 @@ def _goal(row: Row, trainings: Sequence[Mapping[str, Any]]) -> str:
     """Return a paragraph that says how many trainings reached the row's goal, and in which time."""
     assert row.goal is not None
     reached = sum(training["accuracy"] >= row.goal for training in trainings)
-    timed = [training["phases"] for training in trainings if training["phases"] is not None]
-    train, compilation = (statistics.median(phases[name] for phases in timed) for name in ("train", "compile"))
-    return (
-        f"\n`{row.name}`: {reached} of {len(trainings)} trainings reached {row.goal}. Training took {train:.2f} s, "
-        f"compilation {compilation:.1f} s more, and the whole command {summary(trainings).seconds:.1f} s (medians).\n"
-    )
+    text = f"\n`{row.name}`: {reached} of {len(trainings)} trainings reached {row.goal}."
+    timed = [training for training in trainings if training["phases"] is not None]
+    if timed:
+        train, compilation = (
+            statistics.median(each["phases"][name] for each in timed) for name in ("train", "compile")
+        )
+        whole = statistics.median(training["seconds"] for training in timed)
+        text += f" Medians: training {train:.2f} s, compilation {compilation:.1f} s, the whole command {whole:.1f} s."
+    return text + "\n"
 
 
 def _tried(published: Mapping[str, Any]) -> Iterator[str]:

@@ -50,7 +50,7 @@ class Row:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Settings by name, as far as they are not the defaults of `train`."""
+        """Settings by name; those left out have the defaults of `train`."""
         return {**self.of.settings, **self.changed}
 
     @property

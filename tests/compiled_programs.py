@@ -30,18 +30,22 @@ def keep() -> None:
 
 @contextlib.contextmanager
 def fully_optimized() -> Iterator[None]:
-    """Compile as for people, within a block, whatever was compiled before."""
+    """Compile as for people, within a block."""
     import jax  # it reads the environment when it is imported
 
     from mlplab.engine import compile_cache
 
     few = jax.config.values["jax_disable_most_optimizations"]
-    compile_cache._loops.clear()
-    jax.config.update("jax_disable_most_optimizations", False)
+
+    def disable_most(value: bool) -> None:
+        jax.config.update("jax_disable_most_optimizations", value)
+        compile_cache._loops.clear()  # programs of the other kind
+
+    disable_most(False)
     try:
         yield
     finally:
-        jax.config.update("jax_disable_most_optimizations", few)
+        disable_most(few)
 
 
 def remove_old_and_incomplete(folder: Path) -> None:

@@ -17,8 +17,9 @@ from mlplab.errors import DataError, RunError
 from mlplab.inspection.network import graph
 from mlplab.inspection.network.attribution import show_saliency
 from mlplab.inspection.network.geometry import nearest_rows, principal_components
-from mlplab.inspection.network.internals import VERSION, internals_of, kept_internals
+from mlplab.inspection.network.internals import VERSION, _weights, internals_of, kept_internals
 from mlplab.runs import Run
+from mlplab.table import Table
 
 
 @pytest.fixture
@@ -200,8 +201,18 @@ def test_outgoing_weights_through_normalisation_sums_and_shared_layers():
 
 
 def test_encoded_pixels_are_no_hidden_units():
-    model = mlplab.mlp((4, 4), 3, [6, 5], pixel_encoding=3)
-    assert [call.layer.units for call in graph.read(model).hidden_dense()] == [6, 5]
+    model = mlplab.mlp((4, 4), 3, [6, 5], activation="linear", pixel_encoding=3)
+    network = graph.read(model)
+    assert [call.layer.units for call in network.hidden_dense()] == [6, 5]
+    first = network.first_dense()
+    assert first is network.hidden_dense()[0]
+    x, units = np.zeros((2, 4, 4), "float32"), [0, 3, 2]
+    x[1, 2, 1] = 1  # one pixel from its lowest to its highest value adds twice its weights, as each number goes from -1
+    before = keras.Model(model.inputs[0], first.layer.output)(x)
+    pictures = _weights(network, [first], Table({"layer": [first.name] * 3, "unit": units}, ""), (4, 4))
+    np.testing.assert_allclose(2 * pictures[:, 2, 1], np.asarray(before[1] - before[0])[units], atol=1e-5)
+    bare = graph.read(mlplab.mlp((4, 4), 3, [], pixel_encoding=3))
+    assert bare.hidden_name() == "the inputs themselves, as there is no hidden layer"
 
 
 def test_a_run_without_failures(run, tmp_path):

@@ -357,6 +357,8 @@ def test_the_report_names_recipes_that_are_clearly_better_each_quicker_than_a_be
     row = recipes.measured(best)
     reached = f"{100 * row.accuracy:.1f}\N{NO-BREAK SPACE}% (mean of {row.n} trainings) in {row.cost}"
     assert (text, command) == (f"{best} reaches {reached}", f"mlplab train fashion-mnist --recipe {best}")
-    by_recipe = dataclasses.replace(config, recipe={"name": best, "changed": ["epochs"]})
+    by_recipe = dataclasses.replace(config, recipe={"name": best, "changed": []})
     assert all(not command.endswith(best) for _, command in wording.recipes(by_recipe, 0.0))
+    changed = dataclasses.replace(config, recipe={"name": best, "changed": ["epochs"]})
+    assert wording.recipes(changed, 0.0)[0] == (text, command)
     assert wording.recipes(digits_run.config, 0.0) == [], "no recipe is measured on digits"

@@ -116,7 +116,11 @@ def test_the_printed_call_is_a_command_or_python():
 @pytest.mark.parametrize("name", ["train", "find_learning_rate", "learning_curve"])
 def test_signatures_list_the_settings_and_misspelt_arguments_get_a_suggestion(name):
     function = getattr(mlplab, name)
-    left_out = {"learning_rate", "early_stopping"} if name == "find_learning_rate" else set()
+    left_out = {
+        "find_learning_rate": {"learning_rate", "early_stopping", "ladder"},
+        "learning_curve": {"ladder"},
+        "train": set(),
+    }[name]
     assert SETTINGS.keys() - left_out <= inspect.signature(function).parameters.keys()
     with pytest.raises(UsageError, match=r"Unknown argument 'batchsize'\. Did you mean 'batch_size'"):
         function("digits", batchsize=3)

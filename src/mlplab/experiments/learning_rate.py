@@ -150,7 +150,7 @@ def suggest(scan: "RateScan", schedule: str = "none", steps: int | None = None) 
 
     Args:
         scan: the losses by rate.
-        schedule: of the training to come, "none" or "cosine".
+        schedule: of the training to come, by its name in `Settings`.
         steps: of the training to come; None: long.
 
     Raises:

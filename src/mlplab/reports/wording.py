@@ -69,10 +69,10 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
 def recipes(config: Config, accuracy_high: float) -> list[tuple[str, str]]:
     """Return what recipes for a run's data set reach, with the command of each, the most accurate first.
 
-    Only those whose mean test accuracy is above the interval of the run's, which ends at `accuracy_high`; without its
-    own recipe, and those that take longer than a better one.
+    Only those whose mean test accuracy is above the interval of the run's, which ends at `accuracy_high`; without the
+    one that it followed unchanged, and those that take longer than a better one.
     """
-    own = config.recipe["name"] if config.recipe else None
+    own = config.recipe["name"] if config.recipe and not config.recipe["changed"] else None
     found = [(recipe, measured(recipe.name)) for recipe in map(Recipe.of, names()) if recipe.name != own]
     better = [
         (recipe, score)

@@ -67,17 +67,24 @@ class Call:
 
     @property
     def has_weights(self) -> bool:
-        """Whether it counts as a layer in "hidden layer": it has weights, and is no normalisation or activation."""
-        return bool(getattr(self.layer, "weights", ())) and self.kind not in NORMALISATIONS | ACTIVATIONS
+        """Whether it counts in "hidden layer": it has weights, and does not merely normalise, activate or encode."""
+        passes_on = self.kind in NORMALISATIONS | ACTIVATIONS or self.encodes_numbers
+        return bool(getattr(self.layer, "weights", ())) and not passes_on
 
     @property
     def is_dense(self) -> bool:
-        return any(kind.__name__ == "Dense" for kind in type(self.layer).__mro__)
+        """Whether it is a dense layer of units."""
+        return self._is_keras_dense and not self.encodes_numbers
 
     @property
     def encodes_numbers(self) -> bool:
-        """Whether it is a dense layer that takes each number of a row alone, as that of `pixel_encoding` does."""
-        return self.is_dense and self.layer.kernel.shape[0] == 1 and len(self.inputs[0].shape) > 2
+        """Whether it is a frozen dense layer that takes each number of a row alone, as that of `pixel_encoding`."""
+        of_one = self._is_keras_dense and self.layer.kernel.shape[0] == 1 and len(self.inputs[0].shape) > 2
+        return of_one and not self.layer.trainable
+
+    @property
+    def _is_keras_dense(self) -> bool:
+        return any(kind.__name__ == "Dense" for kind in type(self.layer).__mro__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,23 +135,27 @@ class Network:
         return call if call.has_weights else None
 
     def hidden_dense(self) -> list[Call]:
-        """Return the dense layers that another layer with weights follows, but those that encode single numbers."""
+        """Return the dense layers that another layer with weights follows."""
         followed: set[int] = set()
         for position in reversed(range(len(self.calls))):
             call = self.calls[position]
             if call.has_weights or position in followed:
                 followed.update(call.parents)
-        dense = [call for position, call in enumerate(self.calls) if call.is_dense and position in followed]
-        return [call for call in dense if not call.encodes_numbers]
+        return [call for position, call in enumerate(self.calls) if call.is_dense and position in followed]
 
     def first_dense(self) -> Call | None:
-        """Return the first dense layer that takes the flat, possibly scaled inputs; None if there is none."""
+        """Return the first dense layer that takes the flat inputs, possibly scaled or encoded; None if there is none.
+
+        Encoded inputs are several numbers for each input, one after the other.
+        """
         tensors, size = [self.model.inputs[0]], math.prod(self.model.inputs[0].shape[1:])
         for call in self.calls:
             if any(taken is tensor for tensor in tensors for taken in call.inputs):
                 if call.is_dense and call.layer.kernel.shape[0] == size:
                     return call
-                if call.kind in _KEEP_ORDER:
+                if call.encodes_numbers:
+                    size *= call.layer.units
+                if call.encodes_numbers or call.kind in _KEEP_ORDER:
                     tensors += call.outputs
         return None
 

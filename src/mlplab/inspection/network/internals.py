@@ -4,6 +4,7 @@ Reading that file imports neither Keras nor JAX.
 """
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,6 +170,7 @@ def _weights(net: graph.Network, dense: list[graph.Call], units: Table, shape: t
     if first is None or first not in dense:
         return np.zeros((0, *shape), np.float32)
     kernel = np.asarray(first.layer.kernel.value, np.float32)
+    kernel = kernel.reshape(math.prod(shape), -1, kernel.shape[1]).sum(1)  # over the numbers that encode an input
     order = units["unit"][units["layer"] == first.name]
     return kernel.T[order].reshape(-1, *shape)
 
