@@ -207,6 +207,7 @@ def _check_networks(space: Space, data: Data, networks: int) -> None:
 
     `networks`: that are trained together; too many for the memory are refused.
     """
+    space.combinations()
     first = {name: parameter.values[0] for name, parameter in space.varied.items()}
     small = dataclasses.replace(space.settings(first, seed=0), hidden=(1,))
     require_memory(space.settings(first, seed=0), data, networks)
