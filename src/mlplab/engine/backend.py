@@ -54,8 +54,8 @@ def _keep_freed_memory() -> None:
     """
     if platform.libc_ver()[0] == "glibc" and not any(name.startswith(("MALLOC_", "GLIBC_TUN")) for name in os.environ):
         set_option = ctypes.CDLL(None).mallopt
-        set_option(_M_MMAP_THRESHOLD, 2**25)
-        set_option(_M_TRIM_THRESHOLD, 2**28)
+        set_option(_M_MMAP_THRESHOLD, 2**30)
+        set_option(_M_TRIM_THRESHOLD, 2**30)
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
