@@ -88,12 +88,15 @@ class RandomDeformation(keras.layers.Layer):
         if self.elastic:
             shape = (count, 2, len(self._fields) - 2)
             weights = ops.concatenate([weights, keras.random.normal(shape, 0, 1, "float32", self.seed_generator)], -1)
-        return ops.matmul(weights, self._fields) + self._positions
+        moved: Any = ops.matmul(weights, self._fields)
+        return moved + self._positions
 
     def _affine_weights(self, count: int) -> Any:
         """Return A - 1 for random angles and factors, float32 (count, 2, 2)."""
         drawn = keras.random.uniform((3, count), -1, 1, "float32", self.seed_generator)
-        cos, sin = ops.cos(math.radians(self.rotate) * drawn[0]), ops.sin(math.radians(self.rotate) * drawn[0])
+        angles = math.radians(self.rotate) * drawn[0]
+        cos: Any = ops.cos(angles)
+        sin: Any = ops.sin(angles)
         vertical, horizontal = 1 / (1 + self.scale * drawn[1]), 1 / (1 + self.scale * drawn[2])
         rows = [[cos * vertical - 1, sin * vertical], [-sin * horizontal, cos * horizontal - 1]]
         return ops.stack([ops.stack(row, -1) for row in rows], 1)
