@@ -115,6 +115,7 @@ def test_the_recipe_is_the_authors():
         ({"dropout": 0.2, "augment": "shift"}, "leave out dropout and augment"),
         ({"ema": 0.9}, "leave out ema"),
         ({"class_weight": "balanced"}, "leave out class_weight"),
+        ({"standardize": True}, "leave out standardize"),
         ({"warmup": 0.1}, "warmup goes with the schedules none and cosine"),
     ],
 )

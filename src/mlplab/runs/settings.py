@@ -227,7 +227,7 @@ class Settings:
 
         With `hidden`, or a model of the user's own, everything else has its plain default. With neither it has the
         defaults of a sensible network: two hidden layers, dropout, a cosine schedule, early stopping. A ladder network
-        has its authors' layers.
+        without `hidden` has its authors' layers, and everything else its plain default.
 
         Raises:
             UsageError: for values out of range, and for settings that a compiled model decides.
@@ -272,6 +272,7 @@ _NOT_OF_LADDERS = (
     "class_weight",
     "augment",
     "mixup",
+    "standardize",
 )
 
 SETTINGS = {each.name: _declared(each.name, each.type, each.default, each.metadata) for each in fields(Settings)}

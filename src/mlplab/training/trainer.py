@@ -51,8 +51,8 @@ def train(
     """Train a dense network, or a Keras model of your own, and keep all of it in a run directory.
 
     With `hidden` or `model`, everything else has its plain default. With neither, you get a sensible network: two
-    hidden layers, dropout, a cosine schedule and early stopping. With `recipe`, the settings are the recipe's, as if
-    you had given them, apart from those that you give.
+    hidden layers, dropout, a cosine schedule and early stopping; with `ladder`, its authors' layers and plain defaults.
+    With `recipe`, the settings are the recipe's, as if you had given them, apart from those that you give.
 
     Args:
         data: what `mlplab.load` takes: a name, an NPZ file, `((x_train, y_train), (x_test, y_test))`, or its result.
