@@ -11,6 +11,7 @@ from mlplab import keras
 from mlplab.engine import keras_internals
 from mlplab.errors import Interrupted, UsageError
 from mlplab.experiments.population import ModelBuilder
+from mlplab.inspection.comparison import settings_diff
 from mlplab.recipes import Recipe
 from mlplab.reports import wording
 from mlplab.runs import Settings
@@ -56,6 +57,15 @@ def test_the_run_keeps_the_encoder_with_averages_over_the_labelled_batches(train
     np.testing.assert_allclose(model.layers[2].moving_variance, sums.var(1, ddof=1).mean(0), rtol=1e-4)
     kept = trained.predictions("test")
     np.testing.assert_allclose(trained.predict(digits.test.inputs), kept.probabilities, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_rows_without_labels_are_counted_when_it_begins_and_when_runs_are_compared(trained, digits, caplog):
+    with caplog.at_level("INFO", logger="mlplab"), pytest.raises(Interrupted):
+        mlplab.train(digits, **NETWORK, out=trained.path.parent / "first", callbacks=[Interrupt(0)])
+    assert "40 with labels and 1,299 without to train on, 143 held out for validation" in caplog.text
+    rows = settings_diff.describe(trained)
+    assert (rows["training rows"], rows["training rows without labels"]) == (40, 1299)
 
 
 @pytest.mark.slow

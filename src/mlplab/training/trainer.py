@@ -218,9 +218,11 @@ def _log_data(data: Data, split: Mapping[str, np.ndarray], corrected: int | None
     else:
         whole = data.train.inputs.dtype == np.uint8
         kind = f"rows of {size} whole numbers, taken as 8-bit," if whole else f"rows of {size} numbers"
-    trained, held_out = len(split["train"]), len(split["validation"])
+    trained, held_out = f"{len(split['train']):,}", len(split["validation"])
+    if "unlabelled" in split:
+        trained = f"{trained} with labels and {len(split['unlabelled']):,} without"
     _log.info(
-        f"{data.name}: {len(data.train):,} {kind} in {len(data.class_names)} classes, {trained:,} to train on, "
+        f"{data.name}: {len(data.train):,} {kind} in {len(data.class_names)} classes, {trained} to train on, "
         f"{held_out:,} held out for validation; {len(data.test):,} to test on."
         + ("" if corrected is None else f" Training labels corrected: {corrected:,}.")
     )
