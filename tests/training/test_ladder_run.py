@@ -12,6 +12,7 @@ from mlplab.engine import keras_internals
 from mlplab.errors import Interrupted, UsageError
 from mlplab.experiments.population import ModelBuilder
 from mlplab.inspection.comparison import settings_diff
+from mlplab.inspection.curves import curves
 from mlplab.recipes import Recipe
 from mlplab.reports import wording
 from mlplab.runs import Settings
@@ -72,6 +73,8 @@ def test_rows_without_labels_are_counted_when_it_begins_and_when_runs_are_compar
 def test_the_report_names_it_and_no_other_networks_like_it_are_trained(trained):
     named = dict(wording.settings(trained.config, 2))
     assert named["ladder network"] == "full, also trained on rows without their labels"
+    text = wording.losses_of_ladder(trained.config, curves(trained))
+    assert "plus the denoising costs; the validation loss is the cross-entropy alone" in text
     with pytest.raises(UsageError, match="is a ladder network"):
         ModelBuilder.of(trained)
 
