@@ -125,10 +125,10 @@ def test_the_recipe_is_the_authors():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"dropout": 0.2, "augment": "shift"}, "leave out dropout and augment"),
-        ({"ema": 0.9}, "leave out ema"),
-        ({"class_weight": "balanced"}, "leave out class_weight"),
-        ({"standardize": True}, "leave out standardize"),
+        ({"dropout": 0.2, "augment": "shift"}, r"takes none of these settings: dropout, augment\. Leave them out"),
+        ({"ema": 0.9}, "none of these settings: ema"),
+        ({"class_weight": "balanced"}, "none of these settings: class_weight"),
+        ({"standardize": True}, "none of these settings: standardize"),
         ({"warmup": 0.1}, "warmup goes with the schedules none and cosine"),
     ],
 )

@@ -216,9 +216,8 @@ class Settings:
         changed = [name for name in _NOT_OF_LADDERS if getattr(self, name) != SETTINGS[name].default]
         if changed:
             raise UsageError(
-                f"ladder={self.ladder!r} trains a network with layers and noise of its own, on rows that are changed "
-                f"by nothing else: leave out {' and '.join(changed)}.",
-                arguments=("ladder", *changed),
+                f"A ladder network takes none of these settings: {', '.join(changed)}. Leave them out.",
+                arguments=changed,
             )
 
     @classmethod
