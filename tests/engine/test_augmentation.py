@@ -72,6 +72,12 @@ def test_equal_augmentations_are_one():
         Augmentation(("rotation",))
 
 
+@pytest.mark.parametrize("pixels", [0, 0.3, 5, 500, float("nan")])
+def test_a_shift_is_a_number_of_whole_pixels_below_both_sides(pixels):
+    with pytest.raises(UsageError, match=f"less than a side of the images; got {pixels} for images of 5 × 7"):
+        Augmentation(("shift",), (5, 7), shift=pixels)
+
+
 def test_images_are_deformed_after_a_flip_by_as_much_as_was_given():
     """The values rise to the right by 1 a pixel, so each shows how far it came: a flip turns the sign of all."""
     images = np.tile(np.arange(1, 8, dtype="float32")[:, None], (600, 5, 1, 3))

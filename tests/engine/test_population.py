@@ -15,6 +15,7 @@ from mlplab.engine.member import choose_traced
 from mlplab.engine.signature import signature
 from mlplab.engine.traced_hyperparameters import traced_hyperparameters
 from mlplab.errors import TrainingError, UsageError
+from mlplab.models import constant_then_linear, mlp
 
 layers = keras.layers
 EPOCHS, BATCH = 2, 32
@@ -100,6 +101,24 @@ def test_members_with_several_seeds_and_rates_are_bit_for_bit_what_they_are_alon
         history = mlplab.fit(model, *few, seed=seed, **arguments).history
         assert_equal_models(model, member.model)
         assert history == member.history
+
+
+@pytest.mark.slow
+def test_dropout_of_whole_pixels_and_rates_in_steps_are_bit_for_bit_what_they_are_alone(few):
+    def encoded(learning_rate, input_dropout, seed=0):
+        model = mlp((28, 28), 10, [4], pixel_encoding=3, input_dropout=input_dropout, seed=0)
+        rate = constant_then_linear(learning_rate, epochs=3, steps_per_epoch=1)
+        model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+        return model
+
+    rows = [array[:BATCH] for array in few]
+    variations = [{"learning_rate": 0.3, "input_dropout": 0.1}, {"learning_rate": 0.07, "input_dropout": 0.45}]
+    trained = mlplab.fit_population(encoded, variations, *rows, epochs=3, verbose=0)
+    assert trained.programs == 1
+    alone = encoded(**variations[1])
+    history = mlplab.fit(alone, *rows, epochs=3, seed=0, verbose=0).history
+    assert_equal_models(alone, trained[1].model)
+    assert history == trained[1].history
 
 
 @pytest.mark.slow

@@ -110,3 +110,10 @@ def test_it_is_a_layer_that_keras_trains_saves_and_loads(tmp_path):
 def test_wrong_amounts_are_refused(wrong, message):
     with pytest.raises(UsageError, match=message):
         RandomDeformation(**wrong)
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (None, 28, 1), (2, 8, 8, 1)])
+def test_inputs_that_are_no_images_of_known_size_are_refused_when_the_layer_is_built(shape):
+    message = "takes images .batch, height, width, channels. of known height and width; got inputs of shape .None, "
+    with pytest.raises(UsageError, match=message):
+        keras.Sequential([keras.Input(shape), RandomDeformation(rotate=10), keras.layers.Flatten()])

@@ -291,8 +291,10 @@ def test_a_setting_says_whether_each_of_its_values_needs_a_program(digits):
         model.optimizer.build(model.trainable_variables)
         return signature(model), augmentation(settings, model, digits, Preprocessing())
 
-    def differs(name):
-        return program(**{name: 0.25}) != program(**{name: 0.5})
+    def differs(name, **more):
+        return program(**{name: 0.25}, **more) != program(**{name: 0.5}, **more)
 
     numbers = [name for name, setting in SETTINGS.items() if setting.kind is float and not setting.not_in_space]
     assert {name: differs(name) for name in numbers} == {name: SETTINGS[name].compiled_in for name in numbers}
+    assert not differs("input_dropout", pixel_encoding=3)
+    assert not differs("learning_rate", schedule="linear-end")

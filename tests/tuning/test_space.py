@@ -202,6 +202,7 @@ def test_sampled_trials_depend_on_seed_and_history_alone():
         ({"epochs": [5, 10]}, "epochs takes one value"),
         ({"epochs": {"low": 5, "high": 10}}, "epochs takes one value"),
         ({"learning_rate": 0.1}, "nothing to search"),
+        ({"pixel_encoding": {"low": 0, "high": 8}}, "pixel_encoding must be 0, or a whole number of at least 2; got 1"),
     ],
     ids=str,
 )
@@ -209,6 +210,27 @@ def test_bad_spaces(changed, message):
     with pytest.raises(UsageError) as refused:
         Space.of(SMALL | changed)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"pixel_encoding": [0, 4], "standardize": [False, True]}, "pixel_encoding takes pixels from 0 to 1, and"),
+        ({"schedule": ["none", "linear-end"], "warmup": {"low": 0.0, "high": 0.1}}, "warmup goes with the schedules"),
+        ({"mixup": [0.0, 0.2], "class_weight": "balanced"}, "mixup makes rows of two classes, and class_weight"),
+    ],
+    ids=str,
+)
+def test_values_that_do_not_go_together_are_refused_wherever_they_stand_in_a_space(changed, message):
+    with pytest.raises(UsageError, match=f"The space has values that do not go together: {message}"):
+        Space.of(SMALL | changed).combinations()
+
+
+def test_combinations_have_every_pair_of_values():
+    space = {"width": [8, 16], "depth": [1, 2], "dropout": {"low": 0.1, "high": 0.3}, "noise": 0.2}
+    found = {(each.hidden, each.dropout) for each in Space.of(space).combinations()}
+    assert found >= {((8,), 0.1), ((16, 16), 0.1), ((16,), 0.3), ((8, 8), 0.3)}
+    assert len(Space.of({"hidden": [[8], [16]]}).combinations()) == 2
 
 
 def test_the_hidden_layers_have_to_be_given():

@@ -12,6 +12,10 @@ from small_studies import OPTIONS, SPACE, storage, trials_with_curves
 import mlplab.tuning
 from mlplab.errors import DataError, Interrupted, RunError, TrainingError, UsageError
 from mlplab.tuning import Study, resume, tune
+from mlplab.tuning.config import StudyConfig
+from mlplab.tuning.planning import Planner
+from mlplab.tuning.sampling import sample
+from mlplab.tuning.space import Space
 
 
 def test_a_study_halves_its_populations_and_trains_the_winner(digits_study):
@@ -139,6 +143,19 @@ def test_the_last_population_is_smaller_so_as_to_fit_into_the_budget(partial):
 def test_no_population_is_started_that_would_not_fit_into_the_budget(partial):
     Study(partial).optuna.set_user_attr("seconds", {"0": 30.0})
     assert len(resume(partial).trials) == 3
+
+
+def test_numbers_of_a_pixel_count_in_what_an_epoch_is_expected_to_take():
+    """With 64 numbers for each pixel, a network is 50 times as large as the first one, and does not fit."""
+    space = {"hidden": [8], "pixel_encoding": [0, 64], "dropout": {"low": 0.1, "high": 0.2}, "epochs": 3}
+    config = StudyConfig({}, space, "accuracy", None, 100.0, 3, 1, (1, 3), 3, 0, 1, {}, "cpu", 2)
+    planner = Planner(config, units=(64, 10))
+    first = planner.plan([])
+    tried = sample(Space.of(space), 0, "accuracy", [], first.structure_of_trials)
+    for trial in tried:
+        trial.state, trial.value, trial.user_attrs = optuna.trial.TrialState.COMPLETE, 0.5, {"parameters": 610}
+    planner.add(tried, seconds=9.0)
+    assert planner.plan(tried).structures == first.structures == [{"pixel_encoding": 0}]
 
 
 @pytest.mark.slow

@@ -22,12 +22,13 @@ class Augmentation:
         images: what is done with each image: "flip" (left-right, half of them), "shift" (by whole pixels), "rotate",
             "scale" and "elastic". Flip and shift come in this order, and the others after them, together. Images are
             float32 (n, h, w) or (n, h, w, c).
-        size: (h, w), for a shift.
+        size: (h, w) of the images, for a shift.
         fill: the value of the pixels that are left empty.
         mixup: mixes each row, and its target, with another row of the batch in the parts λ and 1 - λ, with λ from the
             distribution Beta(mixup, mixup), another one in each batch; 0: none. Targets are one-hot rows (n, classes).
             Zhang et al. (2018), "mixup: beyond empirical risk minimization", section 2.
-        shift: how many pixels a shift moves an image at most, in each direction.
+        shift: how many pixels a shift moves an image at most, in each direction: a whole number from 1 to below both
+            sides.
         rotate, scale, elastic: how much, as in `RandomDeformation`: degrees, and parts of an image's side.
 
     Raises:
@@ -48,6 +49,12 @@ class Augmentation:
         for name in self.images:
             if name not in CHANGES:
                 raise UsageError(unknown_name("change of images", name, CHANGES))
+        if "shift" in self.images and not (float(self.shift).is_integer() and 1 <= self.shift < min(self.size)):
+            raise UsageError(
+                "A shift moves images by a number of whole pixels, at least 1 and less than a side of the images; got "
+                f"{self.shift:g} for images of {self.size[0]} × {self.size[1]}. Give another number, or leave out "
+                "shift."
+            )
         deformations = {name: getattr(self, name) for name in DEFORMATIONS if name in self.images}
         with isolated_random_state():  # the names of the layers that follow are what they would be without these
             layers = [self._layer(name) for name in self.images if name not in deformations]

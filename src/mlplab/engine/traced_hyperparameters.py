@@ -34,13 +34,13 @@ class TracedHyperparameter(NamedTuple):
 
     Attributes:
         name: the same in all models of one architecture, such as `layers[2].rate`.
-        holders: dictionaries that hold it, with its key in each; a loss holds it twice.
+        holders: dictionaries or lists that hold it, with its key in each; a loss holds it twice.
         compared: whether Keras tests in Python if it is above 0. It always is: other models have no such number.
         dropout: the layer whose rate it is.
     """
 
     name: str
-    holders: tuple[tuple[Any, str], ...]
+    holders: tuple[tuple[Any, Any], ...]
     compared: bool = False
     dropout: keras.layers.Dropout | None = None
 
@@ -59,8 +59,7 @@ def traced_hyperparameters(
     """
     found: list[TracedHyperparameter] = []
     for i, layer in enumerate(keras_internals.layers(model)):
-        is_plain = type(layer) is keras.layers.Dropout and layer.noise_shape is None and "call" not in vars(layer)
-        if is_plain and layer.rate > 0:
+        if type(layer) is keras.layers.Dropout and "call" not in vars(layer) and layer.rate > 0:
             found.append(TracedHyperparameter(f"layers[{i}].rate", ((vars(layer), "rate"),), dropout=layer))
         if type(layer) is keras.layers.GaussianNoise and layer.stddev > 0:
             found.append(TracedHyperparameter(f"layers[{i}].stddev", ((vars(layer), "stddev"),), compared=True))
@@ -81,7 +80,10 @@ def _of_optimizer(optimizer: Any) -> list[TracedHyperparameter]:
         return []
     schedule = keras_internals.learning_rate(optimizer)
     keys = [key for key in _OF_SCHEDULES.get(type(schedule), ()) if vars(schedule)[key] is not None]
-    holders = {f"schedule.{key}": (vars(schedule), key) for key in keys}
+    holders: dict[str, tuple[Any, Any]] = {f"schedule.{key}": (vars(schedule), key) for key in keys}
+    if type(schedule) is _schedules.PiecewiseConstantDecay and isinstance(schedule.values, list):
+        rates = schedule.values if all(isinstance(rate, float) for rate in schedule.values) else []
+        holders |= {f"schedule.values[{i}]": (rates, i) for i in range(len(rates))}
     if optimizer.weight_decay is not None:
         holders["optimizer.weight_decay"] = (vars(optimizer), "weight_decay")
     return [TracedHyperparameter(name, (holder,)) for name, holder in holders.items()]
@@ -139,7 +141,11 @@ def _dropout(layer: keras.layers.Dropout, keep: jax.Array, scale: jax.Array) -> 
     def call(inputs: jax.Array, training: bool = False) -> jax.Array:
         if not training:
             return inputs
-        kept = jax.random.bernoulli(layer.seed_generator.next(), keep, inputs.shape)
+        shape = inputs.shape
+        if layer.noise_shape is not None:
+            shape = tuple(side or full for side, full in zip(layer.noise_shape, inputs.shape, strict=False))
+        drawn = jax.random.bernoulli(layer.seed_generator.next(), keep, shape)
+        kept = jax.numpy.broadcast_to(drawn, inputs.shape)
         return jax.lax.select(kept, (inputs * scale).astype(inputs.dtype), jax.numpy.zeros_like(inputs))
 
     return call

@@ -90,6 +90,8 @@ def sweep(
         table = mlplab.sweep("digits", {"dropout": [0, 0.2]}, seeds=2, hidden=[16], epochs=1, verbose=0)
         print(table.to_markdown())
     """
+    from mlplab.training import trainable
+
     if is_sweep(source):
         path = Path(source).resolve()
         given = {"vary": vary, "recipe": recipe, "seeds": seeds, "runs": runs, **settings}
@@ -108,7 +110,7 @@ def sweep(
     if base is not None:
         base.require_fit(loaded)
     plan = dataclasses.replace(plan, data=identity(loaded))
-    _check_networks(plan, loaded)
+    trainable.require_trainable(plan.all_settings(), loaded, plan.seeds)
     return _run(_create(free, plan), plan, loaded, verbose)
 
 
@@ -117,22 +119,6 @@ def _create(path: Path | None, plan: SweepPlan) -> Path:
         files.write_json(folder / files.KINDS["sweep"].marker, dataclasses.asdict(plan))
 
     return files.create_directory(path, Path(plan.data["name"]).stem, write, kind="sweep")
-
-
-def _check_networks(plan: SweepPlan, data: Data) -> None:
-    """Refuse misspelt names, impossible splits and networks that are too large before anything is made."""
-    from mlplab.training import splits
-    from mlplab.training.class_weights import row_weights
-    from mlplab.training.network import build_network, require_memory
-
-    known = set()
-    for settings in plan.all_settings():
-        require_memory(settings, data, plan.seeds)
-        rows = splits.split(data.train, settings)["train"]
-        row_weights(settings.class_weight, data.train.labels, data.class_names, rows)
-        if (names := (settings.optimizer, settings.activation)) not in known:
-            build_network(dataclasses.replace(settings, hidden=(1,)), data, len(rows))
-            known.add(names)
 
 
 def _run(path: Path, plan: SweepPlan, data: Data, verbose: int | str) -> Sweep:

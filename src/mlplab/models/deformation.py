@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from mlplab.errors import require
+from mlplab.errors import UsageError, require
 
 SMOOTHNESS = 0.2
 """Standard deviation of the Gaussian that smooths elastic displacements, as a part of an image's shorter side."""
@@ -40,10 +40,13 @@ class RandomDeformation(keras.layers.Layer):
         seed: seed of the random numbers.
 
     Raises:
-        UsageError: for values out of range.
+        UsageError: for values out of range; and when it is built, for inputs of other dimensions, or of unknown height
+            or width.
 
     Example:
-        keras.Sequential([RandomDeformation(rotate=10, elastic=0.03), keras.layers.Flatten(), keras.layers.Dense(10)])
+        deformation = mlplab.models.RandomDeformation(rotate=10, elastic=0.03)
+        layers = [mlplab.keras.Input((28, 28, 1)), deformation, mlplab.keras.layers.Flatten()]
+        model = mlplab.keras.Sequential([*layers, mlplab.keras.layers.Dense(10, "softmax")])
     """
 
     def __init__(
@@ -68,7 +71,7 @@ class RandomDeformation(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Prepare the fields of displacements, float32 (fields, height·width), that random weights multiply."""
-        height, width = map(int, input_shape[1:3])  # type: ignore[arg-type] - a side of None is an error
+        height, width = _sides(input_shape)
         self._positions = np.mgrid[:height, :width].reshape(2, -1).astype(np.float32)
         fields = [self._positions - self._positions.mean(axis=1, keepdims=True)]
         if self.elastic:
@@ -85,15 +88,30 @@ class RandomDeformation(keras.layers.Layer):
         if self.elastic:
             shape = (count, 2, len(self._fields) - 2)
             weights = ops.concatenate([weights, keras.random.normal(shape, 0, 1, "float32", self.seed_generator)], -1)
-        return ops.matmul(weights, self._fields) + self._positions
+        moved: Any = ops.matmul(weights, self._fields)
+        return moved + self._positions
 
     def _affine_weights(self, count: int) -> Any:
         """Return A - 1 for random angles and factors, float32 (count, 2, 2)."""
         drawn = keras.random.uniform((3, count), -1, 1, "float32", self.seed_generator)
-        cos, sin = ops.cos(math.radians(self.rotate) * drawn[0]), ops.sin(math.radians(self.rotate) * drawn[0])
+        angles = math.radians(self.rotate) * drawn[0]
+        cos: Any = ops.cos(angles)
+        sin: Any = ops.sin(angles)
         vertical, horizontal = 1 / (1 + self.scale * drawn[1]), 1 / (1 + self.scale * drawn[2])
         rows = [[cos * vertical - 1, sin * vertical], [-sin * horizontal, cos * horizontal - 1]]
         return ops.stack([ops.stack(row, -1) for row in rows], 1)
+
+
+def _sides(shape: tuple[int | None, ...]) -> tuple[int, int]:
+    """Return height and width of images (batch, height, width, channels). Raises `UsageError` for other inputs."""
+    height, width = shape[1:3] if len(shape) == 4 else (None, None)
+    if height is None or width is None:
+        raise UsageError(
+            "RandomDeformation takes images (batch, height, width, channels) of known height and width; got inputs of "
+            f"shape {tuple(shape)}. State the sides, as in keras.Input((28, 28, 1)), and give images without channels "
+            "one by keras.layers.Reshape((28, 28, 1)) before it."
+        )
+    return int(height), int(width)
 
 
 def elastic_fields(height: int, width: int) -> np.ndarray:

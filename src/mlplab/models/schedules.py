@@ -24,8 +24,8 @@ def constant_then_linear(
         UsageError: for numbers out of range.
 
     Example:
-        schedule = constant_then_linear(0.002, epochs=150, steps_per_epoch=600)
-        optimizer = keras.optimizers.Adam(schedule)
+        schedule = mlplab.models.constant_then_linear(0.002, epochs=150, steps_per_epoch=600)
+        optimizer = mlplab.keras.optimizers.Adam(schedule)
     """
     epochs, steps_per_epoch = require_whole("epochs", epochs), require_whole("steps_per_epoch", steps_per_epoch)
     require(rate > 0, "rate", rate, "a number above 0")

@@ -1,15 +1,16 @@
 """The setting `augment`: which random changes of images there are, and how much each may change."""
 
-import math
+import re
 from collections.abc import Callable
 
 _AMOUNTS: dict[str, Callable[[float], bool]] = {
     "flip": lambda _: False,  # it has none
-    "shift": lambda pixels: 0 < pixels < math.inf,
+    "shift": lambda pixels: pixels >= 1 and pixels.is_integer(),
     "rotate": lambda degrees: 0 < degrees <= 180,
     "scale": lambda fraction: 0 < fraction < 1,
     "elastic": lambda fraction: 0 < fraction < 1,
 }
+_NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e-?[0-9]+)?")
 CHANGES = tuple(_AMOUNTS)
 
 
@@ -22,6 +23,8 @@ def changes(augment: str) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for part in () if augment == "none" else augment.split("+"):
         name, colon, text = part.partition(":")
+        if colon and not _NUMBER.fullmatch(text):
+            raise ValueError(f"no amount: {text!r}")
         amount = float(text) if colon else None
         if name not in _AMOUNTS or name in found or (amount is not None and not _AMOUNTS[name](amount)):
             raise ValueError(f"no change of images: {part!r}")

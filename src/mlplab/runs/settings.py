@@ -18,7 +18,7 @@ _FRACTION = Check("a fraction from 0 to below 1", lambda value: 0 <= value < 1)
 _NOT_NEGATIVE = Check("a number of at least 0", lambda value: 0 <= value < math.inf)
 _AUGMENT = Check(
     f"none, or {', '.join(augment.CHANGES[:-1])} and {augment.CHANGES[-1]} with + between, each once, with an amount "
-    "or not, such as shift:1+rotate (rotate up to 180 degrees; scale and elastic below 1)",
+    "or not, such as shift:1+rotate (shift by whole pixels; rotate up to 180 degrees; scale and elastic below 1)",
     augment.is_valid,
 )
 _COUNT = Check("a whole number of at least 1", lambda value: value >= 1)

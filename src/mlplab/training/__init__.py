@@ -11,6 +11,7 @@
     session.py        early stopping, and a checkpoint after each epoch
     outcome.py        predictions, scores, seconds
     seeds.py          several seeds as one run
+    trainable.py      what a sweep or a study is refused for before anything is made
 
 The package is not called `train`: `mlplab.train` is the function, and a module of that name would take its place.
 """

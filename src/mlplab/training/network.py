@@ -127,9 +127,7 @@ def require_memory(settings: Settings, data: Data, networks: int = 1) -> None:
     available = memory_bytes()
     if settings.hidden is None or available is None:
         return
-    numbers = math.prod(data.train.inputs.shape[1:]) * (settings.pixel_encoding or 1)
-    units = [numbers, *map(int, settings.hidden), len(data.class_names)]
-    parameters = sum((inputs + 1) * outputs for inputs, outputs in itertools.pairwise(units))
+    parameters = dense_parameters(settings, math.prod(data.train.inputs.shape[1:]), len(data.class_names))
     needed = (3 * 4 * parameters + 10**6) * networks
     if needed > available:
         several = f" for each of {networks:,} networks" if networks > 1 else ""
@@ -139,6 +137,12 @@ def require_memory(settings: Settings, data: Data, networks: int = 1) -> None:
             f"{', or train fewer networks at once' if networks > 1 else ''}.",
             arguments=("hidden",),
         )
+
+
+def dense_parameters(settings: Settings, inputs: int, classes: int) -> int:
+    """Return how many weights and biases the dense layers have, for rows of this many numbers."""
+    units = [inputs * (settings.pixel_encoding or 1), *map(int, settings.hidden or ()), classes]
+    return sum((before + 1) * after for before, after in itertools.pairwise(units))
 
 
 def _is_optimizer(kind: Any) -> bool:

@@ -3,13 +3,13 @@
 A function of the rounds before, so that a study which was killed and resumed goes on as one that was never stopped.
 """
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlplab.experiments.successive_halving import epochs_per_rung, seconds_to_train_again
+from mlplab.training.network import dense_parameters
 from mlplab.tuning.config import StudyConfig
 from mlplab.tuning.sampling import sample_structure, values_of
 from mlplab.tuning.space import Space
@@ -134,5 +134,4 @@ class Planner:
             return max(trial.user_attrs.get("parameters", 1) for trial in earlier)
         space = Space.of(self.config.space)
         params = {**earlier[0].params, **structure}
-        layers = (self.units[0], *(space.settings(values_of(space, params), seed=0).hidden or ()), self.units[1])
-        return sum((inputs + 1) * outputs for inputs, outputs in itertools.pairwise(layers))
+        return dense_parameters(space.settings(values_of(space, params), seed=0), *self.units)

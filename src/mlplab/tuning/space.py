@@ -1,5 +1,6 @@
 """What a study searches: a range, choices or a fixed value for each parameter, from TOML or a Python dict."""
 
+import itertools
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -136,6 +137,22 @@ class Space:
             arguments["hidden"] = (arguments.pop("width"),) * arguments.pop("depth")
         return Settings(**arguments, seed=seed)
 
+    def combinations(self) -> list[Settings]:
+        """Return settings with each pair of values, or ends, of two varied parameters; the others have their first.
+
+        Raises:
+            UsageError: for values that do not go together: a trial may draw any of them.
+        """
+        first = {name: parameter.values[0] for name, parameter in self.varied.items()}
+        found = []
+        for names in itertools.combinations(self.varied, min(2, len(self.varied))):
+            for values in itertools.product(*(self.varied[name].values for name in names)):
+                try:
+                    found.append(self.settings({**first, **dict(zip(names, values, strict=True))}, seed=0))
+                except UsageError as error:
+                    raise UsageError(f"The space has values that do not go together: {error}") from error
+        return found
+
 
 def _read(path: Path) -> dict[str, Any]:
     try:
@@ -201,7 +218,10 @@ def _parsed(declared: Setting, value: Any) -> Any:
         parameter = parameter.values[0] if len(parameter.values) == 1 else parameter
     if declared.fixed_in_space and isinstance(parameter, Range | Choice):
         raise UsageError(f"{declared.name} takes one value: {declared.fixed_in_space}. Got {value!r}.")
-    for one in parameter.values if isinstance(parameter, Range | Choice) else (parameter,):
+    values = parameter.values if isinstance(parameter, Range | Choice) else (parameter,)
+    if isinstance(parameter, Range) and parameter.whole:
+        values = (*values, parameter.low + 1)  # where 0 stands for none, 1 may be no value
+    for one in values:
         _check_value(declared, one)
     return parameter
 

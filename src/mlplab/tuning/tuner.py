@@ -15,7 +15,7 @@ from mlplab.files import free_path, locked, remove_directory, resuming
 from mlplab.progress import ProgressListener
 from mlplab.runs import machine
 from mlplab.runs.dataset_ref import identity, source_of
-from mlplab.training.network import build_network, require_memory
+from mlplab.training.trainable import require_trainable
 from mlplab.tuning.config import StudyConfig, check, rungs, validation_for
 from mlplab.tuning.database import TrialDatabase
 from mlplab.tuning.page import FILE, page
@@ -95,7 +95,9 @@ def tune(
     was_there = folder is not None and folder.exists()
     data = load(data, quiet=quiet)
     space = given or Space.of(default(len(data.train)))
-    _check_networks(space, data, population if trials is None else min(population, trials))
+    validation = validation_for(len(data.train))
+    compared = [dataclasses.replace(each, validation=validation) for each in space.combinations()]
+    require_trainable(compared, data, population if trials is None else min(population, trials))
     with workers(ray) as pool:
         config = StudyConfig(
             data=identity(data),
@@ -113,7 +115,7 @@ def tune(
             device=backend.device(),
             threads=pool.threads,
             command=command,
-            validation=validation_for(len(data.train)),
+            validation=validation,
             small_first=budget is not None,
         )
         with quiet_optuna():
@@ -200,19 +202,6 @@ def _log_plan(config: StudyConfig, data: Data) -> None:
         + (f"compared after epoch {compared}; " if compared else "")
         + f"the best of them trained for {config.rungs[-1]}."
     )
-
-
-def _check_networks(space: Space, data: Data, networks: int) -> None:
-    """Build a small network of each optimizer and activation, so that a misspelt name is refused now.
-
-    `networks`: that are trained together; too many for the memory are refused.
-    """
-    first = {name: parameter.values[0] for name, parameter in space.varied.items()}
-    small = dataclasses.replace(space.settings(first, seed=0), hidden=(1,))
-    require_memory(space.settings(first, seed=0), data, networks)
-    for name in ("optimizer", "activation"):
-        for value in space.varied[name].values if name in space.varied else (getattr(small, name),):
-            build_network(dataclasses.replace(small, **{name: value}), data, len(data.train))
 
 
 def _differences(studied: Mapping[str, Any], given: Mapping[str, Any]) -> str:
