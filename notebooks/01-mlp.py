@@ -324,7 +324,7 @@ rows = SemiSupervisedSource(*digits, labelled=labelled, batch_size=100, seed=0, 
 ladder = mlplab.ladder((28, 28), classes=10, hidden=[500, 250, 100], preset="100-labels", seed=0)
 rate = constant_then_linear(0.004, epochs=2, steps_per_epoch=rows.steps)
 ladder.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-mlplab.fit(ladder, rows, epochs=2, packed=False, verbose=0)
+mlplab.fit(ladder, rows, epochs=2, verbose=0)
 
 alone = mlplab.mlp((28, 28), classes=10, hidden=[500, 250, 100], seed=0)
 alone.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -68,11 +68,13 @@ def half(x):
 def test_what_does_not_fit_is_refused():
     with pytest.raises(DataError, match="the same number of rows; got 26 and 25"):
         SemiSupervisedSource(X, Y[:25])
-    with pytest.raises(UsageError, match="at most the 26 rows of x; got 27"):
-        SemiSupervisedSource(X, Y, batch_size=27)
+    with pytest.raises(UsageError, match="at most 20, the number of unlabelled rows; got 21"):
+        SemiSupervisedSource(X, Y, unlabelled=np.arange(20), batch_size=21)
     for labelled in ([], [26], [-1], [0.5], [[1, 2]]):
         with pytest.raises(UsageError, match="labelled must be the numbers of the labelled rows, each from 0 to 25"):
             SemiSupervisedSource(X, Y, labelled=labelled, batch_size=4)
+    with pytest.raises(UsageError, match=r"numbers of the unlabelled rows, .* Leave it out for all"):
+        SemiSupervisedSource(X, Y, unlabelled=[26], batch_size=4)
 
 
 def test_a_label_of_minus_1_is_of_rows_without_a_label():

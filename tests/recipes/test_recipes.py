@@ -211,6 +211,13 @@ def test_a_model_of_ones_own_has_no_recipe():
         mlplab.train("digits", recipe="notebook", model=model)
 
 
+def test_a_setting_that_does_not_go_with_a_recipes_is_refused_with_the_recipes_name():
+    with pytest.raises(UsageError, match=r"none of these settings: activation, .* fashion-strong gives activation, "):
+        recipes.with_recipe(Recipe.of("fashion-strong"), {"ladder": "full"})
+    with pytest.raises(UsageError, match=r"ladder gives schedule: take another, or give other values"):
+        recipes.with_recipe(Recipe.of("ladder"), {"warmup": 0.1})
+
+
 def test_a_sweep_begins_with_it(mine, tmp_path):
     recipe = Recipe.of(mine)
     plan = SweepPlan.of({"dropout": [0, 0.5]}, {"epochs": 1}, 2, recipe)

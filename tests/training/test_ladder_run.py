@@ -11,6 +11,8 @@ from mlplab import keras
 from mlplab.engine import keras_internals
 from mlplab.errors import Interrupted, UsageError
 from mlplab.experiments.population import ModelBuilder
+from mlplab.inspection.comparison import settings_diff
+from mlplab.inspection.curves import curves
 from mlplab.recipes import Recipe
 from mlplab.reports import wording
 from mlplab.runs import Settings
@@ -19,7 +21,8 @@ from mlplab.training.job import TrainingJob
 from mlplab.training.ladders import preset
 from mlplab.training.network import build_network
 
-NETWORK = {"hidden": [6], "ladder": "full", "labelled": 40, "batch_size": 100, "epochs": 3, "schedule": "linear-end"}
+NETWORK = {"hidden": [], "ladder": "full", "labelled": 40, "batch_size": 100, "epochs": 2, "schedule": "linear-end"}
+"""With a decoder from the classes to the inputs: each level more is compiled for seconds, here and for two seeds."""
 SETTINGS = Settings.with_defaults(**NETWORK)
 
 
@@ -33,7 +36,7 @@ def trained(digits, tmp_path_factory):
 def test_a_resumed_run_and_the_first_of_several_seeds_are_the_run(trained, digits, tmp_path):
     arguments = {**NETWORK, "learning_rate": 0.01, "verbose": 0}
     with pytest.raises(Interrupted):
-        mlplab.train(digits, **arguments, out=tmp_path / "run", callbacks=[Interrupt(2)])
+        mlplab.train(digits, **arguments, out=tmp_path / "run", callbacks=[Interrupt(1)])
     mlplab.resume(tmp_path / "run", data=digits, verbose=0)
     seeds = mlplab.train(digits, **arguments, seeds=2, out=tmp_path / "seeds")
     files = set(FILES) - {"metrics.jsonl"}  # which has seconds
@@ -47,7 +50,7 @@ def test_the_run_keeps_the_encoder_with_averages_over_the_labelled_batches(train
     model = trained.model
     assert type(model) is keras.Sequential
     assert trained.result.parameters == model.count_params()
-    assert trained.result.kept_epoch == 3
+    assert trained.result.kept_epoch == 2
     (segment,) = TrainingJob.of_run(trained, digits).source.segments(0)
     x = digits.train.inputs.reshape(len(digits.train), -1)[segment.indices["labelled"]] / 16
     sums = x @ model.layers[1].kernel.numpy()
@@ -58,9 +61,20 @@ def test_the_run_keeps_the_encoder_with_averages_over_the_labelled_batches(train
 
 
 @pytest.mark.slow
+def test_rows_without_labels_are_counted_when_it_begins_and_when_runs_are_compared(trained, digits, caplog):
+    with caplog.at_level("INFO", logger="mlplab"), pytest.raises(Interrupted):
+        mlplab.train(digits, **NETWORK, out=trained.path.parent / "first", callbacks=[Interrupt(0)])
+    assert "40 with labels and 1,299 without to train on, 143 held out for validation" in caplog.text
+    rows = settings_diff.describe(trained)
+    assert (rows["training rows"], rows["training rows without labels"]) == (40, 1299)
+
+
+@pytest.mark.slow
 def test_the_report_names_it_and_no_other_networks_like_it_are_trained(trained):
-    named = dict(wording.settings(trained.config, 3))
+    named = dict(wording.settings(trained.config, 2))
     assert named["ladder network"] == "full, also trained on rows without their labels"
+    text = wording.losses_of_ladder(trained.config, curves(trained))
+    assert "plus the denoising costs; the validation loss is the cross-entropy alone" in text
     with pytest.raises(UsageError, match="is a ladder network"):
         ModelBuilder.of(trained)
 
@@ -111,9 +125,10 @@ def test_the_recipe_is_the_authors():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"dropout": 0.2, "augment": "shift"}, "leave out dropout and augment"),
-        ({"ema": 0.9}, "leave out ema"),
-        ({"class_weight": "balanced"}, "leave out class_weight"),
+        ({"dropout": 0.2, "augment": "shift"}, r"takes none of these settings: dropout, augment\. Leave them out"),
+        ({"ema": 0.9}, "none of these settings: ema"),
+        ({"class_weight": "balanced"}, "none of these settings: class_weight"),
+        ({"standardize": True}, "none of these settings: standardize"),
         ({"warmup": 0.1}, "warmup goes with the schedules none and cosine"),
     ],
 )

@@ -34,9 +34,10 @@ class LabelledAndUnlabelled:
 
 
 class SemiSupervisedSource:
-    """A source whose steps have labelled rows, and as many rows of all, whose labels are not used.
+    """A source whose steps have labelled rows, and as many unlabelled ones: rows whose labels are not used.
 
-    An epoch is one pass over the unlabelled rows. The labelled rows begin again whenever they are used up. Both are in
+    Unlabelled are all rows, the labelled ones too, unless `unlabelled` names them. An epoch is one pass over them. The
+    labelled rows begin again whenever they are used up. Both are in
     a new random order in each pass; rows that would not fill a batch are left out of that pass. Labelled rows that are
     fewer than a batch are in it several times.
 
@@ -45,7 +46,7 @@ class SemiSupervisedSource:
         y: labels, (n, …), of which only those of the labelled rows are read.
         labelled: integers (m,), the labelled rows; None: all. For m < n, `mlplab.datasets.balanced_rows` chooses them.
         unlabelled: integers (k,), the rows that are used without their labels; None: all, labelled ones too.
-        batch_size: labelled rows a step, and as many others; at most k.
+        batch_size: labelled rows a step, and as many unlabelled ones; at most k.
         seed: of both orders.
         preprocess: `x -> x` within the compiled step: the scaling of 8-bit images.
 
@@ -77,12 +78,14 @@ class SemiSupervisedSource:
             )
         self._labelled = np.arange(len(x)) if labelled is None else np.asarray(labelled)
         self._unlabelled = np.arange(len(x)) if unlabelled is None else np.asarray(unlabelled)
-        _check_rows("labelled", self._labelled, len(x))
-        _check_rows("unlabelled", self._unlabelled, len(x))
+        _check_rows("labelled", self._labelled, len(x), "mlplab.datasets.balanced_rows(y, 100) chooses 100 of them.")
+        _check_rows("unlabelled", self._unlabelled, len(x), "Leave it out for all rows.")
         _check_labels(np.asarray(y)[self._labelled])
         self.batch_size = require_whole("batch_size", batch_size)
         if self.batch_size > len(self._unlabelled):
-            raise UsageError(f"batch_size must be at most the {len(self._unlabelled)} rows of x; got {batch_size}.")
+            raise UsageError(
+                f"batch_size must be at most {len(self._unlabelled)}, the number of unlabelled rows; got {batch_size}."
+            )
         self.seed = require_whole("seed", seed, least=0)
         self.batch = LabelledAndUnlabelled(preprocess)
         self.arrays = on_device((x, y))
@@ -104,12 +107,11 @@ class SemiSupervisedSource:
         return order[: self.steps * self.batch_size].reshape(self.steps, self.batch_size).astype(np.int32)
 
 
-def _check_rows(name: str, chosen: np.ndarray, rows: int) -> None:
+def _check_rows(name: str, chosen: np.ndarray, rows: int, advice: str) -> None:
     is_whole = chosen.ndim == 1 and np.issubdtype(chosen.dtype, np.integer)
     if not (is_whole and len(chosen) and chosen.min() >= 0 and chosen.max() < rows):
         raise UsageError(
-            f"{name} must be the numbers of the {name} rows, each from 0 to {rows - 1}; got {chosen!r}. "
-            "mlplab.datasets.balanced_rows(y, 100) chooses 100 of them."
+            f"{name} must be the numbers of the {name} rows, each from 0 to {rows - 1}; got {chosen!r}. {advice}"
         )
 
 

@@ -106,9 +106,27 @@ class Recipe:
 
 
 def with_recipe(recipe: Recipe | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipe's settings, with those that a person gave in their places; None counts as not given."""
-    base = {} if recipe is None else recipe.settings
-    return {**base, **{name: value for name, value in given.items() if value is not None}}
+    """Return a recipe's settings, with those that a person gave in their places; None counts as not given.
+
+    Raises:
+        UsageError: if those of the recipe and those that a person gave contradict each other.
+    """
+    own = {name: value for name, value in given.items() if value is not None}
+    if recipe is None:
+        return own
+    together = {**recipe.settings, **own}
+    try:
+        Settings.with_defaults(**together)
+    except UsageError as error:
+        of_recipe = [name for name in error.arguments if name in recipe.settings and name not in own]
+        if not of_recipe:
+            raise
+        raise UsageError(
+            f"{error} The recipe {recipe.name} gives {', '.join(of_recipe)}: take another, or give other values.",
+            arguments=error.arguments,
+            advice=error.advice,
+        ) from error
+    return together
 
 
 def seeds_with(recipe: Recipe | None, given: Any) -> int:

@@ -136,6 +136,7 @@ def _curves(run: Run) -> dict[str, Any] | None:
         summary = wording.curves_of_seeds(table, [len(member.epochs) for member in run.members])
     else:
         summary = wording.curves(table, run.kept_epoch, ending(run))
+    summary += wording.losses_of_ladder(run.config, table)
     marked = not run.members and (run.config.settings.early_stopping or run.kept_epoch < len(run.epochs))
     kept = run.kept_epoch if marked else None
     members = member_columns(run)

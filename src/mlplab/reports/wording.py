@@ -163,6 +163,16 @@ def curves(table: Table, kept: int, text: str) -> str:
     return f"{text}: hardly any overfitting."
 
 
+def losses_of_ladder(config: Config, table: Table) -> str:
+    """Say what the logged losses of a ladder network with a decoder are; "" for other networks."""
+    if config.settings.ladder in ("none", "baseline"):
+        return ""
+    text = " The training loss is the cross-entropy of the labelled rows, with noise, plus the denoising costs"
+    if "val_loss" not in table.columns:
+        return f"{text}."
+    return f"{text}; the validation loss is the cross-entropy alone. So the two losses cannot be compared."
+
+
 def calibration(examples: Examples, ece: float, has_temperature: bool) -> str:
     """State whether the probabilities are right on average, and what to do if they are not."""
     confidence, right = float(examples.confidence.mean()), float(examples.correct.mean())

@@ -216,9 +216,8 @@ class Settings:
         changed = [name for name in _NOT_OF_LADDERS if getattr(self, name) != SETTINGS[name].default]
         if changed:
             raise UsageError(
-                f"ladder={self.ladder!r} trains a network with layers and noise of its own, on rows that are changed "
-                f"by nothing else: leave out {' and '.join(changed)}.",
-                arguments=("ladder", *changed),
+                f"A ladder network takes none of these settings: {', '.join(changed)}. Leave them out.",
+                arguments=changed,
             )
 
     @classmethod
@@ -227,7 +226,7 @@ class Settings:
 
         With `hidden`, or a model of the user's own, everything else has its plain default. With neither it has the
         defaults of a sensible network: two hidden layers, dropout, a cosine schedule, early stopping. A ladder network
-        has its authors' layers.
+        without `hidden` has its authors' layers, and everything else its plain default.
 
         Raises:
             UsageError: for values out of range, and for settings that a compiled model decides.
@@ -272,6 +271,7 @@ _NOT_OF_LADDERS = (
     "class_weight",
     "augment",
     "mixup",
+    "standardize",
 )
 
 SETTINGS = {each.name: _declared(each.name, each.type, each.default, each.metadata) for each in fields(Settings)}

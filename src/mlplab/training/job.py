@@ -149,9 +149,8 @@ class TrainingJob:
             model = build_network(settings, data, rows_of_epoch(run.split))
         return cls(run.config, data, run.split, model, device_data)
 
-    @property
     def classifier(self) -> keras.Model:
-        """The model that the run keeps, with the present weights: of a ladder network a copy of its encoder."""
+        """Return the model that the run keeps, with the present weights: of a ladder network a copy of its encoder."""
         return ladders.classifier(self.model)
 
     def finish(self) -> None:

@@ -46,11 +46,11 @@ class Clock:
 
 
 def save_outputs(run: Run, job: TrainingJob) -> dict[str, Any]:
-    """Write weights and predictions of a trained model. Returns the fields of its result that are scores."""
+    """Write weights and predictions of a trained model. Returns its scores and size, as fields of its result."""
     train, test, held_out = job.data.train, job.data.test, job.split["validation"]
     # Both splits in one call: one compilation.
     inputs = np.concatenate([train.inputs[held_out], test.inputs])
-    model = job.classifier
+    model = job.classifier()
     probabilities = probabilities_of(model, inputs, job.config)
     predictions = {
         "validation": Predictions(held_out, train.labels[held_out], probabilities[: len(held_out)]),
@@ -62,21 +62,23 @@ def save_outputs(run: Run, job: TrainingJob) -> dict[str, Any]:
             run.directory.write_predictions(split, kept)
             split_scores[split] = Scores(**scores.accuracy(kept.label, kept.probabilities))
     run.directory.write_weights(model.get_weights())
-    return {**split_scores, **_by_class(predictions["test"], run.class_names)}
+    return {**split_scores, **_by_class(predictions["test"], run.class_names), "parameters": model.count_params()}
 
 
-def write_result(run: Run, job: TrainingJob, split_scores: dict[str, Any], seconds: dict[str, float]) -> None:
-    """Write the result of a run, which finishes it. The training scores are the logs of the kept epoch."""
+def write_result(run: Run, job: TrainingJob, outputs: dict[str, Any], seconds: dict[str, float]) -> None:
+    """Write the result of a run, which finishes it. The training scores are the logs of the kept epoch.
+
+    `outputs`: what `save_outputs` returned.
+    """
     kept = job.kept_epoch
     logs = run.epochs[kept - 1] if kept else {}
     run.directory.write_result(
         RunResult(
             schema=SCHEMA,
             run=str(run.path),
-            parameters=job.classifier.count_params(),
             seed=job.config.settings.seed,
             train=Logged(logs.get("loss"), logs.get("accuracy")),
-            **split_scores,
+            **outputs,
             seconds=seconds,
             **_machine(),
             kept_epoch=kept,

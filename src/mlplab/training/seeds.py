@@ -103,7 +103,7 @@ def write_start(path: Path, spec: RunSpec, jobs: Sequence[TrainingJob], correcti
     """Write the initial directory of a population."""
     directory = RunDirectory(path)
     config = dataclasses.replace(jobs[0].config, seeds=spec.seeds)
-    directory.write_start(config, jobs[0].classifier, corrections)
+    directory.write_start(config, jobs[0].classifier(), corrections)
     for member, job in zip(directory.member_paths(spec.seeds), jobs, strict=True):
         write_network_start(member, job, corrections)
 
@@ -122,7 +122,7 @@ def write_network_start(
         kept_epoch: the epoch whose weights such a model has; None: the last.
     """
     directory = RunDirectory(path)
-    directory.write_start(job.config, job.classifier, corrections)
+    directory.write_start(job.config, job.classifier(), corrections)
     digests = [""] * len(history or ())
     if kept_epoch is not None:
         digests[kept_epoch - 1] = weights_digest(job.model)
@@ -191,8 +191,8 @@ def train_members(data: Data, paths: Sequence[Path], local: Local | None = None)
                 job.finish()
     trained = list(zip(runs, jobs, members, strict=True))
     finished = [(run, job, save_outputs(run, job)) for run, job, member in trained if member.failure is None]
-    for run, job, split_scores in finished:
-        write_result(run, job, split_scores, local.clock.total(networks=len(runs)))
+    for run, job, outputs in finished:
+        write_result(run, job, outputs, local.clock.total(networks=len(runs)))
     diverged = {run: member.failure for run, _, member in trained if member.failure is not None}
     for run, reason in diverged.items():
         run.directory.write_divergence(reason)

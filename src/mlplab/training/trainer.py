@@ -51,8 +51,8 @@ def train(
     """Train a dense network, or a Keras model of your own, and keep all of it in a run directory.
 
     With `hidden` or `model`, everything else has its plain default. With neither, you get a sensible network: two
-    hidden layers, dropout, a cosine schedule and early stopping. With `recipe`, the settings are the recipe's, as if
-    you had given them, apart from those that you give.
+    hidden layers, dropout, a cosine schedule and early stopping; with `ladder`, its authors' layers and plain defaults.
+    With `recipe`, the settings are the recipe's, as if you had given them, apart from those that you give.
 
     Args:
         data: what `mlplab.load` takes: a name, an NPZ file, `((x_train, y_train), (x_test, y_test))`, or its result.
@@ -218,9 +218,11 @@ def _log_data(data: Data, split: Mapping[str, np.ndarray], corrected: int | None
     else:
         whole = data.train.inputs.dtype == np.uint8
         kind = f"rows of {size} whole numbers, taken as 8-bit," if whole else f"rows of {size} numbers"
-    trained, held_out = len(split["train"]), len(split["validation"])
+    trained, held_out = f"{len(split['train']):,}", len(split["validation"])
+    if "unlabelled" in split:
+        trained = f"{trained} with labels and {len(split['unlabelled']):,} without"
     _log.info(
-        f"{data.name}: {len(data.train):,} {kind} in {len(data.class_names)} classes, {trained:,} to train on, "
+        f"{data.name}: {len(data.train):,} {kind} in {len(data.class_names)} classes, {trained} to train on, "
         f"{held_out:,} held out for validation; {len(data.test):,} to test on."
         + ("" if corrected is None else f" Training labels corrected: {corrected:,}.")
     )

@@ -35,6 +35,7 @@ def describe(run: Run) -> dict[str, Any]:
         "parameters": result.get("parameters"),
         "epochs done": len(run.epochs),
         "training rows": counts.get("train"),
+        "training rows without labels": counts.get("unlabelled"),
         "validation rows": counts.get("validation"),
         "split": hashlib.sha256(split["train"].tobytes()).hexdigest()[:8] if "train" in split else None,
         "scaling": _plain(dataclasses.asdict(config.preprocessing)),
