@@ -30,7 +30,7 @@ def keep() -> None:
 
 @contextlib.contextmanager
 def fully_optimized() -> Iterator[None]:
-    """Compile as for people, within a block."""
+    """Compile as for people within a block, here and in the processes that it starts."""
     import jax  # it reads the environment when it is imported
 
     from mlplab.engine import compile_cache
@@ -38,6 +38,7 @@ def fully_optimized() -> Iterator[None]:
     few = jax.config.values["jax_disable_most_optimizations"]
 
     def disable_most(value: bool) -> None:
+        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(value))
         jax.config.update("jax_disable_most_optimizations", value)
         compile_cache._loops.clear()  # programs of the other kind
 

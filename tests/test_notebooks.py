@@ -163,7 +163,7 @@ def test_it_runs_and_shows_what_is_kept(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_first_runs_shows_all_points_and_agrees_with_the_original(tmp_path, monkeypatch):
+def test_the_first_runs_shows_all_points_and_agrees_with_the_original(mnist, tmp_path, monkeypatch):
     notebook = kept(FIRST)
     longer = with_changes(notebook, SHORTER[FIRST])
     checked = cell_with(notebook, "course.check").source

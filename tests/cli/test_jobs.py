@@ -204,6 +204,7 @@ def test_three_populations_are_compared_as_populations(swept):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fully_optimized")
 def test_a_search_ends_within_its_budget_winner_included(pixels, tmp_path):
     np.savez(tmp_path / "photos.npz", **pixels)
     start = time.monotonic()

@@ -13,7 +13,7 @@ from mlplab.course import progress_store
 
 layers = keras.layers
 HELD_OUT = slice(50_000, None)
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("fully_optimized")]  # they train for longer than they compile
 
 
 def network(*middle, inputs=(28, 28), output=None):

@@ -355,7 +355,8 @@ def test_the_report_names_recipes_that_are_clearly_better_each_quicker_than_a_be
     text, command = wording.recipes(config, 0.0)[0]
     best = command.split()[-1]
     row = recipes.measured(best)
-    reached = f"{100 * row.accuracy:.1f}\N{NO-BREAK SPACE}% (mean of {row.n} trainings) in {row.cost}"
+    mean = f" (mean of {row.n} trainings)" if row.n > 1 else ""
+    reached = f"{100 * row.accuracy:.1f}\N{NO-BREAK SPACE}%{mean} in {row.cost}"
     assert (text, command) == (f"{best} reaches {reached}", f"mlplab train fashion-mnist --recipe {best}")
     by_recipe = dataclasses.replace(config, recipe={"name": best, "changed": []})
     assert all(not command.endswith(best) for _, command in wording.recipes(by_recipe, 0.0))

@@ -152,7 +152,8 @@ def sampled(images: Any, places: Any, fill_value: float = 0.0) -> Any:
     border = [(0, 0), (1, 1), (1, 1), (0, 0)]
     values = ops.reshape(ops.pad(images, border, constant_values=fill_value), -1)
     (top, below), (left, beside) = (_divided(places[:, axis], side) for axis, side in ((0, height), (1, width)))
-    first = ops.arange(count)[:, None] * ((height + 2) * columns)
+    numbers: Any = ops.arange(count)
+    first = numbers[:, None] * ((height + 2) * columns)
     corner, below, beside = (ops.repeat(part, channels, 1) for part in (first + top * columns + left, below, beside))
     corner = corner * channels + ops.tile(ops.arange(channels), height * width)
     # As vectors, and with barriers: XLA's CPU backend else computes the places again for each of the four values.
