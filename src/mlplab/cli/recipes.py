@@ -61,4 +61,4 @@ def _row(recipe: library.Recipe) -> dict[str, Any]:
 
 
 def _of_networks(recipe: library.Recipe) -> str:
-    return f" of {recipe.seeds} networks" if recipe.seeds > 1 else ""
+    return f", each of {recipe.seeds} networks" if recipe.seeds > 1 else ""
