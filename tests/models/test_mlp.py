@@ -5,6 +5,7 @@ import pytest
 
 import mlplab
 from mlplab import keras
+from mlplab.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,12 @@ def test_pixels_are_encoded_by_how_far_they_are_through_intervals(numbers):
     for ours, theirs in zip(model.layers[2].weights, again.layers[2].weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert len(model.trainable_variables) == 4
+
+
+@pytest.mark.parametrize("numbers", [-1, 1, 2.5])
+def test_an_encoding_needs_two_numbers_or_more(numbers):
+    with pytest.raises(UsageError, match=r"pixel_encoding must be 0, or a whole number of at least 2; got"):
+        mlplab.mlp((4, 2), 3, [6], pixel_encoding=numbers)
 
 
 def test_features_need_no_flattening():

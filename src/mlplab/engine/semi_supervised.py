@@ -37,9 +37,8 @@ class SemiSupervisedSource:
     """A source whose steps have labelled rows, and as many unlabelled ones: rows whose labels are not used.
 
     Unlabelled are all rows, the labelled ones too, unless `unlabelled` names them. An epoch is one pass over them. The
-    labelled rows begin again whenever they are used up. Both are in
-    a new random order in each pass; rows that would not fill a batch are left out of that pass. Labelled rows that are
-    fewer than a batch are in it several times.
+    labelled rows begin again whenever they are used up. Both are in a new random order in each pass; rows that would
+    not fill a batch are left out of that pass. Labelled rows that are fewer than a batch are in it several times.
 
     Args:
         x: array (n, …).

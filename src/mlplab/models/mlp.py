@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from mlplab.errors import plain_number
+from mlplab.errors import plain_number, require
 
 ABOVE_0 = 1 / 255
 """From this value on a pixel counts as above 0 in `pixel_encoding`: the smallest one of 8 bits."""
@@ -47,6 +47,9 @@ def mlp(
         seed: seed of the initial weights, dropout and noise. None: `keras.utils.set_random_seed` decides, if it was
             called.
 
+    Raises:
+        UsageError: for a `pixel_encoding` below 2 that is not 0.
+
     Returns:
         The uncompiled model: float inputs (batch, *input_shape) → probabilities (batch, classes).
 
@@ -54,6 +57,8 @@ def mlp(
         model = mlplab.mlp((8, 8), classes=10, hidden=[16], dropout=0.1, seed=0)
         print(model.count_params())
     """
+    encodes = isinstance(pixel_encoding, int) and pixel_encoding >= 2
+    require(encodes or pixel_encoding == 0, "pixel_encoding", pixel_encoding, "0, or a whole number of at least 2")
     units_of_layers = [plain_number(units) for units in np.atleast_1d(np.asarray(hidden, object))]
     # keras.utils.set_random_seed seeds Python's random, from which Keras draws the seeds that are not given.
     entropy = random.randrange(2**31) if seed is None else seed
