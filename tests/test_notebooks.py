@@ -291,6 +291,7 @@ def test_all_begin_with_the_same_cell():
     assert len({next(cell.source for cell in kept(name).cells if cell.cell_type == "code") for name in NAMES}) == 1
 
 
+@pytest.mark.slow
 def test_the_first_cell_refuses_a_keras_on_another_backend():
     first = next(cell.source for cell in kept(FIRST).cells if cell.cell_type == "code")
     program = "import os; os.environ['KERAS_BACKEND'] = 'numpy'\nimport keras\n" + first.replace("%pip", "pass  # ")

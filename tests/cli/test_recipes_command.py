@@ -36,6 +36,7 @@ def test_one_is_shown_as_the_file_that_it_is_and_used_as_one(tmp_path):
     assert again.stderr == ""
 
 
+@pytest.mark.slow
 def test_flags_change_it_and_turn_off_what_it_turns_on(tmp_path):
     (tmp_path / "mine.toml").write_text(
         "hidden = [4]\nbatch_norm = true\nstandardize = true\nvalidation = 0\n", "utf-8"

@@ -138,6 +138,7 @@ def test_ctrl_c_ends_with_130_and_the_command_that_resumes(options, log, tmp_pat
     assert "Traceback" not in stderr
 
 
+@pytest.mark.slow
 def test_a_file_of_arrays(tmp_path):
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (60, 6, 5), dtype=np.uint8), np.arange(60) % 3

@@ -54,6 +54,7 @@ def test_images_are_shifted_by_up_to_two_whole_pixels():
     assert len(found) == 25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [("flip", "shift"), ("rotate", "shift", "elastic")])
 def test_a_key_decides_all_and_another_key_decides_otherwise(images):
     both = Augmentation(images, (5, 7), mixup=0.2)

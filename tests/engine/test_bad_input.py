@@ -250,6 +250,7 @@ def test_an_optimizer_that_belongs_to_another_model():
     refused(ModelError, "belongs to another model", second, {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "backend", "message"),
     [

@@ -153,6 +153,7 @@ def test_losses_targets_and_outputs_of_different_nesting(name):
     trained_by_both(lambda: two_outputs(loss, make), X, y)
 
 
+@pytest.mark.slow
 def test_namedtuples():
     def build():
         inputs = Pair(keras.Input((3,), name="left"), keras.Input((3,), name="right"))
@@ -176,6 +177,7 @@ def classifier_of_zeros():
     return model
 
 
+@pytest.mark.slow
 def test_sparse_arrays():
     import jax.experimental.sparse
     import scipy.sparse
@@ -194,6 +196,7 @@ def test_a_sparse_array_that_does_not_fit_in_memory():
         mlplab.predict(dense(), scipy.sparse.csr_array((3, 2**45)))
 
 
+@pytest.mark.slow
 def test_tables_of_pandas():
     pandas = pytest.importorskip("pandas")
     table = pandas.DataFrame(X, columns=["a", "b", "c"]).assign(b=np.arange(ROWS, dtype="int32"), c=1.5)

@@ -19,6 +19,7 @@ def said(caplog):
     return caplog
 
 
+@pytest.mark.slow
 def test_run_eagerly_gives_what_keras_gives_and_says_so_once(few, said):
     x, y = few[0][:64], few[1][:64]
     ours, theirs = (models.small(run_eagerly=True) for _ in range(2))

@@ -178,6 +178,7 @@ def test_a_second_ctrl_c_ends_a_callback_at_once(few):
     assert reached == [0]
 
 
+@pytest.mark.slow
 def test_a_long_epoch_runs_in_pieces_of_a_fraction_of_a_second(rows):
     times = []
     listener = keras.callbacks.Callback()

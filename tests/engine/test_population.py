@@ -197,6 +197,7 @@ def dropped(rate, seed=0):
     return model
 
 
+@pytest.mark.slow
 def test_only_numbers_that_differ_are_arguments_of_the_step_and_the_choice_stays(few, monkeypatch):
     source = ArraySource(*few)
     members = [Member(dropped(rate), source, epochs=1) for rate in (0.1, 0.2, 0.2)]
@@ -216,6 +217,7 @@ def test_only_numbers_that_differ_are_arguments_of_the_step_and_the_choice_stays
     assert kinds == ["train", "train"]
 
 
+@pytest.mark.slow
 def test_members_of_other_shapes_train_in_other_programs_and_the_reason_is_printed(few, capsys):
     variations = [{"units": units, "learning_rate": rate} for units in (4, 8) for rate in (0.001, 0.01)]
     trained = mlplab.fit_population(small, variations, *few, epochs=1, verbose=2)

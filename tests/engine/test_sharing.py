@@ -187,6 +187,7 @@ def test_loops_are_not_shared_over_keras_settings():
     assert loop_of(first) is a
 
 
+@pytest.mark.slow
 def test_the_second_model_of_an_architecture_compiles_nothing(few, other):
     compilations = []
     jax.monitoring.register_event_duration_secs_listener(lambda event, duration_secs, **_: compilations.append(event))

@@ -42,6 +42,7 @@ def test_an_array_source_is_what_fit_makes_of_arrays(few, other):
     assert mixed.history == expected.history
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffle", [True, "batch"])
 def test_a_subset_is_what_a_source_of_these_rows_alone_is(few, shuffle):
     rows = np.random.default_rng(0).permutation(len(few[0]))[:64]

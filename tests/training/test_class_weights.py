@@ -89,6 +89,7 @@ def test_the_printed_command_has_the_weights(weighted):
     assert "--class-weight 3=5,7=0.25" in training_call("digits", weighted.config.settings.arguments())
 
 
+@pytest.mark.slow
 def test_a_study_fixes_them(digits):
     space = {"hidden": [4], "epochs": 1, "learning_rate": {"low": 0.001, "high": 0.01}}
     weighted = Space.of({**space, "class_weight": {"3": 50.0}})

@@ -215,6 +215,7 @@ def test_networks_beyond_the_memory_of_the_machine_are_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_run_whose_data_is_gone_is_refused_by_name(tmp_path):
     x, y = np.random.default_rng(0).random((60, 3)), np.arange(60) % 3
     np.savez(tmp_path / "mine.npz", x_train=x, y_train=y, x_test=x, y_test=y)

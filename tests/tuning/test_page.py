@@ -186,6 +186,7 @@ def test_importance_of_values_that_hang_on_nothing_is_chance(study):
     assert found["share"][0] > 0.3
 
 
+@pytest.mark.slow
 def test_too_few_trials_have_no_importance_and_the_page_says_so(tmp_path):
     path = new_study(tmp_path / "few", populations=1, size=ENOUGH // 2)
     assert importance(read(path)) is None
