@@ -66,12 +66,14 @@ def test_another_seed_makes_other_folds(digits):
     assert any((a != b).any() for a, b in zip(split_folds(labels, 2, 0), split_folds(labels, 2, 1), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folds", [0, 1, 401])
 def test_a_bad_number_of_folds_is_refused(folds, run, small):
     with pytest.raises(UsageError, match=f"from 2 to 400, the number of rows; got {folds}"):
         cross_validate(run, small, folds=folds)
 
 
+@pytest.mark.slow
 def test_it_predicts_all_rows_about_as_well_as_the_run_predicts_new_ones(four_folds, run, small):
     probabilities = four_folds[0]
     assert probabilities.dtype == np.float32
@@ -81,6 +83,7 @@ def test_it_predicts_all_rows_about_as_well_as_the_run_predicts_new_ones(four_fo
     assert accuracy == pytest.approx(run.result["test"]["accuracy"], abs=0.08)
 
 
+@pytest.mark.slow
 def test_no_row_is_predicted_by_a_network_that_has_seen_it(four_folds, run, small):
     """Changing a row changes the predictions of the other folds, and in its own fold only that of the row."""
     before = four_folds[0]
@@ -125,6 +128,7 @@ def test_one_program_trains_all_folds(run, digits):
     assert 0 < count(2 * few + 2) <= count(few)
 
 
+@pytest.mark.slow
 def test_a_fold_is_what_it_would_be_alone(four_folds, run, small):
     """Its network is built, trained by `fit` and asked to predict alone."""
     parts = split_folds(small.train.labels, 4, run.config.settings.seed)
@@ -139,6 +143,7 @@ def test_a_fold_is_what_it_would_be_alone(four_folds, run, small):
     np.testing.assert_array_equal(four_folds[0][parts[2]], alone)
 
 
+@pytest.mark.slow
 def test_folds_are_the_same_when_not_all_are_trained_at_once(four_folds, run, small, monkeypatch):
     monkeypatch.setattr(cross_validation, "_AT_ONCE", 3)
     reports = []
@@ -150,6 +155,7 @@ def test_folds_are_the_same_when_not_all_are_trained_at_once(four_folds, run, sm
         assert {report.total for report in reported} == {4}
 
 
+@pytest.mark.slow
 def test_a_fold_that_diverges_is_named(run, small, tmp_path):
     config = files.read_json(run.path / "config.json")
     config["settings"]["learning_rate"] = 1e38

@@ -60,12 +60,14 @@ def test_a_part_takes_as_many_steps_as_all_rows_would(digits, scan):
     assert scan.val_accuracy[1, 1] == pytest.approx((predicted == held_out.labels).mean(), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_more_rows_are_better_on_new_ones_and_harder_to_learn(scan):
     assert scan.val_accuracy.shape == scan.accuracy.shape == (2, 2)
     assert (scan.val_accuracy[1] > scan.val_accuracy[0]).all()
     assert (scan.accuracy[0] > scan.val_accuracy[0]).all()
 
 
+@pytest.mark.slow
 def test_with_early_stopping_the_best_epoch_counts(digits):
     settings = dataclasses.replace(SMALL, epochs=6, learning_rate=0.2)
     reports = []
@@ -90,6 +92,7 @@ def test_a_users_network_differs_from_seed_to_seed_too(digits, tmp_path):
     assert np.isfinite(scan.val_accuracy).all()
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_with_its_own_settings(digits, tmp_path):
     run = mlplab.train(digits, hidden=[16], batch_size=433, epochs=1, out=tmp_path / "run", verbose=0)
     table = learning_curve(run.path, sizes=[100], seeds=1, verbose=0)
@@ -99,6 +102,7 @@ def test_a_run_is_trained_with_its_own_settings(digits, tmp_path):
         learning_curve(run, epochs=3)
 
 
+@pytest.mark.slow
 def test_the_table_has_intervals_an_answer_and_a_figure(digits, tmp_path):
     table = learning_curve(digits, hidden=[16], batch_size=433, epochs=1, sizes=[40, 300], seeds=2, verbose=0)
     row = table.rows()[1]
@@ -166,6 +170,7 @@ def test_bad_arguments_are_refused(arguments, message, digits):
         learning_curve(digits, **{"hidden": [4], "verbose": 0} | arguments)
 
 
+@pytest.mark.slow
 def test_if_all_networks_diverge_that_is_an_error(digits):
     settings = dataclasses.replace(SMALL, learning_rate=1e38, epochs=1)
     with pytest.raises(TrainingError, match="All 2 networks diverged"):

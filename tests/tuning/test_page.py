@@ -97,6 +97,7 @@ def text(finished):
     return page(finished).read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_it_reads_what_the_study_has(finished, study):
     recorded = database.TrialDatabase(finished).trials()
     names = {"COMPLETE": "completed", "PRUNED": "dropped", "FAIL": "failed"}
@@ -108,6 +109,7 @@ def test_it_reads_what_the_study_has(finished, study):
     assert [trial.epochs for trial in study.trials] == [trial.last_step or 0 for trial in recorded]
 
 
+@pytest.mark.slow
 def test_the_page_names_the_winner_its_command_and_the_failures(text, study):
     best = study.best
     assert f"{100 * best.value:.2f}\N{NO-BREAK SPACE}%" in text
@@ -118,12 +120,14 @@ def test_the_page_names_the_winner_its_command_and_the_failures(text, study):
     assert "The winner is still to be trained again." in text
 
 
+@pytest.mark.slow
 def test_the_page_says_how_long_the_trials_took(text, study):
     assert "36 trials in 13 min 24 s: " in text
     told = [wording.progress(dataclasses.replace(study, seconds=seconds)) for seconds in (0.0, 47.6, 7530.0)]
     assert [each.partition(":")[0] for each in told] == ["36 trials", "36 trials in 48 s", "36 trials in 2 h 5 min"]
 
 
+@pytest.mark.slow
 def test_the_best_so_far_never_gets_worse_and_counts_completed_trials_alone(study):
     table = tables.history(study)
     best = -math.inf
@@ -133,6 +137,7 @@ def test_the_best_so_far_never_gets_worse_and_counts_completed_trials_alone(stud
         assert row["best so far"] == (None if best == -math.inf else best)
 
 
+@pytest.mark.slow
 def test_every_table_has_its_figure_as_a_picture(study, tmp_path):
     for name, table in {
         "history": tables.history(study),
@@ -144,6 +149,7 @@ def test_every_table_has_its_figure_as_a_picture(study, tmp_path):
         assert table.save(tmp_path / f"{name}.csv").read_text("utf-8").count("\n") == len(table) + 1
 
 
+@pytest.mark.slow
 def test_each_trial_is_in_each_figure_once(study):
     of, trials = tables.drawn(study), study.finished
     scales = tables.scales(study)
@@ -152,6 +158,7 @@ def test_each_trial_is_in_each_figure_once(study):
         assert [text.count(f'id="f-trial-{trial.number}"') for trial in trials] == [1] * len(trials)
 
 
+@pytest.mark.slow
 def test_completed_dropped_and_failed_have_shapes_of_their_own(study):
     """What tells them apart in the drawing is the path of the mark, whatever its colour."""
     figure = charts.history(tables.drawn(study))
@@ -164,6 +171,7 @@ def test_completed_dropped_and_failed_have_shapes_of_their_own(study):
     assert all(len(one) == 1 for one in markers.values())
 
 
+@pytest.mark.slow
 def test_importance_finds_the_parameter_that_the_closed_form_hangs_on(study):
     found = importance(study)
     assert found["parameter"][0] == "learning rate"
@@ -174,6 +182,7 @@ def test_importance_finds_the_parameter_that_the_closed_form_hangs_on(study):
     assert not {"dropout", "width"} & set(clear)
 
 
+@pytest.mark.slow
 def test_importance_of_values_that_hang_on_nothing_is_chance(study):
     noise = np.random.default_rng(1).random(len(study.trials))
     ended = [
@@ -213,6 +222,7 @@ def test_a_study_that_runs_has_a_page_and_is_left_unchanged(tmp_path):
     assert sorted(file.name for file in path.iterdir()) == ["study.db", "study.html", "study.json"]
 
 
+@pytest.mark.slow
 def test_where_all_failed_there_is_no_winner_but_reasons(tmp_path):
     space = {**SPACE, "learning_rate": {"low": 0.5, "high": 1.0, "log": True}}
     text = page(new_study(tmp_path / "failed", populations=1, space=space)).read_text("utf-8")
@@ -220,6 +230,7 @@ def test_where_all_failed_there_is_no_winner_but_reasons(tmp_path):
     assert text.count("The loss was nan in epoch 1.") >= 12
 
 
+@pytest.mark.slow
 def test_of_losses_the_smallest_is_the_best(study):
     losses = [
         dataclasses.replace(trial, value=None if trial.value is None else 1 - trial.value) for trial in study.trials
@@ -230,6 +241,7 @@ def test_of_losses_the_smallest_is_the_best(study):
     assert tables.drawn(turned).window()[0] < turned.best.value < tables.drawn(turned).window()[1]
 
 
+@pytest.mark.slow
 def test_one_far_worse_trial_does_not_squeeze_the_others_together(study):
     values = [0.1, *np.linspace(0.88, 0.9, 20)]
     of = dataclasses.replace(
@@ -245,6 +257,7 @@ def test_one_far_worse_trial_does_not_squeeze_the_others_together(study):
     assert png(charts.history(of)).startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_the_winner_is_shown_with_its_test_interval(finished, digits_run, tmp_path):
     path = shutil.copytree(finished, tmp_path / "won")
     shutil.copytree(digits_run.path, path / "winner")
@@ -257,6 +270,7 @@ def test_the_winner_is_shown_with_its_test_interval(finished, digits_run, tmp_pa
     assert "--resume" not in text
 
 
+@pytest.mark.slow
 def test_a_winner_of_several_seeds_is_shown_with_their_spread(finished, tmp_path):
     path = shutil.copytree(finished, tmp_path / "seeds")
     shutil.copytree(POPULATION, path / "winner")
@@ -266,6 +280,7 @@ def test_a_winner_of_several_seeds_is_shown_with_their_spread(finished, tmp_path
     )
 
 
+@pytest.mark.slow
 def test_it_says_what_is_wrong(finished, tmp_path):
     with pytest.raises(RunError, match="it is no study, or a damaged one"):
         page(tmp_path)
@@ -275,6 +290,7 @@ def test_it_says_what_is_wrong(finished, tmp_path):
         page(path)
 
 
+@pytest.mark.slow
 def test_what_the_script_gets_is_what_the_study_has(text, study):
     script = json.loads(text.partition('id="study">')[2].partition("</script>")[0])
     assert [trial["number"] for trial in script["trials"]] == [trial.number for trial in study.trials]
