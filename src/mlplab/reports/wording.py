@@ -45,6 +45,7 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
         ("pixels encoded", 0 if is_own or not s.pixel_encoding else f"as {s.pixel_encoding} numbers each"),
         ("dropout of the inputs", 0 if is_own else s.input_dropout),
         ("noise added to the inputs", 0 if is_own else s.noise),
+        ("noise added in hidden layers", 0 if is_own else s.hidden_noise),
         ("batch normalisation", "yes" if s.batch_norm and not is_own else 0),
         ("optimiser", 0 if is_own else f"{s.optimizer}, learning rate {s.learning_rate:g}"),
         ("schedule", 0 if is_own or s.schedule == "none" else f"{s.schedule} (the learning rate falls to 0)"),
@@ -108,6 +109,7 @@ def seeds(config: Config, result: Mapping[str, Any]) -> str:
     s = config.settings
     random = ["initial weights", "order of the rows", *(["dropout"] if s.dropout or s.input_dropout else [])]
     random += ["noise of the inputs"] if s.noise else []
+    random += ["noise of the hidden layers"] if s.hidden_noise else []
     random += ["noise of all layers"] if s.ladder != "none" else []
     random += ["changes of the training rows"] if s.mixup or s.augment != "none" else []
     random += ["choice of the validation rows"] if s.validation else []

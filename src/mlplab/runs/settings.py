@@ -77,6 +77,12 @@ class Settings:
         _NOT_NEGATIVE,
         of_model=True,
     )
+    hidden_noise: float = setting(
+        0.0,
+        "Standard deviation of the normal noise that is added to the sums of each hidden layer, before the activation.",
+        _NOT_NEGATIVE,
+        of_model=True,
+    )
     batch_norm: bool = setting(False, "Batch normalisation in the hidden layers.", of_model=True)
     optimizer: str = setting("adam", "Optimizer: adam, adamw, sgd, …", of_model=True)
     learning_rate: float = setting(
@@ -266,6 +272,7 @@ _NOT_OF_LADDERS = (
     "pixel_encoding",
     "input_dropout",
     "noise",
+    "hidden_noise",
     "batch_norm",
     "ema",
     "class_weight",
