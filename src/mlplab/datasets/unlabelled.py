@@ -59,7 +59,8 @@ def check_images(path: Path) -> bytes:
 def _read(path: Path) -> np.ndarray:
     start = check_images(path)
     try:
-        with gzip.open(path) if start.startswith(_GZIP) else path.open("rb") as file:
+        opened: Any = gzip.open if start.startswith(_GZIP) else open
+        with opened(path, "rb") as file:
             if start.startswith(_NPZ):
                 return _of_npz(file, path)
             return npz.read_array(file, path.name) if start.startswith(_NPY) else _of_idx(file, path)
