@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,7 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
         ("early stopping", f"after {s.early_stopping} epochs without improvement" if s.early_stopping else 0),
         ("held out for validation", percent(s.validation, 0) if s.validation else "nothing"),
         ("labelled rows used", f"{s.labelled:,}" if s.labelled else 0),
+        ("images without labels", _images(config.data.get("unlabelled"))),
         ("training labels corrected", f"{config.corrected_labels:,}" if config.corrected_labels else 0),
         ("training images changed at random", 0 if s.augment == "none" else _changes(s.augment)),
         ("mixup", f"rows mixed in parts from Beta({s.mixup:g}, {s.mixup:g})" if s.mixup else 0),
@@ -88,6 +90,14 @@ def recipes(config: Config, accuracy_high: float) -> list[tuple[str, str]]:
             text = f"{recipe.name} reaches {percent(score.accuracy)}{mean} in {score.cost}"
             described.append((text, recipe.command))
     return described
+
+
+def _images(unlabelled: Mapping[str, Any] | None) -> str | int:
+    """Return the number of images without labels beside the data set, and their file; 0 without any."""
+    if unlabelled is None:
+        return 0
+    source = unlabelled["source"]
+    return f"{unlabelled['rows']:,} beside the data set, {'an array' if source is None else Path(source).name}"
 
 
 def _changes(augment: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from types import UnionType
 from typing import Any, get_args, get_origin
 
-from mlplab.errors import UsageError
+from mlplab.errors import Advice, UsageError
 from mlplab.runs import augment
 from mlplab.runs.setting import Check, Setting, is_kind, setting
 
@@ -224,6 +224,17 @@ class Settings:
             raise UsageError(
                 f"A ladder network takes none of these settings: {', '.join(changed)}. Leave them out.",
                 arguments=changed,
+            )
+
+    def require_ladder(self, unlabelled: Any) -> None:
+        """Raise `UsageError` for images without labels, unless a ladder network is trained, or there are none: None."""
+        if unlabelled is not None and self.ladder == "none":
+            full = Advice("ladder='full'", "--ladder full")
+            raise UsageError(
+                "Only ladder networks learn from images without labels, and one is to be trained that is none. Give "
+                f"{full}, or leave unlabelled out.",
+                arguments=("unlabelled",),
+                advice=[full],
             )
 
     @classmethod
