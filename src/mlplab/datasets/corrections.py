@@ -54,7 +54,7 @@ class Corrections:
         source = f"{train.provenance.source}, {len(self):,} labels corrected"
         hashes = self.added_to(train.provenance.sha256 or {"content": train.content_hash()})
         provenance = dataclasses.replace(train.provenance, sha256=hashes, source=source)
-        train = Dataset(train.inputs, labels, train.class_names, provenance)
+        train = dataclasses.replace(train, labels=labels, provenance=provenance)
         return dataclasses.replace(data, train=train)
 
     def added_to(self, hashes: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,150 @@
+"""MLP-D05 and MLP-D06: images that are nearly equal, across train and test, or within one of them.
+
+Two images are nearly equal if the correlation of their pixels is at least `LEAST`: after brightness and contrast are
+matched, they differ by at most a tenth of what is in the picture. That is a copy that was saved again, brightened,
+sharpened or made a little noisy. It is not a copy that was moved, turned or mirrored.
+
+The search is complete. Images with mean 0 and length 1 whose correlation is c lie sqrt(2 - 2c) apart, and a projection
+on orthonormal axes never moves two points apart. So all pairs that are near in a few principal axes are candidates, and
+each is then compared in all pixels.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from mlplab.datasets.checks.duplicates import points
+from mlplab.datasets.checks.equal_rows import equal_rows
+from mlplab.datasets.checks.finding import Finding, Kind
+from mlplab.datasets.checks.survey import Survey
+from mlplab.progress import Progress, ProgressListener
+
+LEAST = 0.995
+"""The most similar pair of different digits in MNIST's 70,000 images has a correlation of 0.9927."""
+
+_MOST_DISTANT = np.sqrt(2 - 2 * LEAST)
+_ROUNDING = 1.001
+
+_LEAST_PIXELS = 64
+"""In smaller images different pictures are alike."""
+
+_AXES, _AXES_OF_TREE = 32, 8
+"""Principal axes of the candidates, and those in which neighbours are searched."""
+
+_CHUNK = 4096
+"""Images whose neighbours are searched at a time."""
+
+_PAIRS = 2**16
+"""Pairs that are compared at a time."""
+
+ACROSS = Kind(
+    "MLP-D05",
+    "nearly the same image in train and test",
+    "The network has seen nearly these test images with their labels, so the test accuracy is too high (leakage).",
+    "Look at the pairs. If they show the same object or come from the same recording, keep all of it in one split.",
+)
+WITHIN = Kind(
+    "MLP-D06",
+    "nearly the same image several times in a split",
+    "Copies that were saved again, brightened or made a little noisy count more than others. Where one is held out for "
+    "validation and another is trained on, the validation accuracy is too high.",
+    "Keep one of each group, unless the copies are meant as a weight.",
+)
+
+
+def near_duplicates(survey: Survey, progress: ProgressListener) -> Iterator[Finding]:
+    """Find groups of images, each nearly equal to another one of its group."""
+    if not survey.has_images or survey.width < _LEAST_PIXELS:
+        return
+    is_copy = np.zeros(len(survey), bool)
+    for group in equal_rows(survey):
+        is_copy[group[1:]] = True
+    rows = np.flatnonzero(~is_copy & (survey.high > survey.low) & ~survey.is_blank)
+    groups = _groups(survey, rows, progress)
+    first_test = len(survey.data.train)
+    across = [group for group in groups if group[0] < first_test <= group[-1]]
+    within = [group for group in groups if not group[0] < first_test <= group[-1]]
+    if across:
+        leaked = sum(int((group >= first_test).sum()) for group in across)
+        says, share = "is" if leaked == 1 else "are", leaked / len(survey.data.test)
+        title = f"{survey.count(leaked, 'test')} {says} nearly equal to training images, {points(share)} of the test set"
+        yield _finding(survey, ACROSS, survey.severity(leaked, len(survey.data.test)), title, across)
+    if within:
+        rows = sum(map(len, within))
+        title = f"{survey.count(rows)} are nearly equal to others in the same split"
+        yield _finding(survey, WITHIN, "information", title, within)
+
+
+def _finding(survey: Survey, kind: Kind, severity: str, title: str, groups: list[np.ndarray]) -> Finding:
+    other = sum(len(set(survey.labels[group])) > 1 for group in groups)
+    title += f"; in {other:,} of {len(groups):,} groups labels differ" if other else ""
+    places = tuple(tuple(survey.place(row) for row in group) for group in groups)
+    return Finding(kind, severity, title, survey.by_split(np.concatenate(groups)), places)
+
+
+def _groups(survey: Survey, rows: np.ndarray, progress: ProgressListener) -> list[np.ndarray]:
+    """Return the row numbers of each group, ascending, in the order of their first rows."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if len(rows) < 2:
+        return []
+    pairs = np.concatenate([np.zeros((2, 0), np.int64), *_pairs(survey, rows, progress)], axis=1)
+    graph = coo_array((np.ones(pairs.shape[1], bool), (pairs[0], pairs[1])), shape=(len(rows), len(rows)))
+    labels = connected_components(graph, directed=False)[1]
+    order = np.argsort(labels, kind="stable")
+    members = np.split(rows[order], np.flatnonzero(np.diff(labels[order])) + 1)
+    return sorted((group for group in members if len(group) > 1), key=lambda group: group[0])
+
+
+def _pairs(survey: Survey, rows: np.ndarray, progress: ProgressListener) -> Iterator[np.ndarray]:
+    """Yield the pairs of nearly equal images, (2, k) positions in `rows`."""
+    from scipy.spatial import KDTree
+
+    points, limit = _projections(survey, rows), _MOST_DISTANT * _ROUNDING
+    order = np.argsort(points[:, 0], kind="stable")
+    points = points[order]
+    for start in range(0, len(points), _CHUNK):
+        progress(Progress(start, len(points)))
+        stop = min(start + _CHUNK, len(points))
+        beyond = np.searchsorted(points[:, 0], points[stop - 1, 0] + limit, side="right")
+        tree, others = (KDTree(points[start:end, :_AXES_OF_TREE]) for end in (stop, beyond))
+        found = tree.sparse_distance_matrix(others, limit, output_type="ndarray")
+        a, b = (found[name][found["i"] < found["j"]] + start for name in ("i", "j"))
+        for first in range(0, len(a), _PAIRS):
+            pair = np.stack([a[first : first + _PAIRS], b[first : first + _PAIRS]])
+            apart = points[pair[0]] - points[pair[1]]
+            pair = order[pair[:, np.einsum("ij,ij->i", apart, apart) <= limit**2]]
+            yield pair[:, _correlations(survey, rows[pair[0]], rows[pair[1]]) >= LEAST]
+    progress(Progress(len(points), len(points)))
+
+
+def _correlations(survey: Survey, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the correlation of the pixels of each pair of rows, float32 (k,)."""
+    step = max(1, 2**21 // survey.width)
+    starts = range(0, len(a), step)
+    parts = [
+        np.einsum("ij,ij->i", *(_normed(survey.rows(rows[start : start + step])) for rows in (a, b)))
+        for start in starts
+    ]
+    return np.concatenate([np.zeros(0, np.float32), *parts])
+
+
+def _projections(survey: Survey, rows: np.ndarray) -> np.ndarray:
+    """Return the normed images along the principal axes of a sample, float32 (k, axes), axes by variance."""
+    sample = _normed(survey.rows(rows[np.unique(np.linspace(0, len(rows) - 1, 500).astype(int))]))
+    centred = sample - sample.mean(0)
+    strengths = np.linalg.eigh(centred @ centred.T)[1][:, ::-1][:, :_AXES]
+    axes = np.linalg.qr(centred.T @ strengths)[0]
+    step = max(1, 2**21 // survey.width)
+    return np.concatenate(
+        [_normed(survey.rows(rows[start : start + step])) @ axes for start in range(0, len(rows), step)]
+    )
+
+
+def _normed(images: np.ndarray) -> np.ndarray:
+    """Return flat images with mean 0 and length 1, float32 (n, width)."""
+    images = images.astype(np.float32)
+    images -= images.mean(1, keepdims=True)
+    images /= np.sqrt(np.einsum("ij,ij->i", images, images))[:, None]
+    return images
