@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mlplab.datasets.classes import class_number
-from mlplab.datasets.dataset import Data, Dataset
+from mlplab.datasets.dataset import Data
 from mlplab.errors import Advice, DataError, UsageError
 
 CORRECTED = "corrected labels"

@@ -25,7 +25,7 @@ from mlplab.datasets.checks import (
     photographs,
     scales,
 )
-from mlplab.datasets.checks.finding import SEVERITIES, Finding, Kind, check_codes
+from mlplab.datasets.checks.finding import SEVERITIES, Finding, Kind, known_codes
 from mlplab.datasets.checks.survey import Survey
 from mlplab.datasets.dataset import Data
 from mlplab.progress import ProgressListener
@@ -57,6 +57,11 @@ _BRIEF: tuple[Callable[[Survey], Iterable[Finding]], ...] = (
     photographs.photographs,
 )
 """Checks that together take a fraction of a second for 70,000 images."""
+
+
+def check_codes(codes: Iterable[str]) -> frozenset[str]:
+    """Return codes in capitals. Raises `UsageError` for one that no kind of finding has."""
+    return known_codes(codes, KINDS)
 
 
 def findings(data: Data, progress: ProgressListener = lambda _: None) -> list[Finding]:

@@ -8,12 +8,12 @@ from mlplab.datasets.checks.finding import Finding, Kind
 from mlplab.datasets.checks.survey import Survey
 
 _PLAIN = 0.15
-"""A border is plain if at least 90 % of its pixels are within this part of the usual range from their median."""
+"""A border is plain if at least three of four pixels are within this part of the usual range from their median."""
 
 _MOSTLY = 0.9
 """Part of the images whose backgrounds are the usual ones."""
 
-_LEAST_PLAIN = 0.5
+_LEAST_PLAIN = 0.6
 """Where fewer images have a plain border, backgrounds are what the pictures show, and no mistake."""
 
 ALL = Kind(
@@ -50,7 +50,9 @@ def backgrounds(survey: Survey) -> Iterator[Finding]:
         odd, kinds = (is_light, ("a light", "a dark")) if light <= dark else (is_dark, ("a dark", "a light"))
         rows = survey.by_split(odd)
         says = "has" if odd.sum() == 1 else "have"
-        yield Finding(SOME, "warning", f"{survey.counts(rows)} {says} {kinds[0]} background, most others {kinds[1]} one", rows)
+        yield Finding(
+            SOME, "warning", f"{survey.counts(rows)} {says} {kinds[0]} background, most others {kinds[1]} one", rows
+        )
 
 
 def _borders(survey: Survey, usual: float) -> tuple[np.ndarray, np.ndarray]:
@@ -66,5 +68,5 @@ def _borders(survey: Survey, usual: float) -> tuple[np.ndarray, np.ndarray]:
         shade = np.median(border, axis=1)
         near = np.abs(border - shade[:, None]) <= _PLAIN * usual
         shades.append(shade)
-        plain.append(near.mean(1) >= 0.9)
+        plain.append(near.mean(1) >= 0.75)
     return np.concatenate(shades), np.concatenate(plain)

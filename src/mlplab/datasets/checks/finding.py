@@ -78,7 +78,7 @@ class Finding:
         }
 
 
-def check_codes(codes: Iterable[str], kinds: Mapping[str, Kind]) -> frozenset[str]:
+def known_codes(codes: Iterable[str], kinds: Mapping[str, Kind]) -> frozenset[str]:
     """Return codes in capitals. Raises `UsageError` for one that no kind has."""
     chosen = frozenset(code.strip().upper() for code in codes)
     for code in chosen - set(kinds):

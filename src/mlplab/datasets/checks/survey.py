@@ -82,7 +82,7 @@ class Survey:
         if not self.has_images or self.width == 1:
             return np.zeros(len(self), bool)
         spread = self.high.astype(np.float64) - self.low
-        return (spread == 0) | ((spread < _BLANK * np.median(spread)) & ~self.is_off_scale)
+        return (spread == 0) | ((spread < _BLANK * self._usual(spread)) & ~self.is_off_scale)
 
     @functools.cached_property
     def largest(self) -> np.ndarray:
@@ -94,11 +94,14 @@ class Survey:
         """bool (n,): images from 0 to 1 among others up to 12 and more, or images up to 12 and more among such."""
         if not self.has_images:
             return np.zeros(len(self), bool)
-        usual = np.empty(len(self))
-        for is_part in (~self.is_test, self.is_test):
-            usual[is_part] = np.median(self.largest[is_part])
+        usual = self._usual(self.largest)
         ones = (self.largest <= 1) & (self.high > self.low)
         return (ones & (usual >= 12)) | ((self.largest >= 12) & (usual <= 1))
+
+    def _usual(self, values: np.ndarray) -> np.ndarray:
+        """Return for each row the median of the values (n,) in its split."""
+        medians = np.array([np.median(values[~self.is_test]), np.median(values[self.is_test])])
+        return medians[self.is_test.astype(int)]
 
     @functools.cached_property
     def usual_range(self) -> tuple[float, float]:
