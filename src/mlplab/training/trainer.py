@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -12,15 +12,17 @@ import numpy as np
 
 from mlplab.cluster import workers
 from mlplab.datasets import Data, load
+from mlplab.datasets.checks import Finding, brief_findings
 from mlplab.datasets.corrections import read_corrections
 from mlplab.datasets.unlabelled import read_unlabelled
 from mlplab.engine import keras
 from mlplab.engine.driver import Progress
-from mlplab.errors import ClusterError, Interrupted, RunError, TrainingError, UsageError
+from mlplab.errors import ClusterError, Interrupted, RunError, TrainingError, UsageError, shell_command
 from mlplab.files import create_directory, free_path, locked, remove_directory, resuming
 from mlplab.recipes import Recipe, seeds_with, with_recipe
 from mlplab.runs import Run, Settings, machine
 from mlplab.runs.dataset_ref import data_of, identity, with_unlabelled
+from mlplab.runs.directory import RunDirectory
 from mlplab.runs.settings_arguments import takes_settings
 from mlplab.runs.settings_types import SettingsArguments
 from mlplab.training import seeds as population
@@ -115,6 +117,8 @@ def train(
     split = splits.split(data.train, chosen)
     corrected = None if corrections is None else len(corrections)
     _log_data(data, split, corrected)
+    findings = brief_findings(data)
+    _log_findings(findings, data_identity)
     if model is not None:
         check_model(model, data)
     stem = Path(data.name).stem
@@ -124,13 +128,13 @@ def train(
         if seeds > 1:
             jobs = population.create_jobs(spec, model)
             write = functools.partial(population.write_start, spec=spec, jobs=jobs, corrections=corrections)
-            with begin_run(path, stem, write) as path:
+            with begin_run(path, stem, _with_checks(write, findings)) as path:
                 return population.train_population(path, data, local, pool, jobs)
     model = build_network(chosen, data, splits.rows_of_epoch(split, data)) if model is None else model
     scaling = preprocessing_for(model, data.train.inputs, split["train"], chosen.standardize)
     job = TrainingJob(spec.config(chosen.seed, scaling), data, split, model)
     write = functools.partial(population.write_network_start, job=job, corrections=corrections)
-    with begin_run(path, stem, write) as path:
+    with begin_run(path, stem, _with_checks(write, findings)) as path:
         return finish_run(path, job, local)
 
 
@@ -221,6 +225,24 @@ def finish_run(path: Path, job: TrainingJob, local: population.Local) -> Run:
     if diverged:
         raise TrainingError(diverged[path.name])
     return Run(path)
+
+
+def _with_checks(write: Callable[[Path], None], findings: Sequence[Finding]) -> Callable[[Path], None]:
+    """Return a function that writes the initial directory of a run, and what was found in its data."""
+
+    def write_all(path: Path) -> None:
+        write(path)
+        RunDirectory(path).write_checks(findings)
+
+    return write_all
+
+
+def _log_findings(findings: Sequence[Finding], identity: Mapping[str, Any]) -> None:
+    for finding in findings:
+        _log.info(f"Data: {finding}")
+    if findings:
+        source = identity["source"] or "PATH"
+        _log.info(f"What to do about it, and which rows: {shell_command('mlplab', 'data', 'check', source)}")
 
 
 def _log_data(data: Data, split: Mapping[str, np.ndarray], corrected: int | None) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mlplab.datasets.checks.finding import Finding, Kind
+from mlplab.datasets.checks.photographs import MOSTLY, photograph_share
 from mlplab.datasets.checks.survey import Survey
 
 _PLAIN = 0.15
@@ -38,7 +39,7 @@ def backgrounds(survey: Survey) -> Iterator[Finding]:
         return
     shade, is_plain = _borders(survey, high - low)
     judged = is_plain & ~survey.is_blank & ~survey.is_off_scale
-    if judged.sum() < _LEAST_PLAIN * len(survey):
+    if judged.sum() < _LEAST_PLAIN * len(survey) or photograph_share(survey) >= MOSTLY:
         return
     is_light = judged & (shade > low + 0.75 * (high - low))
     is_dark = judged & (shade < low + 0.25 * (high - low))

@@ -15,6 +15,9 @@ _FLAT = 0.2
 
 _LEAST_SIDE = 16
 
+MOSTLY = 0.5
+"""From this share of photographs on, a data set is one of photographs."""
+
 PHOTOGRAPHS = Kind(
     "MLP-D18",
     "photographs",
@@ -27,18 +30,23 @@ PHOTOGRAPHS = Kind(
 
 def photographs(survey: Survey) -> Iterator[Finding]:
     """Find out whether most images of the sample look like photographs."""
+    share = photograph_share(survey)
+    if share >= MOSTLY:
+        title = f"{100 * share:.0f} % of the images{_sampled(survey)} look like photographs{_colours(survey.sample)}"
+        yield Finding(PHOTOGRAPHS, "information", title)
+
+
+def photograph_share(survey: Survey) -> float:
+    """Return the share of images in the sample that look like photographs; 0 for small images and for features."""
     if not survey.has_images or min(survey.data.train.inputs.shape[1:3]) < _LEAST_SIDE:
-        return
+        return 0.0
     images = survey.sample
     left, right = (part.reshape(len(images), -1) for part in (images[:, :, :-1], images[:, :, 1:]))
     means = [part.mean(1, keepdims=True) for part in (left, right)]
     covariance = ((left - means[0]) * (right - means[1])).mean(1)
     smooth = covariance / np.maximum(left.std(1) * right.std(1), 1e-12)
     flat = _most_frequent(images)
-    share = float(((flat <= _FLAT) & (smooth >= _SMOOTH)).mean())
-    if share >= 0.5:
-        title = f"{100 * share:.0f} % of the images{_sampled(survey)} look like photographs{_colours(images)}"
-        yield Finding(PHOTOGRAPHS, "information", title)
+    return float(((flat <= _FLAT) & (smooth >= _SMOOTH)).mean())
 
 
 def _most_frequent(images: np.ndarray) -> np.ndarray:
