@@ -21,7 +21,7 @@ TEST = 300
 @pytest.fixture(scope="module")
 def clean() -> Arrays:
     """Handwritten digits of 28×28 pixels: x_train, y_train, x_test, y_test."""
-    small, labels = load_digits(return_X_y=True)
+    small, labels = map(np.asarray, load_digits(return_X_y=True))
     rng = np.random.default_rng(0)
     order = rng.permutation(len(labels))[:1200]
     images = np.zeros((len(order), 28, 28), np.uint8)
@@ -35,10 +35,9 @@ def clean() -> Arrays:
 
 def data_of(arrays: Arrays, names: int = 10) -> Data:
     x_train, y_train, x_test, y_test = arrays
-    parts = ((x_train, y_train, "train"), (x_test, y_test, "test"))
-    return Data(
-        "own", *(Dataset(x, y, tuple(map(str, range(names))), Provenance("own", split)) for x, y, split in parts)
-    )
+    classes = tuple(map(str, range(names)))
+    train = Dataset(x_train, y_train, classes, Provenance("own", "train"))
+    return Data("own", train, Dataset(x_test, y_test, classes, Provenance("own", "test")))
 
 
 def codes(data: Data) -> list[str]:
@@ -210,6 +209,25 @@ def test_nearly_equal_images_are_those_whose_pixels_correlate(clean: Arrays) -> 
     expected = np.argwhere(np.triu(np.corrcoef(x.reshape(len(x), -1)) >= LEAST, 1))
     assert 0 < len(expected) < 600
     assert {tuple(sorted(pair)) for pair in pairs.T.tolist()} == {tuple(pair) for pair in expected.tolist()}
+
+
+@pytest.mark.parametrize("size", [1e-38, 1e-20, 1e30, 3e38])
+def test_values_of_any_size_are_compared(size: float, clean: Arrays) -> None:
+    x, y, tx, ty = clean
+    x, tx = (np.float32(size) * (images / np.float32(255)) for images in (x[:200], tx[:100]))
+    tx[3] = x[7] * np.float32(0.9)
+    found = {finding.kind.code: finding for finding in findings(data_of((x, y[:200], tx, ty[:100])))}
+    assert found["MLP-D05"].rows == {"train": (7,), "test": (3,)}
+
+
+def test_images_that_are_all_nearly_equal_are_one_group(clean: Arrays) -> None:
+    """As the frames of a film."""
+    shades = np.linspace(0.3, 1, 300, dtype=np.float32)[:, None, None]
+    x = clean[0][0] * shades
+    data = data_of((x[::2], np.zeros(150, int), x[1::2], np.zeros(150, int)), 1)
+    (found,) = findings(data)
+    assert found.kind.code == "MLP-D05"
+    assert [len(group) for group in found.groups] == [300]
 
 
 def test_which_rows_are_equal_agrees_with_numpy(clean: Arrays) -> None:

@@ -1,6 +1,7 @@
 """Training one run, or several seeds of it.
 
     trainer.py        train: load → split → build → fit → save; resume
+    data_log.py       what it says of its data: sizes, findings
     saving.py         save_run: a model that is trained already
     splits.py         rows for training and validation, and the scaling that is fitted to them
     class_weights.py  how much the rows of each class count in the loss

@@ -4,20 +4,18 @@ import contextlib
 import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-import numpy as np
-
 from mlplab.cluster import workers
-from mlplab.datasets import Data, load
+from mlplab.datasets import load
 from mlplab.datasets.checks import Finding, brief_findings
 from mlplab.datasets.corrections import read_corrections
 from mlplab.datasets.unlabelled import read_unlabelled
 from mlplab.engine import keras
 from mlplab.engine.driver import Progress
-from mlplab.errors import ClusterError, Interrupted, RunError, TrainingError, UsageError, shell_command
+from mlplab.errors import ClusterError, Interrupted, RunError, TrainingError, UsageError
 from mlplab.files import create_directory, free_path, locked, remove_directory, resuming
 from mlplab.recipes import Recipe, seeds_with, with_recipe
 from mlplab.runs import Run, Settings, machine
@@ -27,6 +25,7 @@ from mlplab.runs.settings_arguments import takes_settings
 from mlplab.runs.settings_types import SettingsArguments
 from mlplab.training import seeds as population
 from mlplab.training import splits
+from mlplab.training.data_log import log_data, log_findings
 from mlplab.training.job import RunSpec, TrainingJob
 from mlplab.training.network import build_network, check_model, data_for
 from mlplab.training.outcome import Clock
@@ -116,9 +115,9 @@ def train(
     local.clock.loaded()
     split = splits.split(data.train, chosen)
     corrected = None if corrections is None else len(corrections)
-    _log_data(data, split, corrected)
+    log_data(data, split, corrected)
     findings = brief_findings(data)
-    _log_findings(findings, data_identity)
+    log_findings(findings, data_identity["source"])
     if model is not None:
         check_model(model, data)
     stem = Path(data.name).stem
@@ -179,7 +178,7 @@ def resume(
     data = data_of(run, data, quiet=verbose == 0)
     data = with_unlabelled(data, run.config.data, run.path, unlabelled)
     local.clock.loaded()
-    _log_data(data, run.first.split, run.config.corrected_labels or None)
+    log_data(data, run.first.split, run.config.corrected_labels or None)
     with workers(ray) as pool:
         machine.warn_of_differences("run", run.config, pool.threads)
         if run.config.seeds > 1:
@@ -235,30 +234,3 @@ def _with_checks(write: Callable[[Path], None], findings: Sequence[Finding]) -> 
         RunDirectory(path).write_checks(findings)
 
     return write_all
-
-
-def _log_findings(findings: Sequence[Finding], identity: Mapping[str, Any]) -> None:
-    for finding in findings:
-        _log.info(f"Data: {finding}")
-    if findings:
-        source = identity["source"] or "PATH"
-        _log.info(f"What to do about it, and which rows: {shell_command('mlplab', 'data', 'check', source)}")
-
-
-def _log_data(data: Data, split: Mapping[str, np.ndarray], corrected: int | None) -> None:
-    size = "×".join(map(str, data.train.inputs.shape[1:]))
-    if data.train.has_images:
-        kind = f"images {size}"
-    else:
-        whole = data.train.inputs.dtype == np.uint8
-        kind = f"rows of {size} whole numbers, taken as 8-bit," if whole else f"rows of {size} numbers"
-    trained, held_out = f"{len(split['train']):,}", len(split["validation"])
-    if "unlabelled" in split:
-        trained = f"{trained} with labels and {splits.rows_of_epoch(split, data):,} without"
-    if data.unlabelled is not None:
-        trained += f" ({len(data.unlabelled):,} of them from {data.unlabelled.source or 'an array'})"
-    _log.info(
-        f"{data.name}: {len(data.train):,} {kind} in {len(data.class_names)} classes, {trained} to train on, "
-        f"{held_out:,} held out for validation; {len(data.test):,} to test on."
-        + ("" if corrected is None else f" Training labels corrected: {corrected:,}.")
-    )

@@ -15,6 +15,8 @@ photographs.py      MLP-D18: photographs
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
 from mlplab.datasets.checks import (
     backgrounds,
     blank,
@@ -81,7 +83,8 @@ def brief_findings(data: Data) -> list[Finding]:
 
 
 def _brief(survey: Survey) -> list[Finding]:
-    return [finding for check in _BRIEF for finding in check(survey)]
+    with np.errstate(over="ignore", invalid="ignore"):  # of values as large as float32 holds
+        return [finding for check in _BRIEF for finding in check(survey)]
 
 
 def _sorted(found: list[Finding]) -> list[Finding]:

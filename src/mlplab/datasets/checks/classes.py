@@ -48,19 +48,22 @@ def classes(survey: Survey) -> Iterator[Finding]:
     present = np.flatnonzero(train)
     small, large = present[train[present].argmin()], present[train[present].argmax()]
     if train[large] >= _IMBALANCE * train[small]:
-        title = f"{train[large]:,} training {survey.kind} of {names[large]}, and {train[small]:,} of {names[small]}"
-        yield Finding(IMBALANCE, "warning", title, classes=(names[large], names[small]))
+        title = (
+            f"{train[large]:,} training {survey.kind} of class {names[large]}, and {train[small]:,} of {names[small]}"
+        )
+        yield Finding(IMBALANCE, "warning", title, classes=(str(names[large]), str(names[small])))
     for kind, severity, missing, split in (
         (NO_TRAINING, "error", train == 0, "training"),
         (NO_TEST, "warning", test == 0, "test"),
     ):
         if missing.any():
-            title = f"{_listed(names[missing])} {'has' if missing.sum() == 1 else 'have'} no {split} {survey.kind}"
+            which = "class" if missing.sum() == 1 else "classes"
+            title = f"no {split} {survey.kind} of {which} {_listed(names[missing])}"
             yield Finding(kind, severity, title, classes=tuple(names[missing]))
     few = ((train > 0) & (train < _FEW)) | ((test > 0) & (test < _FEW))
     if few.any():
-        counts = [f"{names[c]} ({train[c]:,} training, {test[c]:,} test)" for c in np.flatnonzero(few)]
-        yield Finding(FEW, "warning", f"very few {survey.kind} of {_listed(counts)}", classes=tuple(names[few]))
+        few_of = [f"{names[c]} ({train[c]:,} training, {test[c]:,} test)" for c in np.flatnonzero(few)]
+        yield Finding(FEW, "warning", f"very few {survey.kind} of class {_listed(few_of)}", classes=tuple(names[few]))
 
 
 def _listed(names: object) -> str:

@@ -66,6 +66,7 @@ def _odd(constant: np.ndarray, value: np.ndarray, usual: tuple[float, float]) ->
         return constant
     background = np.median(value[constant & edge])
     plain = constant & (np.abs(value - background) <= 0.1 * (usual[1] - usual[0]))
-    parts, _ = label(plain, np.ones((3, 3)))  # corners touch, too
+    parts = np.zeros(plain.shape, np.int32)
+    label(plain, np.ones((3, 3)), output=parts)  # corners touch, too
     margin = np.isin(parts, np.unique(parts[edge])) & plain
     return constant & ~margin

@@ -16,7 +16,7 @@ import numpy as np
 from mlplab.datasets.checks.duplicates import points
 from mlplab.datasets.checks.equal_rows import equal_rows
 from mlplab.datasets.checks.finding import Finding, Kind
-from mlplab.datasets.checks.survey import Survey
+from mlplab.datasets.checks.survey import SAMPLE, Survey
 from mlplab.progress import Progress, ProgressListener
 
 LEAST = 0.995
@@ -138,7 +138,8 @@ def _projections(survey: Survey, rows: np.ndarray) -> np.ndarray:
 
     The axes come from a sample by orthogonal iteration (Golub and Van Loan, Matrix Computations, section 8.2.4).
     """
-    sample = _normed(survey.rows(rows[np.unique(np.linspace(0, len(rows) - 1, 500).astype(int))]))
+    few = min(len(rows), max(_AXES, min(SAMPLE, 2**23 // survey.width)))
+    sample = _normed(survey.rows(rows[np.linspace(0, len(rows) - 1, few).astype(int)]))
     centred = sample - sample.mean(0)
     axes = _orthonormal(np.random.default_rng(0).normal(size=(survey.width, min(_AXES, survey.width))))
     for _ in range(_ITERATIONS):
@@ -167,6 +168,8 @@ def _orthonormal(columns: np.ndarray) -> np.ndarray:
 
 def _normed(images: np.ndarray) -> np.ndarray:
     """Return flat images with mean 0 and length 1, float32 (n, width)."""
+    if images.dtype.kind == "f":  # whose squares may be too large or too small for float32
+        images = images / np.abs(images).max(1, keepdims=True)
     images = images.astype(np.float32)
     images -= images.mean(1, keepdims=True)
     images /= np.sqrt(np.einsum("ij,ij->i", images, images))[:, None]

@@ -15,7 +15,9 @@ _BLANK = 0.02
 """An image is blank if its values spread over less than this part of what they do in a usual image."""
 
 SAMPLE = 500
-"""Images, evenly spaced over the data set, from which properties of the whole set are estimated."""
+"""Images, evenly spaced over the data set, from which properties of the whole set are estimated; fewer large ones."""
+
+_LEAST_SAMPLE = 20
 
 
 class Survey:
@@ -73,7 +75,8 @@ class Survey:
     @functools.cached_property
     def sample(self) -> np.ndarray:
         """Some rows, evenly spaced: float32 (at most SAMPLE, ...), of the inputs' shape."""
-        at = np.unique(np.linspace(0, len(self) - 1, min(len(self), SAMPLE)).astype(int))
+        size = min(len(self), SAMPLE, max(_LEAST_SAMPLE, _CHUNK // self.width))
+        at = np.unique(np.linspace(0, len(self) - 1, size).astype(int))
         return self.rows(at).astype(np.float32).reshape(len(at), *self.data.train.inputs.shape[1:])
 
     @functools.cached_property
