@@ -173,7 +173,7 @@ class RunDirectory:
     def write_result_json(self, value: dict[str, Any]) -> None:
         """Write the plain values of a result, see `write_result`."""
         predictions = [self._predictions(split).name for split in ("test", "validation")]
-        start = {_CONFIG, _MODEL, _SPLIT, _CORRECTIONS} - checksums.listed(self.path)
+        start = {_CONFIG, _MODEL, _SPLIT, _CORRECTIONS, _CHECKS} - checksums.listed(self.path)
         written = [*start, _METRICS, _WEIGHTS, *predictions, TEXT, STATE]
         checksums.add(self.path, written, {_RESULT: files.json_bytes(value)})
         files.write_json(self.path / _RESULT, value)

@@ -18,7 +18,7 @@ IMBALANCE = Kind(
     "classes of very different sizes",
     "A network that never answers with a rare class loses little accuracy, so the accuracy hides how rare classes do.",
     "Look at balanced accuracy and at the recall of each class. Collect rows of the rare classes, or count them more: "
-    "--class-weight balanced.",
+    "class_weight='balanced' (mlplab train --class-weight balanced).",
 )
 NO_TRAINING = Kind(
     "MLP-D15",

@@ -1,5 +1,7 @@
 """Kinds of findings with their codes, and one finding in a data set."""
 
+import functools
+import importlib.metadata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +11,8 @@ from mlplab.errors import UsageError, unknown_name
 SEVERITIES = ("error", "warning", "information")
 """The worst first. An error makes scores wrong or training futile; a warning is probably a mistake."""
 
-_PAGE = "https://github.com/mlplab/mlplab/blob/main/docs/data-check.md"
+_PAGE = "blob/main/docs/data-check.md"
+"""The document of all codes in the repository."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,14 @@ class Kind:
     @property
     def page(self) -> str:
         """The address of its section in docs/data-check.md."""
-        return f"{_PAGE}#{self.code.lower()}"
+        return f"{_repository()}/{_PAGE}#{self.code.lower()}"
+
+
+@functools.cache
+def _repository() -> str:
+    """Return the address of the repository, which pyproject.toml names."""
+    urls = importlib.metadata.metadata("mlplab").get_all("Project-URL") or []
+    return dict(url.split(", ", 1) for url in urls)["Repository"]
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from mlplab.progress import Progress, ProgressListener
 LEAST = 0.995
 """The most similar pair of different digits in MNIST's 70,000 images has a correlation of 0.9927."""
 
-_MOST_DISTANT = np.sqrt(2 - 2 * LEAST)
-_ROUNDING = 1.001
+_LIMIT = 1.001 * float(np.sqrt(2 - 2 * LEAST))
+"""Distance of normed images, with room for rounding, within which a pair is a candidate."""
 
 _LEAST_PIXELS = 64
 """In smaller images different pictures are alike."""
@@ -36,6 +36,9 @@ _ITERATIONS = 4
 
 _CHUNK = 4096
 """Images whose neighbours are searched at a time."""
+
+_MOST_FOUND = 2**22
+"""Pairs that are held at a time: 100 MB."""
 
 _PAIRS = 2**16
 """Pairs that are compared at a time."""
@@ -86,40 +89,62 @@ def _finding(survey: Survey, kind: Kind, severity: str, title: str, groups: list
 
 
 def _groups(survey: Survey, rows: np.ndarray, progress: ProgressListener) -> list[np.ndarray]:
-    """Return the row numbers of each group, ascending, in the order of their first rows."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    """Return the row numbers of each group, ascending, in the order of their first rows.
 
+    Pairs that are in one group already are not compared again: the frames of a film are one group soon.
+    """
     if len(rows) < 2:
         return []
-    pairs = np.concatenate([np.zeros((2, 0), np.int64), *_pairs(survey, rows, progress)], axis=1)
-    graph = coo_array((np.ones(pairs.shape[1], bool), (pairs[0], pairs[1])), shape=(len(rows), len(rows)))
-    labels = connected_components(graph, directed=False)[1]
-    order = np.argsort(labels, kind="stable")
-    members = np.split(rows[order], np.flatnonzero(np.diff(labels[order])) + 1)
+    group_of = np.arange(len(rows))
+    for pairs in _candidates(_projections(survey, rows), progress):
+        pairs = pairs[:, group_of[pairs[0]] != group_of[pairs[1]]]
+        pairs = pairs[:, _correlations(survey, rows[pairs[0]], rows[pairs[1]]) >= LEAST]
+        group_of = _joined(group_of, pairs)
+    order = np.argsort(group_of, kind="stable")
+    members = np.split(rows[order], np.flatnonzero(np.diff(group_of[order])) + 1)
     return sorted((group for group in members if len(group) > 1), key=lambda group: group[0])
 
 
-def _pairs(survey: Survey, rows: np.ndarray, progress: ProgressListener) -> Iterator[np.ndarray]:
-    """Yield the pairs of nearly equal images, (2, k) positions in `rows`."""
-    from scipy.spatial import KDTree
+def _joined(group_of: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Return the group of each point (n,), after the groups of the points of each pair, (2, k), were joined."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    points, limit = _projections(survey, rows), _MOST_DISTANT * _ROUNDING
+    count = len(group_of)
+    edges = (np.ones(pairs.shape[1], bool), (group_of[pairs[0]], group_of[pairs[1]]))
+    return connected_components(coo_array(edges, shape=(count, count)), directed=False)[1][group_of]
+
+
+def _candidates(points: np.ndarray, progress: ProgressListener) -> Iterator[np.ndarray]:
+    """Yield pairs of points (n, axes) that are near each other, all of them, (2, k) positions at a time."""
     order = np.argsort(points[:, 0], kind="stable")
     points = points[order]
     for start in range(0, len(points), _CHUNK):
         progress(Progress(start, len(points)))
-        stop = min(start + _CHUNK, len(points))
-        beyond = np.searchsorted(points[:, 0], points[stop - 1, 0] + limit, side="right")
-        tree, others = (KDTree(points[start:end, :_AXES_OF_TREE]) for end in (stop, beyond))
-        found = tree.sparse_distance_matrix(others, limit, output_type="ndarray")
-        a, b = (found[name][found["i"] < found["j"]] + start for name in ("i", "j"))
-        for first in range(0, len(a), _PAIRS):
-            pair = np.stack([a[first : first + _PAIRS], b[first : first + _PAIRS]])
-            apart = points[pair[0]] - points[pair[1]]
-            pair = order[pair[:, np.einsum("ij,ij->i", apart, apart) <= limit**2]]
-            yield pair[:, _correlations(survey, rows[pair[0]], rows[pair[1]]) >= LEAST]
+        for found in _near(points, start, min(start + _CHUNK, len(points))):
+            for first in range(0, found.shape[1], _PAIRS):
+                pairs = found[:, first : first + _PAIRS]
+                apart = points[pairs[0]] - points[pairs[1]]
+                yield order[pairs[:, np.einsum("ij,ij->i", apart, apart) <= _LIMIT**2]]
     progress(Progress(len(points), len(points)))
+
+
+def _near(points: np.ndarray, start: int, stop: int) -> Iterator[np.ndarray]:
+    """Yield pairs (a, b) of points with start <= a < stop and a < b that are near each other in the first axes.
+
+    `points` ascend along the first axis. Where very many are near each other, fewer are searched at a time.
+    """
+    from scipy.spatial import KDTree
+
+    beyond = np.searchsorted(points[:, 0], points[stop - 1, 0] + _LIMIT, side="right")
+    tree, others = (KDTree(points[start:end, :_AXES_OF_TREE]) for end in (stop, beyond))
+    if stop - start > 1 and tree.count_neighbors(others, _LIMIT) > _MOST_FOUND:
+        middle = (start + stop) // 2
+        yield from _near(points, start, middle)
+        yield from _near(points, middle, stop)
+        return
+    found = tree.sparse_distance_matrix(others, _LIMIT, output_type="ndarray")
+    yield np.stack([found[name][found["i"] < found["j"]] + start for name in ("i", "j")])
 
 
 def _correlations(survey: Survey, a: np.ndarray, b: np.ndarray) -> np.ndarray:

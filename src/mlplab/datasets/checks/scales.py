@@ -16,7 +16,7 @@ SPLITS = Kind(
     "MLP-D09",
     "train and test on different scales",
     "The network learns from values of one size and is tested on values of another, so the test accuracy says nothing.",
-    "Scale both in the same way, or neither: mlplab scales inputs itself.",
+    "Scale both in the same way, or neither: a training scales inputs itself.",
 )
 ROWS = Kind(
     "MLP-D10",
