@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from types import UnionType
 from typing import Any, get_args, get_origin
 
-from mlplab.errors import UsageError
+from mlplab.errors import Advice, UsageError
 from mlplab.runs import augment
 from mlplab.runs.setting import Check, Setting, is_kind, setting
 
@@ -74,6 +74,12 @@ class Settings:
     noise: float = setting(
         0.0,
         "Standard deviation of the normal noise that is added to the scaled inputs.",
+        _NOT_NEGATIVE,
+        of_model=True,
+    )
+    hidden_noise: float = setting(
+        0.0,
+        "Standard deviation of the normal noise that is added to the sums of each hidden layer, before the activation.",
         _NOT_NEGATIVE,
         of_model=True,
     )
@@ -217,6 +223,17 @@ class Settings:
                 arguments=changed,
             )
 
+    def require_ladder(self, unlabelled: Any) -> None:
+        """Raise `UsageError` for images without labels, unless a ladder network is trained, or there are none: None."""
+        if unlabelled is not None and self.ladder == "none":
+            full = Advice("ladder='full'", "--ladder full")
+            raise UsageError(
+                "Only ladder networks learn from images without labels, and one is to be trained that is none. Give "
+                f"{full}, or leave unlabelled out.",
+                arguments=("unlabelled",),
+                advice=[full],
+            )
+
     @classmethod
     def with_defaults(cls, own_model: bool = False, **given: Any) -> "Settings":
         """Settings from the arguments that a person gave; None counts as not given.
@@ -268,6 +285,7 @@ _NOT_OF_LADDERS = (
     "pixel_encoding",
     "input_dropout",
     "noise",
+    "hidden_noise",
     "batch_norm",
     "ema",
     "swa",

@@ -14,6 +14,7 @@ class SettingsArguments(TypedDict, total=False):
     pixel_encoding: int | None
     input_dropout: float | None
     noise: float | None
+    hidden_noise: float | None
     batch_norm: bool | None
     optimizer: str | None
     learning_rate: float | None
