@@ -51,8 +51,8 @@ TRIED = """
 Trainings by which the recipes were chosen. Their scores are not on the test set, but on 10,000 of the 60,000 training
 rows, which were held out (`--validation 0.16667`). ± is the binomial standard deviation, √(p (1 − p) / 10,000): what
 chance does to one network's score on that number of rows. Each row is one training. *In a script of its own*: with
-something that is no setting of mlplab. Seconds are those of training on two cores, without compilation, on a machine
-that did other work beside.
+something that is no setting of mlplab. Seconds are those of training on two cores, where no number is said, without
+compilation, on a machine that did other work beside.
 """
 HELD_OUT = 10_000
 """Rows on which tries are scored."""

@@ -1,4 +1,4 @@
-"""NPZ files of strangers: damaged, lying or huge ones are refused before they are read."""
+"""NPZ and NPY files of strangers: damaged, lying or huge ones are refused before they are read."""
 
 import io
 
@@ -39,6 +39,17 @@ def test_it_reads_what_numpy_writes():
 def test_what_is_no_npz_file_or_lies_is_refused(content, message):
     with pytest.raises(ValueError, match=message):
         npz.read(io.BytesIO(content))
+
+
+def test_an_array_alone_is_read_with_the_same_care():
+    file = io.BytesIO()
+    np.save(file, ARRAYS["x"])
+    np.testing.assert_array_equal(npz.read_array(file, "x.npy"), ARRAYS["x"])
+    for content in (file.getvalue()[:-1], header((10**12,))):
+        with pytest.raises(ValueError, match=r"x\.npy claims .* bytes"):
+            npz.read_array(io.BytesIO(content), "x.npy")
+    with pytest.raises(ValueError, match="Python objects"):
+        npz.read_array(io.BytesIO(header((2,), "|O") + b"\0" * 16), "x.npy")
 
 
 def test_a_flipped_bit_is_noticed():

@@ -1,5 +1,6 @@
-"""NPZ files, whoever wrote them: no array is read before its size is known to be true and to fit into memory."""
+"""NPZ and NPY files, whoever wrote them: no array is read before its size is known to be true and to fit in memory."""
 
+import io
 import math
 import os
 import zipfile
@@ -29,7 +30,11 @@ def read(file: str | os.PathLike[str] | IO[bytes], names: Collection[str] | None
         with zipfile.ZipFile(file) as archive:
             members = {info.filename.removesuffix(_SUFFIX): info for info in archive.infolist()}
             wanted = [name for name in members if names is None or name in names]
-            _require_memory(sum(_checked_size(archive, members[name]) for name in wanted))
+            sizes = []
+            for name in wanted:
+                with archive.open(members[name]) as member:
+                    sizes.append(_checked_size(member, members[name].filename, members[name].file_size))
+            require_memory(sum(sizes))
             arrays = dict.fromkeys(members, np.empty(0))
             for name in wanted:
                 with archive.open(members[name]) as member:
@@ -41,25 +46,40 @@ def read(file: str | os.PathLike[str] | IO[bytes], names: Collection[str] | None
         raise ValueError(str(error) or type(error).__name__) from error
 
 
-def _checked_size(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
-    """Return the bytes of an array. Raises `ValueError` unless its header claims as many as there are."""
-    with archive.open(info) as member:
-        version = npy.read_magic(member)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError(f"{info.filename} has version {version} of the NPY format, of structured arrays")
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read_header(member)
-        if dtype.hasobject:
-            raise ValueError(
-                f"{info.filename} holds Python objects, which are not loaded: texts are kept by .astype(str)"
-            )
-        claimed, held = dtype.itemsize * math.prod(shape), info.file_size - member.tell()
+def read_array(file: IO[bytes], name: str) -> np.ndarray:
+    """Read the array of an open .npy file; errors name it. Raises `ValueError` for what `read` raises it for."""
+    try:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        require_memory(_checked_size(file, name, size))
+        file.seek(0)
+        return npy.read_array(file, allow_pickle=False)
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # as in `read`
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _checked_size(member: IO[bytes], name: str, size: int) -> int:
+    """Return the bytes of an array in NPY format. Raises `ValueError` unless its header claims as many as there are.
+
+    `member`: open at its start; it has `size` bytes.
+    """
+    version = npy.read_magic(member)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"{name} has version {version} of the NPY format, of structured arrays")
+    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read_header(member)
+    if dtype.hasobject:
+        raise ValueError(f"{name} holds Python objects, which are not loaded: texts are kept by .astype(str)")
+    claimed, held = dtype.itemsize * math.prod(shape), size - member.tell()
     if claimed != held:
-        raise ValueError(f"{info.filename} claims {claimed:,} bytes, {dtype} of shape {shape}, and has {held:,}")
+        raise ValueError(f"{name} claims {claimed:,} bytes, {dtype} of shape {shape}, and has {held:,}")
     return held
 
 
-def _require_memory(size: int) -> None:
+def require_memory(size: int) -> None:
+    """Raise `ValueError` for arrays of more bytes than this machine has."""
     available = memory_bytes()
     if available is not None and size > available:
         raise ValueError(f"its arrays take {size / 1e9:,.1f} GB, and this machine has {available / 1e9:,.1f} GB")

@@ -47,6 +47,20 @@ def test_noise_and_dropout_of_the_inputs_come_before_the_first_dense_layer():
     np.testing.assert_array_equal(model.predict(x[:2], verbose=0), plain.predict(x[:2], verbose=0))
 
 
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_noise_of_hidden_layers_is_added_to_their_sums(batch_norm):
+    model = mlplab.mlp((28, 28), 10, [300, 5], hidden_noise=0.3, batch_norm=batch_norm, seed=0)
+    plain = mlplab.mlp((28, 28), 10, [300, 5], batch_norm=batch_norm, seed=0)
+    *sums, noise, activation = model.layers[1 : 4 + batch_norm]
+    assert [type(layer).__name__ for layer in (noise, activation)] == ["GaussianNoise", "Activation"]
+    x = np.random.default_rng(0).random((200, 28, 28), "float32")
+    before = np.asarray(keras.Sequential([model.layers[0], *sums])(x))
+    added = np.asarray(noise(before, training=True)) - before
+    assert added.std() == pytest.approx(0.3, abs=0.01)
+    assert model.layers[-3].seed_generator is not noise.seed_generator
+    np.testing.assert_allclose(model.predict(x[:2], verbose=0), plain.predict(x[:2], verbose=0), rtol=1e-6)
+
+
 @pytest.mark.parametrize("numbers", [2, 4])
 def test_pixels_are_encoded_by_how_far_they_are_through_intervals(numbers):
     pixels = np.random.default_rng(0).integers(0, 256, (5, 4, 2)).astype("float32") / 255

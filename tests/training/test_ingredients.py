@@ -29,6 +29,7 @@ ALL = {
     "pixel_encoding": 3,
     "input_dropout": 0.1,
     "noise": 0.2,
+    "hidden_noise": 0.1,
     "warmup": 0.3,
     "ema": 0.8,
     "augment": "flip+shift:1+rotate+elastic:0.03",

@@ -10,8 +10,8 @@ from mlplab.cli.output import open_console, print_json, print_table, reports_int
 from mlplab.errors import UsageError, require_whole, shell_command
 from mlplab.experiments import label_errors
 from mlplab.runs import Run
+from mlplab.runs.dataset_ref import command_for
 from mlplab.runs.directory import RunDirectory
-from mlplab.runs.settings_arguments import training_command
 from mlplab.table import PICTURES
 
 _COLUMNS = ("index", "given", "suggested", "quality", "suggested_probability", "flagged")
@@ -81,11 +81,12 @@ def labels(
 
 def _train_again(run: Run, labels: Path) -> str:
     """Return what trains the run again with other labels: a command, or for what only Python has, a line of it."""
-    command, source, settings = run.config.command, run.config.data["source"], run.config.settings
-    if command is None and (source is None or settings.hidden is None):
+    config, settings = run.config, run.config.settings
+    seeds = {"seed": settings.seed} | ({"seeds": config.seeds} if config.seeds > 1 else {})
+    again = None if settings.hidden is None else command_for(config.data, settings.arguments() | seeds)
+    words = list(config.command or again or ())
+    if not words:
         return f"mlplab.train(data, …, corrected_labels={str(labels)!r}), in Python, where the run was begun"
-    seeds = {"seed": settings.seed} | ({"seeds": run.config.seeds} if run.config.seeds > 1 else {})
-    words = list(command or training_command(str(source), settings.arguments() | seeds))
     for option in ("--out", "--corrected-labels"):
         words = [word for word in words if not word.startswith(f"{option}=")]
         if option in words:

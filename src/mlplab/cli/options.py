@@ -52,6 +52,14 @@ RecipeName = Annotated[
         autocompletion=complete_recipe,
     ),
 ]
+UnlabelledFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--unlabelled",
+        metavar="FILE",
+        help="Images without labels, for a ladder network to learn from too: .npz, .npy, or IDX.",
+    ),
+]
 RunPath = Annotated[
     Path,
     typer.Argument(metavar="RUN", help="A run directory.", autocompletion=complete_run),

@@ -8,9 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from mlplab.cli.options import Dataset, Json, Quiet, RecipeName, check_dataset, check_file, check_resume
+from mlplab.cli.options import (
+    Dataset,
+    Json,
+    Quiet,
+    RecipeName,
+    UnlabelledFile,
+    check_dataset,
+    check_file,
+    check_resume,
+)
 from mlplab.cli.output import difference_cells, open_console, print_json, print_rows, reports_interrupt, say
 from mlplab.cli.settings_options import class_weights, takes_settings
+from mlplab.datasets.unlabelled import check_images
 from mlplab.errors import UsageError, flag, shell_command, unknown_name
 from mlplab.experiments.sweep_plan import SweepPlan
 from mlplab.recipes import Recipe
@@ -41,6 +51,7 @@ def sweep(
     recipe: RecipeName = None,
     seeds: Annotated[int | None, typer.Option(metavar="N", help="Networks of each combination; 5 by default.")] = None,
     settings: dict[str, Any],
+    unlabelled: UnlabelledFile = None,
     runs: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The directory of the runs; sweeps/NAME-DATE-TIME by default.")
     ] = None,
@@ -59,7 +70,7 @@ def sweep(
     All other settings are given as in mlplab train, also with --recipe. Each combination is a run for other verbs.
     """
     values = varied(vary or [])
-    of_sweep = {"vary": vary, "recipe": recipe, "seeds": seeds, "runs": runs}
+    of_sweep = {"vary": vary, "recipe": recipe, "seeds": seeds, "unlabelled": unlabelled, "runs": runs}
     given = settings | {name: value for name, value in of_sweep.items() if value is not None}
     if (dataset is None) == (resume is None):
         raise UsageError("Give a data set (mlplab sweep digits --vary dropout=0,0.2), or a sweep: --resume SWEEP")
@@ -70,6 +81,8 @@ def sweep(
     if resume is not None:
         check_resume("sweep", given)
     check_file(out)
+    if unlabelled is not None:
+        check_images(unlabelled)
     if values:
         SweepPlan.of(values, settings, 5 if seeds is None else seeds, None if recipe is None else Recipe.of(recipe))
 
@@ -84,8 +97,8 @@ def sweep(
             SweepPlan.read(resume)
             table = run_sweep(resume, **options)
         else:
-            options |= {"recipe": recipe, "seeds": seeds, "runs": runs, "command": ["mlplab", *sys.argv[1:]]}
-            table = run_sweep(dataset, values, **options, **settings)
+            options |= {"recipe": recipe, "seeds": seeds, "unlabelled": unlabelled, "runs": runs}
+            table = run_sweep(dataset, values, **options, command=["mlplab", *sys.argv[1:]], **settings)
     say(console, table.title, style="bold")
     print_rows(console, [_row(row, table.varied) for row in table])
     if out is not None:

@@ -7,14 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from mlplab.cli.options import Dataset, Json, Quiet, RecipeName, check_dataset, check_resume
+from mlplab.cli.options import Dataset, Json, Quiet, RecipeName, UnlabelledFile, check_dataset, check_resume
 from mlplab.cli.output import open_console, reports_interrupt, say
 from mlplab.cli.run_summary import print_result
 from mlplab.cli.settings_options import takes_settings
 from mlplab.datasets.corrections import read_rows
+from mlplab.datasets.unlabelled import check_images
 from mlplab.errors import UsageError
-from mlplab.recipes import Recipe, seeds_with
-from mlplab.runs import Run
+from mlplab.recipes import Recipe, seeds_with, with_recipe
+from mlplab.runs import Run, Settings
 
 
 @takes_settings()
@@ -36,6 +37,7 @@ def train(
         Path | None,
         typer.Option(metavar="FILE", help="Training labels to use instead of the data set's; see: mlplab labels"),
     ] = None,
+    unlabelled: UnlabelledFile = None,
     out: Annotated[Path | None, typer.Option(help="The run directory; runs/NAME-DATE-TIME by default.")] = None,
     report: Annotated[
         bool, typer.Option("--report", help="Write the report too: what the network gets wrong, as one page.")
@@ -52,7 +54,8 @@ def train(
     schedule, and early stopping on the validation split. With --seeds, several networks: their mean, its spread, and
     their ensemble. With --recipe, the settings are the recipe's, apart from those that you give.
     """
-    of_run = {"recipe": recipe, "seeds": seeds, "corrected_labels": corrected_labels, "out": out}
+    of_run = {"recipe": recipe, "seeds": seeds, "corrected_labels": corrected_labels}
+    of_run |= {"unlabelled": unlabelled, "out": out}
     given = settings | {name: value for name, value in of_run.items() if value is not None}
     if (dataset is None) == (resume is None):
         raise UsageError("Give a data set to train on (mlplab train fashion-mnist), or a run to continue: --resume RUN")
@@ -62,7 +65,11 @@ def train(
         check_resume("run", given)
     if corrected_labels is not None:
         read_rows(corrected_labels)
-    networks = seeds_with(None if recipe is None else Recipe.of(recipe), seeds)
+    base = None if recipe is None else Recipe.of(recipe)
+    if unlabelled is not None:
+        Settings.with_defaults(**with_recipe(base, settings)).require_ladder(unlabelled)
+        check_images(unlabelled)
+    networks = seeds_with(base, seeds)
 
     console = open_console(quiet)
     from mlplab import training

@@ -7,6 +7,7 @@ npz.py          NPZ files with a training and a test set
 catalog.py      the data sets with a name; digits.py: the one that comes with scikit-learn
 fetch.py        their files: found, downloaded, verified; payload.py: one file and its hash; idx.py: its format
 providers.py    where files come from; commands.py: package managers as processes; cache.py: the folder of files
+unlabelled.py   images without labels, of a file or an array
 corrections.py  a CSV file with corrected labels; balanced.py: a few rows of each class
 """
 

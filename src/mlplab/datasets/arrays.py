@@ -4,6 +4,7 @@ Inputs are images, uint8 or float32 of shape (n, h, w) or (n, h, w, c), or featu
 Labels are int32 of shape (n,), each the position of a class name.
 """
 
+import hashlib
 import warnings
 from numbers import Number
 from typing import Any
@@ -29,7 +30,7 @@ def inputs_alike(train: ArrayLike, test: ArrayLike, name: str) -> tuple[np.ndarr
     arrays = [
         _as_array(inputs, f"The inputs of {name} {split}") for inputs, split in ((train, "train"), (test, "test"))
     ]
-    in_bytes = [_whole_bytes(array) for array in arrays]
+    in_bytes = [whole_bytes(array) for array in arrays]
     if in_bytes[0] is not None and in_bytes[1] is not None:
         return in_bytes[0], in_bytes[1]
     train, test = (
@@ -49,6 +50,16 @@ def check_ranges(train: np.ndarray, test: np.ndarray, name: str) -> None:
             f"{test_high:g}: if only one part was scaled, scale both in the same way, or neither.",
             stacklevel=5,
         )
+
+
+def content_hash(*arrays: np.ndarray) -> str:
+    """Return the hexadecimal SHA-256 of arrays: their dtypes, shapes and bytes (little-endian)."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        digest.update(f"{little.dtype.str}{little.shape}".encode())
+        digest.update(little.data)
+    return digest.hexdigest()
 
 
 def normal_inputs(inputs: ArrayLike, what: str) -> np.ndarray:
@@ -177,7 +188,7 @@ def _not_a_number(array: np.ndarray) -> str:
     return f"dtype {array.dtype}"
 
 
-def _whole_bytes(array: np.ndarray) -> np.ndarray | None:
+def whole_bytes(array: np.ndarray) -> np.ndarray | None:
     """Return an array (n, …) of whole numbers from 0 to 255 as uint8; None for any other."""
     if array.dtype == np.uint8:
         return array

@@ -41,8 +41,10 @@ def equally_many(rows_of_classes: Sequence[np.ndarray], labelled: int, names: Se
     wanted = [per_class + (c < more) for c in range(len(names))]
     for name, rows, count in zip(names, rows_of_classes, wanted, strict=True):
         if count > len(rows):
+            most = len(names) * min(map(len, rows_of_classes))
             raise UsageError(
-                f"labelled={labelled} takes {count} rows of each class, and {name!r} has {len(rows)} to train on.",
+                f"labelled={labelled} takes {count} rows of each class, and {name!r} has {len(rows)} to train on. "
+                + (f"Give labelled={most} or less." if most else "Add rows of that class, or leave labelled out."),
                 arguments=("labelled",),
             )
     return [rows[:count] for rows, count in zip(rows_of_classes, wanted, strict=True)]

@@ -1,13 +1,12 @@
 """A labelled data set in memory, and the pair of a training and a test set."""
 
 import dataclasses
-import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlplab.datasets.arrays import normal_inputs, normal_labels
+from mlplab.datasets.arrays import content_hash, normal_inputs, normal_labels
 from mlplab.datasets.classes import Classes, Label, listed
 from mlplab.errors import DataError, require_unmasked
 
@@ -122,12 +121,23 @@ class Dataset:
 
         Two data sets with equal hashes have the same content, wherever they come from.
         """
-        digest = hashlib.sha256()
-        for array in (self.inputs, self.labels):
-            little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-            digest.update(f"{little.dtype.str}{little.shape}".encode())
-            digest.update(little.data)
-        return digest.hexdigest()
+        return content_hash(self.inputs, self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Unlabelled:
+    """Images without labels, from which a ladder network learns beside a training set.
+
+    Attributes:
+        inputs: of the shape and the dtype of the training inputs, (n, …), read-only.
+        source: the absolute path of the file that they come from; None for an array.
+    """
+
+    inputs: np.ndarray = field(repr=False)
+    source: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +146,7 @@ class Data:
 
     Attributes:
         labels: the label of each class in the arrays or the file that the data comes from; None: 0, 1, ….
+        unlabelled: images without labels beside them, if there are any.
 
     Raises:
         DataError: if their inputs differ in shape or dtype, or if they have different classes.
@@ -145,6 +156,7 @@ class Data:
     train: Dataset
     test: Dataset
     labels: tuple[Label, ...] | None = None
+    unlabelled: Unlabelled | None = None
 
     def __post_init__(self) -> None:
         kinds = [(part.inputs.shape[1:], part.inputs.dtype.name) for part in (self.train, self.test)]
@@ -180,7 +192,8 @@ class Data:
         number_of = {label: number for number, label in enumerate(classes.labels)}
         numbers = np.array([number_of.get(label, -1) for label in self.classes.labels], np.int32)
         train, test = (self._renumbered(part, numbers, classes) for part in (self.train, self.test))
-        return Data(self.name, train, test, None if classes.are_numbered else classes.labels)
+        labels = None if classes.are_numbered else classes.labels
+        return dataclasses.replace(self, train=train, test=test, labels=labels)
 
     def with_outputs(self, outputs: int) -> "Data":
         """Return the same rows with classes for a model of this number of outputs: output 0 for label 0, and so on.

@@ -188,6 +188,7 @@ def architecture(settings: Settings) -> str:
     parts = [hidden, settings.activation, "batch norm" * settings.batch_norm, "dropout" * (settings.dropout > 0)]
     parts += [f"pixels as {settings.pixel_encoding} numbers" * (settings.pixel_encoding > 0)]
     parts += ["input dropout" * (settings.input_dropout > 0), "noise" * (settings.noise > 0)]
+    parts += ["hidden noise" * (settings.hidden_noise > 0)]
     parts += [settings.optimizer, "weight decay" * bool(settings.weight_decay)]
     parts += ["of kernels only" * settings.decay_kernels_only]
     parts += [f"averages {settings.ema:g}" * (settings.ema > 0), "label smoothing" * (settings.label_smoothing > 0)]

@@ -16,14 +16,15 @@ from typing import Any, Unpack
 
 from mlplab import files
 from mlplab.datasets import Data, load
+from mlplab.datasets.unlabelled import read_unlabelled
 from mlplab.errors import DataError, Interrupted, TrainingError, UsageError
 from mlplab.experiments.sweep_plan import Combination, SweepPlan, is_sweep
 from mlplab.experiments.sweep_table import figure, in_words, table_rows
 from mlplab.progress import Progress, ProgressListener, bar
 from mlplab.recipes import Recipe
 from mlplab.runs import Run
-from mlplab.runs.dataset_ref import identity, source_of
-from mlplab.runs.settings_arguments import as_text, takes_settings, training_command
+from mlplab.runs.dataset_ref import command_for, identity, source_of, with_unlabelled
+from mlplab.runs.settings_arguments import as_text, takes_settings
 from mlplab.runs.settings_types import SettingsArguments
 from mlplab.table import Table
 
@@ -52,6 +53,7 @@ def sweep(
     *,
     recipe: Recipe | str | Path | None = None,
     seeds: int | None = None,
+    unlabelled: Any = None,
     runs: str | Path | None = None,
     data: Any = None,
     verbose: int | str = "auto",
@@ -69,6 +71,8 @@ def sweep(
         vary: the values of each setting to try, as in `{"dropout": [0, 0.2], "hidden": [[20], [50, 50]]}`.
         recipe: the recipe that all combinations begin with, as `mlplab.train` takes it.
         seeds: networks of each combination, trained at once; 5 by default. The first has `seed`, each other the next.
+        unlabelled: images without labels for ladder networks, as `mlplab.train` takes them; needed again to continue a
+            sweep of an array of them.
         runs: the directory to make, with a run for each combination; by default sweeps/NAME-DATE-TIME.
         data: needed to continue a sweep of arrays: the same arrays.
         verbose: 0: no progress bar.
@@ -101,6 +105,7 @@ def sweep(
         loaded = load(source_of(plan.data, path) if data is None else data, quiet=verbose == 0)
         if identity(loaded)["hashes"] != plan.data["hashes"]:
             raise DataError(f"{path} is a sweep of {plan.data['name']}, and {loaded.name} has other content.")
+        loaded = with_unlabelled(loaded, plan.data, path, unlabelled)
         return _run(path, plan, loaded, verbose)
     fixed = {name: value for name, value in settings.items() if value is not None}
     base = None if recipe is None else Recipe.of(recipe)
@@ -109,6 +114,8 @@ def sweep(
     loaded = load(source, quiet=verbose == 0)
     if base is not None:
         base.require_fit(loaded)
+    if unlabelled is not None:
+        loaded = dataclasses.replace(loaded, unlabelled=read_unlabelled(unlabelled, loaded.train))
     plan = dataclasses.replace(plan, data=identity(loaded))
     trainable.require_trainable(plan.all_settings(), loaded, plan.seeds)
     return _run(_create(free, plan), plan, loaded, verbose)
@@ -160,9 +167,8 @@ def _train(path: Path, plan: SweepPlan, combination: Combination, data: Data, re
             if folder.exists():
                 return None if Run(folder).diverged else training.resume(folder, data=data, **options)
             arguments = {**plan.arguments(combination), "seeds": plan.seeds}
-            source = plan.data["source"]
-            command = None if source is None else training_command(source, arguments)
-            return training.train(data, **arguments, recipe=plan.recipe, out=folder, command=command, **options)
+            options |= {"command": command_for(plan.data, arguments)}
+            return training.train(data, **arguments, recipe=plan.recipe, out=folder, **options)
     except TrainingError:
         return None
 

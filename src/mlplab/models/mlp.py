@@ -25,6 +25,7 @@ def mlp(
     pixel_encoding: int = 0,
     input_dropout: float = 0.0,
     noise: float = 0.0,
+    hidden_noise: float = 0.0,
     batch_norm: bool = False,
     seed: int | None = None,
 ) -> keras.Sequential:
@@ -42,6 +43,9 @@ def mlp(
             tabular deep learning", section 3.2, where it is called piecewise linear encoding.
         input_dropout: fraction of a row's inputs that training sets to 0, in [0, 1).
         noise: standard deviation of the normal noise that training adds to the inputs, before all else.
+        hidden_noise: standard deviation of the normal noise that training adds to each hidden layer's sums, after the
+            batch normalisation and before the activation. With `batch_norm` and `noise` it is the network without
+            decoder of Rasmus et al. (2015), arXiv 1507.02672, section 4.1.2.
         batch_norm: whether each hidden layer normalises its sums over the batch, before the activation. The layer
             then has no bias, which the normalisation would cancel.
         seed: seed of the initial weights, dropout and noise. None: `keras.utils.set_random_seed` decides, if it was
@@ -62,9 +66,9 @@ def mlp(
     units_of_layers = [plain_number(units) for units in np.atleast_1d(np.asarray(hidden, object))]
     # keras.utils.set_random_seed seeds Python's random, from which Keras draws the seeds that are not given.
     entropy = random.randrange(2**31) if seed is None else seed
-    generated = np.random.SeedSequence(entropy).generate_state(2 * len(units_of_layers) + 3).tolist()
-    *of_layers, noise_seed, input_dropout_seed = generated  # those of the layers do not depend on what follows them
-    seeds = iter(of_layers)
+    generated = np.random.SeedSequence(entropy).generate_state(3 * len(units_of_layers) + 3).tolist()
+    seeds = iter(generated)  # the first ones do not depend on how many follow: of the layers, the inputs, hidden noise
+    noise_seed, input_dropout_seed, *hidden_noise_seeds = generated[2 * len(units_of_layers) + 1 :]
 
     model = keras.Sequential([keras.Input(tuple(input_shape))], name="mlp")
     if len(input_shape) > 1:
@@ -78,10 +82,13 @@ def mlp(
         model.add(layers.Dropout(input_dropout, noise_shape=whole_pixels, seed=input_dropout_seed))
     if pixel_encoding:
         model.add(layers.Flatten())
-    for units in units_of_layers:
-        if batch_norm:
-            _add_dense(model, units, next(seeds), use_bias=False)
-            model.add(layers.BatchNormalization())
+    for units, hidden_noise_seed in zip(units_of_layers, hidden_noise_seeds, strict=True):
+        if batch_norm or hidden_noise:
+            _add_dense(model, units, next(seeds), use_bias=not batch_norm)
+            if batch_norm:
+                model.add(layers.BatchNormalization())
+            if hidden_noise:
+                model.add(layers.GaussianNoise(hidden_noise, seed=hidden_noise_seed))
             model.add(layers.Activation(activation))
         else:
             _add_dense(model, units, next(seeds), activation=activation)

@@ -237,6 +237,8 @@ def _labels(run: Run, data: Data | None) -> dict[str, Any] | None:
 
 def _made(run: Run, data: Data | None) -> dict[str, Any]:
     hashes = run.config.data["hashes"]
+    if images := run.config.data.get("unlabelled"):
+        hashes = {**hashes, "images without labels": {"content": images["content"]}}
     return {
         "command": None if run.config.command is None else shell_command(*run.config.command),
         "seed": wording.seed(run.config),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,18 +46,21 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
         ("pixels encoded", 0 if is_own or not s.pixel_encoding else f"as {s.pixel_encoding} numbers each"),
         ("dropout of the inputs", 0 if is_own else s.input_dropout),
         ("noise added to the inputs", 0 if is_own else s.noise),
+        ("noise added in hidden layers", 0 if is_own else s.hidden_noise),
         ("batch normalisation", "yes" if s.batch_norm and not is_own else 0),
         ("optimiser", 0 if is_own else f"{s.optimizer}, learning rate {s.learning_rate:g}"),
         ("schedule", 0 if is_own or s.schedule == "none" else f"{s.schedule} (the learning rate falls to 0)"),
         ("warm-up", 0 if is_own or not s.warmup else f"{percent(s.warmup, 0)} of the steps"),
         ("weight decay", "of kernels only" if s.decay_kernels_only and not is_own else 0),
         ("weights", 0 if is_own or not s.ema else f"running averages, momentum {s.ema:g}"),
+        ("weights averaged", f"those after the last {percent(s.swa, 0)} of the epochs" if s.swa else 0),
         ("label smoothing", 0 if is_own else s.label_smoothing),
         ("epochs", f"at most {s.epochs}" if s.early_stopping else s.epochs if epochs else "not recorded"),
         ("batch size", s.batch_size),
         ("early stopping", f"after {s.early_stopping} epochs without improvement" if s.early_stopping else 0),
         ("held out for validation", percent(s.validation, 0) if s.validation else "nothing"),
         ("labelled rows used", f"{s.labelled:,}" if s.labelled else 0),
+        ("images without labels", _images(config.data.get("unlabelled"))),
         ("training labels corrected", f"{config.corrected_labels:,}" if config.corrected_labels else 0),
         ("training images changed at random", 0 if s.augment == "none" else _changes(s.augment)),
         ("mixup", f"rows mixed in parts from Beta({s.mixup:g}, {s.mixup:g})" if s.mixup else 0),
@@ -89,6 +93,14 @@ def recipes(config: Config, accuracy_high: float) -> list[tuple[str, str]]:
     return described
 
 
+def _images(unlabelled: Mapping[str, Any] | None) -> str | int:
+    """Return the number of images without labels beside the data set, and their file; 0 without any."""
+    if unlabelled is None:
+        return 0
+    source = unlabelled["source"]
+    return f"{unlabelled['rows']:,} beside the data set, {'an array' if source is None else Path(source).name}"
+
+
 def _changes(augment: str) -> str:
     """Return the changes of a setting such as "shift+rotate:10", readable: "shift, rotate 10"."""
     return augment.replace("+", ", ").replace(":", " ")
@@ -108,6 +120,7 @@ def seeds(config: Config, result: Mapping[str, Any]) -> str:
     s = config.settings
     random = ["initial weights", "order of the rows", *(["dropout"] if s.dropout or s.input_dropout else [])]
     random += ["noise of the inputs"] if s.noise else []
+    random += ["noise of the hidden layers"] if s.hidden_noise else []
     random += ["noise of all layers"] if s.ladder != "none" else []
     random += ["changes of the training rows"] if s.mixup or s.augment != "none" else []
     random += ["choice of the validation rows"] if s.validation else []

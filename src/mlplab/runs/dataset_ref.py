@@ -8,15 +8,22 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import CATALOG, Data, load
+from mlplab.datasets.arrays import content_hash
 from mlplab.datasets.classes import Classes
 from mlplab.datasets.corrections import CORRECTED, Corrections, read_all
 from mlplab.datasets.loading import is_path
-from mlplab.errors import DataError, RunError
+from mlplab.datasets.unlabelled import read_unlabelled
+from mlplab.errors import DataError, RunError, UsageError
 from mlplab.runs.run import Run
+from mlplab.runs.settings_arguments import training_command
 
 
 def identity(data: Data) -> dict[str, Any]:
-    """The name of a data set, its hashes, and the `source` that `load` takes to load it again (None for arrays)."""
+    """Return the name of a data set, its hashes, and the `source` that `load` takes to load it again.
+
+    The source is None for arrays. Of images without labels beside the data set, `unlabelled` has the source, the number
+    of rows, and the hash of the content.
+    """
     hashes = {
         part.provenance.split: part.provenance.sha256 or {"content": part.content_hash()}
         for part in (data.train, data.test)
@@ -25,7 +32,23 @@ def identity(data: Data) -> dict[str, Any]:
     source = data.name if data.name in CATALOG else str(Path(file).resolve()) if file.endswith(".npz") else None
     if CORRECTED in hashes["train"]:
         source = None
-    return {"name": data.name, "source": source, "hashes": hashes}
+    about = {"name": data.name, "source": source, "hashes": hashes}
+    if (images := data.unlabelled) is not None:
+        content = content_hash(images.inputs)
+        about["unlabelled"] = {"source": images.source, "rows": len(images), "content": content}
+    return about
+
+
+def command_for(identity: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[str] | None:
+    """Return the words of the command line that trains on a data set with these arguments of `train`.
+
+    None where the data set, or the images without labels beside it, are arrays.
+    """
+    images = identity.get("unlabelled")
+    if identity["source"] is None or (images and images["source"] is None):
+        return None
+    unlabelled = {"unlabelled": images["source"]} if images else {}
+    return training_command(identity["source"], {**arguments, **unlabelled})
 
 
 def data_of(run: Run, data: Any = None, *, quiet: bool = False) -> Data:
@@ -70,6 +93,49 @@ def source_of(identity: Mapping[str, Any], path: Path) -> str:
         raise DataError(
             f"The data of {path} is gone: it was begun with {source}, and no such file is there now. Put the file "
             f"back, or give {again}."
+        )
+    return source
+
+
+def with_unlabelled(data: Data, identity: Mapping[str, Any], path: Path, images: Any = None) -> Data:
+    """Add to a data set the images without labels with which a directory was begun, and verify them.
+
+    Args:
+        data: that may have them already.
+        identity: of the data set with which the directory was begun.
+        path: of the directory.
+        images: needed for those of an array: the same array, or anything that `read_unlabelled` takes for it.
+
+    Raises:
+        UsageError: for images where the directory was begun without.
+        DataError: if their content is another one, or they have to be given.
+    """
+    begun = identity.get("unlabelled")
+    if begun is None:
+        if images is not None:
+            raise UsageError(f"{path} was begun without images without labels: leave unlabelled out.")
+        return dataclasses.replace(data, unlabelled=None)
+    found = data.unlabelled
+    if images is not None or found is None:
+        found = read_unlabelled(_images_of(begun, path) if images is None else images, data.train)
+    if content_hash(found.inputs) != begun["content"]:
+        raise DataError(
+            f"{path} was begun with {begun['rows']:,} images without labels; {found.source or 'the array'} has "
+            f"{len(found):,}, and other content. Restore it from a copy, or give those images in Python, as "
+            "unlabelled=images."
+        )
+    return dataclasses.replace(data, unlabelled=found)
+
+
+def _images_of(begun: Mapping[str, Any], path: Path) -> str:
+    """Return the path of the images without labels with which a directory was begun, if they are still there."""
+    source, again = begun["source"], "the same images in Python, as unlabelled=images"
+    if source is None:
+        raise DataError(f"{path} was begun with an array of images without labels, and keeps none: give {again}.")
+    if not Path(source).exists():
+        raise DataError(
+            f"The images without labels of {path} are gone: it was begun with {source}, and no such file is there now. "
+            f"Put the file back, or give {again}."
         )
     return source
 

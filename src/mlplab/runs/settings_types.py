@@ -14,6 +14,7 @@ class SettingsArguments(TypedDict, total=False):
     pixel_encoding: int | None
     input_dropout: float | None
     noise: float | None
+    hidden_noise: float | None
     batch_norm: bool | None
     optimizer: str | None
     learning_rate: float | None
@@ -22,6 +23,7 @@ class SettingsArguments(TypedDict, total=False):
     weight_decay: float | None
     decay_kernels_only: bool | None
     ema: float | None
+    swa: float | None
     label_smoothing: float | None
     epochs: int | None
     batch_size: int | None

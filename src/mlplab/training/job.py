@@ -33,25 +33,28 @@ from mlplab.training.splits import rows_of_epoch
 class DeviceData:
     """Raw training inputs and targets, on the device once, for any number of models and sources.
 
-    The test rows of the data set stay where they are.
+    Images without labels come after the training rows, with the target 0, which nothing reads. The test rows of the
+    data set stay where they are.
     """
 
     def __init__(self, data: Data):
         self._data = data
-        self._inputs: Any = placement.on_device(data.train.inputs)
+        inputs, images = data.train.inputs, data.unlabelled
+        self._beside = np.arange(len(images or ())) + len(inputs)
+        self._inputs: Any = placement.on_device(inputs if images is None else np.concatenate([inputs, images.inputs]))
         self._targets: dict[bool, Any] = {}
         self._weights: dict[bytes, Any] = {}
 
     def source(
         self,
         model: keras.Model,
-        rows: np.ndarray | None = None,
+        rows: np.ndarray,
         *,
         preprocessing: Preprocessing,
         transform: Augmentation | None = None,
         **order: Any,
     ) -> ArraySource:
-        """Return a source of some rows, by their integer positions, or of all, with the targets that the model takes.
+        """Return a source of some training rows, by their integer positions, with the targets that the model takes.
 
         `order`: the arguments sample_weight, batch_size, shuffle and seed of `ArraySource`.
         """
@@ -61,7 +64,9 @@ class DeviceData:
     def _targets_for(self, model: keras.Model) -> Any:
         kind = takes_class_numbers(model)
         if kind not in self._targets:
-            self._targets[kind] = placement.on_device(targets_for(model, self._data))
+            targets = targets_for(model, self._data)
+            beside = np.zeros((len(self._beside), *targets.shape[1:]), targets.dtype)
+            self._targets[kind] = placement.on_device(np.concatenate([targets, beside]))
         return self._targets[kind]
 
     def training_source(
@@ -76,11 +81,13 @@ class DeviceData:
     ) -> ArraySource | SemiSupervisedSource:
         """Return a source of the rows to train a model on: shuffled, changed at random and weighted by class.
 
-        The settings say how. For a ladder network: of labelled rows, and of others that are used without labels.
+        The settings say how. For a ladder network: of labelled rows, and of others that are used without labels, beside
+        the images without labels.
 
         `order`: as in `source`; batch size and seed are by default those of the settings.
         """
         if unlabelled is not None:
+            unlabelled = np.concatenate([unlabelled, self._beside])
             return SemiSupervisedSource(
                 self._inputs,
                 self._targets_for(model),
@@ -146,7 +153,7 @@ class TrainingJob:
         if settings.ladder == "none":
             model = run.directory.new_model()
         else:  # of which the directory has the encoder
-            model = build_network(settings, data, rows_of_epoch(run.split))
+            model = build_network(settings, data, rows_of_epoch(run.split, data))
         return cls(run.config, data, run.split, model, device_data)
 
     def classifier(self) -> keras.Model:
@@ -164,13 +171,15 @@ class TrainingJob:
         stopped: bool,
         digests: list[str] | None = None,
         stopping: dict[str, Any] | None = None,
-        best_weights: list[np.ndarray] | None = None,
+        **weights: list[np.ndarray] | None,
     ) -> Checkpoint:
-        """Return the present state of the model as the checkpoint after the epochs of `history`."""
+        """Return the present state of the model as the checkpoint after the epochs of `history`.
+
+        `weights`: what else the state keeps, by part, see `Checkpoint`.
+        """
         parts = state.read(self.model)._asdict()
         del parts["metrics"]  # they start again with each epoch
-        if best_weights is not None:
-            parts["best"] = best_weights
+        parts |= {part: arrays for part, arrays in weights.items() if arrays is not None}
         return Checkpoint(
             epoch=len(history),
             history=history,

@@ -14,17 +14,18 @@ _FEW_LABELS = (100, 1000)
 """Numbers of labels for which the authors have costs of their own, beside those for all."""
 
 
-def preset(settings: Settings, rows: int) -> str:
+def preset(settings: Settings, rows: int, beside: int = 0) -> str:
     """Return the preset of `mlplab.ladder`: of the full network the one whose number of labels is the nearest.
 
     The nearest is the one with the smallest ratio to the run's number of labels: 100, 1000, or all.
 
     Args:
         rows: without labels, among which are the labelled ones.
+        beside: how many of them are beside the data set, so that their labels are not known.
     """
     if settings.ladder != "full":
         return settings.ladder
-    labels = settings.labelled or rows
+    labels = settings.labelled or rows - beside
     nearest = min((rows, *_FEW_LABELS), key=lambda number: abs(np.log(number / labels)))
     return "all-labels" if nearest == rows else f"{nearest}-labels"
 
@@ -33,7 +34,8 @@ def ladder_of(settings: Settings, data: Data, rows: int) -> LadderNetwork:
     """Build the ladder network of some settings, for this number of rows without labels."""
     assert settings.hidden is not None
     shape, classes = data.train.inputs.shape[1:], len(data.class_names)
-    return ladder(shape, classes, settings.hidden, preset=preset(settings, rows), seed=settings.seed)
+    chosen = preset(settings, rows, beside=len(data.unlabelled or ()))
+    return ladder(shape, classes, settings.hidden, preset=chosen, seed=settings.seed)
 
 
 def classifier(model: keras.Model) -> keras.Model:

@@ -68,6 +68,7 @@ def _mlp_of(settings: Settings, data: Data) -> keras.Model:
         pixel_encoding=settings.pixel_encoding,
         input_dropout=settings.input_dropout,
         noise=settings.noise,
+        hidden_noise=settings.hidden_noise,
         batch_norm=settings.batch_norm,
         seed=settings.seed,
     )

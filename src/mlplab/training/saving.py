@@ -69,6 +69,7 @@ def save_run(
     settings = Settings.with_defaults(own_model=True, epochs=max(len(epochs), 1), validation=0.0)
     path = free_path(out)
     data = data_for(model, load(data), "save_run")
+    settings.require_ladder(data.unlabelled)
     local.clock.loaded()
     split = splits.split(data.train, settings)
     check_model(model, data)

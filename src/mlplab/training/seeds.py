@@ -89,7 +89,7 @@ def create_jobs(spec: RunSpec, model: keras.Model | None) -> list[TrainingJob]:
         split = splits.split(spec.data.train, settings)
         with backend.isolated_random_state():  # layers get the names that they have in a single run
             network = (
-                build_network(settings, spec.data, splits.rows_of_epoch(split))
+                build_network(settings, spec.data, splits.rows_of_epoch(split, spec.data))
                 if description is None
                 else rebuild(description, seed)
             )

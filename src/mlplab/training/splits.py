@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.datasets import Dataset
+from mlplab.datasets import Data, Dataset
 from mlplab.datasets.balanced import equally_many
 from mlplab.errors import DataError, UsageError
 from mlplab.runs import Preprocessing, Settings
@@ -19,7 +19,7 @@ _LARGE = 10
 def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
     """Split a training set: row numbers of "train" and "validation", sorted int64, both stratified by class.
 
-    For a ladder network also "unlabelled": all rows but those for validation.
+    For a ladder network also "unlabelled": all rows of the training set but those for validation.
 
     Raises:
         DataError: if all rows are of one class.
@@ -49,9 +49,12 @@ def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
     return parts
 
 
-def rows_of_epoch(split: Mapping[str, np.ndarray]) -> int:
-    """Return the number of rows that an epoch of training reads: of a ladder network, those without labels."""
-    return len(split.get("unlabelled", split["train"]))
+def rows_of_epoch(split: Mapping[str, np.ndarray], data: Data) -> int:
+    """Return the number of rows that an epoch of training reads: of a ladder network, those without labels.
+
+    Among these are the images without labels beside the data set.
+    """
+    return len(split.get("unlabelled", split["train"])) + len(data.unlabelled or ())
 
 
 def _require_label_of_each_class(train: Dataset, settings: Settings) -> None:

@@ -30,12 +30,13 @@ def require_trainable(settings: Iterable[Settings], data: Data, networks: int) -
         networks: that are trained together with the same settings, which the memory has to hold.
 
     Raises:
-        UsageError: for misspelt names, networks that are too large, impossible splits, unknown classes, and for changes
-            and encodings of pixels where the data has none.
+        UsageError: for misspelt names, networks that are too large, impossible splits, unknown classes, for changes and
+            encodings of pixels where the data has none, and for images without labels that nothing learns from.
         DataError: if all rows are of one class.
     """
     known = set()
     for each in settings:
+        each.require_ladder(data.unlabelled)
         require_memory(each, data, networks)
         kind = repr([getattr(each, name) for name in _CHECKED])
         if kind in known:
@@ -43,5 +44,5 @@ def require_trainable(settings: Iterable[Settings], data: Data, networks: int) -
         known.add(kind)
         split = splits.split(data.train, each)
         row_weights(each.class_weight, data.train.labels, data.class_names, split["train"])
-        model = build_network(dataclasses.replace(each, hidden=(1,)), data, splits.rows_of_epoch(split))
+        model = build_network(dataclasses.replace(each, hidden=(1,)), data, splits.rows_of_epoch(split, data))
         augmentation(each, model, data, Preprocessing())

@@ -13,13 +13,14 @@ import numpy as np
 from mlplab.cluster import workers
 from mlplab.datasets import Data, load
 from mlplab.datasets.corrections import read_corrections
+from mlplab.datasets.unlabelled import read_unlabelled
 from mlplab.engine import keras
 from mlplab.engine.driver import Progress
 from mlplab.errors import ClusterError, Interrupted, RunError, TrainingError, UsageError
 from mlplab.files import create_directory, free_path, locked, remove_directory, resuming
 from mlplab.recipes import Recipe, seeds_with, with_recipe
 from mlplab.runs import Run, Settings, machine
-from mlplab.runs.dataset_ref import data_of, identity
+from mlplab.runs.dataset_ref import data_of, identity, with_unlabelled
 from mlplab.runs.settings_arguments import takes_settings
 from mlplab.runs.settings_types import SettingsArguments
 from mlplab.training import seeds as population
@@ -40,6 +41,7 @@ def train(
     recipe: Recipe | str | Path | None = None,
     seeds: int | None = None,
     corrected_labels: str | Path | None = None,
+    unlabelled: Any = None,
     out: str | Path | None = None,
     ray: str | None = None,
     verbose: int | str = "auto",
@@ -64,6 +66,9 @@ def train(
             weights are trained; layers that were adapted to data (`Normalization`) keep their statistics.
         corrected_labels: a CSV file with the columns index and label: training labels to use instead of the data
             set's, see `datasets.corrections`. The run keeps those that differ.
+        unlabelled: with `ladder`, images without labels from which it learns too, beside the training rows: an array
+            (n, …) of the shape of the data's inputs, or the path of an .npz file with the array x or x_train, or with a
+            single array, of an .npy file, or of an IDX file, plain or gzipped. The run keeps their path and hash.
         out: the directory to make; by default runs/NAME-DATE-TIME.
         ray: with `seeds`, a Ray cluster that trains them: see `cluster.workers`. The networks are the same.
         verbose, callbacks: as in `mlplab.fit`. The run does not keep callbacks: `resume` needs them again. With
@@ -92,6 +97,7 @@ def train(
     if base is not None and model is not None:
         raise UsageError("A recipe has its own network: give model or recipe, not both.")
     chosen = Settings.with_defaults(own_model=model is not None, **with_recipe(base, settings))
+    chosen.require_ladder(getattr(data, "unlabelled", None) if unlabelled is None else unlabelled)
     seeds = seeds_with(base, seeds)
     population.check_options(seeds, ray, callbacks)
     path = free_path(out)
@@ -99,6 +105,8 @@ def train(
     data = data if model is None else data_for(model, data)
     if base is not None:
         base.require_fit(data)
+    if unlabelled is not None:
+        data = dataclasses.replace(data, unlabelled=read_unlabelled(unlabelled, data.train))
     data_identity = identity(data)
     corrections = None if corrected_labels is None else read_corrections(corrected_labels, data)
     if corrections is not None:
@@ -118,7 +126,7 @@ def train(
             write = functools.partial(population.write_start, spec=spec, jobs=jobs, corrections=corrections)
             with begin_run(path, stem, write) as path:
                 return population.train_population(path, data, local, pool, jobs)
-    model = build_network(chosen, data, splits.rows_of_epoch(split)) if model is None else model
+    model = build_network(chosen, data, splits.rows_of_epoch(split, data)) if model is None else model
     scaling = preprocessing_for(model, data.train.inputs, split["train"], chosen.standardize)
     job = TrainingJob(spec.config(chosen.seed, scaling), data, split, model)
     write = functools.partial(population.write_network_start, job=job, corrections=corrections)
@@ -130,6 +138,7 @@ def resume(
     path: str | Path,
     *,
     data: Any = None,
+    unlabelled: Any = None,
     ray: str | None = None,
     verbose: int | str = "auto",
     callbacks: population.Callbacks = (),
@@ -143,11 +152,13 @@ def resume(
     Args:
         path: the run directory. A finished run is returned as it is.
         data: needed for runs begun with arrays: the same arrays.
+        unlabelled: needed for runs begun with an array of images without labels: the same array.
         ray, verbose, callbacks, progress: as in `train`. Finished members of a population stay as they are.
 
     Raises:
         RunError: if it is not a run, is damaged, or is being trained by another process.
-        DataError: if the data set is not the run's.
+        UsageError: for images without labels where the run was begun without.
+        DataError: if the data set, or the images without labels, are not the run's.
 
     Example:
         import mlplab
@@ -162,6 +173,7 @@ def resume(
         return run
     population.check_options(run.config.seeds, ray, callbacks)
     data = data_of(run, data, quiet=verbose == 0)
+    data = with_unlabelled(data, run.config.data, run.path, unlabelled)
     local.clock.loaded()
     _log_data(data, run.first.split, run.config.corrected_labels or None)
     with workers(ray) as pool:
@@ -220,7 +232,9 @@ def _log_data(data: Data, split: Mapping[str, np.ndarray], corrected: int | None
         kind = f"rows of {size} whole numbers, taken as 8-bit," if whole else f"rows of {size} numbers"
     trained, held_out = f"{len(split['train']):,}", len(split["validation"])
     if "unlabelled" in split:
-        trained = f"{trained} with labels and {len(split['unlabelled']):,} without"
+        trained = f"{trained} with labels and {splits.rows_of_epoch(split, data):,} without"
+    if data.unlabelled is not None:
+        trained += f" ({len(data.unlabelled):,} of them from {data.unlabelled.source or 'an array'})"
     _log.info(
         f"{data.name}: {len(data.train):,} {kind} in {len(data.class_names)} classes, {trained} to train on, "
         f"{held_out:,} held out for validation; {len(data.test):,} to test on."

@@ -5,7 +5,8 @@ from typing import Any
 
 from mlplab.datasets import Data
 from mlplab.runs import Run, Settings
-from mlplab.runs.settings_arguments import training_call, training_command
+from mlplab.runs.dataset_ref import command_for
+from mlplab.runs.settings_arguments import training_call
 from mlplab.training import resume, train
 from mlplab.tuning.config import StudyConfig
 
@@ -25,10 +26,8 @@ def train_winner(
     options: dict[str, Any] = {"ray": ray if seeds > 1 else None, "verbose": 0}  # one network needs no cluster
     if folder.exists():
         return resume(folder, data=data, **options)
-    source = config.data["source"]
     given = {**arguments(config, settings), "seeds": seeds}
-    command = None if source is None else training_command(source, given)
-    return train(data, **given, out=folder, command=command, **options)
+    return train(data, **given, out=folder, command=command_for(config.data, given), **options)
 
 
 def arguments(config: StudyConfig, settings: Settings) -> dict[str, Any]:

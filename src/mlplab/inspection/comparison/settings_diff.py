@@ -60,8 +60,16 @@ def settings(run: Run) -> dict[str, Any]:
     return {
         "data": config.data["name"],
         "training data": hashlib.sha256(json.dumps(config.data["hashes"]["train"]).encode()).hexdigest()[:8],
+        **_unlabelled(config.data.get("unlabelled")),
         **{name.replace("_", " "): _plain(value) for name, value in values.items()},
     }
+
+
+def _unlabelled(images: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Describe the images without labels beside the data set, if there are any."""
+    if images is None:
+        return {}
+    return {"images without labels": images["rows"], "data without labels": images["content"][:8]}
 
 
 def differences(names: Sequence[str], descriptions: Sequence[Mapping[str, Any]]) -> Table:
