@@ -8,6 +8,7 @@
     scaling.py        the scaling for a model of the user's own, which may scale inputs itself
     network.py        the model: built from settings, or the user's
     ladders.py        a ladder network: built from settings, its averages, and the classifier that the run keeps
+    weight_averaging.py  the mean of the weights after the last epochs, and batch normalisation's statistics for it
     job.py            the training rows on the device; a model with them, ready to train; model ↔ checkpoint
     session.py        early stopping, and a checkpoint after each epoch
     outcome.py        predictions, scores, seconds
