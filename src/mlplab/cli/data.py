@@ -10,10 +10,12 @@ from rich.console import Console
 from mlplab import figures
 from mlplab.cli.options import Dataset, Json, Quiet, complete_dataset
 from mlplab.cli.output import open_console, print_json, print_rows, say
+from mlplab.cli.reading_options import takes_reading
 from mlplab.cli.terminal_images import can_show_images, print_images
 from mlplab.datasets import CATALOG, Data, Entry, find_entry, load
 from mlplab.datasets.cache import cache_folder
 from mlplab.datasets.fetch import fetch_entry, is_on_disk
+from mlplab.datasets.reading import Source
 
 _SAMPLES_PER_CLASS = 10
 
@@ -49,8 +51,9 @@ def fetch(name: Name, json_: Json = False, quiet: Quiet = False) -> None:
 
 
 @app.command()
+@takes_reading("name")
 def show(
-    name: Annotated[str, Dataset],
+    name: Annotated[str | Source, Dataset],
     out: Annotated[
         Path | None, typer.Option(help="The picture file with samples of each class; NAME-samples.png by default.")
     ] = None,
@@ -101,7 +104,7 @@ def _draw(data: Data, path: Path) -> Path:
 
 
 def _describe(data: Data) -> dict[str, object]:
-    entry = CATALOG.get(data.name)
+    entry = None if data.origin else CATALOG.get(data.name)
     result: dict[str, object] = {
         "name": data.name,
         "licence": data.train.provenance.licence,
@@ -122,7 +125,7 @@ def _describe(data: Data) -> dict[str, object]:
 
 def _print_data(console: Console, data: Data, picture: Path | None) -> None:
     parts = (data.train, data.test)
-    entry = CATALOG.get(data.name)
+    entry = None if data.origin else CATALOG.get(data.name)
     if entry:
         say(console, entry.title)
     for part in parts:
