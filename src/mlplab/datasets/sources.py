@@ -91,15 +91,4 @@ def _split(rows: Rows, reading: Reading, what: str) -> tuple[Rows, Rows]:
         is_test = stratified(labels, reading.test, reading.split_seed, what)
     else:
         is_test = by_group(labels, rows.groups, reading.test, reading.split_seed, what)
-    return _selected(rows, ~is_test), _selected(rows, is_test)
-
-
-def _selected(rows: Rows, mask: np.ndarray) -> Rows:
-    chosen = np.flatnonzero(mask).tolist()
-    files, groups = rows.files, rows.groups
-    return Rows(
-        rows.inputs[mask],
-        np.asarray(rows.labels)[mask],
-        None if files is None else tuple(files[row] for row in chosen),
-        None if groups is None else [groups[row] for row in chosen],
-    )
+    return rows.select(~is_test), rows.select(is_test)

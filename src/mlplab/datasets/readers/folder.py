@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mlplab.datasets.readers.columns import SUFFIXES
 from mlplab.datasets.readers.files import list_files, read_file
 from mlplab.datasets.readers.rows import PARTS, Found, Picture, Rows, in_parts, shown
 from mlplab.errors import DataError, UsageError
@@ -55,9 +56,6 @@ def _rows(root: Path, part: str, files: Sequence[str], folders: Sequence[str]) -
             raise DataError(f"The class folder {shown(root / name)} holds no image. Add some, or remove the folder.")
     pictures = [Picture(shown(root / name), functools.partial(read_file, root / name)) for name in inside]
     return Rows(pictures, labels, tuple(map(shown, inside)))
-
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def _as_labels(parts: dict[str, Rows]) -> dict[str, Rows]:

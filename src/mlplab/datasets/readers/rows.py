@@ -55,6 +55,17 @@ class Rows:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def select(self, mask: np.ndarray) -> "Rows":
+        """Return the rows where a mask, bool (n,), is True."""
+        chosen = np.flatnonzero(mask).tolist()
+        inputs, files, groups = self.inputs, self.files, self.groups
+        return Rows(
+            [inputs[row] for row in chosen] if isinstance(inputs, list) else inputs[mask],
+            np.asarray(self.labels)[mask],
+            None if files is None else tuple(files[row] for row in chosen),
+            None if groups is None else [groups[row] for row in chosen],
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Found:
