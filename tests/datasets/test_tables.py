@@ -96,12 +96,12 @@ def test_columns_are_told(tmp_path):
         for i, (row, label) in enumerate(zip(FEATURES, LABELS, strict=True))
     ]
     path = write_csv(tmp_path / "a.csv", ["patient", "split", *"abcd", "result"], rows)
-    with pytest.raises(UsageError, match="Which column of .*a.csv has the labels.*'patient', 'split', 'a'"):
+    with pytest.raises(UsageError, match=r"Which column of .*a.csv has the labels.*'patient', 'split', 'a'"):
         load(path)
     with pytest.raises(UsageError, match="has no column 'results'"):
         load(path, label="results")
     assert load(path, label="result").train.inputs.shape == (16, 5)  # patient is a number, too
-    with pytest.raises(DataError, match="A group must be in one part. .* has '0'"):
+    with pytest.raises(DataError, match=r"A group must be in one part. .* has '0'"):
         load(path, label="result", group="patient")
     rows = [[patient, *rest] for patient, _, *rest in rows]
     path = write_csv(tmp_path / "b.csv", ["patient", *"abcd", "result"], rows)
@@ -211,7 +211,7 @@ def test_npz_files_of_medmnist_and_with_other_names(tmp_path):
     with pytest.raises(DataError, match="say which array has the labels: label=NAME"):
         load(other)
     check(load(other, label="kind", group="patient"), FEATURES, LABELS)
-    with pytest.raises(UsageError, match="has no array 'kinds'. Got embedding, kind, patient"):
+    with pytest.raises(UsageError, match=r"has no array 'kinds'. Got embedding, kind, patient"):
         load(other, label="kinds")
     pickled = io.BytesIO()
     np.savez(pickled, x=np.array([{}], object), y=LABELS)

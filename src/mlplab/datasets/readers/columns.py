@@ -76,7 +76,7 @@ class Columns:
         return [position for position in range(len(self.names)) if position not in others]
 
     def shaped(self, numbers: np.ndarray, reading: Reading) -> np.ndarray:
-        """Return numbers (n, columns) as images uint8 (n, h, w) or (n, h, w, 3) if they are pixels, else as they are."""
+        """Return numbers (n, columns) as images uint8 (n, h, w) or (n, h, w, 3) if they are pixels; else unchanged."""
         shape = self._shape(reading)
         pixels = None if shape is None else whole_bytes(numbers)
         return numbers if pixels is None or shape is None else pixels.reshape(-1, *shape)
