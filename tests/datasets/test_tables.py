@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -218,3 +219,11 @@ def test_npz_files_of_medmnist_and_with_other_names(tmp_path):
     (tmp_path / "pickled.npz").write_bytes(pickled.getvalue())
     with pytest.raises(DataError, match="holds Python objects, which are not loaded"):
         load(tmp_path / "pickled.npz")
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    (tmp_path / "a.parquet").touch()
+    with pytest.raises(UsageError, match=r'pip install "mlplab\[data\]"'):
+        load(tmp_path / "a.parquet")

@@ -5,6 +5,7 @@ files.py     the files of a folder, which no link leaves
 folder.py    class folders with images
 npz.py       NPZ files
 idx.py       IDX files of MNIST and its descendants
+parquet.py   Parquet files; needs pyarrow
 csv.py       CSV files; columns.py: what the columns of a table are
 """
 
@@ -16,13 +17,14 @@ from mlplab.datasets.readers.files import is_hidden
 from mlplab.datasets.readers.folder import read_folder
 from mlplab.datasets.readers.idx import idx_files, read_idx_pairs
 from mlplab.datasets.readers.npz import read_npz
+from mlplab.datasets.readers.parquet import parquet_files, read_parquet, read_parquet_folder
 from mlplab.datasets.readers.rows import Found, shown
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError, UsageError
 
 Reader = Callable[[Path, Reading], Found]
 
-_OF_FILES: dict[str, Reader] = {".npz": read_npz, ".csv": read_csv, ".tsv": read_csv}
+_OF_FILES: dict[str, Reader] = {".npz": read_npz, ".csv": read_csv, ".tsv": read_csv, ".parquet": read_parquet}
 SUFFIXES = tuple(_OF_FILES)
 """Of the files that are read."""
 
@@ -68,4 +70,6 @@ def _reader_of_folder(folder: Path) -> Reader:
             return lambda path, reading: read_csv_pair(train[0], test[0], reading)
         if len(tables) == 1:
             return lambda path, reading: read_csv(tables[0], reading)
+    if parquet_files(folder):
+        return read_parquet_folder
     return lambda path, reading: read_folder(path)

@@ -39,8 +39,25 @@ class Columns:
     has_header: bool = True
 
     @classmethod
-    def of(cls, names: Sequence[str], first: Sequence[str], reading: Reading, what: str, header: bool) -> "Columns":
+    def of(
+        cls,
+        names: Sequence[str],
+        first: Sequence[str],
+        reading: Reading,
+        what: str,
+        *,
+        header: bool,
+        has_inputs: bool = False,
+    ) -> "Columns":
         """Return the columns of a table by their names and by its first row.
+
+        Args:
+            names: of the columns.
+            first: the first row.
+            reading: may name the columns of labels and groups.
+            what: names the table in messages.
+            header: whether the names are the table's.
+            has_inputs: whether the inputs are in a column that is not among these.
 
         Raises:
             UsageError: if it cannot be seen which column has the labels.
@@ -59,7 +76,7 @@ class Columns:
         rest = [i for i in range(len(names)) if i not in taken]
         if label is None:
             texts = [i for i in rest if not is_number(words[i])]
-            candidates = texts if texts else rest if file is not None else [] if header else rest[:1]
+            candidates = texts or (rest if file is not None or has_inputs else [] if header else rest[:1])
             if len(candidates) != 1:
                 told = Advice("label=COLUMN", "--label COLUMN")
                 raise UsageError(

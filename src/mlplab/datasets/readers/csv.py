@@ -135,7 +135,7 @@ def _read(path: Path, reading: Reading) -> _Table:
                 f"{len(row):,}. Correct the line."
             )
         if table is None:
-            table = _Table(path, Columns.of(names, row, reading, shown(path), header), delimiter != ",")
+            table = _Table(path, Columns.of(names, row, reading, shown(path), header=header), delimiter != ",")
             _require_inputs(table.columns, path)
         if not row[table.columns.label].strip():
             raise DataError(f"{shown(path)}, line {rows.line_num} has no label: add it, or remove the line.")
