@@ -45,6 +45,7 @@ class Dataset:
         class_names: one for each class, all different.
         provenance: where the rows come from.
         files: the name of each row's file, relative to the source; None where rows have no files.
+        groups: the group of each row (a patient, an object), whose rows are held out together; None: there are none.
 
     Raises:
         DataError: if the arrays cannot be converted without loss.
@@ -55,6 +56,7 @@ class Dataset:
     class_names: tuple[str, ...]
     provenance: Provenance
     files: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         inputs = normal_inputs(self.inputs, str(self.provenance))
@@ -62,8 +64,9 @@ class Dataset:
         if not names or len(set(names)) != len(names):
             raise DataError(f"The class names of {self.provenance} must be different from each other. Got {names}.")
         labels = normal_labels(self.labels, len(inputs), len(names), str(self.provenance))
-        if self.files is not None and len(self.files) != len(inputs):
-            raise DataError(f"{self.provenance} has {len(inputs)} rows, and {len(self.files)} names of files.")
+        for what, of_rows in (("names of files", self.files), ("groups", self.groups)):
+            if of_rows is not None and len(of_rows) != len(inputs):
+                raise DataError(f"{self.provenance} has {len(inputs)} rows, and {len(of_rows)} {what}.")
         for attribute, value in (("inputs", inputs), ("labels", labels), ("class_names", names)):
             object.__setattr__(self, attribute, value)
 
@@ -114,8 +117,10 @@ class Dataset:
                 f"Rows of {self.provenance} are selected by integers below {len(self)}, or by a mask of "
                 f"shape ({len(self)},). These do not fit: {error}."
             ) from error
-        files = None if self.files is None else tuple(np.array(self.files, object)[rows])
-        return Dataset(inputs, labels, self.class_names, self.provenance, files)
+        files, groups = (
+            None if of_rows is None else tuple(np.array(of_rows, object)[rows]) for of_rows in (self.files, self.groups)
+        )
+        return Dataset(inputs, labels, self.class_names, self.provenance, files, groups)
 
     def class_counts(self) -> dict[str, int]:
         """Return the number of rows of each class, by class name."""

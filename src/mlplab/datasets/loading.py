@@ -164,9 +164,13 @@ def _data(
     labels = [plain_labels(part.labels, str(origin)) for part, origin in zip((train, test), origins, strict=True)]
     classes = class_names if isinstance(class_names, Classes) else Classes.of(labels[0], labels[1], class_names, name)
     parts = [
-        Dataset(x, classes.numbers(y, str(origin)), classes.names, origin, part.files)
+        Dataset(x, classes.numbers(y, str(origin)), classes.names, origin, part.files, _texts(part.groups))
         for x, y, origin, part in zip(inputs, labels, origins, (train, test), strict=True)
     ]
     data = Data(name, parts[0], parts[1], labels=None if classes.are_numbered else classes.labels)
     check_ranges(data.train.inputs, data.test.inputs, name)
     return data
+
+
+def _texts(values: Sequence[Any] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(map(str, values))

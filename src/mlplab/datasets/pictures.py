@@ -153,12 +153,12 @@ def _prepared(picture: Picture, reading: Reading, is_grey: bool) -> np.ndarray:
 
 def _as_read(image: Image.Image, reading: Reading, is_grey: bool) -> np.ndarray:
     image = image.convert("L" if is_grey else "RGB")
-    if reading.size is not None and image.size != reading.size[::-1]:
-        size, method = reading.size[::-1], Image.Resampling.BICUBIC
+    if reading.size is not None and (image.height, image.width) != reading.size:
+        (height, width), method = reading.size, Image.Resampling.BICUBIC
         if reading.crop:
-            image = ImageOps.fit(image, size, method)
+            image = ImageOps.fit(image, (width, height), method)
         else:
-            image = ImageOps.pad(image, size, method, color=_border(image))
+            image = ImageOps.pad(image, (width, height), method, color=_border(image))
     array = np.asarray(image)
     return 255 - array if reading.invert else array
 

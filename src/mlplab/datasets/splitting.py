@@ -1,4 +1,4 @@
-"""The test rows of a data set that has one part only."""
+"""Rows that are held out, to test on or to validate with: the same of each class, or whole groups."""
 
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -39,10 +39,10 @@ def stratified(labels: np.ndarray, fraction: float, seed: int, what: str) -> np.
 
 
 def by_group(labels: np.ndarray, groups: Sequence[Hashable], fraction: float, seed: int, what: str) -> np.ndarray:
-    """Choose test rows at random: whole groups, so that about the same fraction of each class is for testing.
+    """Choose rows to hold out at random: whole groups, so that about the same fraction of each class is held out.
 
-    Groups are tried in random order, large ones first, and taken if that brings the classes nearer to the fraction.
-    Every class keeps rows to train on.
+    Groups are tried in random order, large ones first, and taken if that brings the classes nearer to the fraction. At
+    least one is taken. Every class keeps rows to train on.
 
     Args:
         labels, fraction, seed, what: as in `stratified`.
@@ -68,10 +68,12 @@ def by_group(labels: np.ndarray, groups: Sequence[Hashable], fraction: float, se
         if np.abs(wanted - more).sum() < np.abs(wanted - taken).sum() and (more < counts.sum(0)).all():
             taken = more
             test.append(number)
+    if not test:  # all groups are much larger than the fraction: the smallest that leaves rows of each class
+        test = [number for number in order[::-1] if (counts[number] < counts.sum(0)).all()][:1]
     if not test:
         raise DataError(
             f"{what} has {len(group_names)} groups, and none can be left out of training: expected at least two groups "
-            "with rows of each class. Add groups, or give a test set."
+            "with rows of each class. Add groups, or leave the group out."
         )
     return np.isin(numbers, test)
 

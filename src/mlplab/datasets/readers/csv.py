@@ -69,7 +69,7 @@ class _Table:
     parts: list[str] | None = None
     blocks: list[np.ndarray] = field(default_factory=list)
 
-    def add(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> None:
+    def add(self, rows: Sequence[list[str]], lines: Sequence[int]) -> None:
         columns = self.columns
         self.lines += lines
         self.labels += [row[columns.label] for row in rows]

@@ -39,8 +39,8 @@ def read_parquet(path: Path, reading: Reading) -> Found:
     """Return the rows of a file, in its order.
 
     Images are bytes in a column, or in the field `bytes` of one, beside which `path` may have a name. Otherwise the
-    inputs are a column of lists of numbers (n, d), (n, h, w) or (n, h, w, c), or all columns of numbers. Names of classes
-    that a data hub keeps in the file are used.
+    inputs are a column of lists of numbers (n, d), (n, h, w) or (n, h, w, c), or all columns of numbers. Names of
+    classes that a data hub keeps in the file are used.
 
     Raises:
         UsageError: if pyarrow is not installed, or it cannot be seen which column has the labels.
