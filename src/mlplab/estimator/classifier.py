@@ -154,7 +154,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             raise UsageError(
                 "early_stopping=True has no meaning for partial_fit, which trains for one epoch. Set it to False."
             )
-        rows = training_rows(self, X, y, sample_weight, self._labels_of_all(y, classes))
+        labels = self._labels_of_all(y, classes)
+        rows = training_rows(self, X, y, sample_weight, labels, first=not self._is_fitted)
         training = begin(self, rows, self._network_for(rows), self._progress_so_far(), one_epoch=True)
         self._train(training)
         return self.finish_fit(training)
@@ -163,7 +164,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         """Return the rows of a fit, which other classifiers can share; checks the parameters first."""
         check_parameters(self)
         continues = self.warm_start and self._is_fitted
-        rows = training_rows(self, X, y, sample_weight, self._labels if continues else None)
+        labels = self._labels if continues else None
+        rows = training_rows(self, X, y, sample_weight, labels, first=not continues)
         if continues and rows.labels.kind != "multilabel" and len(np.unique(rows.targets)) < len(rows.labels.classes):
             raise UsageError(
                 "warm_start continues with the classes of the fit before, and y lacks some of them: "
@@ -199,15 +201,18 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the likeliest class of each row, (n,); or labels as 0 and 1, (n, labels)."""
-        return self._labels.predicted(self._logits(X))
+        logits = self._logits(X)
+        return self._labels.predicted(logits)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return float64 (n, classes), in the order of `classes_`; of several labels, of each that it is 1."""
-        return self._labels.probabilities(self._logits(X))
+        logits = self._logits(X)
+        return self._labels.probabilities(logits)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithms of `predict_proba`, exact also where a probability is too small for a number."""
-        return self._labels.probabilities(self._logits(X), log=True)
+        logits = self._logits(X)
+        return self._labels.probabilities(logits, log=True)
 
     @property
     def model_(self) -> keras.Sequential:

@@ -33,7 +33,9 @@ class TrainingRows:
         return self.features["n_features_in_"]
 
 
-def training_rows(estimator: Any, X: Any, y: Any, sample_weight: Any, labels: Labels | None) -> TrainingRows:
+def training_rows(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, labels: Labels | None, first: bool
+) -> TrainingRows:
     """Validate the rows of a fit; sets `n_features_in_` and `feature_names_in_` of an estimator.
 
     Args:
@@ -41,14 +43,15 @@ def training_rows(estimator: Any, X: Any, y: Any, sample_weight: Any, labels: La
         X: (n, features), numbers; dense, or a sparse matrix or array, which is made dense.
         y: (n,) or (n, labels).
         sample_weight: (n,), at least 0, or None.
-        labels: those of the fit that is continued; None: y has all.
+        labels: all classes, where they are known; None: those in y.
+        first: whether no fit is continued, whose X these rows have to match.
 
     Raises:
         ValueError: as scikit-learn's `validate_data`, for rows that are no numbers, of no finite value, ….
         DataError: for labels that cannot be learned; see `Labels`.
     """
     x, y = validate_data(
-        estimator, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=np.float32, reset=labels is None
+        estimator, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=np.float32, reset=first
     )
     x = inputs.as_arrays(x, "X")
     if hasattr(y, "toarray"):
