@@ -54,8 +54,8 @@ def classifier_of(estimator: Any) -> MLPClassifier:
     if isinstance(last, MLPClassifier):
         return last
     raise UsageError(
-        "PopulationSearchCV searches for a mlplab.MLPClassifier, or a sklearn.pipeline.Pipeline that ends with one, since "
-        f"its candidates are trained as one program; got {type(last).__name__}"
+        "PopulationSearchCV searches for a mlplab.MLPClassifier, or a scikit-learn Pipeline that ends with one; got "
+        f"{type(last).__module__.split('.')[0]}'s {type(last).__name__}"
         f"{' at the end of a pipeline' if last is not estimator else ''}. Take sklearn.model_selection.GridSearchCV."
     )
 
@@ -88,7 +88,8 @@ def fit_all(
     fits = []
     for parameters in candidates:
         for number in range(len(splits)):
-            candidate = clone(estimator).set_params(**clone(dict(parameters), safe=False))
+            copies: Any = clone(estimator), clone(dict(parameters), safe=False)
+            candidate = copies[0].set_params(**copies[1])
             fit = Fit(candidate, classifier_of(candidate))
             fits.append(fit)
             try:

@@ -254,7 +254,9 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         """Return the classes of all calls of `partial_fit`; None: y has several columns of labels."""
         if self._is_fitted:
             if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-                raise UsageError(f"classes must be those of the calls before, {self.classes_.tolist()}; got {classes!r}.")
+                raise UsageError(
+                    f"classes must be those of the calls before, {self.classes_.tolist()}; got {classes!r}."
+                )
             return self._labels
         if np.ndim(y) == 2 and np.shape(y)[1] > 1:
             return None

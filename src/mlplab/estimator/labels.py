@@ -36,7 +36,7 @@ class Labels:
         if y.ndim == 2:
             if not type_of_target(y).startswith("multilabel"):
                 raise DataError(
-                    f"y must be one class a row, (n,), or columns of 0 and 1; got {y.shape[1]} columns with other values. "
+                    f"y must be one class a row, (n,), or columns of 0 and 1; got {y.shape[1]} columns of others. "
                     "Train a classifier for each: sklearn.multioutput.MultiOutputClassifier."
                 )
             return cls("multilabel", np.arange(y.shape[1]))

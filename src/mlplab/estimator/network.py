@@ -45,7 +45,6 @@ class Solver:
     """How a network is trained: the parameters of `MLPClassifier` that make Keras's optimizer and loss."""
 
     solver: str
-    alpha: float
     learning_rate_init: float
     momentum: float
     nesterovs_momentum: bool
@@ -100,7 +99,6 @@ class Network:
         else:
             loss = keras.losses.BinaryCrossentropy(from_logits=True, reduction=reduction)
             accuracy = keras.metrics.MeanMetricWrapper(all_labels_right, name="accuracy")
-        self.training.alpha.assign(solver.alpha)
         self.training.compile(
             solver.optimizer(),
             loss,

@@ -49,7 +49,8 @@ def check_parameters(estimator: Any) -> None:
     if estimator.activation not in known:
         raise UsageError(unknown_name("activation", estimator.activation, known), arguments=("activation",))
     if not isinstance(estimator.batch_size, str) or estimator.batch_size != "auto":
-        valid = isinstance(plain_number(estimator.batch_size), int) and estimator.batch_size >= 1
+        rows = plain_number(estimator.batch_size)
+        valid = isinstance(rows, int) and not isinstance(rows, bool) and rows >= 1
         require(valid, "batch_size", estimator.batch_size, "'auto' or a whole number of at least 1")
     require(estimator.learning_rate in _RATES, "learning_rate", estimator.learning_rate, f"one of {', '.join(_RATES)}")
     require_whole("max_iter", estimator.max_iter)

@@ -11,6 +11,8 @@ from mlplab.engine import ArraySource, inputs
 from mlplab.errors import DataError
 from mlplab.estimator.labels import Labels
 
+_OF_FEATURES = ("n_features_in_", "feature_names_in_")
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
@@ -64,7 +66,7 @@ def training_rows(
         sample_weight = _check_sample_weight(sample_weight, x, dtype=np.float32, ensure_non_negative=True)
         if not sample_weight.any():
             raise DataError("sample_weight must not be zero for all rows: no row would count.")
-    features = {name: vars(estimator)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(estimator)}
+    features = {name: value for name, value in vars(estimator).items() if name in _OF_FEATURES}
     return TrainingRows(labels, targets, inputs.from_arrays((x, targets, sample_weight), len(x)), features)
 
 

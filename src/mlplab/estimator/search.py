@@ -85,13 +85,13 @@ class PopulationSearchCV(GridSearchCV):
             params: `sample_weight`, or `STEP__sample_weight` of a pipeline's last step; `groups` for the splitter.
         """
         classifier_of(self.estimator)
-        no_jobs = "None: PopulationSearchCV trains on all cores in this process. MLPLAB_DEVICES=2 in the environment limits it"
-        require(self.n_jobs is None, "n_jobs", self.n_jobs, no_jobs)
+        require(self.n_jobs is None, "n_jobs", self.n_jobs, "left out, since one process trains on all cores")
         if y is None:
             raise UsageError("y must be the labels of the rows; got None. Call fit(X, y).")
         X, y = indexable(X, y)
         of_fit, of_split = self._routed(params)
-        splits = list(check_cv(self.cv, y, classifier=True).split(X, y, **of_split))
+        splitter: Any = check_cv(self.cv, y, classifier=True)  # type: ignore[arg-type] - None is 5 folds
+        splits = list(splitter.split(X, y, **of_split))
         candidates = list(ParameterGrid(self.param_grid))
         with bar(self.verbose, f"{len(candidates)} candidates × {len(splits)} folds") as progress:
             fits = fit_all(
@@ -151,7 +151,8 @@ class _Fitted(BaseEstimator):
                 raise done.error
             fitted = done.estimator
         else:
-            fitted = clone(self.estimator).set_params(**self._params).fit(X, y, **params)
+            best: Any = clone(self.estimator)
+            fitted = best.set_params(**self._params).fit(X, y, **params)
         # So that scorers, and the person who gets the best one, meet the estimator itself. What scikit-learn has put
         # on this object stays.
         added = {name: value for name, value in vars(self).items() if name not in ("estimator", "fits", "_params")}

@@ -59,20 +59,22 @@ class ShuffledLikeScikitLearn(ArraySource):
     def _order(self, position: int) -> np.ndarray:
         position = max(position, self._first)
         if self._random is not None and position != self._position:
-            self._current, self._position = shuffle(self._current, random_state=self._random), position
+            self._current = np.asarray(shuffle(self._current, random_state=self._random))
+            self._position = position
         return self._current
 
 
 class Stopping(keras.callbacks.Callback):
     """Ends a training, or lowers its learning rate, as scikit-learn's `_fit_stochastic` does."""
 
-    def __init__(self, estimator: Any, progress: Progress, rows: int):
+    def __init__(self, estimator: Any, network: keras.Model, progress: Progress, rows: int):
         super().__init__()
         self.progress, self._rows = progress, rows
         self._tol, self._patience = estimator.tol, estimator.n_iter_no_change
         self._schedule = estimator.learning_rate if estimator.solver == "sgd" else "constant"
         self._first_rate, self._power = estimator.learning_rate_init, estimator.power_t
         self._early = estimator.early_stopping
+        self._network = network
         self.epochs, self.converged = 0, False
         self.best_weights: list[np.ndarray] | None = None
 
@@ -84,7 +86,7 @@ class Stopping(keras.callbacks.Callback):
         improved = self._score_improved(logs) if self._early else self._loss_improved(logs["loss"])
         self.progress.epochs_without_improvement = 0 if improved else self.progress.epochs_without_improvement + 1
         if self._schedule == "invscaling":
-            self.model.optimizer.learning_rate = self._first_rate / (self.progress.rows_seen + 1) ** self._power
+            self._network.optimizer.learning_rate = self._first_rate / (self.progress.rows_seen + 1) ** self._power
         if self.progress.epochs_without_improvement > self._patience:
             self._stop_or_slow_down()
 
@@ -99,15 +101,15 @@ class Stopping(keras.callbacks.Callback):
         self.progress.validation_loss_curve.append(logs["val_loss"])
         improved = score >= self.progress.best_score + self._tol
         if score > self.progress.best_score:
-            self.progress.best_score, self.best_weights = score, self.model.get_weights()
+            self.progress.best_score, self.best_weights = score, self._network.get_weights()
         return improved
 
     def _stop_or_slow_down(self) -> None:
-        rate = float(np.asarray(self.model.optimizer.learning_rate))
+        rate = float(np.asarray(self._network.optimizer.learning_rate))
         if self._schedule != "adaptive" or rate <= 1e-6:
-            self.model.stop_training = self.converged = True
+            self._network.stop_training = self.converged = True
         else:
-            self.model.optimizer.learning_rate = rate / 5
+            self._network.optimizer.learning_rate = rate / 5
             self.progress.epochs_without_improvement = 0
 
 
@@ -142,16 +144,16 @@ def begin(estimator: Any, rows: TrainingRows, network: Network | None, progress:
         network = _new_network(architecture_of(estimator, rows), random)
     if not (one_epoch and network.solver):
         network.compile(_solver_of(estimator))
+    network.training.alpha.assign(estimator.alpha)
     subset, held_out = _split(estimator, rows, random)
     trained = rows.source.rows if subset is None else len(subset)
     batch_size = min(200, trained) if estimator.batch_size == "auto" else estimator.batch_size
-    source = ShuffledLikeScikitLearn(
-        rows.source, subset, batch_size, random if estimator.shuffle else None, keras_internals.steps_taken(network.training)
-    )
+    order, first = random if estimator.shuffle else None, keras_internals.steps_taken(network.training)
+    source = ShuffledLikeScikitLearn(rows.source, subset, batch_size, order, first)
     validation = None
     if held_out is not None:
         validation = rows.source.reordered(subset=held_out, batch_size=min(_VALIDATION_ROWS, len(held_out)))
-    stopping = Stopping(estimator, progress, trained)
+    stopping = Stopping(estimator, network.training, progress, trained)
     epochs = 1 if one_epoch else int(estimator.max_iter)
     verbose = 2 if estimator.verbose else 0
     member = Member(network.training, source, validation, epochs=epochs, callbacks=[stopping], verbose=verbose)
@@ -221,4 +223,4 @@ def _split(
             f"validation_fraction must leave at least 2 rows for validation; {fraction} of {rows.source.rows} leaves "
             f"{len(validation)}. Give a larger fraction, or early_stopping=False."
         )
-    return training, validation
+    return np.asarray(training), np.asarray(validation)

@@ -28,7 +28,9 @@ class PenalisedNetwork(keras.Sequential):
         if not training:
             return loss
         weight: Any = ops.cast(len(y_pred), "float32") if sample_weight is None else ops.sum(sample_weight)
-        squares = [ops.sum(ops.square(layer.kernel)) for layer in self.layers if isinstance(layer, keras.layers.Dense)]
+        squares: list[Any] = [
+            ops.sum(ops.square(layer.kernel)) for layer in self.layers if isinstance(layer, keras.layers.Dense)
+        ]
         return loss + self.alpha / 2 * ops.divide_no_nan(sum(squares), weight)
 
 
