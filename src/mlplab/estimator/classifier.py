@@ -69,7 +69,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     Example:
         (x, y), (x_test, y_test) = mlplab.load_data("digits")
         x, x_test = x.reshape(len(x), -1) / 16, x_test.reshape(len(x_test), -1) / 16
-        classifier = mlplab.MLPClassifier((32,), dropout=0.1, max_iter=20, tol=0, n_iter_no_change=20, random_state=0)
+        classifier = mlplab.MLPClassifier((32,), dropout=0.1, tol=0.02, n_iter_no_change=2, random_state=0)
         print(classifier.fit(x, y).score(x_test, y_test))
     """
 

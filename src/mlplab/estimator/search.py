@@ -42,7 +42,7 @@ class PopulationSearchCV(GridSearchCV):
 
     Example:
         (x, y), _ = mlplab.load_data("digits")
-        classifier = mlplab.MLPClassifier((16,), max_iter=3, random_state=0)
+        classifier = mlplab.MLPClassifier((16,), tol=0.05, n_iter_no_change=2, random_state=0)
         grid = {"alpha": [0.0001, 1.0], "learning_rate_init": [0.001, 0.01]}
         search = mlplab.PopulationSearchCV(classifier, grid, cv=3).fit(x.reshape(len(x), -1) / 16, y)
         print(search.best_params_, search.best_score_)
