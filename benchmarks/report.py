@@ -77,9 +77,10 @@ def alternating(items: Sequence[T], rounds: int) -> Iterator[tuple[int, T]]:
 
 
 def spread(values: Iterable[float]) -> dict[str, float]:
-    """Median, smallest and largest."""
+    """Median, smallest and largest, and the quartiles, between which lie half of the values."""
     values = list(values)
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+    lower, median, upper = statistics.quantiles(values, method="inclusive") if len(values) > 1 else values * 3
+    return {"median": median, "min": min(values), "max": max(values), "lower quartile": lower, "upper quartile": upper}
 
 
 def compared(ours: float, theirs: float, name: str, unit: str = "fast") -> str:

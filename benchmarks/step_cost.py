@@ -8,10 +8,17 @@ vector, in place, with reused buffers, on one thread or on all, whichever is fas
 The engine's figure is a `fit` of some epochs over their steps: shuffling, uint8 images scaled in the step,
 loss, accuracy, gradients, Adam and metrics included.
 
+A second table has the arithmetic that the engine does in a second, beside that of one product in NumPy: of the batch
+with the kernel of the largest layer, in float32, on one thread or on all, whichever is faster. Counted are matrix
+products alone: 2·m·k·n operations for m rows, k inputs and n units, and three products a dense layer (forward, and the
+gradients of kernel and inputs), two for the first layer, whose inputs have no gradient. A ladder network's encoder has
+three batches of rows (clean, noisy, and noisy with labels), its decoder one batch, with all three products a layer.
+
     python benchmarks/step_cost.py [--rounds 7]
 """
 
 import argparse
+import itertools
 import os
 import statistics
 import time
@@ -28,12 +35,16 @@ import report  # noqa: E402 - see above
 from threadpoolctl import threadpool_limits  # noqa: E402 - see above
 
 import mlplab  # noqa: E402
+from mlplab import keras  # noqa: E402
 from mlplab.datasets import Dataset  # noqa: E402
-from mlplab.engine import ArraySource, Rows, fit  # noqa: E402
+from mlplab.engine import ArraySource, Rows, SemiSupervisedSource, fit  # noqa: E402
+from mlplab.engine.source import Source  # noqa: E402
 from mlplab.runs import Preprocessing  # noqa: E402
 
-NETWORKS = ([20], [50, 50], [512, 512])
-BATCHES = (32, 256)
+NETWORKS = [*itertools.product(([20], [50, 50], [512, 512]), (32, 256)), ([1024, 1024], 256)]
+"""Units of the hidden layers, and rows in a step."""
+LADDER = ([1000, 500, 250, 250, 250], 100)
+"""Its authors' layers; a step has 100 labelled rows and 100 others."""
 SECONDS = 0.7
 """How long each measurement of one round lasts, about."""
 
@@ -85,19 +96,62 @@ def reference(hidden: list[int], batch: int) -> dict[str, Callable[[], object]]:
     return {"gather": gather, "products": products, "adam": adam, "input gradients": input_gradients}
 
 
-def engine(hidden: list[int], batch: int, train: Dataset) -> Callable[[], float]:
-    """A function that trains for some epochs and gives microseconds a step."""
+class Rates:
+    """The arithmetic that a step does in a second, beside that of one product in NumPy, which is measured by a call.
+
+    Args:
+        hidden: units of the hidden layers.
+        encoded: rows that pass through the dense layers in a step; the product has as many.
+        decoded: rows that pass through a ladder network's decoder.
+
+    Attributes:
+        gflop: 10⁹ operations of the step's products.
+    """
+
+    def __init__(self, hidden: list[int], encoded: int, decoded: int = 0):
+        layers = list(pairwise([784, *hidden, 10]))
+        products = [inputs * units for inputs, units in layers]
+        self.gflop = 2e-9 * (encoded * (3 * sum(products) - products[0]) + decoded * 3 * sum(products))
+        self._gflop_of_product = 2e-9 * encoded * max(products)
+        inputs, units = layers[int(np.argmax(products))]
+        rng = np.random.default_rng(0)
+        self._x, self._kernel = rng.random((encoded, inputs), np.float32), rng.random((inputs, units), np.float32)
+        self._sums = np.empty((encoded, units), np.float32)
+
+    def __call__(self, microseconds: float) -> dict[str, float]:
+        """The rates of a step that took this long."""
+        ours = self.gflop / microseconds * 1e6
+        numpy = self._gflop_of_product / timed(lambda: np.matmul(self._x, self._kernel, out=self._sums)) * 1e6
+        return {"GFLOP/s": ours, "GFLOP/s of a product": numpy, "part of it": ours / numpy}
+
+
+def dense(hidden: list[int], batch: int, train: Dataset) -> Callable[[], float]:
+    """A function that trains a dense network for some epochs and gives microseconds a step."""
     model = mlplab.mlp((28, 28), 10, hidden, seed=0)
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     count = 60_000 if sum(hidden) < 500 else 60 * batch
-    source = ArraySource(
-        train.images[:count],
-        train.labels[:count],
-        batch_size=batch,
-        shuffle=True,
-        batch=Rows(preprocess=Preprocessing(255.0)),
+    return engine(
+        model,
+        ArraySource(
+            train.images[:count],
+            train.labels[:count],
+            batch_size=batch,
+            shuffle=True,
+            batch=Rows(preprocess=Preprocessing(255.0)),
+        ),
     )
-    steps = count // batch
+
+
+def ladder(hidden: list[int], batch: int, train: Dataset) -> Callable[[], float]:
+    """A function that trains a ladder network for some epochs and gives microseconds a step."""
+    model = mlplab.ladder((28, 28), 10, hidden, preset="all-labels", seed=0)
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    x, y = train.images[: 20 * batch], train.labels[: 20 * batch]
+    return engine(model, SemiSupervisedSource(x, y, batch_size=batch, preprocess=Preprocessing(255.0)))
+
+
+def engine(model: keras.Model, source: Source) -> Callable[[], float]:
+    """A function that trains a model for some epochs and gives microseconds a step."""
 
     def epochs(count: int) -> float:
         begin = time.perf_counter()
@@ -106,7 +160,7 @@ def engine(hidden: list[int], batch: int, train: Dataset) -> Callable[[], float]
 
     def microseconds() -> float:
         count = max(1, round(SECONDS / (epochs(2) / 2)))
-        return epochs(count) / (count * steps) * 1e6
+        return epochs(count) / (count * source.steps) * 1e6
 
     epochs(1)
     return microseconds
@@ -129,7 +183,7 @@ def timed(part: Callable[[], object]) -> float:
 
 def measure(hidden: list[int], batch: int, train: Dataset, rounds: int) -> dict[str, Any]:
     """Rounds of reference and engine in turn; medians, and the median of the rounds' ratios."""
-    parts, step = reference(hidden, batch), engine(hidden, batch, train)
+    parts, step, rates = reference(hidden, batch), dense(hidden, batch, train), Rates(hidden, batch)
     seen: list[dict[str, float]] = []
     for _ in range(rounds):
         us = {name: timed(part) for name, part in parts.items()}
@@ -137,9 +191,26 @@ def measure(hidden: list[int], batch: int, train: Dataset, rounds: int) -> dict[
         us["engine"] = step()
         us["ratio"] = us["engine"] / us["reference"]
         us["ratio with input gradients"] = us["engine"] / (us["reference"] + us["input gradients"])
-        seen.append(us)
-    medians = {name: round(statistics.median(us[name] for us in seen), 3) for name in seen[0]}
-    return {"hidden": hidden, "batch": batch, "median": medians, "rounds": seen}
+        seen.append(us | rates(us["engine"]))
+    return {"network": "dense", "hidden": hidden, "batch": batch, "GFLOP": rates.gflop, **summary(seen)}
+
+
+def measure_ladder(hidden: list[int], batch: int, train: Dataset, rounds: int) -> dict[str, Any]:
+    """Rounds of a ladder network's step, with the arithmetic that it does in a second."""
+    step, rates = ladder(hidden, batch, train), Rates(hidden, encoded=3 * batch, decoded=batch)
+    seen = [{"engine": us, **rates(us)} for us in (step() for _ in range(rounds))]
+    return {"network": "ladder", "hidden": hidden, "batch": batch, "GFLOP": rates.gflop, **summary(seen)}
+
+
+def summary(seen: list[dict[str, float]]) -> dict[str, Any]:
+    """The rounds, and the median of each of their values."""
+    return {"median": {name: round(statistics.median(us[name] for us in seen), 3) for name in seen[0]}, "rounds": seen}
+
+
+def name(result: dict[str, Any]) -> list[str]:
+    """The network and the rows in a step, for a table; of a ladder network, those with labels and the others."""
+    units, batch = "-".join(map(str, result["hidden"])), str(result["batch"])
+    return [f"{units}, ladder", f"{batch} + {batch}"] if result["network"] == "ladder" else [units, batch]
 
 
 def main() -> None:
@@ -148,13 +219,16 @@ def main() -> None:
     parser.add_argument("--no-save", action="store_true", help="print only")
     arguments = parser.parse_args()
     on = report.machine()
-    train = mlplab.load("fashion-mnist").train
-    results = [measure(hidden, batch, train, arguments.rounds) for hidden in NETWORKS for batch in BATCHES]
+    train, rounds = mlplab.load("fashion-mnist").train, arguments.rounds
+    results = [measure(hidden, batch, train, rounds) for hidden, batch in NETWORKS]
     columns = ["gather", "products", "adam", "reference", "engine", "ratio", "ratio with input gradients"]
-    rows = [
-        ["-".join(map(str, r["hidden"])), str(r["batch"]), *(f"{r['median'][c]:.2f}" for c in columns)] for r in results
-    ]
+    rows = [[*name(r), *(f"{r['median'][c]:.2f}" for c in columns)] for r in results]
     report.print_table(["units", "batch", *(f"{c} µs" if "ratio" not in c else c for c in columns)], rows)
+    results.append(measure_ladder(*LADDER, train, rounds))
+    columns = ["GFLOP/s", "GFLOP/s of a product", "part of it"]
+    rows = [[*name(r), f"{r['GFLOP']:.3f}", *(f"{r['median'][c]:.2f}" for c in columns)] for r in results]
+    print()
+    report.print_table(["units", "batch", "GFLOP a step", *columns], rows)
     if not arguments.no_save:
         payload = {
             "unit": "microseconds a step",

@@ -23,6 +23,8 @@ LONGEST = ("test_notebooks", "test_cluster", "test_keras_suite", "test_kill", "t
 
 def pytest_configure() -> None:
     compiled_programs.keep()
+    for library in ("OPENBLAS", "OMP"):  # several threads for each of as many workers as cores wait for one another
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")  # before the workers and child processes import NumPy
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it, each process that a test starts compiles all files again
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background does this, and child processes inherit
         signal.signal(signal.SIGINT, signal.default_int_handler)

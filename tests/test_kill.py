@@ -4,12 +4,13 @@ A directory changes only by file operations, so a kill leaves it in the state be
 Each process here kills itself right before the operation that a test names.
 """
 
+import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mlplab
@@ -20,24 +21,32 @@ SETTINGS = ["--hidden=12", "--dropout=0.2", "--schedule=cosine", "--learning-rat
 SETTINGS += [f"--epochs={EPOCHS}", "--early-stopping=3"]
 
 TRAIN = """
-import os, signal, sys
-from mlplab.cli import main
+import json, os, signal, sys
+from mlplab.cli import LeanKeras, main
 
-file, remaining, *arguments = sys.argv[1:]
-remaining = int(remaining)
+sys.meta_path.insert(0, LeanKeras())
+from mlplab.engine import keras  # once for all processes: importing takes longer than training
 
-def kill(event, values):
-    global remaining
-    replaces = event == "os.rename" and os.fspath(values[1]).endswith(file)
-    appends = event == "open" and values[1] == "a" and os.fspath(values[0]).endswith(file)
-    if replaces or appends:
-        remaining -= 1
-        if not remaining:
-            os.kill(os.getpid(), signal.SIGKILL)
+def killed_before(file, remaining):
+    def kill(event, values):
+        nonlocal remaining
+        replaces = event == "os.rename" and os.fspath(values[1]).endswith(file)
+        appends = event == "open" and values[1] == "a" and os.fspath(values[0]).endswith(file)
+        if replaces or appends:
+            remaining -= 1
+            if not remaining:
+                os.kill(os.getpid(), signal.SIGKILL)
+    return kill
 
-sys.addaudithook(kill)
-sys.argv = ["mlplab", "train", *arguments, "--quiet"]
-main()
+path, begin, moments = json.loads(sys.argv[1])
+for moment, (file, count) in moments.items():
+    process = os.fork()  # JAX starts its threads when it first computes
+    if not process:
+        sys.addaudithook(killed_before(file, count))
+        sys.argv = ["mlplab", "train", *(["--resume", path] if os.path.exists(path) else begin), "--quiet"]
+        main()
+    assert os.WTERMSIG(os.waitpid(process, 0)[1]) == signal.SIGKILL, f"not killed {moment}"
+    assert not os.path.exists(os.path.join(path, "result.json")), moment
 """
 
 MOMENTS = {
@@ -61,23 +70,30 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def whole(once) -> mlplab.Run:
+def file(once, digits) -> Path:
+    """Digits in a file, which is read sooner than scikit-learn is imported."""
+    sets = {"train": digits.train, "test": digits.test}
+    arrays = {
+        f"{axis}_{name}": part for name, each in sets.items() for axis, part in (("x", each.images), ("y", each.labels))
+    }
+    return once("kill-digits.npz", lambda path: np.savez(path, **arrays))
+
+
+@pytest.fixture(scope="module")
+def whole(once, file) -> mlplab.Run:
     """Two members that were never stopped; the first is the run that a seed trains alone."""
     settings = {"hidden": [12], "dropout": 0.2, "schedule": "cosine", "learning_rate": 0.01, "early_stopping": 3}
 
     def train(out: Path) -> None:
-        mlplab.train("digits", **settings, epochs=EPOCHS, seed=0, seeds=2, out=out, verbose=0)
+        mlplab.train(file, **settings, epochs=EPOCHS, seed=0, seeds=2, out=out, verbose=0)
 
     return mlplab.Run(once("never-stopped", train))
 
 
-def killed(path: Path, moments, *arguments: str) -> mlplab.Run:
-    """Start a run, kill and resume it once for each moment, and let it end."""
-    for moment, (file, count) in moments.items():
-        begin = ["--resume", str(path)] if path.exists() else ["digits", *SETTINGS, *arguments, "--out", str(path)]
-        process = subprocess.run([sys.executable, "-c", TRAIN, file, str(count), *begin], check=False)
-        assert process.returncode == -signal.SIGKILL, f"not killed {moment}"
-        assert not (path / "result.json").exists(), moment
+def killed(path: Path, moments, file: Path, *arguments: str) -> mlplab.Run:
+    """Start a run, kill and resume it once for each moment, each in a process of its own, and let it end."""
+    begin = [str(file), *SETTINGS, *arguments, "--out", str(path)]
+    subprocess.run([sys.executable, "-c", TRAIN, json.dumps([str(path), begin, moments])], check=True)
     return mlplab.resume(path, verbose=0)
 
 
@@ -86,16 +102,16 @@ def assert_same_bytes(run: mlplab.Run, expected: mlplab.Run) -> None:
         assert (run.path / name).read_bytes() == (expected.path / name).read_bytes(), name
 
 
-def test_a_run_killed_at_every_step_of_saving_ends_as_if_never_stopped(whole, tmp_path):
-    run = killed(tmp_path / "cut", MOMENTS)
+def test_a_run_killed_at_every_step_of_saving_ends_as_if_never_stopped(whole, file, tmp_path):
+    run = killed(tmp_path / "cut", MOMENTS, file)
     assert_same_bytes(run, whole.members[0])
     assert len(run.history) < EPOCHS, "early stopping is meant to have its part in this"
     # A kill while the directory is made leaves it under a hidden name, never incomplete under its final one.
     assert all(path.name.startswith((".cut.", "cut")) for path in tmp_path.iterdir())
 
 
-def test_a_population_killed_between_its_members_ends_as_if_never_stopped(whole, tmp_path):
-    run = killed(tmp_path / "cut", MOMENTS_OF_A_POPULATION, "--seeds=2")
+def test_a_population_killed_between_its_members_ends_as_if_never_stopped(whole, file, tmp_path):
+    run = killed(tmp_path / "cut", MOMENTS_OF_A_POPULATION, file, "--seeds=2")
     for member, expected in zip(run.members, whole.members, strict=True):
         assert_same_bytes(member, expected)
     assert (run.path / "predictions-test.npz").read_bytes() == (whole.path / "predictions-test.npz").read_bytes()

@@ -22,6 +22,7 @@ from mlplab.inspection.comparison import compare as compare
 from mlplab.inspection.confusion import most_confused as most_confused
 from mlplab.inspection.confusion import show_confusion as show_confusion
 from mlplab.inspection.curves import show_curves as show_curves
+from mlplab.inspection.data_check import check_data as check_data
 from mlplab.inspection.failures import show_failures as show_failures
 from mlplab.inspection.network.attribution import show_neighbours as show_neighbours
 from mlplab.inspection.network.attribution import show_saliency as show_saliency

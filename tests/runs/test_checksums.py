@@ -14,6 +14,7 @@ from mlplab.runs.checkpoint import Checkpoint
 
 READERS = {
     "config.json": lambda path: mlplab.Run(path),
+    "checks.json": lambda path: mlplab.Run(path).directory.checks(),
     "result.json": lambda path: mlplab.Run(path),
     "model.json": lambda path: mlplab.Run(path).architecture,
     "split.npz": lambda path: mlplab.Run(path).split,

@@ -117,7 +117,7 @@ def test_the_printed_call_is_a_command_or_python():
 def test_signatures_list_the_settings_and_misspelt_arguments_get_a_suggestion(name):
     function = getattr(mlplab, name)
     left_out = {
-        "find_learning_rate": {"learning_rate", "early_stopping", "ladder"},
+        "find_learning_rate": {"learning_rate", "early_stopping", "swa", "ladder"},
         "learning_curve": {"ladder"},
         "train": set(),
     }[name]

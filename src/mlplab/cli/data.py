@@ -1,4 +1,4 @@
-"""`mlplab data`: list data sets, fetch one, look at one."""
+"""`mlplab data`: list data sets, fetch one, look at one, find what is wrong with one."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,8 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 from mlplab import figures
 from mlplab.cli.options import Dataset, Json, Quiet, complete_dataset
@@ -13,11 +15,20 @@ from mlplab.cli.output import open_console, print_json, print_rows, say
 from mlplab.cli.terminal_images import can_show_images, print_images
 from mlplab.datasets import CATALOG, Data, Entry, find_entry, load
 from mlplab.datasets.cache import cache_folder
+from mlplab.datasets.checks import Finding
 from mlplab.datasets.fetch import fetch_entry, is_on_disk
+from mlplab.errors import shell_command
+from mlplab.inspection.data_check import DataCheck, check_data
+from mlplab.inspection.data_check.result import check_suffix
 
 _SAMPLES_PER_CLASS = 10
 
-app = typer.Typer(help="Data sets: list them, fetch one, look at one.", no_args_is_help=True)
+_ROWS = 8
+"""Rows, or groups of rows, that are printed of a finding."""
+
+_COLOURS = {"error": "red", "warning": "yellow", "information": "blue"}
+
+app = typer.Typer(help="Data sets: list them, fetch one, look at one, check one.", no_args_is_help=True)
 
 
 Name = Annotated[
@@ -65,6 +76,60 @@ def show(
         _print_data(console, data, picture)
     if json_:
         print_json(**_describe(data), picture=str(picture) if picture else None)
+
+
+@app.command()
+def check(
+    data: Annotated[str, Dataset],
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="A kind of finding to leave out, such as MLP-D06; repeatable."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A page with pictures (.html), the object (.json) or the table (.csv, .md, .tex)."
+        ),
+    ] = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find what is wrong with a data set: copies, leakage, contradicting labels, scales, classes, and more.
+
+    Exits with 1 if there is an error or a warning, with 0 if there is neither.
+    """
+    console = open_console(quiet)
+    if out is not None:
+        check_suffix(out)
+    checked = check_data(data, ignore=ignore or (), verbose=0 if quiet else "auto")
+    for finding in checked:
+        _print_finding(console, checked, finding)
+    say(console, f"{checked.data.name}: {checked.summary}.", style="bold")
+    if out is not None:
+        say(console, f"Written: {checked.save(out)}")
+    elif checked.findings:
+        say(console, f"To see the rows: {shell_command('mlplab', 'data', 'check', data, '--out', 'check.html')}")
+    if json_:
+        print_json(**checked.to_json())
+    if checked.has_problems:
+        raise typer.Exit(1)
+
+
+def _print_finding(console: Console, checked: DataCheck, finding: Finding) -> None:
+    say(console, finding, style=_COLOURS[finding.severity])
+    for text in (finding.kind.meaning, finding.kind.advice, _rows_in_words(checked, finding)):
+        if text:
+            console.print(Padding(Text(text), (0, 0, 0, 2)))
+    console.print()
+
+
+def _rows_in_words(checked: DataCheck, finding: Finding) -> str:
+    """Return the first rows of a finding: "train 17 with test 3, train 40 with test 9, and 7 more"."""
+    places = [(split, row) for split, rows in finding.rows.items() for row in rows]
+    groups = finding.groups or tuple((place,) for place in places)
+    texts = [" with ".join(checked.row_name(*place) for place in group[:_ROWS]) for group in groups[:_ROWS]]
+    more = f", and {len(groups) - _ROWS:,} more" if len(groups) > _ROWS else ""
+    return f"Rows: {', '.join(texts)}{more}" if texts else ""
 
 
 def _summary_of(entry: Entry) -> dict[str, object]:

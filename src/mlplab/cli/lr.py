@@ -12,7 +12,7 @@ from mlplab.experiments.learning_rate import find_learning_rate
 from mlplab.runs.settings_arguments import training_command
 
 
-@takes_settings(omit=("learning_rate", "early_stopping", "ladder"))
+@takes_settings(omit=("learning_rate", "early_stopping", "swa", "ladder"))
 def lr(
     dataset: Annotated[str, Dataset],
     *,

@@ -9,6 +9,7 @@ fetch.py        their files: found, downloaded, verified; payload.py: one file a
 providers.py    where files come from; commands.py: package managers as processes; cache.py: the folder of files
 unlabelled.py   images without labels, of a file or an array
 corrections.py  a CSV file with corrected labels; balanced.py: a few rows of each class
+checks/         what is wrong with a data set
 """
 
 from mlplab.datasets.balanced import balanced_rows

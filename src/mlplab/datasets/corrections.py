@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mlplab.datasets.classes import class_number
-from mlplab.datasets.dataset import Data, Dataset
+from mlplab.datasets.dataset import Data
 from mlplab.errors import Advice, DataError, UsageError
 
 CORRECTED = "corrected labels"
@@ -54,7 +54,7 @@ class Corrections:
         source = f"{train.provenance.source}, {len(self):,} labels corrected"
         hashes = self.added_to(train.provenance.sha256 or {"content": train.content_hash()})
         provenance = dataclasses.replace(train.provenance, sha256=hashes, source=source)
-        train = Dataset(train.inputs, labels, train.class_names, provenance)
+        train = dataclasses.replace(train, labels=labels, provenance=provenance)
         return dataclasses.replace(data, train=train)
 
     def added_to(self, hashes: Mapping[str, str]) -> dict[str, str]:

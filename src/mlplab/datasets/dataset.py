@@ -43,15 +43,17 @@ class Dataset:
         labels: int32 (n,), positions in `class_names`.
         class_names: one for each class, all different.
         provenance: where the rows come from.
+        files: the name of each row's file, relative to the source; None where rows are not files.
 
     Raises:
-        DataError: if the arrays cannot be converted without loss.
+        DataError: if the arrays cannot be converted without loss, or if there is not one file for each row.
     """
 
     inputs: np.ndarray
     labels: np.ndarray
     class_names: tuple[str, ...]
     provenance: Provenance
+    files: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         inputs = normal_inputs(self.inputs, str(self.provenance))
@@ -59,6 +61,8 @@ class Dataset:
         if not names or len(set(names)) != len(names):
             raise DataError(f"The class names of {self.provenance} must be different from each other. Got {names}.")
         labels = normal_labels(self.labels, len(inputs), len(names), str(self.provenance))
+        if self.files is not None and len(self.files) != len(inputs):
+            raise DataError(f"{self.provenance} has {len(inputs)} rows, but names of {len(self.files)} files.")
         for attribute, value in (("inputs", inputs), ("labels", labels), ("class_names", names)):
             object.__setattr__(self, attribute, value)
 
@@ -109,7 +113,8 @@ class Dataset:
                 f"Rows of {self.provenance} are selected by integers below {len(self)}, or by a mask of "
                 f"shape ({len(self)},). These do not fit: {error}."
             ) from error
-        return Dataset(inputs, labels, self.class_names, self.provenance)
+        files = None if self.files is None else tuple(np.array(self.files, object)[rows])
+        return dataclasses.replace(self, inputs=inputs, labels=labels, files=files)
 
     def class_counts(self) -> dict[str, int]:
         """Return the number of rows of each class, by class name."""

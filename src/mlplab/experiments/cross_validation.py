@@ -13,6 +13,7 @@ from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Config, Run
 from mlplab.runs.probabilities import probabilities_of
 from mlplab.training.job import DeviceData
+from mlplab.training.weight_averaging import weight_averaging
 
 _AT_ONCE = 16
 """Folds trained together at most, so that as many folds as rows need no more memory."""
@@ -90,7 +91,9 @@ def _predict_folds(plan: _Plan, numbers: range, progress: ProgressListener | Non
         outside = _rows_outside(plan.parts, number, rows)
         order = {"preprocessing": plan.config.preprocessing, "seed": seed}
         source = device_data.training_source(model, outside, plan.config.settings, **order)
-        members.append(Member(model, source, epochs=plan.epochs))
+        averaging = weight_averaging(plan.config.settings, model, source)
+        callbacks = [] if averaging is None else [averaging]
+        members.append(Member(model, source, epochs=plan.epochs, callbacks=callbacks))
 
     def report(trained: Progress) -> None:
         if progress is not None:

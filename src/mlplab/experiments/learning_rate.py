@@ -55,6 +55,7 @@ class LearningRates(Table):
 @takes_settings(
     learning_rate="find_learning_rate looks for it; rates=[…] says which to try",
     early_stopping="every rate is tried for the same number of steps",
+    swa="every rate is tried from the same weights, and judged by its losses in training",
     ladder="the rates are tried on labelled rows alone",
 )
 def find_learning_rate(

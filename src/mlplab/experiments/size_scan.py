@@ -22,6 +22,7 @@ from mlplab.training import averages, splits
 from mlplab.training.job import DeviceData
 from mlplab.training.network import require_memory
 from mlplab.training.session import EarlyStopping
+from mlplab.training.weight_averaging import weight_averaging
 
 _SMALLEST_PART = 64
 """The smallest part, by default, is one row in this many."""
@@ -96,8 +97,8 @@ def train_sizes(
         # Repeated up to one epoch of all rows, so that all sizes have steps of the same shapes and share a program.
         repeated = np.resize(part, len(rows))
         part_source = device_data.training_source(model, repeated, settings, preprocessing=preprocessing, seed=seed)
-        swap = averages.averages(settings)
-        callbacks: list[keras.callbacks.Callback] = [] if swap is None else [swap]
+        swap, averaging = averages.averages(settings), weight_averaging(settings, model, part_source)
+        callbacks: list[keras.callbacks.Callback] = [each for each in (swap, averaging) if each is not None]
         if settings.early_stopping:
             checks.build(model, part_source)  # early stopping looks at its metrics
             callbacks.append(EarlyStopping(model, settings.early_stopping, swap))

@@ -6,6 +6,7 @@
     confusion.py failures.py calibration.py curves.py seeds.py    a table with a figure each
     network/           units, saliency, neighbours, projection and graph of the model
     comparison/        several runs on the same rows
+    data_check/        what is wrong with a data set
 
 Results kept in a run are read without Keras and JAX.
 """

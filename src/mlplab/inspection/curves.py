@@ -61,6 +61,10 @@ def ending(run: Run) -> str:
             monitored = "accuracy" if "val_accuracy" in run.epochs[-1] else "loss"
             text += f": {patience} epoch{'s' * (patience > 1)} without a better validation {monitored}"
         text += ". "
+    first = settings.first_averaged_epoch
+    if first is not None and first < epochs:
+        mean = f"The mean of the weights after epochs {first} to {epochs} was kept"
+        return f"{text}{mean}. The curves show the weights before averaging, the last of them after epoch {epochs}."
     text += f"The weights of epoch {kept} of {epochs} were kept"
     if kept == epochs:
         return f"{text}."

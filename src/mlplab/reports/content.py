@@ -40,6 +40,7 @@ _SECTIONS = (
     ("units", "Network"),
     ("map", "Map"),
     ("labels", "Labels"),
+    ("data", "Data"),
     ("made", "How it was made"),
 )
 
@@ -66,6 +67,7 @@ def content(run: Run, data: Any = None) -> dict[str, Any]:
         "units": network["units"],
         "map": network["map"],
         "labels": _labels(run, data),
+        "data": _data(run),
         "made": _made(run, data),
     }
     headings = dict(_SECTIONS) | {"images": sections["result"]["item_name"].capitalize()}
@@ -233,6 +235,15 @@ def _labels(run: Run, data: Data | None) -> dict[str, Any] | None:
         "command": shell_command("mlplab", "labels", run.path),
         "for_script": {"rows": table.rows(), "images": images and images.for_script()},
     }
+
+
+def _data(run: Run) -> dict[str, Any] | None:
+    """Return what was found in the data before the training; None for a run that did not look."""
+    findings = run.directory.checks()
+    if findings is None:
+        return None
+    source = run.config.data["source"]
+    return {"findings": findings, "command": source and shell_command("mlplab", "data", "check", source)}
 
 
 def _made(run: Run, data: Data | None) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def settings(config: Config, epochs: int) -> list[tuple[str, str]]:
         ("warm-up", 0 if is_own or not s.warmup else f"{percent(s.warmup, 0)} of the steps"),
         ("weight decay", "of kernels only" if s.decay_kernels_only and not is_own else 0),
         ("weights", 0 if is_own or not s.ema else f"running averages, momentum {s.ema:g}"),
+        ("weights averaged", f"those after the last {percent(s.swa, 0)} of the epochs" if s.swa else 0),
         ("label smoothing", 0 if is_own else s.label_smoothing),
         ("epochs", f"at most {s.epochs}" if s.early_stopping else s.epochs if epochs else "not recorded"),
         ("batch size", s.batch_size),

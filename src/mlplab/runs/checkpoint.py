@@ -30,8 +30,9 @@ class Checkpoint:
     Attributes:
         epoch: completed epochs.
         history: an object for each epoch, as in metrics.jsonl.
-        state: all arrays, by part and position.
-        stopping: the counters of early stopping; its best weights are the part "best" of the state.
+        state: all arrays, by part and position. The part "best" has the best weights of early stopping, "mean" the
+            mean weights of the setting `swa`.
+        stopping: the counters of early stopping.
         stopped: whether training has ended, early or after the last epoch.
         digests: of the weights after each epoch, before callbacks changed them, see `training.session.EpochWeights`;
             empty where they are not known.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from mlplab import files
+from mlplab.datasets.checks import Finding
 from mlplab.datasets.corrections import Corrections
 from mlplab.errors import RunError
 from mlplab.runs import architecture, checksums, result
@@ -24,8 +25,12 @@ INTERNALS, CALIBRATION = "internals.npz", "calibration.json"
 """Files that are computed from a finished run, see `RunDirectory.keep`."""
 
 _CONFIG, _MODEL, _SPLIT, _CORRECTIONS = "config.json", "model.json", "split.npz", "corrected-labels.csv"
+_CHECKS = "checks.json"
 _METRICS, _WEIGHTS, _RESULT = "metrics.jsonl", "model.safetensors", "result.json"
 _CROSS_VALIDATED, _CROSS_VALIDATION = "crossvalidated", "cross-validation.json"
+
+_MOST_ROWS = 100
+"""Rows of a finding that checks.json lists."""
 
 _log = logging.getLogger("mlplab")
 
@@ -61,6 +66,21 @@ class RunDirectory:
         if corrections:
             corrections.write(self.corrections, config.class_names)
         checksums.add(self.path, (_CONFIG, _MODEL, _CORRECTIONS))
+
+    def write_checks(self, findings: Sequence[Finding]) -> None:
+        """Write what was found in the data before the training, with at most 100 rows of each finding."""
+        files.write_json(self.path / _CHECKS, {"findings": [finding.to_json(_MOST_ROWS) for finding in findings]})
+        checksums.add(self.path, (_CHECKS,))
+
+    def checks(self) -> list[dict[str, Any]] | None:
+        """What `write_checks` wrote, see `Finding.to_json`; None for a run whose data was not checked."""
+        path = self._checked(_CHECKS)
+        if not path.exists():
+            return None
+        value = files.read_json(path)
+        if not isinstance(value, dict) or not isinstance(value.get("findings"), list):
+            raise RunError(f"{path} is damaged: it has no list of findings. Delete it: the run does not need it.")
+        return value["findings"]
 
     def write_network_start(self, split: Mapping[str, np.ndarray], checkpoint: Checkpoint) -> None:
         """Write what the training of one network starts with."""
@@ -153,7 +173,7 @@ class RunDirectory:
     def write_result_json(self, value: dict[str, Any]) -> None:
         """Write the plain values of a result, see `write_result`."""
         predictions = [self._predictions(split).name for split in ("test", "validation")]
-        start = {_CONFIG, _MODEL, _SPLIT, _CORRECTIONS} - checksums.listed(self.path)
+        start = {_CONFIG, _MODEL, _SPLIT, _CORRECTIONS, _CHECKS} - checksums.listed(self.path)
         written = [*start, _METRICS, _WEIGHTS, *predictions, TEXT, STATE]
         checksums.add(self.path, written, {_RESULT: files.json_bytes(value)})
         files.write_json(self.path / _RESULT, value)

@@ -121,6 +121,13 @@ class Settings:
         of_model=True,
         compiled_in=True,
     )
+    swa: float = setting(
+        0.0,
+        "Keep the mean of the weights after each of the last epochs, this fraction of all (0.25 is usual); 0: the last "
+        "weights.",
+        _FRACTION,
+        not_in_space="trials are compared before their weights are averaged",
+    )
     label_smoothing: float = setting(
         0.0,
         "Fraction of a row's target that is spread evenly over all classes (0.1 is usual).",
@@ -197,19 +204,9 @@ class Settings:
                 "Give validation a fraction above 0, such as 0.1, or leave early_stopping out.",
                 arguments=("early_stopping", "validation"),
             )
-
-        if self.pixel_encoding and self.standardize:
-            raise UsageError(
-                "pixel_encoding takes pixels from 0 to 1, and standardize gives them another scale: leave one of them "
-                "out.",
-                arguments=("pixel_encoding", "standardize"),
-            )
-        if self.mixup and self.class_weight is not None:
-            raise UsageError(
-                "mixup makes rows of two classes, and class_weight weighs rows by their one class: leave one of them "
-                "out.",
-                arguments=("mixup", "class_weight"),
-            )
+        for names, why in _CONTRADICTIONS.items():
+            if all(getattr(self, name) != SETTINGS[name].default for name in names):
+                raise UsageError(f"{why}: leave one of them out.", arguments=names)
         if self.warmup and self.schedule == "linear-end":
             raise UsageError(
                 "warmup goes with the schedules none and cosine; got schedule='linear-end': leave one of them out.",
@@ -257,10 +254,15 @@ class Settings:
             given = {"hidden": _LAYERS_OF_LADDER, **given}
         if not own_model and "hidden" not in given:
             defaults = {name: s.without_hidden for name, s in SETTINGS.items() if s.without_hidden is not None}
-            if given.get("validation") == 0:
+            if given.get("validation") == 0 or given.get("swa"):
                 del defaults["early_stopping"]
             given = defaults | given
         return cls(**given)
+
+    @property
+    def first_averaged_epoch(self) -> int | None:
+        """The first epoch, from 1, whose weights `swa` averages, up to the last; None without `swa`."""
+        return self.epochs + 1 - max(1, round(self.swa * self.epochs)) if self.swa else None
 
     def arguments(self) -> dict[str, Any]:
         """What `train` has to be given for these settings, apart from the seed."""
@@ -286,11 +288,21 @@ _NOT_OF_LADDERS = (
     "hidden_noise",
     "batch_norm",
     "ema",
+    "swa",
     "class_weight",
     "augment",
     "mixup",
     "standardize",
 )
+_CONTRADICTIONS = {
+    ("pixel_encoding", "standardize"): "pixel_encoding takes pixels from 0 to 1, and standardize gives them another "
+    "scale",
+    ("mixup", "class_weight"): "mixup makes rows of two classes, and class_weight weighs rows by their one class",
+    ("swa", "ema"): "swa and ema both put averages in the place of the weights",
+    ("swa", "early_stopping"): "swa keeps the mean of the weights after the last epochs, and early_stopping the "
+    "weights of the best epoch",
+}
+"""Settings of which one at most may differ from its default, and why."""
 
 SETTINGS = {each.name: _declared(each.name, each.type, each.default, each.metadata) for each in fields(Settings)}
 """By name, in the order in which they are declared."""

@@ -23,6 +23,7 @@ class SettingsArguments(TypedDict, total=False):
     weight_decay: float | None
     decay_kernels_only: bool | None
     ema: float | None
+    swa: float | None
     label_smoothing: float | None
     epochs: int | None
     batch_size: int | None

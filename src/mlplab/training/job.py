@@ -171,13 +171,15 @@ class TrainingJob:
         stopped: bool,
         digests: list[str] | None = None,
         stopping: dict[str, Any] | None = None,
-        best_weights: list[np.ndarray] | None = None,
+        **weights: list[np.ndarray] | None,
     ) -> Checkpoint:
-        """Return the present state of the model as the checkpoint after the epochs of `history`."""
+        """Return the present state of the model as the checkpoint after the epochs of `history`.
+
+        `weights`: what else the state keeps, by part, see `Checkpoint`.
+        """
         parts = state.read(self.model)._asdict()
         del parts["metrics"]  # they start again with each epoch
-        if best_weights is not None:
-            parts["best"] = best_weights
+        parts |= {part: arrays for part, arrays in weights.items() if arrays is not None}
         return Checkpoint(
             epoch=len(history),
             history=history,

@@ -9,6 +9,7 @@ from mlplab.runs.checkpoint import Checkpoint
 from mlplab.runs.logs import of_epoch
 from mlplab.training import averages
 from mlplab.training.job import TrainingJob, weights_digest
+from mlplab.training.weight_averaging import WeightAveraging, weight_averaging
 
 
 def _monitored(model: keras.Model) -> dict[str, Any]:
@@ -96,16 +97,24 @@ class CheckpointWriter(keras.callbacks.Callback):
         checkpoint: Checkpoint,
         weights: EpochWeights,
         stopping: ResumableEarlyStopping | None,
+        averaging: WeightAveraging | None,
     ):
         super().__init__()
         self._history = list(checkpoint.history)
-        self._run, self._job, self._weights, self._stopping = run, job, weights, stopping
+        self._run, self._job, self._weights = run, job, weights
+        self._stopping, self._averaging = stopping, averaging
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._history.append(of_epoch(epoch + 1, logs))
-        stopped, stopping = self._job.model.stop_training, self._stopping
-        kept = {} if stopping is None else {"stopping": stopping.counters, "best_weights": stopping.best_weights}
-        checkpoint = self._job.checkpoint(self._history, stopped=stopped, digests=self._weights.digests, **kept)
+        stopping, averaging = self._stopping, self._averaging
+        checkpoint = self._job.checkpoint(
+            self._history,
+            stopped=self._job.model.stop_training,
+            digests=self._weights.digests,
+            stopping=None if stopping is None else stopping.counters,
+            best=None if stopping is None else stopping.best_weights,
+            mean=None if averaging is None else averaging.mean,
+        )
         checkpoint.save(self._run.path)
         self._run.directory.append_metrics(self._history[-1])
 
@@ -128,7 +137,8 @@ def member_of_run(
     weights = EpochWeights(job.model, checkpoint, swap)
     if settings.early_stopping:
         stopping = ResumableEarlyStopping(job.model, checkpoint, settings.early_stopping, swap)
-    writer = CheckpointWriter(run, job, checkpoint, weights, stopping)
+    averaging = weight_averaging(settings, job.model, job.source, checkpoint.state.get("mean"))
+    writer = CheckpointWriter(run, job, checkpoint, weights, stopping, averaging)
     return Member(
         job.model,
         job.source,
@@ -136,5 +146,5 @@ def member_of_run(
         epochs=settings.epochs,
         initial_epoch=settings.epochs if checkpoint.stopped else checkpoint.epoch,
         verbose=verbose,
-        callbacks=[each for each in (swap, weights, *callbacks, stopping, writer) if each is not None],
+        callbacks=[each for each in (swap, weights, *callbacks, stopping, averaging, writer) if each is not None],
     )

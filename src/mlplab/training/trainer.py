@@ -4,14 +4,13 @@ import contextlib
 import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-import numpy as np
-
 from mlplab.cluster import workers
-from mlplab.datasets import Data, load
+from mlplab.datasets import load
+from mlplab.datasets.checks import Finding, brief_findings
 from mlplab.datasets.corrections import read_corrections
 from mlplab.datasets.unlabelled import read_unlabelled
 from mlplab.engine import keras
@@ -21,10 +20,12 @@ from mlplab.files import create_directory, free_path, locked, remove_directory, 
 from mlplab.recipes import Recipe, seeds_with, with_recipe
 from mlplab.runs import Run, Settings, machine
 from mlplab.runs.dataset_ref import data_of, identity, with_unlabelled
+from mlplab.runs.directory import RunDirectory
 from mlplab.runs.settings_arguments import takes_settings
 from mlplab.runs.settings_types import SettingsArguments
 from mlplab.training import seeds as population
 from mlplab.training import splits
+from mlplab.training.data_log import log_data, log_findings
 from mlplab.training.job import RunSpec, TrainingJob
 from mlplab.training.network import build_network, check_model, data_for
 from mlplab.training.outcome import Clock
@@ -114,7 +115,9 @@ def train(
     local.clock.loaded()
     split = splits.split(data.train, chosen)
     corrected = None if corrections is None else len(corrections)
-    _log_data(data, split, corrected)
+    log_data(data, split, corrected)
+    findings = brief_findings(data)
+    log_findings(findings, data_identity["source"])
     if model is not None:
         check_model(model, data)
     stem = Path(data.name).stem
@@ -124,13 +127,13 @@ def train(
         if seeds > 1:
             jobs = population.create_jobs(spec, model)
             write = functools.partial(population.write_start, spec=spec, jobs=jobs, corrections=corrections)
-            with begin_run(path, stem, write) as path:
+            with begin_run(path, stem, _with_checks(write, findings)) as path:
                 return population.train_population(path, data, local, pool, jobs)
     model = build_network(chosen, data, splits.rows_of_epoch(split, data)) if model is None else model
     scaling = preprocessing_for(model, data.train.inputs, split["train"], chosen.standardize)
     job = TrainingJob(spec.config(chosen.seed, scaling), data, split, model)
     write = functools.partial(population.write_network_start, job=job, corrections=corrections)
-    with begin_run(path, stem, write) as path:
+    with begin_run(path, stem, _with_checks(write, findings)) as path:
         return finish_run(path, job, local)
 
 
@@ -175,7 +178,7 @@ def resume(
     data = data_of(run, data, quiet=verbose == 0)
     data = with_unlabelled(data, run.config.data, run.path, unlabelled)
     local.clock.loaded()
-    _log_data(data, run.first.split, run.config.corrected_labels or None)
+    log_data(data, run.first.split, run.config.corrected_labels or None)
     with workers(ray) as pool:
         machine.warn_of_differences("run", run.config, pool.threads)
         if run.config.seeds > 1:
@@ -223,20 +226,11 @@ def finish_run(path: Path, job: TrainingJob, local: population.Local) -> Run:
     return Run(path)
 
 
-def _log_data(data: Data, split: Mapping[str, np.ndarray], corrected: int | None) -> None:
-    size = "×".join(map(str, data.train.inputs.shape[1:]))
-    if data.train.has_images:
-        kind = f"images {size}"
-    else:
-        whole = data.train.inputs.dtype == np.uint8
-        kind = f"rows of {size} whole numbers, taken as 8-bit," if whole else f"rows of {size} numbers"
-    trained, held_out = f"{len(split['train']):,}", len(split["validation"])
-    if "unlabelled" in split:
-        trained = f"{trained} with labels and {splits.rows_of_epoch(split, data):,} without"
-    if data.unlabelled is not None:
-        trained += f" ({len(data.unlabelled):,} of them from {data.unlabelled.source or 'an array'})"
-    _log.info(
-        f"{data.name}: {len(data.train):,} {kind} in {len(data.class_names)} classes, {trained} to train on, "
-        f"{held_out:,} held out for validation; {len(data.test):,} to test on."
-        + ("" if corrected is None else f" Training labels corrected: {corrected:,}.")
-    )
+def _with_checks(write: Callable[[Path], None], findings: Sequence[Finding]) -> Callable[[Path], None]:
+    """Return a function that writes the initial directory of a run, and what was found in its data."""
+
+    def write_all(path: Path) -> None:
+        write(path)
+        RunDirectory(path).write_checks(findings)
+
+    return write_all

@@ -1,0 +1,42 @@
+"""What a training logs about its data before it begins: sizes, and what quick checks found."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mlplab.datasets import Data
+from mlplab.datasets.checks import Finding
+from mlplab.errors import shell_command
+from mlplab.training import splits
+
+_log = logging.getLogger("mlplab")
+
+
+def log_findings(findings: Sequence[Finding], source: str | None) -> None:
+    """Log a line for each finding, and what lists their rows. `source`: the argument of `load`; None for arrays."""
+    for finding in findings:
+        _log.info(f"Data: {finding}")
+    if findings:
+        how = "mlplab.check_data(data)" if source is None else shell_command("mlplab", "data", "check", source)
+        _log.info(f"Which rows, and what to do: {how}")
+
+
+def log_data(data: Data, split: Mapping[str, np.ndarray], corrected: int | None) -> None:
+    """Log how many rows there are, of which kind, and for what. `corrected`: number of corrected training labels."""
+    size = "×".join(map(str, data.train.inputs.shape[1:]))
+    if data.train.has_images:
+        kind = f"images {size}"
+    else:
+        whole = data.train.inputs.dtype == np.uint8
+        kind = f"rows of {size} whole numbers, taken as 8-bit," if whole else f"rows of {size} numbers"
+    trained, held_out = f"{len(split['train']):,}", len(split["validation"])
+    if "unlabelled" in split:
+        trained = f"{trained} with labels and {splits.rows_of_epoch(split, data):,} without"
+    if data.unlabelled is not None:
+        trained += f" ({len(data.unlabelled):,} of them from {data.unlabelled.source or 'an array'})"
+    _log.info(
+        f"{data.name}: {len(data.train):,} {kind} in {len(data.class_names)} classes, {trained} to train on, "
+        f"{held_out:,} held out for validation; {len(data.test):,} to test on."
+        + ("" if corrected is None else f" Training labels corrected: {corrected:,}.")
+    )
