@@ -7,6 +7,8 @@ from mlplab.engine import fit as fit
 from mlplab.engine import fit_population as fit_population
 from mlplab.engine import keras as keras
 from mlplab.engine import predict as predict
+from mlplab.estimator.classifier import MLPClassifier as MLPClassifier
+from mlplab.estimator.search import PopulationSearchCV as PopulationSearchCV
 from mlplab.experiments.baselines import baselines as baselines
 from mlplab.experiments.label_errors import find_label_errors as find_label_errors
 from mlplab.experiments.learning_curve import learning_curve as learning_curve

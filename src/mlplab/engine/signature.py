@@ -22,14 +22,14 @@ _OPTIMIZERS = {
 }
 
 
-_OF_LADDERS = ("mlplab.models.ladder_network", "mlplab.models.combinator")
-"""Modules whose layers and models are described by their configurations, as Keras's are."""
+_OF_MLPLAB = ("mlplab.models.ladder_network", "mlplab.models.combinator", "mlplab.models.penalised")
+"""Modules whose layers and models are described by their configurations and variables, as Keras's are."""
 
 
 def signature(model: keras.Model, traced: Collection[str] | None = None, training: bool = True) -> Hashable:
     """Return a key that is equal for models that may share a compiled step.
 
-    Models made of Keras's own layers, loss, metrics and optimizer, and ladder networks, are compared by configuration,
+    Models made of Keras's own layers, loss, metrics and optimizer, and models of mlplab, are compared by configuration,
     without names of layers, seeds and initializers. A model with code of its own equals only itself, as it is compiled
     now: like Keras's own functions, its programs last until the next `compile`, for predictions too. The key holds the
     objects, so that no later object can have the same identity.
@@ -69,7 +69,7 @@ def _description(model: keras.Model, training: bool) -> str | None:
         compiled = {"optimizer": model.optimizer, "loss": keras_internals.losses(model)}
         compiled |= keras_internals.metrics(model)
     parts = [*layers, *getattr(model, "operations", ()), *weights, *_leaves(compiled)]
-    if len(getattr(model, "outputs", None) or ()) != 1 and type(model).__module__ not in _OF_LADDERS:
+    if len(getattr(model, "outputs", None) or ()) != 1 and type(model).__module__ not in _OF_MLPLAB:
         return None
     if training and type(model.optimizer) not in _OPTIMIZERS:
         return None
@@ -79,16 +79,17 @@ def _description(model: keras.Model, training: bool) -> str | None:
         return None
     names = {layer.name: f"#{i}" for i, layer in enumerate(layers)}
     try:
-        configs = [_without_names(model.get_config(), names), [layer.autocast for layer in layers], weights, compiled]
+        config = _without_names(model.get_config(), names)
+        configs = [type(model).__qualname__, config, [layer.autocast for layer in layers], weights, compiled]
         return json.dumps(configs, sort_keys=True, default=_as_json)
     except Exception:  # get_config may raise anything: that of a quantized layer may hold the layer itself
         return None
 
 
 def _is_of_keras(part: Any) -> bool:
-    """Return whether an object's class, or a function, comes with Keras, or is a ladder network's part."""
+    """Return whether an object's class, or a function, comes with Keras, or is a part of mlplab's models."""
     module = str(getattr(part, "__module__", None))
-    return module.split(".")[0] == "keras" or module in _OF_LADDERS
+    return module.split(".")[0] == "keras" or module in _OF_MLPLAB
 
 
 def _leaves(part: Any) -> Iterable[Any]:

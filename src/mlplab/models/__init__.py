@@ -2,6 +2,7 @@
 
 mlp.py       the dense network
 ladder.py    the ladder network with its authors' settings; ladder_network.py: the model; combinator.py: a layer of it
+penalised.py a dense network with the penalty of scikit-learn
 schedules.py learning rates
 deformation.py   a layer that rotates, scales and deforms images at random
 """
