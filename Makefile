@@ -79,7 +79,7 @@ UV_COMPILE = .venv-lock/bin/uv pip compile pyproject.toml --no-config --quiet --
 lock:
 	@$${PYTHON:-$$(.ci/find-python)} -m venv .venv-lock && .venv-lock/bin/pip install -qq "uv>=0.9"
 	$(UV_COMPILE) --group build -o requirements.lock
-	$(UV_COMPILE) --extra labels --extra cluster --group build --group dev --constraints requirements.lock -o requirements-dev.lock
+	$(UV_COMPILE) --extra labels --extra cluster --extra data --group build --group dev --constraints requirements.lock -o requirements-dev.lock
 	$(UV_COMPILE) --extra notebook --constraints requirements-dev.lock -o requirements-notebook.lock
 	@rm -rf .venv-lock
 	@! grep -nE '://|file:|^-|@ ' requirements.lock requirements-dev.lock requirements-notebook.lock

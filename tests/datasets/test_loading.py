@@ -126,7 +126,7 @@ OBJECTS = npz_bytes(x_train=np.array([{}], object), y_train=TRAIN[1], x_test=TES
         (b"", "not a readable NPZ file"),
         (b"hello", "not a readable NPZ file"),
         (OBJECTS, "not a readable NPZ file of plain arrays"),
-        (npz_bytes(x=TRAIN[0], y=TRAIN[1]), "must hold the arrays x_train, y_train, x_test, y_test. Got x, y"),
+        (npz_bytes(a=TRAIN[0], b=TRAIN[1]), "must hold the arrays x_train, y_train, x_test, y_test. Got a, b"),
     ],
 )
 def test_other_files_are_refused(content: bytes, message: str, tmp_path: Path) -> None:
@@ -146,5 +146,5 @@ def test_a_single_array_is_not_an_npz(tmp_path: Path) -> None:
 def test_missing_files_and_other_formats(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing.npz cannot be read: No such file"):
         load("nothing.npz")
-    with pytest.raises(UsageError, match=r"table\.csv is neither the name of a data set nor an \.npz file"):
-        load(tmp_path / "table.csv")
+    with pytest.raises(UsageError, match=r"table\.xls is neither the name of a data set nor a file that is read"):
+        load(tmp_path / "table.xls")

@@ -1,8 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from mlplab.datasets import Dataset, Provenance
-from mlplab.errors import UsageError
+from mlplab.errors import DataError, UsageError
 from mlplab.runs import Preprocessing, Settings
 from mlplab.training import splits
 
@@ -22,6 +24,22 @@ def test_parts_are_disjoint_complete_and_stratified(unbalanced):
     parts = splits.split(unbalanced, Settings(validation=0.2, seed=3))
     assert counts(unbalanced, parts["validation"]) == [120, 60, 20]
     assert sorted([*parts["train"], *parts["validation"]]) == list(range(1000))
+
+
+@pytest.mark.parametrize(("groups", "fraction", "held_out"), [(50, 0.2, 200), (4, 0.1, 250)])
+def test_a_group_is_in_one_part(groups, fraction, held_out, unbalanced):
+    numbers = np.arange(1000) % groups
+    data = dataclasses.replace(unbalanced, groups=tuple(map(str, numbers)))
+    parts = splits.split(data, Settings(validation=fraction))
+    assert not set(numbers[parts["train"]]) & set(numbers[parts["validation"]])
+    assert len(parts["validation"]) == held_out
+    assert sorted([*parts["train"], *parts["validation"]]) == list(range(1000))
+    assert data.select(parts["train"]).groups == tuple(str(number) for number in numbers[parts["train"]])
+
+
+def test_a_single_group_cannot_be_divided(unbalanced):
+    with pytest.raises(DataError, match="1 groups, and none can be left out"):
+        splits.split(dataclasses.replace(unbalanced, groups=("a",) * 1000), Settings())
 
 
 def test_no_validation_trains_on_all_rows(unbalanced):

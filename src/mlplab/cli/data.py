@@ -12,14 +12,17 @@ from rich.text import Text
 from mlplab import figures
 from mlplab.cli.options import Dataset, Json, Quiet, complete_dataset
 from mlplab.cli.output import open_console, print_json, print_rows, say
+from mlplab.cli.reading_options import takes_reading
 from mlplab.cli.terminal_images import can_show_images, print_images
 from mlplab.datasets import CATALOG, Data, Entry, find_entry, load
 from mlplab.datasets.cache import cache_folder
 from mlplab.datasets.checks import Finding
 from mlplab.datasets.fetch import fetch_entry, is_on_disk
+from mlplab.datasets.reading import Source
 from mlplab.errors import shell_command
 from mlplab.inspection.data_check import DataCheck, check_data
 from mlplab.inspection.data_check.result import check_suffix
+from mlplab.runs.dataset_ref import check_command, identity
 
 _SAMPLES_PER_CLASS = 10
 
@@ -60,8 +63,9 @@ def fetch(name: Name, json_: Json = False, quiet: Quiet = False) -> None:
 
 
 @app.command()
+@takes_reading("name")
 def show(
-    name: Annotated[str, Dataset],
+    name: Annotated[str | Source, Dataset],
     out: Annotated[
         Path | None, typer.Option(help="The picture file with samples of each class; NAME-samples.png by default.")
     ] = None,
@@ -79,8 +83,9 @@ def show(
 
 
 @app.command()
+@takes_reading("data")
 def check(
-    data: Annotated[str, Dataset],
+    data: Annotated[str | Source, Dataset],
     ignore: Annotated[
         list[str] | None,
         typer.Option(metavar="CODE", help="A kind of finding to leave out, such as MLP-D06; repeatable."),
@@ -108,7 +113,8 @@ def check(
     if out is not None:
         say(console, f"Written: {checked.save(out)}")
     elif checked.findings:
-        say(console, f"To see the rows: {shell_command('mlplab', 'data', 'check', data, '--out', 'check.html')}")
+        command = check_command(identity(checked.data)) or []
+        say(console, f"To see the rows: {shell_command(*command, '--out', 'check.html')}")
     if json_:
         print_json(**checked.to_json())
     if checked.has_problems:
@@ -166,7 +172,7 @@ def _draw(data: Data, path: Path) -> Path:
 
 
 def _describe(data: Data) -> dict[str, object]:
-    entry = CATALOG.get(data.name)
+    entry = None if data.origin else CATALOG.get(data.name)
     result: dict[str, object] = {
         "name": data.name,
         "licence": data.train.provenance.licence,
@@ -187,7 +193,7 @@ def _describe(data: Data) -> dict[str, object]:
 
 def _print_data(console: Console, data: Data, picture: Path | None) -> None:
     parts = (data.train, data.test)
-    entry = CATALOG.get(data.name)
+    entry = None if data.origin else CATALOG.get(data.name)
     if entry:
         say(console, entry.title)
     for part in parts:

@@ -5,16 +5,20 @@ from typing import Annotated, Any
 
 import typer
 
-from mlplab.cli.options import Curve, Json, Quiet, check_dataset, check_file, numbers
+from mlplab.cli.options import Curve, Json, Quiet, check_file, numbers
 from mlplab.cli.output import open_console, print_json, print_table, say
+from mlplab.cli.reading_options import takes_reading
 from mlplab.cli.settings_options import takes_settings
+from mlplab.datasets.reading import Source
 from mlplab.experiments import learning_curve as curve
-from mlplab.runs import is_run
 
 
 @takes_settings(omit=("labelled", "ladder"))
+@takes_reading("source", or_run=True)
 def learning_curve(
-    source: Annotated[str, typer.Argument(metavar="DATASET|RUN", help="A data set, or a run, whose network is taken.")],
+    source: Annotated[
+        str | Source, typer.Argument(metavar="DATASET|RUN", help="A data set, or a run, whose network is taken.")
+    ],
     sizes: Annotated[
         str | None,
         typer.Option(metavar="1000,2000,…", help="Rows to train on; 1/64, 1/32, … and all of them by default."),
@@ -30,8 +34,6 @@ def learning_curve(
 
     Every network takes the same number of steps, whatever its part. Scores are of rows held out, not of the test set.
     """
-    if not is_run(source):
-        check_dataset(source)
     check_file(out)
     rows = None if sizes is None else numbers("--sizes", sizes, int, "numbers of rows, as in 1000,2000")
     console = open_console(quiet)
@@ -43,7 +45,7 @@ def learning_curve(
     say(console, result.answer, style="bold")
     if json_:
         print_json(
-            source=source,
+            source=str(source.path) if isinstance(source, Source) else source,
             answer=result.answer,
             gain=None if math.isnan(result.gain) else result.gain,
             gain_interval=result.gain_interval,

@@ -4,17 +4,20 @@ from typing import Annotated, Any
 
 import typer
 
-from mlplab.cli.options import Curve, Dataset, Json, Quiet, check_dataset, check_file, numbers
+from mlplab.cli.options import Curve, Dataset, Json, Quiet, check_file, numbers
 from mlplab.cli.output import open_console, print_json, print_table, say
+from mlplab.cli.reading_options import takes_reading
 from mlplab.cli.settings_options import takes_settings
+from mlplab.datasets.reading import Source
 from mlplab.errors import shell_command
 from mlplab.experiments.learning_rate import find_learning_rate
 from mlplab.runs.settings_arguments import training_command
 
 
 @takes_settings(omit=("learning_rate", "early_stopping", "swa", "ladder"))
+@takes_reading("dataset")
 def lr(
-    dataset: Annotated[str, Dataset],
+    dataset: Annotated[str | Source, Dataset],
     *,
     settings: dict[str, Any],
     rates: Annotated[
@@ -32,7 +35,6 @@ def lr(
 
     The network and its training are given as in mlplab train; nothing is kept. The suggestion depends on the schedule.
     """
-    check_dataset(dataset)
     check_file(out)
     tried = None if rates is None else numbers("--rates", rates, float, "numbers with commas, as in 0.001,0.01")
     console = open_console(quiet)
@@ -45,10 +47,12 @@ def lr(
     say(console, f"Suggested learning rate: {result.suggestion:.2g}", style="bold")
     say(console, result.reason)
     next_settings = settings | {"learning_rate": float(f"{result.suggestion:g}")}
-    say(console, f"Next: {shell_command(*training_command(dataset, next_settings))}")
+    path = str(dataset.path) if isinstance(dataset, Source) else dataset
+    reading = dataset.reading.arguments() if isinstance(dataset, Source) else {}
+    say(console, f"Next: {shell_command(*training_command(path, {**reading, **next_settings}))}")
     if json_:
         print_json(
-            data=dataset,
+            data=path,
             suggestion=result.suggestion,
             low=result.low,
             high=result.high,

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from mlplab import recipes, table
-from mlplab.datasets import CATALOG, find_entry
-from mlplab.datasets.loading import is_path
-from mlplab.datasets.npz import check_suffix
+from mlplab.datasets import CATALOG
+from mlplab.datasets.readers import SUFFIXES
 from mlplab.errors import UsageError, flag
 from mlplab.runs import is_run
 
@@ -26,8 +25,12 @@ def complete_run(incomplete: str) -> list[str]:
 
 
 def complete_dataset(incomplete: str) -> list[str]:
-    """Names of data sets that begin with a text, for the shell's completion."""
-    return [name for name in CATALOG if name.startswith(incomplete)]
+    """Names of data sets, files and folders that begin with a text, for the shell's completion."""
+    start = Path(incomplete)
+    folder = start if incomplete.endswith("/") else start.parent
+    found = [path for path in folder.glob("*") if not path.name.startswith(".")] if folder.is_dir() else []
+    paths = [f"{path}/" if path.is_dir() else str(path) for path in found if path.is_dir() or path.suffix in SUFFIXES]
+    return [name for name in [*CATALOG, *sorted(paths)] if name.startswith(incomplete)]
 
 
 def complete_recipe(incomplete: str) -> list[str]:
@@ -40,7 +43,7 @@ def complete_recipe(incomplete: str) -> list[str]:
 
 Dataset = typer.Argument(
     metavar="DATASET",
-    help="A data set's name (see: mlplab data list), or the path of an .npz file.",
+    help="A data set's name (see: mlplab data list), or a file or folder with images of yours.",
     autocompletion=complete_dataset,
 )
 RecipeName = Annotated[
@@ -71,14 +74,6 @@ Curve = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors, and the object of --json.")]
-
-
-def check_dataset(dataset: str) -> None:
-    """Refuse a misspelt name, or a path that is no .npz file, before Keras is imported, which takes a second."""
-    if is_path(dataset):
-        check_suffix(Path(dataset))
-    else:
-        find_entry(dataset)
 
 
 def check_file(out: Path | None) -> None:

@@ -14,6 +14,8 @@ from mlplab.inspection.classification import imbalance
 from mlplab.inspection.curves import ending
 from mlplab.inspection.examples import examples_of
 from mlplab.runs import Run, Settings
+from mlplab.runs.dataset_ref import reading_arguments
+from mlplab.runs.settings_arguments import training_command
 from mlplab.scores import true_counts
 
 _MOST_CLASSES = 40
@@ -64,7 +66,7 @@ def _next(run: Run, reported: bool) -> str:
         return f"Next, what it gets wrong, as a page: {shell_command('mlplab', 'report', path)}"
     if data is not None and run.config.settings.hidden != Settings.with_defaults().hidden:
         seeds = ["--seeds", run.config.seeds] if run.config.seeds > 1 else []
-        command = shell_command("mlplab", "train", data, *seeds, "--report")
+        command = shell_command(*training_command(data, reading_arguments(run.config.data)), *seeds, "--report")
         return f"Next, two hidden layers with dropout and a schedule: {command}"
     return f"Next, labels that are probably wrong: {shell_command('mlplab', 'labels', path)}"
 

@@ -14,12 +14,13 @@ from mlplab.cli.options import (
     Quiet,
     RecipeName,
     UnlabelledFile,
-    check_dataset,
     check_file,
     check_resume,
 )
 from mlplab.cli.output import difference_cells, open_console, print_json, print_rows, reports_interrupt, say
+from mlplab.cli.reading_options import takes_reading
 from mlplab.cli.settings_options import class_weights, takes_settings
+from mlplab.datasets.reading import Source
 from mlplab.datasets.unlabelled import check_images
 from mlplab.errors import UsageError, flag, shell_command, unknown_name
 from mlplab.experiments.sweep_plan import SweepPlan
@@ -37,8 +38,9 @@ def complete_vary(incomplete: str) -> list[str]:
 
 
 @takes_settings()
+@takes_reading("dataset")
 def sweep(
-    dataset: Annotated[str | None, Dataset] = None,
+    dataset: Annotated[str | Source | None, Dataset] = None,
     *,
     vary: Annotated[
         list[str] | None,
@@ -74,10 +76,8 @@ def sweep(
     given = settings | {name: value for name, value in of_sweep.items() if value is not None}
     if (dataset is None) == (resume is None):
         raise UsageError("Give a data set (mlplab sweep digits --vary dropout=0,0.2), or a sweep: --resume SWEEP")
-    if dataset is not None:
-        check_dataset(dataset)
-        if not values:
-            raise UsageError("Give the settings to vary, as in: --vary dropout=0,0.2,0.5")
+    if dataset is not None and not values:
+        raise UsageError("Give the settings to vary, as in: --vary dropout=0,0.2,0.5")
     if resume is not None:
         check_resume("sweep", given)
     check_file(out)

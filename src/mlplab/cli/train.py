@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from mlplab.cli.options import Dataset, Json, Quiet, RecipeName, UnlabelledFile, check_dataset, check_resume
+from mlplab.cli.options import Dataset, Json, Quiet, RecipeName, UnlabelledFile, check_resume
 from mlplab.cli.output import open_console, reports_interrupt, say
+from mlplab.cli.reading_options import takes_reading
 from mlplab.cli.run_summary import print_result
 from mlplab.cli.settings_options import takes_settings
 from mlplab.datasets.corrections import read_rows
+from mlplab.datasets.reading import Source
 from mlplab.datasets.unlabelled import check_images
 from mlplab.errors import UsageError
 from mlplab.recipes import Recipe, seeds_with, with_recipe
@@ -19,8 +21,9 @@ from mlplab.runs import Run, Settings
 
 
 @takes_settings()
+@takes_reading("dataset")
 def train(
-    dataset: Annotated[str | None, Dataset] = None,
+    dataset: Annotated[str | Source | None, Dataset] = None,
     *,
     settings: dict[str, Any],
     recipe: RecipeName = None,
@@ -59,8 +62,6 @@ def train(
     given = settings | {name: value for name, value in of_run.items() if value is not None}
     if (dataset is None) == (resume is None):
         raise UsageError("Give a data set to train on (mlplab train fashion-mnist), or a run to continue: --resume RUN")
-    if dataset is not None:
-        check_dataset(dataset)
     if resume is not None:
         check_resume("run", given)
     if corrected_labels is not None:

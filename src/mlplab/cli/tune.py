@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from mlplab.cli.options import Dataset, Json, Quiet, check_dataset, check_resume
+from mlplab.cli.options import Dataset, Json, Quiet, check_resume
 from mlplab.cli.output import open_console, print_json, reports_interrupt, say
+from mlplab.cli.reading_options import takes_reading
 from mlplab.cli.run_summary import accuracy, no_better_than_guessing
 from mlplab.cli.train import device_line
+from mlplab.datasets.reading import Source
 from mlplab.errors import UsageError
 from mlplab.tuning.config import check
 from mlplab.tuning.sampling import import_optuna
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
 _TIME = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s)?")
 
 
+@takes_reading("dataset")
 def tune(
-    dataset: Annotated[str | None, Dataset] = None,
+    dataset: Annotated[str | Source | None, Dataset] = None,
     space: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The space to search, in TOML; by default a good space for images."),
@@ -78,8 +81,6 @@ def tune(
         raise UsageError("Give a data set to tune for (mlplab tune fashion-mnist), or a study: --resume STUDY")
     if resume is not None:
         check_resume("study", given)
-    if dataset is not None:
-        check_dataset(dataset)
     check(**{name: value for name, value in given.items() if name != "out"})
     if space is not None:
         Space.of(space)

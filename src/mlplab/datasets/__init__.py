@@ -1,9 +1,10 @@
-"""Data sets: by name (fetched and verified), from NPZ files, from arrays. Imports neither Keras nor JAX.
+"""Data sets: by name (fetched and verified), from files and folders, from arrays. Imports neither Keras nor JAX.
 
 dataset.py      `Dataset`, labelled rows; `Data`, a training and a test set
 loading.py      `load`: a name, a file or arrays → `Data`
 arrays.py       arrays of any kind, checked and brought into one form; classes.py: names and numbers of classes
-npz.py          NPZ files with a training and a test set
+sources.py      a file or folder → arrays; reading.py: how it is read; readers/: one file a format
+pictures.py     images decoded, brought to one size, cached; splitting.py: test rows where there are none
 catalog.py      the data sets with a name; digits.py: the one that comes with scikit-learn
 fetch.py        their files: found, downloaded, verified; payload.py: one file and its hash; idx.py: its format
 providers.py    where files come from; commands.py: package managers as processes; cache.py: the folder of files

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from mlplab.datasets.arrays import content_hash, normal_inputs, normal_labels
 from mlplab.datasets.classes import Classes, Label, listed
+from mlplab.datasets.reading import Source
 from mlplab.errors import DataError, require_unmasked
 
 
@@ -43,7 +44,8 @@ class Dataset:
         labels: int32 (n,), positions in `class_names`.
         class_names: one for each class, all different.
         provenance: where the rows come from.
-        files: the name of each row's file, relative to the source; None where rows are not files.
+        files: the name of each row's file, relative to the source; None where rows have no files.
+        groups: the group of each row (a patient, an object), whose rows are held out together; None: there are none.
 
     Raises:
         DataError: if the arrays cannot be converted without loss, or if there is not one file for each row.
@@ -54,6 +56,7 @@ class Dataset:
     class_names: tuple[str, ...]
     provenance: Provenance
     files: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         inputs = normal_inputs(self.inputs, str(self.provenance))
@@ -61,8 +64,9 @@ class Dataset:
         if not names or len(set(names)) != len(names):
             raise DataError(f"The class names of {self.provenance} must be different from each other. Got {names}.")
         labels = normal_labels(self.labels, len(inputs), len(names), str(self.provenance))
-        if self.files is not None and len(self.files) != len(inputs):
-            raise DataError(f"{self.provenance} has {len(inputs)} rows, but names of {len(self.files)} files.")
+        for what, of_rows in (("names of files", self.files), ("groups", self.groups)):
+            if of_rows is not None and len(of_rows) != len(inputs):
+                raise DataError(f"{self.provenance} has {len(inputs)} rows, and {len(of_rows)} {what}.")
         for attribute, value in (("inputs", inputs), ("labels", labels), ("class_names", names)):
             object.__setattr__(self, attribute, value)
 
@@ -113,8 +117,10 @@ class Dataset:
                 f"Rows of {self.provenance} are selected by integers below {len(self)}, or by a mask of "
                 f"shape ({len(self)},). These do not fit: {error}."
             ) from error
-        files = None if self.files is None else tuple(np.array(self.files, object)[rows])
-        return dataclasses.replace(self, inputs=inputs, labels=labels, files=files)
+        files, groups = (
+            None if of_rows is None else tuple(np.array(of_rows, object)[rows]) for of_rows in (self.files, self.groups)
+        )
+        return dataclasses.replace(self, inputs=inputs, labels=labels, files=files, groups=groups)
 
     def class_counts(self) -> dict[str, int]:
         """Return the number of rows of each class, by class name."""
@@ -152,6 +158,7 @@ class Data:
     Attributes:
         labels: the label of each class in the arrays or the file that the data comes from; None: 0, 1, ….
         unlabelled: images without labels beside them, if there are any.
+        origin: the file or folder that `load` read, and how; None for arrays and for data sets with a name.
 
     Raises:
         DataError: if their inputs differ in shape or dtype, or if they have different classes.
@@ -162,6 +169,7 @@ class Data:
     test: Dataset
     labels: tuple[Label, ...] | None = None
     unlabelled: Unlabelled | None = None
+    origin: Source | None = None
 
     def __post_init__(self) -> None:
         kinds = [(part.inputs.shape[1:], part.inputs.dtype.name) for part in (self.train, self.test)]

@@ -13,6 +13,13 @@ from mlplab.errors import DataError
 _UINT8 = 0x08
 
 
+def announced_bytes(header: bytes) -> int:
+    """Return the number of bytes that the start of an IDX file announces after its header; 0 if it is no header."""
+    axes = header[3] if header[:3] == b"\0\0\x08" and len(header) >= 4 else 0
+    is_whole = axes and len(header) == 4 + 4 * axes
+    return math.prod(np.frombuffer(header[4:], ">u4").tolist()) if is_whole else 0
+
+
 def read_idx(content: bytes | bytearray, *, ndim: int, name: str) -> np.ndarray:
     """Return the uint8 array in the bytes of an IDX file: a view of them, writable if they are.
 

@@ -1,10 +1,11 @@
 """Load a data set, from its name, a file or arrays."""
 
 import copy
+import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from numpy.typing import ArrayLike
 
@@ -14,47 +15,70 @@ from mlplab.datasets.classes import Classes
 from mlplab.datasets.dataset import Data, Dataset, Provenance
 from mlplab.datasets.fetch import Fetched, fetch_entry
 from mlplab.datasets.idx import read_idx
-from mlplab.datasets.npz import check_suffix, read_npz
-from mlplab.errors import UsageError
+from mlplab.datasets.readers import SUFFIXES
+from mlplab.datasets.readers.rows import Rows, shown
+from mlplab.datasets.reading import Reading, ReadingArguments, Source
+from mlplab.datasets.sources import read_source
+from mlplab.errors import UsageError, unknown_name
 
 ArrayPairs = tuple[Arrays, Arrays]
 """((x_train, y_train), (x_test, y_test)), as returned by `keras.datasets`."""
 
 
 def load(
-    source: str | os.PathLike[str] | tuple[tuple[ArrayLike, ArrayLike], tuple[ArrayLike, ArrayLike]] | Data,
+    source: str | os.PathLike[str] | tuple[tuple[ArrayLike, ArrayLike], tuple[ArrayLike, ArrayLike]] | Source | Data,
     *,
     class_names: Sequence[str] | Classes | None = None,
     quiet: bool = False,
+    **reading: Unpack[ReadingArguments],
 ) -> Data:
     """Load a training and a test set, with class names and provenance.
 
     Args:
-        source: the name of a data set ("fashion-mnist", "mnist", "digits"); or the path of an `.npz` file with the
-            arrays x_train, y_train, x_test, y_test; or arrays, ((x_train, y_train), (x_test, y_test)); or `Data`,
-            which is returned unchanged. Inputs are images (n, h, w) or (n, h, w, c), or features (n, d); tables of
-            pandas are arrays too. Whole numbers from 0 to 255 become uint8, whatever their dtype and shape, all other
-            inputs float32. Nothing is rescaled. Labels are one a row: whole numbers, texts or booleans, or one-hot.
-        class_names: names of the classes of a file or of arrays, in the order of the labels; by default those in the
-            file, or the labels that occur, sorted. Labels are then positions in `class_names`, or names.
-        quiet: if True, fetching a named data set prints nothing on standard error.
+        source: the name of a data set ("fashion-mnist", "mnist", "digits"); or the path of a folder with a folder of
+            images for each class, or of an `.npz` file with the arrays x_train, y_train, x_test, y_test; or arrays,
+            ((x_train, y_train), (x_test, y_test)); or `Data`, which is returned unchanged. Inputs are images (n, h, w)
+            or (n, h, w, c), or features (n, d); tables of pandas are arrays too. Whole numbers from 0 to 255 become
+            uint8, whatever their dtype and shape, all other inputs float32. Nothing is rescaled. Labels are one a row:
+            whole numbers, texts or booleans, or one-hot.
+        class_names: names of the classes of a file, a folder or of arrays, in the order of the labels; by default those
+            in the file, or the labels that occur, sorted. Labels are then positions in `class_names`, or names.
+        quiet: if True, fetching a named data set prints nothing on standard error, and reading shows no progress bar.
+        reading: how a file or folder is read: size (height and width of all images: 28 or "48x32"), crop, colour
+            ("grey" or "rgb"), invert, label (a column), group (a column, or a pattern of file names), test (the
+            fraction of rows to test on where the source has no test set), split_seed. See `datasets.reading.Reading`.
 
     Raises:
         UsageError: for any other `source`, an unknown name, or class names for a named data set.
-        DataError: if the arrays are not a data set.
+        DataError: if the arrays are not a data set, or a file cannot be read.
         FetchError: if the named data set cannot be fetched.
 
     Example:
         data = mlplab.load("digits")
         print(data.train.images.shape, data.class_names)
     """
-    if isinstance(source, Data) or (isinstance(source, str) and not is_path(source)):
+    is_named = isinstance(source, str) and not is_path(source)
+    is_file = isinstance(source, Source) or (isinstance(source, str | os.PathLike) and not is_named)
+    if reading and not is_file:
+        names = ", ".join(reading)
+        raise UsageError(f"{names}: only for files and folders, which a reading is for. Leave out.", arguments=reading)
+    if isinstance(source, Data) or (isinstance(source, str) and is_named):
         if class_names is not None:
             raise UsageError("class_names is for files and arrays. A named data set has class names: leave it out.")
         return source if isinstance(source, Data) else _load_named(find_entry(source), quiet)
     if isinstance(source, str | os.PathLike):
-        return _load_npz(Path(source), class_names)
+        source = Source(Path(source), _reading(reading, class_names))
+    if isinstance(source, Source):
+        return _load_source(source, class_names, quiet)
     return _load_arrays(source, class_names)
+
+
+def _reading(given: ReadingArguments, class_names: Sequence[str] | Classes | None) -> Reading:
+    known = ReadingArguments.__annotations__
+    if unknown := [name for name in given if name not in known]:
+        raise UsageError(unknown_name("argument", unknown[0], known))
+    names = None if class_names is None or isinstance(class_names, Classes) else tuple(map(str, class_names))
+    return Reading.of(**given, class_names=names)
 
 
 def load_data(name: str, *, quiet: bool = False) -> ArrayPairs:
@@ -76,7 +100,7 @@ def load_data(name: str, *, quiet: bool = False) -> ArrayPairs:
 def is_path(source: str) -> bool:
     """Return whether `load` treats this text as a path (True) or as the name of a data set (False)."""
     return source not in CATALOG and (
-        source.endswith(".npz") or os.sep in source or "/" in source or os.path.exists(source)
+        source.lower().endswith(SUFFIXES) or os.sep in source or "/" in source or os.path.exists(source)
     )
 
 
@@ -102,10 +126,12 @@ def _load_named(entry: Entry, quiet: bool) -> Data:
     return Data(entry.name, *parts)
 
 
-def _load_npz(path: Path, class_names: Sequence[str] | Classes | None) -> Data:
-    check_suffix(path)
-    train, test, names, sha256 = read_npz(path)
-    return _data(path.stem, train, test, class_names or names, {path.name: sha256}, str(path))
+def _load_source(source: Source, class_names: Sequence[str] | Classes | None, quiet: bool) -> Data:
+    contents = read_source(source, quiet=quiet)
+    name = shown(source.path.stem if source.path.is_file() else source.path.resolve().name)
+    names = class_names or contents.class_names
+    data = _data(name, contents.train, contents.test, names, contents.sha256, str(source.path))
+    return dataclasses.replace(data, origin=source)
 
 
 def _load_arrays(source: Any, class_names: Sequence[str] | Classes | None) -> Data:
@@ -113,11 +139,11 @@ def _load_arrays(source: Any, class_names: Sequence[str] | Classes | None) -> Da
         (x_train, y_train), (x_test, y_test) = source
     except (TypeError, ValueError) as error:
         raise UsageError(
-            "Expected a data set's name, the path of an .npz file, or ((x_train, y_train), (x_test, y_test))."
+            "Expected a data set's name, the path of a file or folder, or ((x_train, y_train), (x_test, y_test))."
             f" Got {type(source).__name__}. Of one table, sklearn.model_selection.train_test_split makes both."
         ) from error
     x_train, y_train, x_test, y_test = map(_copy, (x_train, y_train, x_test, y_test))
-    return _data("arrays", (x_train, y_train), (x_test, y_test), class_names, {}, "arrays")
+    return _data("arrays", Rows(x_train, y_train), Rows(x_test, y_test), class_names, {}, "arrays")
 
 
 def _copy(values: Any) -> Any:
@@ -127,20 +153,24 @@ def _copy(values: Any) -> Any:
 
 def _data(
     name: str,
-    train: Arrays,
-    test: Arrays,
+    train: Rows,
+    test: Rows,
     class_names: Sequence[str] | Classes | None,
     sha256: dict[str, str],
     source: str,
 ) -> Data:
-    inputs = inputs_alike(train[0], test[0], name)
+    inputs = inputs_alike(train.inputs, test.inputs, name)
     origins = [Provenance(name, split, sha256, source) for split in ("train", "test")]
-    labels = [plain_labels(part[1], str(origin)) for part, origin in zip((train, test), origins, strict=True)]
+    labels = [plain_labels(part.labels, str(origin)) for part, origin in zip((train, test), origins, strict=True)]
     classes = class_names if isinstance(class_names, Classes) else Classes.of(labels[0], labels[1], class_names, name)
     parts = [
-        Dataset(x, classes.numbers(y, str(origin)), classes.names, origin)
-        for x, y, origin in zip(inputs, labels, origins, strict=True)
+        Dataset(x, classes.numbers(y, str(origin)), classes.names, origin, part.files, _texts(part.groups))
+        for x, y, origin, part in zip(inputs, labels, origins, (train, test), strict=True)
     ]
     data = Data(name, parts[0], parts[1], labels=None if classes.are_numbered else classes.labels)
     check_ranges(data.train.inputs, data.test.inputs, name)
     return data
+
+
+def _texts(values: Sequence[Any] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(map(str, values))

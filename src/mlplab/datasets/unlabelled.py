@@ -1,7 +1,6 @@
 """Images without labels, of a file or an array, in the form of a data set's inputs."""
 
 import gzip
-import math
 import os
 import zlib
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 from mlplab import npz
 from mlplab.datasets.arrays import normal_inputs, whole_bytes
 from mlplab.datasets.dataset import Dataset, Unlabelled
-from mlplab.datasets.idx import read_idx
+from mlplab.datasets.idx import announced_bytes, read_idx
 from mlplab.errors import DataError
 
 _NAMES = ("x", "x_train", "train_images")
@@ -86,8 +85,7 @@ def _of_idx(file: IO[bytes], path: Path) -> np.ndarray:
     header = file.read(4)
     axes = header[3] if header[:3] == b"\0\0\x08" and len(header) == 4 else 0
     header += file.read(4 * axes)
-    is_whole = axes and len(header) == 4 + 4 * axes
-    announced = math.prod(np.frombuffer(header[4:], ">u4").tolist()) if is_whole else 0
+    announced = announced_bytes(header)
     npz.require_memory(announced)
     return read_idx(bytearray(header + file.read(announced + 1)), ndim=3, name=str(path))
 

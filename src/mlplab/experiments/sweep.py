@@ -102,7 +102,7 @@ def sweep(
         if names := [name for name, value in given.items() if value is not None]:
             raise UsageError(f"{source} is a sweep, which has its own: leave out {', '.join(names)}.", arguments=names)
         plan = SweepPlan.read(path)
-        loaded = load(source_of(plan.data, path) if data is None else data, quiet=verbose == 0)
+        loaded = load(source_of(plan.data, path, data), quiet=verbose == 0)
         if identity(loaded)["hashes"] != plan.data["hashes"]:
             raise DataError(f"{path} is a sweep of {plan.data['name']}, and {loaded.name} has other content.")
         loaded = with_unlabelled(loaded, plan.data, path, unlabelled)

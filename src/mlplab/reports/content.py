@@ -22,6 +22,7 @@ from mlplab.reports import wording
 from mlplab.reports.network_section import network_sections
 from mlplab.reports.rows import for_script, select_rows
 from mlplab.runs import Run
+from mlplab.runs.dataset_ref import check_command
 from mlplab.table import Table
 
 MOST_CLASSES = 25
@@ -242,8 +243,8 @@ def _data(run: Run) -> dict[str, Any] | None:
     findings = run.directory.checks()
     if findings is None:
         return None
-    source = run.config.data["source"]
-    return {"findings": findings, "command": source and shell_command("mlplab", "data", "check", source)}
+    command = check_command(run.config.data)
+    return {"findings": findings, "command": command and shell_command(*command)}
 
 
 def _made(run: Run, data: Data | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The data set of a run: how it is identified, and how it is loaded again."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,27 +13,32 @@ from mlplab.datasets.arrays import content_hash
 from mlplab.datasets.classes import Classes
 from mlplab.datasets.corrections import CORRECTED, Corrections, read_all
 from mlplab.datasets.loading import is_path
+from mlplab.datasets.reading import Reading, Source
 from mlplab.datasets.unlabelled import read_unlabelled
 from mlplab.errors import DataError, RunError, UsageError
 from mlplab.runs.run import Run
-from mlplab.runs.settings_arguments import training_command
+from mlplab.runs.settings_arguments import options, training_command
 
 
 def identity(data: Data) -> dict[str, Any]:
     """Return the name of a data set, its hashes, and the `source` that `load` takes to load it again.
 
-    The source is None for arrays. Of images without labels beside the data set, `unlabelled` has the source, the number
-    of rows, and the hash of the content.
+    The source is None for arrays. Of a file or folder that is read in another way than the usual one, `reading` has
+    what differs. Of images without labels beside the data set, `unlabelled` has the source, the number of rows, and the
+    hash of the content.
     """
     hashes = {
         part.provenance.split: part.provenance.sha256 or {"content": part.content_hash()}
         for part in (data.train, data.test)
     }
-    file = data.train.provenance.source
-    source = data.name if data.name in CATALOG else str(Path(file).resolve()) if file.endswith(".npz") else None
+    source = data.name if data.name in CATALOG else None
+    if data.origin is not None:
+        source = str(data.origin.path.resolve())
     if CORRECTED in hashes["train"]:
         source = None
-    about = {"name": data.name, "source": source, "hashes": hashes}
+    about: dict[str, Any] = {"name": data.name, "source": source, "hashes": hashes}
+    if source is not None and data.origin is not None and (changes := data.origin.reading.changes()):
+        about["reading"] = changes
     if (images := data.unlabelled) is not None:
         content = content_hash(images.inputs)
         about["unlabelled"] = {"source": images.source, "rows": len(images), "content": content}
@@ -48,7 +54,19 @@ def command_for(identity: Mapping[str, Any], arguments: Mapping[str, Any]) -> li
     if identity["source"] is None or (images and images["source"] is None):
         return None
     unlabelled = {"unlabelled": images["source"]} if images else {}
-    return training_command(identity["source"], {**arguments, **unlabelled})
+    return training_command(identity["source"], {**reading_arguments(identity), **arguments, **unlabelled})
+
+
+def check_command(identity: Mapping[str, Any]) -> list[str] | None:
+    """Return the words of the command line that checks a data set; None for arrays."""
+    if identity["source"] is None:
+        return None
+    return ["mlplab", "data", "check", identity["source"], *options(reading_arguments(identity))]
+
+
+def reading_arguments(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of the command line that read the data set as it was read."""
+    return Reading.from_json(identity.get("reading", {})).arguments()
 
 
 def data_of(run: Run, data: Any = None, *, quiet: bool = False) -> Data:
@@ -63,7 +81,7 @@ def data_of(run: Run, data: Any = None, *, quiet: bool = False) -> Data:
         RunError: if the corrected labels are not those that the run began with.
     """
     expected = run.config.data
-    loaded = _load(source_of(expected, run.path) if data is None else data, run.config.classes, quiet)
+    loaded = _load(source_of(expected, run.path, data), run.config.classes, quiet)
     then = expected["hashes"]
     if identity(loaded)["hashes"] != then and identity(_as_floats(loaded))["hashes"] == then:
         loaded = _as_floats(loaded)
@@ -79,22 +97,36 @@ def data_of(run: Run, data: Any = None, *, quiet: bool = False) -> Data:
     raise DataError(f"{run.path} was begun with {expected['name']} of other content. Expected {then}, got {now}.")
 
 
-def source_of(identity: Mapping[str, Any], path: Path) -> str:
-    """Return the name or the path of the data set with which a directory was begun.
+def source_of(identity: Mapping[str, Any], path: Path, data: Any = None) -> Any:
+    """Return what `load` takes to load the data set with which a directory was begun.
+
+    Args:
+        identity: of the data set.
+        path: of the directory.
+        data: what a person gave for it: a file or folder is read as that of the directory was, the rest is returned as
+            it is.
 
     Raises:
-        DataError: for arrays, which have neither, and for a file that is not there any more.
+        DataError: for arrays that are not given, and for a file that is not there any more.
     """
     source = identity["source"]
+    reading = Reading.from_json(identity.get("reading", {}))
+    if data is not None:
+        if isinstance(data, Source):
+            return data if data.reading.changes() else Source(data.path, reading)
+        is_file = isinstance(data, os.PathLike) or (isinstance(data, str) and is_path(data))
+        return Source(Path(data), reading) if is_file else data
     again = "the same data in Python, as data=((x_train, y_train), (x_test, y_test))"
     if source is None:
         raise DataError(f"{path} was begun with arrays, which it does not keep: give {again}.")
-    if source.endswith(".npz") and not Path(source).exists():
+    if source in CATALOG:
+        return source
+    if not Path(source).exists():
         raise DataError(
-            f"The data of {path} is gone: it was begun with {source}, and no such file is there now. Put the file "
-            f"back, or give {again}."
+            f"The data of {path} is gone: it was begun with {source}, and nothing is there now. Put it back, or give "
+            f"{again}."
         )
-    return source
+    return Source(Path(source), reading)
 
 
 def with_unlabelled(data: Data, identity: Mapping[str, Any], path: Path, images: Any = None) -> Data:
@@ -144,7 +176,7 @@ def _load(source: Any, classes: Classes, quiet: bool) -> Data:
     """Load data with the classes of a run."""
     if isinstance(source, Data) or (isinstance(source, str) and not is_path(source)):
         return load(source, quiet=quiet).with_classes(classes)
-    return load(source, class_names=classes)
+    return load(source, class_names=classes, quiet=quiet)
 
 
 def _as_floats(data: Data) -> Data:

@@ -48,8 +48,13 @@ def takes_settings(**without: str) -> Callable[[Callable[P, R]], Callable[P, R]]
 
 def training_command(source: str, settings: Mapping[str, Any]) -> list[str]:
     """The words of the command line that trains with these arguments of `train`."""
-    words = ["mlplab", "train", source]
-    for name, value in settings.items():
+    return ["mlplab", "train", source, *options(settings)]
+
+
+def options(arguments: Mapping[str, Any]) -> list[str]:
+    """The words of the command line for arguments of `train`: `--hidden`, `50,50`, `--batch-norm`."""
+    words = []
+    for name, value in arguments.items():
         words += [flag(name)] * value if isinstance(value, bool) else [flag(name), as_text(value)]
     return words
 

@@ -2,23 +2,26 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.datasets.checks import Finding
 from mlplab.errors import shell_command
+from mlplab.runs.dataset_ref import check_command
 from mlplab.training import splits
 
 _log = logging.getLogger("mlplab")
 
 
-def log_findings(findings: Sequence[Finding], source: str | None) -> None:
-    """Log a line for each finding, and what lists their rows. `source`: the argument of `load`; None for arrays."""
+def log_findings(findings: Sequence[Finding], identity: Mapping[str, Any]) -> None:
+    """Log a line for each finding, and what lists their rows. `identity`: of the data, see `dataset_ref`."""
     for finding in findings:
         _log.info(f"Data: {finding}")
     if findings:
-        how = "mlplab.check_data(data)" if source is None else shell_command("mlplab", "data", "check", source)
+        command = check_command(identity)
+        how = "mlplab.check_data(data)" if command is None else shell_command(*command)
         _log.info(f"Which rows, and what to do: {how}")
 
 

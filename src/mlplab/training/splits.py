@@ -8,6 +8,7 @@ import numpy as np
 
 from mlplab.datasets import Data, Dataset
 from mlplab.datasets.balanced import equally_many
+from mlplab.datasets.splitting import by_group
 from mlplab.errors import DataError, UsageError
 from mlplab.runs import Preprocessing, Settings
 
@@ -18,6 +19,8 @@ _LARGE = 10
 
 def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
     """Split a training set: row numbers of "train" and "validation", sorted int64, both stratified by class.
+
+    Where rows have groups, no group is in both.
 
     For a ladder network also "unlabelled": all rows of the training set but those for validation.
 
@@ -35,6 +38,10 @@ def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
     shuffled = [rng.permutation(np.flatnonzero(train.labels == c)) for c in range(len(train.class_names))]
     held_out = [rows[: round(settings.validation * len(rows))] for rows in shuffled]
     remaining = [rows[len(out) :] for rows, out in zip(shuffled, held_out, strict=True)]
+    if train.groups is not None and settings.validation:
+        fraction, what = settings.validation, str(train.provenance)
+        is_held_out = by_group(train.labels, train.groups, fraction, settings.seed, what)
+        held_out, remaining = ([rows[mask[rows]] for rows in shuffled] for mask in (is_held_out, ~is_held_out))
     unlabelled = {} if settings.ladder == "none" else {"unlabelled": np.sort(np.concatenate(remaining))}
     if settings.labelled is not None:
         _require_label_of_each_class(train, settings)

@@ -117,7 +117,7 @@ def train(
     corrected = None if corrections is None else len(corrections)
     log_data(data, split, corrected)
     findings = brief_findings(data)
-    log_findings(findings, data_identity["source"])
+    log_findings(findings, data_identity)
     if model is not None:
         check_model(model, data)
     stem = Path(data.name).stem

@@ -217,7 +217,7 @@ def _differences(studied: Mapping[str, Any], given: Mapping[str, Any]) -> str:
 def _data_of(study: Study, data: Any, quiet: bool) -> Data:
     """Load the study's data set. Raises `DataError` if it has other content than when the study started."""
     studied = study.config.data
-    loaded = load(source_of(studied, study.path) if data is None else data, quiet=quiet)
+    loaded = load(source_of(studied, study.path, data), quiet=quiet)
     if identity(loaded)["hashes"] != studied["hashes"]:
         raise DataError(f"{study.path} is a study of {studied['name']}, and {loaded.name} has other content.")
     return loaded

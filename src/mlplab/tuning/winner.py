@@ -5,7 +5,7 @@ from typing import Any
 
 from mlplab.datasets import Data
 from mlplab.runs import Run, Settings
-from mlplab.runs.dataset_ref import command_for
+from mlplab.runs.dataset_ref import command_for, reading_arguments
 from mlplab.runs.settings_arguments import training_call
 from mlplab.training import resume, train
 from mlplab.tuning.config import StudyConfig
@@ -37,4 +37,4 @@ def arguments(config: StudyConfig, settings: Settings) -> dict[str, Any]:
 
 def command_line(config: StudyConfig, settings: Settings) -> str:
     """Return what a person types to train the winner again: in the shell, or for arrays in Python."""
-    return training_call(config.data["source"], arguments(config, settings))
+    return training_call(config.data["source"], {**reading_arguments(config.data), **arguments(config, settings)})

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlplab.datasets import CATALOG
 from mlplab.errors import DataError, UsageError
 from mlplab.inspection.examples import Examples, available_data, examples_of, open_run
 from mlplab.runs import Run
@@ -92,10 +93,10 @@ def _same_test_set(a: Run, b: Run) -> bool:
 def _content(run: Run) -> str | None:
     """Return the hash of a run's test rows, or None.
 
-    The rows of an .npz file are loaded, because the hash of the file also covers its training set.
+    The rows of a file or folder are loaded, because its hash also covers the training set.
     """
     data_config = run.config.data
-    if data_config["source"] is None or not data_config["source"].endswith(".npz"):
+    if data_config["source"] is None or data_config["source"] in CATALOG:
         return data_config["hashes"]["test"].get("content")
     data, _ = available_data(run)
     return None if data is None else data.test.content_hash()

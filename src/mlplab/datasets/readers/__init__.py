@@ -1,0 +1,75 @@
+"""Readers: one file a format. Each returns `Found`: labels with arrays or undecoded pictures, in a stated order.
+
+rows.py      `Found`, `Rows`, `Picture`
+files.py     the files of a folder, which no link leaves
+folder.py    class folders with images
+npz.py       NPZ files
+idx.py       IDX files of MNIST and its descendants
+parquet.py   Parquet files; needs pyarrow
+csv.py       CSV files; columns.py: what the columns of a table are
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mlplab.datasets.readers.csv import read_csv, read_csv_pair
+from mlplab.datasets.readers.files import is_hidden
+from mlplab.datasets.readers.folder import read_folder
+from mlplab.datasets.readers.idx import idx_files, read_idx_pairs
+from mlplab.datasets.readers.npz import read_npz
+from mlplab.datasets.readers.parquet import parquet_files, read_parquet, read_parquet_folder
+from mlplab.datasets.readers.rows import Found, shown
+from mlplab.datasets.reading import Reading
+from mlplab.errors import DataError, UsageError
+
+Reader = Callable[[Path, Reading], Found]
+
+_OF_FILES: dict[str, Reader] = {".npz": read_npz, ".csv": read_csv, ".tsv": read_csv, ".parquet": read_parquet}
+SUFFIXES = tuple(_OF_FILES)
+"""Of the files that are read."""
+
+
+def reader_of(path: Path) -> Reader:
+    """Return the function that reads a file or folder.
+
+    Raises:
+        UsageError: for a run, and for a file of another kind.
+        DataError: if nothing is there.
+    """
+    if (path / "config.json").exists():
+        raise UsageError(f"{shown(path)} is a run, and data is expected: a data set's name, a file or a folder.")
+    if path.is_dir():
+        return _reader_of_folder(path)
+    reader = _OF_FILES.get(path.suffix.lower())
+    if reader is None:
+        raise UsageError(
+            f"{shown(path)} is neither the name of a data set nor a file that is read. Expected a folder with a folder "
+            f"of images for each class, or a file: {', '.join(SUFFIXES)}."
+        )
+    if not path.exists():
+        raise DataError(f"{shown(path)} cannot be read: No such file or directory.")
+    return reader
+
+
+def _reader_of_folder(folder: Path) -> Reader:
+    """Return the function that reads a folder: of IDX files, of a table, or of class folders.
+
+    A folder with one table, or with one for training and one for testing, is read by it, unless there are class
+    folders, two or more.
+    """
+    try:
+        entries = [path for path in sorted(folder.iterdir()) if not is_hidden(path.name)]
+    except OSError as error:
+        raise DataError(f"{shown(folder)} cannot be read: {error.strerror}.") from error
+    if idx_files(folder):
+        return lambda path, reading: read_idx_pairs(path)
+    tables = [path for path in entries if path.suffix.lower() in (".csv", ".tsv") and path.is_file()]
+    if sum(path.is_dir() for path in entries) < 2:
+        train, test = ([path for path in tables if word in path.stem.lower()] for word in ("train", "test"))
+        if len(train) == len(test) == 1:
+            return lambda path, reading: read_csv_pair(train[0], test[0], reading)
+        if len(tables) == 1:
+            return lambda path, reading: read_csv(tables[0], reading)
+    if parquet_files(folder):
+        return read_parquet_folder
+    return lambda path, reading: read_folder(path)

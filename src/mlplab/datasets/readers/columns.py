@@ -1,0 +1,156 @@
+"""Tables: which column has the labels, groups, parts and names of files, and what shape rows of pixels have."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mlplab.datasets.arrays import whole_bytes
+from mlplab.datasets.readers.rows import PARTS, Found, Rows, in_parts
+from mlplab.datasets.reading import Reading
+from mlplab.errors import Advice, DataError, UsageError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+"""Of files with images."""
+_LABELS = ("label", "labels", "class", "target", "category", "species", "y", "fine_label")
+_PARTS = ("split", "part", "subset", "set")
+_SMALLEST = 8
+"""Pixels of the side of an image in a table that does not name its columns."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The positions of columns.
+
+    Attributes:
+        names: of all columns; "0", "1", … where the table has no header.
+        label: has the labels.
+        group, part, file: have the groups, the names of parts, the names of files; None if there is no such column.
+        has_header: whether the names are the table's.
+    """
+
+    names: tuple[str, ...]
+    label: int
+    group: int | None = None
+    part: int | None = None
+    file: int | None = None
+    has_header: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        names: Sequence[str],
+        first: Sequence[str],
+        reading: Reading,
+        what: str,
+        *,
+        header: bool,
+        has_inputs: bool = False,
+    ) -> "Columns":
+        """Return the columns of a table by their names and by its first row.
+
+        Args:
+            names: of the columns.
+            first: the first row.
+            reading: may name the columns of labels and groups.
+            what: names the table in messages.
+            header: whether the names are the table's.
+            has_inputs: whether the inputs are in a column that is not among these.
+
+        Raises:
+            UsageError: if it cannot be seen which column has the labels.
+        """
+        words = [str(value).strip() for value in first]
+        lower = [name.strip().lower() for name in names]
+        file = next((i for i, word in enumerate(words) if Path(word).suffix.lower() in SUFFIXES), None)
+        part = next((i for i, word in enumerate(words) if lower[i] in _PARTS and word.lower() in PARTS), None)
+        group = names.index(reading.group) if reading.group in names else None
+        taken = {file, part, group}
+        if reading.label is not None:
+            if reading.label not in names:
+                raise UsageError(f"{what} has no column {reading.label!r}. Got {_listed(names)}.")
+            return cls(tuple(names), names.index(reading.label), group, part, file, header)
+        label = next((lower.index(name) for name in _LABELS if name in lower and lower.index(name) not in taken), None)
+        rest = [i for i in range(len(names)) if i not in taken]
+        if label is None:
+            texts = [i for i in rest if not is_number(words[i])]
+            candidates = texts or (rest if file is not None or has_inputs else [] if header else rest[:1])
+            if len(candidates) != 1:
+                told = Advice("label=COLUMN", "--label COLUMN")
+                raise UsageError(
+                    f"Which column of {what} has the labels? Its columns are {_listed(names)}. Name it: {told}.",
+                    advice=[told],
+                )
+            label = candidates[0]
+        return cls(tuple(names), label, group, part, file, header)
+
+    @property
+    def numbers(self) -> list[int]:
+        """The positions of the columns that are inputs."""
+        others = {self.label, self.group, self.part, self.file}
+        return [position for position in range(len(self.names)) if position not in others]
+
+    def shaped(self, numbers: np.ndarray, reading: Reading) -> np.ndarray:
+        """Return numbers (n, columns) as images uint8 (n, h, w) or (n, h, w, 3) if they are pixels; else unchanged."""
+        shape = self._shape(reading)
+        pixels = None if shape is None else whole_bytes(numbers)
+        return numbers if pixels is None or shape is None else pixels.reshape(-1, *shape)
+
+    def _shape(self, reading: Reading) -> tuple[int, ...] | None:
+        names = [self.names[position].strip().lower() for position in self.numbers]
+        count = len(names)
+        if reading.size is not None:
+            height, width = reading.size
+            if count in (height * width, 3 * height * width):
+                return (height, width) if count == height * width else (height, width, 3)
+        places = [re.fullmatch(r"(\d{1,5})x(\d{1,5})", name) for name in names]
+        if places[0] is not None and places[-1] is not None:
+            height, width = int(places[-1][1]), int(places[-1][2])
+            return (height, width) if height * width == count else None
+        side, side_rgb = (round((count / channels) ** 0.5) for channels in (1, 3))
+        are_pixels = all(name.startswith(("pixel", "px")) for name in names)
+        if side**2 == count and (are_pixels or (not self.has_header and side >= _SMALLEST)):
+            return side, side
+        return (side_rgb, side_rgb, 3) if are_pixels and 3 * side_rgb**2 == count else None
+
+
+def found_in_parts(rows: Rows, parts: Sequence[str] | None, sha256: dict[str, str], path: Path) -> Found:
+    """Return the rows of a table, in the parts that one of its columns names.
+
+    Raises:
+        DataError: for the name of a part that means nothing.
+    """
+    if parts is None:
+        return Found(rows, sha256=sha256)
+    names = [PARTS.get(part.strip().lower()) for part in parts]
+    if None in names:
+        wrong = parts[names.index(None)]
+        raise DataError(f"A part is called train, validation or test. {path} has {wrong!r} in row {names.index(None)}.")
+    masks = {str(name): np.array([each == name for each in names]) for name in dict.fromkeys(names)}
+    train, test = in_parts({name: rows.select(mask) for name, mask in masks.items()}, path)
+    return Found(train, test, sha256)
+
+
+def labels_of(texts: Sequence[str]) -> np.ndarray:
+    """Return labels as whole numbers if all are, as other numbers if all are, else as texts without spaces around."""
+    words = [text.strip() for text in texts]
+    if all(re.fullmatch(r"-?(0|[1-9]\d{0,17})", word) for word in words):
+        return np.array([int(word) for word in words], np.int64)
+    if all(map(is_number, words)):
+        return np.array([float(word) for word in words])
+    return np.array(words)
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 8:,} more" if len(names) > 8 else ""
+    return ", ".join(repr(name[:40]) for name in names[:8]) + more

@@ -1,0 +1,88 @@
+"""The files of a folder of strangers: listed and read without leaving the folder."""
+
+import os
+import stat
+from pathlib import Path
+
+from mlplab.datasets.readers.rows import shown
+from mlplab.errors import DataError
+
+_LARGEST = 2**29
+"""Bytes of a file with one image, at most."""
+_HIDDEN = ("thumbs.db", "desktop.ini", "__macosx")
+_DEEPEST = 32
+
+
+def list_files(root: Path) -> tuple[list[str], list[str]]:
+    """Return the files and the folders in a folder and its sub-folders, relative to it, each sorted by its parts.
+
+    Hidden ones (a dot before the name, and what Windows and macOS leave behind) are skipped.
+
+    Raises:
+        DataError: for a link that leads out of the folder or to a folder, a device, a pipe, or a folder that cannot be
+            read.
+    """
+    files, folders, waiting = [], [], [""]
+    inside = os.path.realpath(root)
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(os.path.join(root, folder)) as entries:
+                for entry in entries:
+                    if is_hidden(entry.name):
+                        continue
+                    name = f"{folder}/{entry.name}" if folder else entry.name
+                    if _is_folder(entry, inside):
+                        folders.append(name)
+                        waiting.append(name)
+                    else:
+                        files.append(name)
+        except OSError as error:
+            raise DataError(f"{shown(os.path.join(root, folder))} cannot be read: {error.strerror}.") from error
+        if folder.count("/") > _DEEPEST:
+            raise DataError(f"{shown(root)} has folders in folders, more than {_DEEPEST} deep: flatten it.")
+    return sorted(files, key=_parts), sorted(folders, key=_parts)
+
+
+def is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _HIDDEN
+
+
+def _parts(name: str) -> list[str]:
+    return name.split("/")
+
+
+def _is_folder(entry: os.DirEntry[str], inside: str) -> bool:
+    """Return whether an entry is a folder (True) or a file (False). Raises `DataError` for anything else."""
+    if entry.is_symlink():
+        target = os.path.realpath(entry.path)
+        if not target.startswith(inside + os.sep):
+            raise DataError(
+                f"{shown(entry.path)} is a link that leads out of the folder. Put the file itself there, or remove it."
+            )
+        if os.path.isdir(target):
+            raise DataError(f"{shown(entry.path)} is a link to a folder. Put the folder itself there, or remove it.")
+    if entry.is_dir():
+        return True
+    if not entry.is_file():
+        raise DataError(
+            f"{shown(entry.path)} is neither a file nor a folder, but a device, a pipe or a broken link: remove it."
+        )
+    return False
+
+
+def read_file(path: Path, largest: int = _LARGEST) -> bytes:
+    """Return the bytes of a file. Raises `DataError` if it cannot be read, is no regular file, or is too large."""
+    try:
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise DataError(f"{shown(path)} is no regular file, but a folder, a device or a pipe.")
+            if status.st_size > largest:
+                raise DataError(
+                    f"{shown(path)} has {status.st_size:,} bytes; expected at most {largest:,} in one file. Make it "
+                    "smaller, or remove it."
+                )
+            return file.read()
+    except OSError as error:
+        raise DataError(f"{shown(path)} cannot be read: {error.strerror}.") from error

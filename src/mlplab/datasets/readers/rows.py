@@ -1,0 +1,113 @@
+"""What a reader of one format returns."""
+
+import os
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlplab.errors import DataError
+
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""What folders, files and cells that name a part of a data set mean."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image that is not decoded yet.
+
+    Attributes:
+        name: for messages: a path, or a file and a row.
+        read: returns its bytes; raises `DataError` if it cannot.
+    """
+
+    name: str
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows with their labels.
+
+    Attributes:
+        inputs: an array (n, …), or pictures.
+        labels: (n,), of any kind that `arrays.plain_labels` takes.
+        files: the name of each row's file, relative to the source, if rows come from files.
+        groups: the group of each row, if the source has a column for it.
+    """
+
+    inputs: Any
+    labels: np.ndarray | Sequence[Any]
+    files: tuple[str, ...] | None = None
+    groups: Sequence[Hashable] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, mask: np.ndarray) -> "Rows":
+        """Return the rows where a mask, bool (n,), is True."""
+        chosen = np.flatnonzero(mask).tolist()
+        inputs, files, groups = self.inputs, self.files, self.groups
+        return Rows(
+            [inputs[row] for row in chosen] if isinstance(inputs, list) else inputs[mask],
+            np.asarray(self.labels)[mask],
+            None if files is None else tuple(files[row] for row in chosen),
+            None if groups is None else [groups[row] for row in chosen],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The content of a source.
+
+    Attributes:
+        train, test: the rows of its parts; `test` is None where it has one part only.
+        sha256: hexadecimal SHA-256 of each file that was read, by name, but those of pictures.
+        class_names: if the source has names for the positions that its labels are.
+    """
+
+    train: Rows
+    test: Rows | None = None
+    sha256: dict[str, str] = field(default_factory=dict)
+    class_names: tuple[str, ...] | None = None
+
+
+def shown(name: str | os.PathLike[str]) -> str:
+    """Return a file's name in characters that every terminal, page and JSON file takes, whatever its encoding."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def joined(rows: Sequence[Rows]) -> Rows:
+    """Return the rows of several parts as one."""
+    if len(rows) == 1:
+        return rows[0]
+    pictures = isinstance(rows[0].inputs, list)
+    inputs = [each for part in rows for each in part.inputs] if pictures else np.concatenate([r.inputs for r in rows])
+    labels = np.concatenate([np.asarray(part.labels) for part in rows])
+    files = None if any(part.files is None for part in rows) else tuple(f for part in rows for f in part.files or ())
+    groups = None if any(part.groups is None for part in rows) else [g for part in rows for g in part.groups or ()]
+    return Rows(inputs, labels, files, groups)
+
+
+def in_parts(parts: dict[str, Rows], path: Path) -> tuple[Rows, Rows | None]:
+    """Return the rows to train on and to test on, of parts that are called train, validation and test.
+
+    mlplab holds out rows to validate with by itself, so rows for validation are trained on; where nothing is to be
+    tested on, they are that.
+    """
+    if "train" not in parts:
+        raise DataError(f"{shown(path)} has the parts {', '.join(parts)}: expected a part called train. Add one.")
+    if "test" not in parts:
+        return parts["train"], parts.get("validation")
+    return joined([parts[name] for name in ("train", "validation") if name in parts]), parts["test"]
