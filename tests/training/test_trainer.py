@@ -26,7 +26,15 @@ layers = keras.layers
 def test_a_run_directory_holds_what_format_1_says(finished):
     names = {path.name for path in finished.path.iterdir() if not path.name.startswith(".")}
     assert names == {
-        *("config.json", "metrics.jsonl", "split.npz", "checkpoint.safetensors", "checkpoint.json", "SHA256SUMS"),
+        *(
+            "config.json",
+            "checks.json",
+            "metrics.jsonl",
+            "split.npz",
+            "checkpoint.safetensors",
+            "checkpoint.json",
+            "SHA256SUMS",
+        ),
         *("model.safetensors", "model.json", "predictions-validation.npz", "predictions-test.npz", "result.json"),
     }
     config = json.loads((finished.path / "config.json").read_text())

@@ -6,7 +6,7 @@ import numpy as np
 
 from mlplab.datasets.checks.equal_rows import equal_rows
 from mlplab.datasets.checks.finding import Finding, Kind
-from mlplab.datasets.checks.survey import Survey
+from mlplab.datasets.checks.survey import Survey, severity
 
 IN_TRAIN = Kind(
     "MLP-D01",
@@ -57,12 +57,12 @@ def duplicates(survey: Survey) -> Iterator[Finding]:
         says = "is" if leaked == 1 else "are"
         share = leaked / len(survey.data.test)
         title = f"{survey.count(leaked, 'test')} {says} in the training set too, {points(share)} of the test set"
-        yield _finding(survey, ACROSS, survey.severity(leaked, len(survey.data.test)), title, across)
+        yield _finding(survey, ACROSS, severity(leaked, len(survey.data.test)), title, across)
     if contradicting:
         rows = sum(map(len, contradicting))
         title = f"{survey.count(rows)} are equal to others that have another label"
-        severity = survey.severity(rows, len(survey)) if survey.has_images else "warning"
-        yield _finding(survey, CONTRADICTIONS, severity, title, contradicting)
+        level = severity(rows, len(survey)) if survey.has_images else "warning"
+        yield _finding(survey, CONTRADICTIONS, level, title, contradicting)
 
 
 def points(share: float) -> str:

@@ -24,15 +24,14 @@ def equal_rows(survey: Survey) -> list[np.ndarray]:
         alike = order[starts[place] : starts[place + 1]]
         by_content: dict[bytes, list[int]] = defaultdict(list)
         for row in alike:
-            by_content[(survey.rows([row]) + survey.rows([row]).dtype.type(0)).tobytes()].append(row)
+            by_content[_without_signs_of_zeros(survey.rows([row])).tobytes()].append(row)
         groups += [np.array(equal) for equal in by_content.values() if len(equal) > 1]
     return sorted(groups, key=lambda group: group[0])
 
 
 def _digests(rows: np.ndarray) -> np.ndarray:
     """Return uint64 (n,), equal for equal rows: a sum of their words times odd numbers drawn at random."""
-    if rows.dtype.kind == "f":
-        rows = rows + rows.dtype.type(0)  # -0 becomes 0
+    rows = _without_signs_of_zeros(rows)
     size = rows.shape[1] * rows.itemsize
     word = next(length for length in (8, 4, 2, 1) if size % length == 0)
     words = np.ascontiguousarray(rows).view(f"u{word}")
@@ -44,3 +43,8 @@ def _digests(rows: np.ndarray) -> np.ndarray:
         part ^= part >> np.uint64(29)
         digests[start : start + step] = (part * factors).sum(1, dtype=np.uint64)
     return digests
+
+
+def _without_signs_of_zeros(rows: np.ndarray) -> np.ndarray:
+    """Return equal rows with -0 as 0, so that equal rows have equal bytes."""
+    return rows + rows.dtype.type(0) if rows.dtype.kind == "f" else rows

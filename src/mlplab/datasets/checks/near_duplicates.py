@@ -16,7 +16,7 @@ import numpy as np
 from mlplab.datasets.checks.duplicates import points
 from mlplab.datasets.checks.equal_rows import equal_rows
 from mlplab.datasets.checks.finding import Finding, Kind
-from mlplab.datasets.checks.survey import SAMPLE, Survey
+from mlplab.datasets.checks.survey import SAMPLE, Survey, severity
 from mlplab.progress import Progress, ProgressListener
 
 LEAST = 0.995
@@ -74,7 +74,7 @@ def near_duplicates(survey: Survey, progress: ProgressListener) -> Iterator[Find
         leaked = sum(int((group >= first_test).sum()) for group in across)
         says, share = "is" if leaked == 1 else "are", points(leaked / len(survey.data.test))
         title = f"{survey.count(leaked, 'test')} {says} nearly equal to training images, {share} of the test set"
-        yield _finding(survey, ACROSS, survey.severity(leaked, len(survey.data.test)), title, across)
+        yield _finding(survey, ACROSS, severity(leaked, len(survey.data.test)), title, across)
     if within:
         rows = sum(map(len, within))
         title = f"{survey.count(rows)} are nearly equal to others in the same split"

@@ -124,10 +124,6 @@ class Survey:
         first_test = len(self.data.train)
         return ("train", int(row)) if row < first_test else ("test", int(row) - first_test)
 
-    def severity(self, rows: int, of: int) -> str:
-        """Return "error" for rows that move a score by a point or more, else "warning"."""
-        return "error" if rows >= 0.01 * of else "warning"
-
     def count(self, number: int, split: str = "") -> str:
         """Return "1 test image", "1,200 images", …."""
         kind = self.kind if number != 1 else self.kind[:-1]
@@ -138,6 +134,11 @@ class Survey:
         names = [f"{len(numbers):,} {_SPLITS[split]}" for split, numbers in rows.items()]
         single = sum(map(len, rows.values())) == 1
         return f"{' and '.join(names)} {self.kind[:-1] if single else self.kind}"
+
+
+def severity(rows: int, of: int) -> str:
+    """Return "error" for rows that move a score by a point or more, else "warning"."""
+    return "error" if rows >= 0.01 * of else "warning"
 
 
 _SPLITS = {"train": "training", "test": "test"}
