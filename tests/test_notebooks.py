@@ -83,7 +83,7 @@ POINTS = (
 )
 
 SHORTER = {
-    FIRST: {"hidden=[500, 250, 100]": "hidden=[20]", "epochs=2": "epochs=1", "epochs=50": "epochs=5"},
+    FIRST: {'"hidden": [500, 250, 100]': '"hidden": [20]', "epochs=2": "epochs=1", "epochs=50": "epochs=5"},
     "02-failures-and-label-errors": {"epochs=5": "epochs=1", "20_000": "5_000", "min_count=60": "min_count=10"},
     "03-trusting-a-probability": {"epochs=30": "epochs=3"},
     "04-what-hidden-units-see": {"epochs=5": "epochs=1"},
@@ -165,7 +165,7 @@ def test_it_runs_and_shows_what_is_kept(name, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_the_first_runs_shows_all_points_and_agrees_with_the_original(mnist, tmp_path, monkeypatch):
     notebook = kept(FIRST)
-    longer = with_changes(notebook, SHORTER[FIRST])
+    longer = with_changes(notebook, {**SHORTER[FIRST], "ex1_epochs = 10": "ex1_epochs = 1"})  # of what is no answer yet
     checked = cell_with(notebook, "course.check").source
     longer.cells += [
         code("print(np.array(by_class).tolist())"),
