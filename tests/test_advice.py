@@ -12,6 +12,7 @@ import typer
 import mlplab
 from mlplab import keras
 from mlplab.cli import app
+from mlplab.datasets.reading import ReadingArguments
 from mlplab.errors import flag
 from mlplab.files import KINDS
 from mlplab.runs.settings import SETTINGS
@@ -73,7 +74,7 @@ def parameters():
     functions += [mlplab.resume, importlib.import_module("mlplab.tuning").resume]
     functions += [keras.Model.compile, keras.Model.fit, keras.layers.Layer.call, keras.optimizers.SGD]
     functions += [keras.losses.BinaryCrossentropy]
-    names = {"trainable", "training", *SETTINGS}
+    names = {"trainable", "training", *SETTINGS, *ReadingArguments.__annotations__}
     for function in filter(callable, functions):
         names |= set(inspect.signature(function).parameters)
     return names

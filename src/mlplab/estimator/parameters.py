@@ -34,20 +34,18 @@ def check_parameters(estimator: Any) -> None:
         raise UsageError(
             "solver='lbfgs' is not in mlplab, which trains by gradient steps. Take solver='adam', on few rows with "
             "batch_size=len(X) and a larger learning_rate_init; or sklearn.neural_network.MLPClassifier, which has it.",
-            arguments=("solver",),
         )
     require(estimator.solver in ("adam", "sgd"), "solver", estimator.solver, "'adam' or 'sgd'")
     if estimator.max_fun != MAX_FUN:
         raise UsageError(
             f"max_fun belongs to the solver lbfgs, which mlplab has not; got {estimator.max_fun!r}. Leave it out, and "
             "limit the epochs with max_iter.",
-            arguments=("max_fun",),
         )
     for units in np.atleast_1d(np.asarray(estimator.hidden_layer_sizes, object)):
         require_whole("hidden_layer_sizes", units)
     known = sorted({*_ACTIVATIONS_OF_SCIKIT_LEARN, *_activations_of_keras()})
     if estimator.activation not in known:
-        raise UsageError(unknown_name("activation", estimator.activation, known), arguments=("activation",))
+        raise UsageError(unknown_name("activation", estimator.activation, known))
     if not isinstance(estimator.batch_size, str) or estimator.batch_size != "auto":
         rows = plain_number(estimator.batch_size)
         valid = isinstance(rows, int) and not isinstance(rows, bool) and rows >= 1

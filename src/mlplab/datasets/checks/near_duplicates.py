@@ -20,7 +20,7 @@ from mlplab.datasets.checks.survey import SAMPLE, Survey, severity
 from mlplab.progress import Progress, ProgressListener
 
 LEAST = 0.995
-"""The most similar pair of different digits in MNIST's 70,000 images has a correlation of 0.9927."""
+"""The most similar pair of different digits in MNIST's 70,000 images has a correlation below 0.9925."""
 
 _LIMIT = 1.001 * float(np.sqrt(2 - 2 * LEAST))
 """Distance of normed images, with room for rounding, within which a pair is a candidate."""
