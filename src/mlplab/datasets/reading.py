@@ -99,7 +99,7 @@ class Reading:
         """Return the options of the command line that read a source in this way, by the name of the field."""
         options = self.changes()
         if self.size is not None:
-            options["size"] = "x".join(map(str, self.size))
+            options["size"] = "x".join(map(str, dict.fromkeys(self.size)))  # of a square one side
         if self.class_names is not None:
             plain = not any("," in name or name != name.strip() or not name for name in self.class_names)
             options["class_names"] = ",".join(self.class_names) if plain else json.dumps(self.class_names)

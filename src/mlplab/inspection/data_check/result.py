@@ -69,9 +69,8 @@ class DataCheck:
         return Table.of_rows(rows, f"{self.data.name}: {self.summary}", names=columns)
 
     def row_name(self, split: str, row: int) -> str:
-        """Return the name of a row's file, or, where rows are not files, its split and number: "test 12"."""
-        names = {"train": self.data.train, "test": self.data.test}[split].files
-        return f"{split} {row}" if names is None else names[row]
+        """Return a row's split with the name of its file, or, where rows are not files, its number: "test 12"."""
+        return f"{split} {self._file(split, row)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values: name, train and test (numbers of rows), ignored, and findings with all their rows."""
@@ -108,7 +107,12 @@ class DataCheck:
     def _files(self, finding: Finding) -> dict[str, list[str]] | None:
         if self.data.train.files is None and self.data.test.files is None:
             return None
-        return {split: [self.row_name(split, row) for row in rows] for split, rows in finding.rows.items()}
+        return {split: [self._file(split, row) for row in rows] for split, rows in finding.rows.items()}
+
+    def _file(self, split: str, row: int) -> str:
+        """Return the name of a row's file, or, where rows are not files, its number."""
+        names = {"train": self.data.train, "test": self.data.test}[split].files
+        return str(row) if names is None else names[row]
 
 
 def check_suffix(path: Path) -> None:
