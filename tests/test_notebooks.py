@@ -72,7 +72,7 @@ POINTS = (
     ),
     Shown(11, "course.check", (r"✗ .*hidden Dense layer.*the task asks for 2",)),
     Shown(12, "1507.02672"),
-    Shown(12, "mlplab.ladder(", (r"100 labels alone +test accuracy 0\.\d+", r"ladder network +test accuracy 0\.\d+")),
+    Shown(12, 'recipe="ladder"', (r"100 labels alone +test accuracy 0\.\d+", r"ladder network +test accuracy 0\.\d+")),
     Shown(12, "mlplab course start challenge"),
     Shown(
         13, "to_categorical", (r"0 T-shirt/top, 1 Trouser, 2 Pullover, 3 Dress, 4 Coat, 5 Sandal, 6 Shirt, 7 Sneaker",)
@@ -243,7 +243,7 @@ def test_one_word_changes_the_data_set(tmp_path, monkeypatch):
     notebook = kept(FIRST)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code" and "fashion-mnist" in cell.source]
     assert [cell.source for cell in cells] == [WORD]
-    notebook.cells.remove(cell_with(notebook, "mlplab.ladder("))  # which is of MNIST in any case
+    notebook.cells.remove(cell_with(notebook, 'recipe="ladder"'))  # which is of MNIST in any case
     changes = {WORD: 'dataset = "digits"', "show_answer = False": "show_answer = True"}
     fresh = run(with_changes(notebook, changes), tmp_path, monkeypatch)
     assert "digits: 1442 images to train on, 355 to test on" in text_of(cell_with(fresh, "to_categorical"))
@@ -260,7 +260,7 @@ def test_one_word_changes_the_data_set(tmp_path, monkeypatch):
 
 
 def test_the_ladder_network_of_the_first_learns_from_images_without_labels():
-    text = text_of(cell_with(kept(FIRST), "mlplab.ladder("))
+    text = text_of(cell_with(kept(FIRST), 'recipe="ladder"'))
     alone, ladder = (float(accuracy) for accuracy in re.findall(r"test accuracy (0\.\d+)", text))
     assert ladder > alone + 0.05
 

@@ -265,7 +265,7 @@ def foreign_files(folder, pixels):
         "empty.npz": b"",
         "page.npz": b"<!DOCTYPE html><title>404</title>",
         "pickle.npz": pickle.dumps(pixels),
-        "split.npz": archive(x=pixels["x_train"], y=pixels["y_train"]),
+        "named.npz": archive(a=pixels["x_train"], b=pixels["y_train"]),
         "table.csv": b"a,b\n1,2\n",
     }
     for name, content in contents.items():
@@ -280,10 +280,9 @@ def foreign_files(folder, pixels):
         "record.npz": "x_train.npy holds Python objects, which are not loaded",
         "words.npz": "y_train.npy holds Python objects, which are not loaded: texts are kept by .astype(str)",
         **dict.fromkeys(("cut.npz", "empty.npz", "page.npz", "pickle.npz"), no_zip),
-        "split.npz": f"must hold the arrays x_train, y_train, x_test, y_test. Got x, y. Write it by {WRITE}.",
-        "table.csv": f"is neither the name of a data set nor an .npz file. Write its arrays by {WRITE}.",
-        "pictures": f"is neither the name of a data set nor an .npz file. Write its arrays by {WRITE}.",
-        "pictures.npz": f"cannot be read: Is a directory. Write arrays by {WRITE}.",
+        "named.npz": f"must hold the arrays x_train, y_train, x_test, y_test. Got a, b. Write it by {WRITE}, or say",
+        "table.csv": "Which column of table.csv has the labels? Its columns are 'a', 'b'. Name it: --label COLUMN.",
+        **dict.fromkeys(("pictures", "pictures.npz"), "A class needs 2 rows or more, one to train on"),
     }
 
 
@@ -292,7 +291,7 @@ def test_files_that_are_no_data_set_get_one_message_and_leave_nothing(pixels, tm
     there = set(tmp_path.iterdir())
     for name, message in messages.items():
         for verb in (["train"], ["data", "show"], ["lr"]):
-            wrong_use = "neither the name" in message
+            wrong_use = message.startswith("Which column")
             assert refused(command(*verb, name, cwd=tmp_path), 2 if wrong_use else 1, message)
     assert set(tmp_path.iterdir()) == there
 
