@@ -43,6 +43,7 @@ def assert_same_results(ours, theirs):
     assert (ours.n_splits_, ours.multimetric_) == (theirs.n_splits_, theirs.multimetric_)
 
 
+@pytest.mark.slow
 def test_each_score_is_that_of_the_classifier_alone_bit_for_bit(rows):
     grid = [
         {"alpha": [1e-4, 3.0], "learning_rate_init": [0.001, 0.05], "dropout": [0.2]},
@@ -59,6 +60,7 @@ def test_each_score_is_that_of_the_classifier_alone_bit_for_bit(rows):
     assert pickle.loads(pickle.dumps(ours)).score(*rows) == ours.score(*rows)
 
 
+@pytest.mark.slow
 def test_pipelines_weights_groups_and_several_scores(rows):
     x, y = rows
     weights, groups = np.random.default_rng(0).random(ROWS), np.arange(ROWS) % 4

@@ -67,7 +67,7 @@ def test_a_folder_trains_to_the_weights_of_the_npz_also_when_resumed(resumed, np
 def test_a_run_keeps_how_its_data_was_read_and_types_it(resumed, folder):
     kept = json.loads((resumed.path / "config.json").read_text())["data"]
     assert kept["reading"] == {"size": [8, 8], "colour": "grey", "class_names": list("0123456789")}
-    typed = ["--size", "8x8", "--colour", "grey", "--class-names", "0,1,2,3,4,5,6,7,8,9", "--epochs", "2"]
+    typed = ["--size", "8", "--colour", "grey", "--class-names", "0,1,2,3,4,5,6,7,8,9", "--epochs", "2"]
     assert command_for(resumed.config.data, {"epochs": 2}) == ["mlplab", "train", str(folder), *typed]
 
 
