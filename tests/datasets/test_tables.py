@@ -208,6 +208,9 @@ def test_npz_files_of_medmnist_and_with_other_names(tmp_path):
     np.testing.assert_array_equal(data.train.images, IMAGES[:15])
     np.testing.assert_array_equal(data.test.images, IMAGES[15:])
     check(load(npz_at(tmp_path / "xy.npz", x=IMAGES, y=LABELS)), IMAGES, LABELS)
+    unlabelled = npz_at(tmp_path / "unlabelled.npz", x_train=IMAGES, y_train=LABELS, x_test=IMAGES[:3])
+    with pytest.warns(UserWarning, match="unlabelled.npz has x_test without labels y_test: x_test is not used"):
+        assert len(load(unlabelled).train) == 16
     other = npz_at(tmp_path / "other.npz", embedding=FEATURES, kind=LABELS, patient=np.arange(20) // 2)
     with pytest.raises(DataError, match="say which array has the labels: label=NAME"):
         load(other)

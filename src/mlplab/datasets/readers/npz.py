@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -63,6 +64,9 @@ def _known(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, tuple[np.n
     """Return inputs and labels of each part by the names that are usual."""
     for parts in _PARTS:
         if set(parts["train"]) <= set(arrays):
+            for x, y in parts.values():
+                if x in arrays and y not in arrays:
+                    warnings.warn(f"{shown(path)} has {x} without labels {y}: {x} is not used.", stacklevel=2)
             return {part: (arrays[x], arrays[y]) for part, (x, y) in parts.items() if x in arrays and y in arrays}
     label = Advice("label=NAME", "--label NAME")
     raise DataError(
