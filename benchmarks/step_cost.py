@@ -34,12 +34,12 @@ import numpy as np  # noqa: E402 - see above
 import report  # noqa: E402 - see above
 from threadpoolctl import threadpool_limits  # noqa: E402 - see above
 
-import mlplab  # noqa: E402
-from mlplab import keras  # noqa: E402
-from mlplab.datasets import Dataset  # noqa: E402
-from mlplab.engine import ArraySource, Rows, SemiSupervisedSource, fit  # noqa: E402
-from mlplab.engine.source import Source  # noqa: E402
-from mlplab.runs import Preprocessing  # noqa: E402
+import mlplab  # noqa: E402 - see above
+from mlplab import keras  # noqa: E402 - see above
+from mlplab.datasets import Dataset  # noqa: E402 - see above
+from mlplab.engine import ArraySource, Rows, SemiSupervisedSource, fit  # noqa: E402 - see above
+from mlplab.engine.source import Source  # noqa: E402 - see above
+from mlplab.runs import Preprocessing  # noqa: E402 - see above
 
 NETWORKS = [*itertools.product(([20], [50, 50], [512, 512]), (32, 256)), ([1024, 1024], 256)]
 """Units of the hidden layers, and rows in a step."""

@@ -56,7 +56,7 @@ def read_array(file: IO[bytes], name: str) -> np.ndarray:
         return npy.read_array(file, allow_pickle=False)
     except (OSError, ValueError):
         raise
-    except Exception as error:  # as in `read`
+    except Exception as error:  # of foreign bytes NumPy raises errors of many classes
         raise ValueError(str(error) or type(error).__name__) from error
 
 

@@ -225,7 +225,7 @@ def test_values_of_any_size_are_compared(size: float, clean: Arrays) -> None:
 
 @pytest.mark.slow
 def test_images_that_are_all_nearly_equal_are_one_group(clean: Arrays) -> None:
-    """As the frames of a film; so many that they are not searched at once."""
+    """Frames of a film are alike. 6,000 of them have too many pairs for one search, so it is done in parts."""
     shades = np.linspace(0.3, 1, 6000, dtype=np.float32)[:, None, None]
     x = clean[0][0, ::2, ::2] * shades
     data = data_of((x[::2], np.zeros(3000, int), x[1::2], np.zeros(3000, int)), 1)

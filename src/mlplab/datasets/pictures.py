@@ -213,7 +213,7 @@ def _opened(picture: Picture) -> Iterator[Image.Image]:
     except Image.UnidentifiedImageError as error:
         kind = f"begins with {content[:8]!r}" if content else "is empty"
         raise DataError(f"{picture.name} is no image ({kind}). Expected {_KINDS}. Remove it, or convert it.") from error
-    except Exception as error:  # Pillow raises a dozen kinds
+    except Exception as error:  # of a damaged image Pillow raises SyntaxError, struct.error, EOFError, and more
         raise DataError(
             f"{picture.name} is a damaged image: {str(error) or type(error).__name__}. Copy it again, or remove it."
         ) from error

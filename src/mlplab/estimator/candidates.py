@@ -94,7 +94,9 @@ def fit_all(
             fits.append(fit)
             try:
                 fit.training = fit.classifier.begin_fit(prepared.rows(candidate, parameters, number))
-            except Exception as error:  # what a transformer of a pipeline raises may be anything
+            except (
+                Exception
+            ) as error:  # of any kind, raised by a pipeline's transformer; error_score says what becomes of it
                 if raises:
                     raise
                 fit.error = error

@@ -90,7 +90,8 @@ class PopulationSearchCV(GridSearchCV):
             raise UsageError("y must be the labels of the rows; got None. Call fit(X, y).")
         X, y = indexable(X, y)
         of_fit, of_split = self._routed(params)
-        splitter: Any = check_cv(self.cv, y, classifier=True)  # type: ignore[arg-type] - None is 5 folds
+        folds: Any = self.cv  # None, which is 5 folds, is not among the types that scikit-learn declares
+        splitter: Any = check_cv(folds, y, classifier=True)
         splits = list(splitter.split(X, y, **of_split))
         candidates = list(ParameterGrid(self.param_grid))
         with bar(self.verbose, f"{len(candidates)} candidates × {len(splits)} folds") as progress:

@@ -56,7 +56,7 @@ def read_parquet(path: Path, reading: Reading) -> Found:
             return _read(pyarrow, file, path, reading, sha256)
     except (DataError, UsageError):
         raise
-    except Exception as error:  # foreign bytes: pyarrow raises a dozen kinds
+    except Exception as error:  # of a damaged file pyarrow raises ArrowException, OSError, OverflowError, and more
         raise DataError(
             f"{shown(path)} is no readable Parquet file: {str(error).splitlines()[0] if str(error) else error!r}. Get "
             "it again."
