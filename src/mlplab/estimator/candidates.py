@@ -94,9 +94,7 @@ def fit_all(
             fits.append(fit)
             try:
                 fit.training = fit.classifier.begin_fit(prepared.rows(candidate, parameters, number))
-            except (
-                Exception
-            ) as error:  # of any kind, raised by a pipeline's transformer; error_score says what becomes of it
+            except Exception as error:  # a pipeline's transformer may raise any, for error_score to judge
                 if raises:
                     raise
                 fit.error = error

@@ -20,8 +20,8 @@ _LEAST_PLAIN = 0.6
 ALL = Kind(
     "MLP-D12",
     "a light background in all images",
-    "Ink is dark and paper light. Data sets such as MNIST are the other way round, with a background of 0, from which "
-    "dense networks learn a little better, and with which a network that was trained on MNIST expects to be used.",
+    "Ink is dark and paper light. Data sets such as MNIST are the other way round, with a background of 0, and a "
+    "network that was trained on those expects it.",
     "Invert the images if you combine them with such a data set, or if training is slow: 255 - images.",
 )
 SOME = Kind(
