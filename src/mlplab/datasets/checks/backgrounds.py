@@ -22,7 +22,7 @@ ALL = Kind(
     "a light background in all images",
     "Ink is dark and paper light. Data sets such as MNIST are the other way round, with a background of 0, and a "
     "network that was trained on those expects it.",
-    "Invert the images if you combine them with such a data set, or if training is slow: 255 - images.",
+    "Invert the images if you combine them with such a data set (mlplab train --invert, or 255 - images).",
 )
 SOME = Kind(
     "MLP-D13",
