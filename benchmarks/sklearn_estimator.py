@@ -4,8 +4,8 @@ One fit: Fashion-MNIST, 784-100-10, ReLU, batches of 200, Adam at scikit-learn's
 what is timed is `fit`, mlplab's compilation included. Both use all cores as they come.
 
 A search: 24 candidates (4 alphas × 3 learning rates × 2 seeds) on 3 stratified folds, without a refit. scikit-learn's
-has a process for each core (`n_jobs`), mlplab's is one process. By how much mlplab's winner
-scores lower than scikit-learn's is taken from scikit-learn's scores, with the standard error of the best over the folds.
+has a process for each core (`n_jobs`), mlplab's is one process. By how much mlplab's winner scores lower than
+scikit-learn's is taken from scikit-learn's scores, with the standard error of the best over the folds.
 
 Rows are in [0, 1], once as float64, which is what NumPy makes of `images / 255`, and once as float32. scikit-learn
 computes in the type of the rows, mlplab always in float32.
