@@ -174,7 +174,7 @@ def test_archives_with_something_else_are_refused(folders, use, serve, published
     ):
         assert reason in reasons[f"{server.url}/{name}"]
     by_hand = next(line for line in lines if line.startswith("To do it by hand"))
-    assert f"put gzip.zip as it is published, or of its files {images}.gz" in by_hand  # the others are there now
+    assert f"put gzip.zip (as it is published; or, from it, {images}.gz)" in by_hand  # the others are there now
     assert str(folders / "cache" / "emnist") in by_hand
 
 

@@ -207,5 +207,5 @@ class _Search:
         missing = self.missing()
         names = ", ".join(payload.kept_name for payload in missing)
         if archives := {payload.archive.name for payload in missing if payload.archive}:
-            return f"{' and '.join(archives)} as it is published, or of its files {names},"
+            return f"{' and '.join(archives)} (as it is published; or, from it, {names})"
         return f"{names} ({'as they are published, gzipped' if missing[0].md5 else 'plain, or gzipped as .gz'})"
