@@ -20,6 +20,7 @@ from mlplab.datasets.readers import SUFFIXES
 from mlplab.datasets.readers.rows import Rows, shown
 from mlplab.datasets.reading import Reading, ReadingArguments, Source
 from mlplab.datasets.sources import read_source
+from mlplab.datasets.thumbnails import Thumbnails
 from mlplab.errors import UsageError, unknown_name
 
 ArrayPairs = tuple[Arrays, Arrays]
@@ -47,8 +48,9 @@ def load(
             in the file, or the labels that occur, sorted. Labels are then positions in `class_names`, or names.
         quiet: if True, fetching a named data set prints nothing on standard error, and reading shows no progress bar.
         reading: how a file or folder is read: size (height and width of all images: 28 or "48x32"), crop, colour
-            ("grey" or "rgb"), invert, label (a column), group (a column, or a pattern of file names), test (the
-            fraction of rows to test on where the source has no test set), split_seed. See `datasets.reading.Reading`.
+            ("grey" or "rgb"), invert, label (a column), group (a column, or a pattern of file names), thumbnails (a
+            column), test (the fraction of rows to test on where the source has no test set), split_seed. See
+            `datasets.reading.Reading`.
 
     Raises:
         UsageError: for any other `source`, an unknown name, or class names for a named data set.
@@ -171,7 +173,10 @@ def _data(
     labels = [plain_labels(part.labels, str(origin)) for part, origin in zip((train, test), origins, strict=True)]
     classes = class_names if isinstance(class_names, Classes) else Classes.of(labels[0], labels[1], class_names, name)
     parts = [
-        Dataset(x, classes.numbers(y, str(origin)), classes.names, origin, part.files, _texts(part.groups))
+        Dataset(
+            *(x, classes.numbers(y, str(origin)), classes.names, origin, part.files, _texts(part.groups)),
+            thumbnails=None if part.thumbnails is None else Thumbnails(part.thumbnails),
+        )
         for x, y, origin, part in zip(inputs, labels, origins, (train, test), strict=True)
     ]
     data = Data(name, parts[0], parts[1], labels=None if classes.are_numbered else classes.labels)
