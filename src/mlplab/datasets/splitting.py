@@ -32,8 +32,9 @@ def stratified(labels: np.ndarray, fraction: float, seed: int, what: str) -> np.
             f"A class needs 2 rows or more, one to train on and one to test on; {what} has a single one of {name!r}. "
             "Add rows of that class, or remove it; or give a test set."
         )
-    for number, count in enumerate(counts):
-        rows = rng.permutation(np.flatnonzero(numbers == number))
+    in_order = np.argsort(numbers, kind="stable")
+    for rows, count in zip(np.split(in_order, np.cumsum(counts)[:-1]), counts, strict=True):
+        rows = rng.permutation(rows)
         is_test[rows[: min(max(1, round(fraction * count)), count - 1)]] = True
     return is_test
 
