@@ -10,8 +10,8 @@ from pathlib import Path
 from mlplab.datasets.readers.rows import shown
 from mlplab.errors import DataError
 
-_LARGEST = 2**29
-"""Bytes of a file with one image, at most."""
+_LARGEST = 2**28 + 2**20
+"""Bytes of a file with one image, at most: of as many pixels as are decoded, not compressed."""
 _HIDDEN = ("thumbs.db", "desktop.ini", "__macosx")
 _DEEPEST = 32
 
