@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.errors import DataError, UsageError
+from mlplab.errors import DataError, UsageError, brief
 
 
 def stratified(labels: np.ndarray, fraction: float, seed: int, what: str) -> np.ndarray:
@@ -83,8 +83,9 @@ def require_apart(train: Sequence[Hashable], test: Sequence[Hashable], what: str
     """Raise `DataError` if a group is in the training and in the test rows."""
     if both := sorted(set(map(str, train)) & set(map(str, test))):
         raise DataError(
-            f"A group must be in one part. {what} has {both[0]!r}{f' and {len(both) - 1} more' if both[1:] else ''} in "
-            "training and test set. Move its rows into one part, or leave the group out."
+            f"A group must be in one part. {what} has {brief(repr(both[0]), 60)}"
+            f"{f' and {len(both) - 1} more' if both[1:] else ''} in training and test set. Move its rows into one "
+            "part, or leave the group out."
         )
 
 

@@ -65,7 +65,7 @@ def _read(path: Path) -> np.ndarray:
         return read_idx(content, ndim=3, name=str(path))
     except DataError:
         raise
-    except (ValueError, EOFError, zlib.error) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {brief(error)}. {_EXPECTED}.") from error
 
 

@@ -137,14 +137,17 @@ def found_in_parts(rows: Rows, parts: Sequence[str] | None, sha256: dict[str, st
     return Found(train, test, sha256)
 
 
-def check_label(text: str | bytes, place: str) -> None:
-    """Raise `DataError` for a label that is missing, or too long for one. Messages name its line or row as `place`."""
+def check_label(text: str | bytes, path: Path, unit: str, number: int) -> None:
+    """Raise `DataError` for a label that is missing, or too long for one.
+
+    `path`, `unit`, `number`: where it is, for messages: the file, "line" or "row", and which.
+    """
     if not text.strip():
-        raise DataError(f"{place} has no label: add it, or remove the line.")
+        raise DataError(f"{shown(path)}, {unit} {number} has no label: add it, or remove the {unit}.")
     if len(text) > _LONGEST_LABEL:
         raise DataError(
-            f"{place}: a label must have at most {_LONGEST_LABEL} characters. Got {len(text):,}, "
-            f"{brief(repr(text), 40)}. Is another column the one with the labels?"
+            f"{shown(path)}, {unit} {number}: a label must have at most {_LONGEST_LABEL} characters. Got "
+            f"{len(text):,}, {brief(repr(text), 40)}. Is another column the one with the labels?"
         )
 
 

@@ -18,7 +18,7 @@ from mlplab.datasets.readers.columns import Columns, check_label, found_in_parts
 from mlplab.datasets.readers.files import is_hidden, opened, read_file
 from mlplab.datasets.readers.rows import Found, Picture, Rows, shown
 from mlplab.datasets.reading import Reading
-from mlplab.errors import DataError
+from mlplab.errors import DataError, brief
 
 _LONGEST = 2**24
 """Bytes of a line, and of a row that goes over several lines, at most."""
@@ -112,7 +112,7 @@ class _Table:
             )
             cell, name = cells[row][column], self.columns.names[positions[column]]
             raise DataError(
-                f"{shown(self.path)}, line {lines[row]}: column {name!r} must hold numbers. Got "
+                f"{shown(self.path)}, line {lines[row]}: column {brief(repr(name), 60)} must hold numbers. Got "
                 f"{repr(cell[:40]) if cell.strip() else 'nothing'}. Correct it, or remove the column."
             ) from error
 
@@ -143,13 +143,17 @@ class _Lines(Iterator[str]):
         self.since_row += len(line)
         if self.number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
-        place = f"{shown(self.path)}, line {self.number}"
         if self.since_row > _LONGEST:
-            raise DataError(f"{place} has more than {_LONGEST:,} bytes in one row: it is no table.")
+            raise DataError(f"{self.place} has more than {_LONGEST:,} bytes in one row: it is no table.")
         try:
             return line.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise DataError(f"{place} is not in UTF-8 ({error.reason}): save the file as CSV in UTF-8.") from error
+            raise DataError(f"{self.place} is not in UTF-8 ({error.reason}): save the file as CSV in UTF-8.") from error
+
+    @property
+    def place(self) -> str:
+        """The file and the newest line, for messages."""
+        return f"{shown(self.path)}, line {self.number}"
 
 
 def _read(lines: _Lines, reading: Reading) -> _Table:
@@ -175,7 +179,7 @@ def _read(lines: _Lines, reading: Reading) -> _Table:
         if table is None:
             table = _Table(path, Columns.of(names, row, reading, shown(path), header=header), delimiter != ",")
             _require_inputs(table.columns, path)
-        check_label(row[table.columns.label], f"{shown(path)}, line {rows.line_num}")
+        check_label(row[table.columns.label], path, "line", rows.line_num)
         waiting.append(row)
         numbers.append(rows.line_num)
         if len(waiting) * width >= _AT_ONCE:
@@ -196,9 +200,7 @@ def _rows(rows: Iterator[list[str]], lines: _Lines) -> Iterator[list[str]]:
             if row:
                 yield row
     except csv.Error as error:
-        raise DataError(
-            f"{shown(lines.path)}, line {lines.number} is no line of a table: {error}. Correct it."
-        ) from error
+        raise DataError(f"{lines.place} is no line of a table: {brief(error)}. Correct it.") from error
 
 
 def _is_header(row: Sequence[str], reading: Reading) -> bool:

@@ -87,7 +87,9 @@ def opened(path: Path) -> Iterator[BufferedReader]:
                 raise DataError(f"{shown(path)} is no regular file, but a folder, a device or a pipe.")
             yield file
     except OSError as error:
-        raise DataError(f"{shown(path)} cannot be read: {error.strerror or error}.") from error
+        if error.errno is None:  # a library's, about the content
+            raise
+        raise DataError(f"{shown(path)} cannot be read: {error.strerror}.") from error
 
 
 def _open_at_once(path: str, flags: int) -> int:

@@ -76,7 +76,7 @@ def _read(path: Path, ndim: int, sha256: dict[str, str]) -> np.ndarray:
             content = read_content(gzip.GzipFile(fileobj=file) if is_gzip else file)
     except DataError:
         raise
-    except (ValueError, EOFError, zlib.error) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise DataError(f"{shown(path)} cannot be read: {error}. Get the file again.") from error
     sha256[path.name.removesuffix(".gz")] = hashlib.sha256(content).hexdigest()
     return read_idx(content, ndim=ndim, name=shown(path))

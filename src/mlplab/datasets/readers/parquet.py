@@ -133,8 +133,8 @@ def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, at_once: int, s
     inputs = whole or [names[position] for position in columns.numbers]
     if texts := [name for name in inputs if kinds[name] in ("text", "other")]:
         raise DataError(
-            f"{shown(path)}: column {texts[0]!r} holds {_type_name(schema.field(texts[0]).type)}; expected numbers, "
-            "lists of numbers or images. Remove the column."
+            f"{shown(path)}: column {brief(repr(texts[0]), 60)} holds {_type_name(schema.field(texts[0]).type)}; "
+            "expected numbers, lists of numbers or images. Remove the column."
         )
     cells = _Cells()
     used = [names[position] for position in (columns.label, columns.group, columns.part) if position is not None]
@@ -198,13 +198,15 @@ def _add(
         column = getattr(column, "storage", column)
         if column.null_count:
             row = start + column.is_null().to_pylist().index(True)
-            raise DataError(f"{shown(path)}, row {row}: column {name!r} is empty. Fill it, or remove the row.")
+            raise DataError(
+                f"{shown(path)}, row {row}: column {brief(repr(name), 60)} is empty. Fill it, or remove the row."
+            )
         return column
 
     labels = cells.values(values(columns.names[columns.label]))
     for row, label in enumerate(labels, start):
         if isinstance(label, str | bytes):
-            check_label(label, f"{shown(path)}, row {row}")
+            check_label(label, path, "row", row)
     cells.labels += labels
     if columns.group is not None:
         cells.groups += cells.values(values(columns.names[columns.group]))

@@ -14,9 +14,9 @@ _MAGIC = b"PAR1"
 _OF_A_VALUE, _OF_A_ROW = 4, 32
 """Bytes of memory, at least."""
 _DICTIONARY = 2**26
-"""Bytes of a column that is read as a dictionary, at most: each batch comes with all of it."""
+"""Bytes of rows that are read as dictionaries, at most: each batch comes with all of its dictionary."""
 _AT_ONCE, _LARGE_AT_ONCE = 2**14, 2**6
-"""Rows that are read at a time; and rows of large columns of texts or images."""
+"""Rows that are read at a time; and large rows."""
 
 
 def require_sound(file: BufferedReader, metadata: Any, path: Path) -> None:
@@ -24,17 +24,17 @@ def require_sound(file: BufferedReader, metadata: Any, path: Path) -> None:
 
     A few bytes can promise a billion equal rows, and keep the promise. Of joined files, the metadata of the last one
     would be taken for those of the first one's rows.
+
+    The metadata of columns are not looked at here: damaged ones end the process in pyarrow 26, where only reading the
+    columns is safe.
     """
-    chunks = _chunks(metadata)
-    values = sum(chunk.num_values for chunk in chunks)
-    promised = _OF_A_VALUE * values + _OF_A_ROW * metadata.num_rows
+    promised = metadata.num_rows * (_OF_A_VALUE * metadata.num_columns + _OF_A_ROW)
     try:
-        npz.require_memory(max(promised, sum(chunk.total_uncompressed_size for chunk in chunks)))
+        npz.require_memory(max(promised, sum(_sizes(metadata))))
     except ValueError as error:
         raise DataError(f"{shown(path)} cannot be read: {error}.") from error
-    end = max((chunk.data_page_offset + chunk.total_compressed_size for chunk in chunks), default=0)
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if content.find(_MAGIC + _MAGIC, max(0, end - 2 * len(_MAGIC))) > 0:
+        if content.find(_MAGIC + _MAGIC) > 0:
             raise DataError(f"{shown(path)} is several Parquet files, one after the other: write one table a file.")
 
 
@@ -43,19 +43,13 @@ def reading_options(metadata: Any) -> tuple[list[str], int]:
 
     A dictionary has a value once that a file repeats often, so it takes no more memory than the file says.
     """
-    sizes: dict[str, int] = {}
-    for chunk in _chunks(metadata):
-        if chunk.physical_type == "BYTE_ARRAY":
-            sizes[chunk.path_in_schema] = max(sizes.get(chunk.path_in_schema, 0), chunk.total_uncompressed_size)
-    repeated = {
-        column.path
-        for column in map(metadata.schema.column, range(metadata.num_columns))
-        if column.max_repetition_level > 0
-    }
-    columns = [name for name, size in sizes.items() if size <= _DICTIONARY and name not in repeated]
-    return columns, _AT_ONCE if len(columns) == len(sizes) else _LARGE_AT_ONCE
+    columns = [metadata.schema.column(position) for position in range(metadata.num_columns)]
+    texts = [each.path for each in columns if each.physical_type == "BYTE_ARRAY" and each.max_repetition_level == 0]
+    if max(_sizes(metadata), default=0) > _DICTIONARY:
+        return [], _LARGE_AT_ONCE
+    return texts, _AT_ONCE
 
 
-def _chunks(metadata: Any) -> list[Any]:
-    groups = map(metadata.row_group, range(metadata.num_row_groups))
-    return [group.column(column) for group in groups for column in range(group.num_columns)]
+def _sizes(metadata: Any) -> list[int]:
+    """Return the bytes of each group of rows, as the metadata say."""
+    return [metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)]
