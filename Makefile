@@ -1,14 +1,16 @@
 # Each target sets up what it needs by itself, and nothing twice (.ci/setup does that).
 #   PYTHON=python3.12   the interpreter, else the newest one that works
 #   VENV=.venv-3.12     another folder for the environment, to keep several
-#   ARGS="-k engine"    more arguments for pytest (check, test), benchmarks/seed_job.py (bench), uv (lock) or a notebook's name
+#   ARGS="-k engine"    more arguments for pytest (check, test), benchmarks/seed_job.py (bench), uv (lock), a notebook's
+#                       name, or readers (fuzz)
 VENV ?= .venv
+FUZZ_SECONDS ?= 60
 export PYTHON VENV
 BIN = $(VENV)/bin
 PYRIGHT = $(BIN)/pyright --pythonpath $(BIN)/python
 PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help setup demo lab check test keras-suite lint lint-fast format settings notebooks bench lock
+.PHONY: help setup demo lab check test keras-suite fuzz lint lint-fast format settings notebooks bench lock
 
 help:
 	@echo "make demo     train the notebook's network on Fashion-MNIST and write its report (sets up $(VENV) first)"
@@ -16,6 +18,7 @@ help:
 	@echo "make check    run the linters and the tests that are not slow (under three minutes on two cores)"
 	@echo "make test     run the linters and all tests (under twelve minutes on two cores)"
 	@echo "make keras-suite  run Keras's own tests with mlplab's training, and compare (about half an hour)"
+	@echo "make fuzz     feed damaged and hostile files to every reader, FUZZ_SECONDS=60 each (Linux on x86-64)"
 	@echo "make lint     run the linters only: ruff, pyright, the import contract"
 	@echo "make format   put the code into ruff's form"
 	@echo "make settings     write the types of all settings from src/mlplab/runs/settings.py"
@@ -45,6 +48,9 @@ test: lint-fast
 
 keras-suite: setup
 	$(BIN)/python tests/keras_suite/run.py $(ARGS)
+
+fuzz: setup
+	$(BIN)/python tests/fuzz/run.py --seconds $(FUZZ_SECONDS) $(ARGS)
 
 lint: lint-fast
 	$(PYRIGHT)

@@ -30,6 +30,20 @@ class Advice(NamedTuple):
         return self.python
 
 
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+
+
+def printable(text: str) -> str:
+    """Return a text of strangers with its control characters escaped: a terminal would obey them, and lines break."""
+    return text.translate(_CONTROL)
+
+
+def brief(text: object, most: int = 300) -> str:
+    """Return the beginning of a text of strangers, for a message: `printable`, and not more than some characters."""
+    start = str(text)[: most + 1]
+    return printable(start if len(start) <= most else f"{start[:most]}…")
+
+
 def another(argument: str) -> Advice:
     """Return the advice to give another value for an argument."""
     return Advice(f"Give another {argument}", f"Give another {flag(argument)}")

@@ -13,6 +13,11 @@ from numpy.lib import format as npy
 from mlplab.memory import memory_bytes
 
 _SUFFIX = ".npy"
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How NumPy compresses. Of other methods, zipfile decompresses a few kilobytes into gigabytes at once."""
+_MOST_MEMBERS = 10_000
+_UNREAL = 10**21
+"""More bytes than a message spells out."""
 
 
 def read(file: str | os.PathLike[str] | IO[bytes], names: Collection[str] | None = None) -> dict[str, np.ndarray]:
@@ -28,7 +33,7 @@ def read(file: str | os.PathLike[str] | IO[bytes], names: Collection[str] | None
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            members = {info.filename.removesuffix(_SUFFIX): info for info in archive.infolist()}
+            members = _members(archive)
             wanted = [name for name in members if names is None or name in names]
             sizes = []
             for name in wanted:
@@ -44,6 +49,18 @@ def read(file: str | os.PathLike[str] | IO[bytes], names: Collection[str] | None
         raise
     except Exception as error:  # foreign bytes: zipfile, zlib and NumPy raise nine kinds
         raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the arrays of an open file by their names. Raises `ValueError` for what NumPy does not write."""
+    infos = archive.infolist()
+    if len(infos) > _MOST_MEMBERS:
+        raise ValueError(f"it has {len(infos):,} arrays, more than {_MOST_MEMBERS:,}")
+    if other := [info for info in infos if info.compress_type not in _METHODS]:
+        raise ValueError(f"{other[0].filename} is compressed by another method than NumPy's")
+    if infos and (before := min(info.header_offset for info in infos)):
+        raise ValueError(f"it has {before:,} bytes before its arrays, as if two files were joined")
+    return {info.filename.removesuffix(_SUFFIX): info for info in infos}
 
 
 def read_array(file: IO[bytes], name: str) -> np.ndarray:
@@ -72,6 +89,8 @@ def _checked_size(member: IO[bytes], name: str, size: int) -> int:
     shape, _, dtype = read_header(member)
     if dtype.hasobject:
         raise ValueError(f"{name} holds Python objects, which are not loaded: texts are kept by .astype(str)")
+    if not dtype.itemsize:
+        raise ValueError(f"{name} has elements of no bytes, {dtype} of shape {shape}")
     claimed, held = dtype.itemsize * math.prod(shape), size - member.tell()
     if claimed != held:
         raise ValueError(f"{name} claims {claimed:,} bytes, {dtype} of shape {shape}, and has {held:,}")
@@ -82,4 +101,5 @@ def require_memory(size: int) -> None:
     """Raise `ValueError` for arrays of more bytes than this machine has."""
     available = memory_bytes()
     if available is not None and size > available:
-        raise ValueError(f"its arrays take {size / 1e9:,.1f} GB, and this machine has {available / 1e9:,.1f} GB")
+        takes = f"{size / 1e9:,.1f} GB" if size < _UNREAL else f"more than {_UNREAL // 10**18:,} billion GB"
+        raise ValueError(f"its arrays take {takes}, and this machine has {available / 1e9:,.1f} GB")

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.datasets.classes import require_one_label
-from mlplab.errors import DataError, require_unmasked
+from mlplab.errors import DataError, brief, require_unmasked
 
 _OTHER_SCALE = 50
 """Inputs that are this many times larger than others are on another scale."""
+_LARGEST = 2.0**63
+"""No label is as large."""
 _AT_ONCE = 2**18
 """Values that are checked at a time: as many as stay in a core's cache."""
 
@@ -73,14 +75,20 @@ def normal_inputs(inputs: ArrayLike, what: str) -> np.ndarray:
             finite numbers, or are whole numbers of images outside 0 to 255.
     """
     array = _as_array(inputs, f"The inputs of {what}")
+    require_inputs(array, what)
+    are_bytes = array.dtype == np.uint8 or (array.ndim > 2 and array.dtype.kind in "iub")
+    return _frozen(array.astype(np.uint8 if are_bytes else np.float32, copy=False))
+
+
+def require_inputs(array: np.ndarray, what: str) -> None:
+    """Raise `DataError` for an array that `normal_inputs` refuses."""
     _check_shape(array, what)
     if array.dtype.kind not in "iubf":
         raise DataError(f"The inputs of {what} must be numbers. Got {_not_a_number(array)}.")
-    if array.dtype == np.uint8 or (array.ndim > 2 and array.dtype.kind in "iub"):
-        array = _as_bytes(array, what)
-    else:
-        array = _as_finite_floats(array, what)
-    return _frozen(array)
+    if array.ndim > 2 and array.dtype.kind in "iub":
+        _require_bytes(array, what)
+    elif array.dtype != np.uint8:
+        _require_finite(array, what)
 
 
 def normal_labels(labels: ArrayLike, rows: int, classes: int, what: str) -> np.ndarray:
@@ -110,7 +118,8 @@ def normal_labels(labels: ArrayLike, rows: int, classes: int, what: str) -> np.n
 def plain_labels(labels: ArrayLike, what: str) -> np.ndarray:
     """Return labels of shape (n,) as whole numbers, booleans or texts.
 
-    A column (n, 1) is flattened, floats that are whole become integers, and one-hot rows become their positions.
+    A column (n, 1) is flattened, floats that are whole become integers, one-hot rows become their positions, and bytes
+    are texts in UTF-8.
 
     Raises:
         DataError: for fractions, missing labels, several labels a row, and anything else.
@@ -123,8 +132,8 @@ def plain_labels(labels: ArrayLike, what: str) -> np.ndarray:
         array = array.argmax(1)
     if array.dtype.kind == "f":
         array = _whole(array, what)
-    if array.dtype.kind in "ST":  # bytes, and NumPy's texts of variable width
-        array = array.astype(np.str_)
+    if array.dtype.kind in "STU":
+        array = plain_texts(array, f"The labels of {what}")
     missing = _missing(array)
     if len(missing):
         raise DataError(f"Row {missing[0]} of {what} has no label: remove rows without one.")
@@ -136,6 +145,25 @@ def plain_labels(labels: ArrayLike, what: str) -> np.ndarray:
     return array
 
 
+def plain_texts(array: np.ndarray, what: str) -> np.ndarray:
+    """Return texts of bytes (UTF-8), or of variable width, in NumPy's form of fixed width; other arrays unchanged.
+
+    Raises:
+        DataError: for texts that are none. Messages name the array as `what`.
+    """
+    if array.dtype.kind not in "STU":
+        return array
+    try:
+        texts = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array.astype(np.str_, copy=False)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{what} must be texts in UTF-8. Got {error.object[:40]!r}.") from error
+    codes = np.ascontiguousarray(texts, texts.dtype.newbyteorder("=")).view(np.uint32)
+    wrong = codes[(codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))]
+    if wrong.size:
+        raise DataError(f"{what} must be texts. Got one with {int(wrong[0]):#x}, which is no character of Unicode.")
+    return texts
+
+
 def _whole(array: np.ndarray, what: str) -> np.ndarray:
     """Return floats that are whole numbers as int64."""
     fractions = np.flatnonzero(np.isfinite(array) & (array != np.floor(array)))
@@ -144,7 +172,13 @@ def _whole(array: np.ndarray, what: str) -> np.ndarray:
             f"The labels of {what} must be classes. Got the fraction {array[fractions[0]]:g} in row {fractions[0]}: "
             "to predict numbers, train with mlplab.fit and a loss such as mse."
         )
-    return array if len(_missing(array)) else array.astype(np.int64)
+    if len(_missing(array)):
+        return array
+    if (too_large := np.flatnonzero(np.abs(array) >= _LARGEST)).size:
+        raise DataError(
+            f"The labels of {what} must be classes. Got the number {array[too_large[0]]:g} in row {too_large[0]}."
+        )
+    return array.astype(np.int64)
 
 
 def _missing(array: np.ndarray) -> np.ndarray:
@@ -184,7 +218,7 @@ def _not_a_number(array: np.ndarray) -> str:
         if array.dtype.kind != "O" or not isinstance(value, Number) or isinstance(value, complex):
             column = f", column {place[1]}" if array.ndim == 2 else ""
             shown = value.item() if isinstance(value, np.generic) else value
-            return f"{shown!r} in row {place[0]}{column}"
+            return f"{brief(repr(shown))} in row {place[0]}{column}"
     return f"dtype {array.dtype}"
 
 
@@ -221,27 +255,24 @@ def _check_shape(array: np.ndarray, what: str) -> None:
         )
 
 
-def _as_bytes(array: np.ndarray, what: str) -> np.ndarray:
+def _require_bytes(array: np.ndarray, what: str) -> None:
     low, high = int(array.min()), int(array.max())
     if low < 0 or high > 255:
         raise DataError(
             f"Images of whole numbers must be 8-bit, from 0 to 255. Those of {what} go from {low} to {high}: "
             'pass images.astype("float32") to keep their values.'
         )
-    return array.astype(np.uint8, copy=False)
 
 
-def _as_finite_floats(array: np.ndarray, what: str) -> np.ndarray:
-    with np.errstate(over="ignore"):  # values too large for float32 become inf, and are reported below
-        floats = array.astype(np.float32, copy=False)
-    if not (np.isfinite(floats.min()) and np.isfinite(floats.max())):  # NaN passes through min and max
-        row = np.argwhere(~np.isfinite(floats))[0][0]
-        value = array[row][~np.isfinite(floats[row])].flat[0]
-        raise DataError(
-            f"The inputs of {what} must be finite float32 numbers. Got {value} in row {row}: "
-            "replace or remove such rows."
-        )
-    return floats
+def _require_finite(array: np.ndarray, what: str) -> None:
+    with np.errstate(over="ignore"):  # values too large for float32 become inf
+        if np.isfinite(np.array([array.min(), array.max()]).astype(np.float32)).all():  # NaN passes through both
+            return
+        row = next(row for row, values in enumerate(array) if not np.isfinite(values.astype(np.float32)).all())
+        value = array[row][~np.isfinite(array[row].astype(np.float32))].flat[0]
+    raise DataError(
+        f"The inputs of {what} must be finite float32 numbers. Got {value} in row {row}: replace or remove such rows."
+    )
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

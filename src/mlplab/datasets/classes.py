@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlplab.errors import DataError, UsageError, plain_number, unknown_name
+from mlplab.errors import DataError, UsageError, brief, plain_number, printable, unknown_name
 
 Label = int | bool | str
 """A label as it comes in arrays and files."""
@@ -58,7 +58,10 @@ class Classes:
                 stacklevel=5,
             )
         present = sorted(trained | tested, key=lambda label: (isinstance(label, str), label))
-        names = tuple(map(str, present if names is None else names))
+        if names is None:
+            labels = range(len(present)) if _are_positions(present, len(present)) else present
+            return cls(tuple(printable(str(label)) for label in present), tuple(labels))
+        names = tuple(map(str, names))
         return cls(names, _labels_of(names, present, what))
 
     @classmethod
@@ -128,7 +131,7 @@ def _are_positions(present: Sequence[Label], classes: int) -> bool:
 def listed(labels: Sequence[Label]) -> str:
     """Return the first labels as a message shows them."""
     more = f" and {len(labels) - _NAMED:,} more" if len(labels) > _NAMED else ""
-    return ", ".join(map(repr, labels[:_NAMED])) + more
+    return ", ".join(brief(repr(label), 60) for label in labels[:_NAMED]) + more
 
 
 def require_one_label(rows: np.ndarray, what: str) -> None:
@@ -136,9 +139,8 @@ def require_one_label(rows: np.ndarray, what: str) -> None:
 
     Messages name the labels as `what` ("The labels of mnist train").
     """
-    numbers = rows.dtype.kind in "uibf"
-    ones = (rows == 1).sum(1) if numbers else np.zeros(len(rows))
-    if numbers and ((rows == 0) | (rows == 1)).all():
+    if rows.dtype.kind in "uibf" and rows.shape[1] and ((rows == 0) | (rows == 1)).all():
+        ones = (rows == 1).sum(1)
         if (ones == 1).all():
             return
         row = int((ones != 1).argmax())

@@ -5,19 +5,39 @@ then the length of each axis as a big-endian uint32; then the elements in C orde
 """
 
 import math
+from io import BufferedIOBase
 
 import numpy as np
 
+from mlplab import npz
 from mlplab.errors import DataError
 
 _UINT8 = 0x08
+_MOST_AXES = 8
+_AT_ONCE = 2**20
+"""Bytes that are read at a time."""
 
 
-def announced_bytes(header: bytes) -> int:
-    """Return the number of bytes that the start of an IDX file announces after its header; 0 if it is no header."""
-    axes = header[3] if header[:3] == b"\0\0\x08" and len(header) >= 4 else 0
-    is_whole = axes and len(header) == 4 + 4 * axes
-    return math.prod(np.frombuffer(header[4:], ">u4").tolist()) if is_whole else 0
+def read_content(file: BufferedIOBase) -> bytearray:
+    """Return the bytes of an IDX file that is open at its start: a single one more than its header announces, if any.
+
+    So a small gzip file cannot fill the memory, and a header that promises much allocates nothing.
+
+    Raises:
+        ValueError: if the header announces more bytes than this machine has memory.
+    """
+    content = bytearray(file.read(4))
+    axes = content[3] if content[:3] == b"\0\0\x08" and len(content) >= 4 else 0
+    if not axes or axes > _MOST_AXES:
+        return content
+    content += file.read(4 * axes)
+    announced = math.prod(np.frombuffer(content[4:], ">u4").tolist()) if len(content) == 4 + 4 * axes else 0
+    npz.require_memory(announced)
+    rest = announced + 1
+    while rest and (part := file.read(min(rest, _AT_ONCE))):
+        content += part
+        rest -= len(part)
+    return content
 
 
 def read_idx(content: bytes | bytearray, *, ndim: int, name: str) -> np.ndarray:
@@ -32,10 +52,10 @@ def read_idx(content: bytes | bytearray, *, ndim: int, name: str) -> np.ndarray:
         DataError: if the header is no IDX header, or has another element type, number of axes, or number of bytes.
     """
     magic = bytes(content[:4])
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] != _UINT8 or magic[3] == 0:
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] != _UINT8 or not 1 <= magic[3] <= _MOST_AXES:
         raise DataError(
             f"{name} is not an IDX file of uint8 elements: expected two zero bytes, the type code 08 and a number of "
-            f"axes, got {magic.hex(' ') or 'nothing'}."
+            f"axes up to {_MOST_AXES}, got {magic.hex(' ') or 'nothing'}."
         )
     offset = 4 + 4 * magic[3]
     if len(content) < offset:

@@ -21,7 +21,7 @@ from mlplab.datasets.readers.rows import Rows, shown
 from mlplab.datasets.reading import Reading, ReadingArguments, Source
 from mlplab.datasets.sources import read_source
 from mlplab.datasets.thumbnails import Thumbnails
-from mlplab.errors import UsageError, unknown_name
+from mlplab.errors import DataError, UsageError, unknown_name
 
 ArrayPairs = tuple[Arrays, Arrays]
 """((x_train, y_train), (x_test, y_test)), as returned by `keras.datasets`."""
@@ -136,10 +136,15 @@ def _load_named(entry: Entry, quiet: bool) -> Data:
 
 
 def _load_source(source: Source, class_names: Sequence[str] | Classes | None, quiet: bool) -> Data:
-    contents = read_source(source, quiet=quiet)
-    name = shown(source.path.stem if source.path.is_file() else source.path.resolve().name)
-    names = class_names or contents.class_names
-    data = _data(name, contents.train, contents.test, names, contents.sha256, str(source.path))
+    try:
+        contents = read_source(source, quiet=quiet)
+        name = shown(source.path.stem if os.path.isfile(source.path) else source.path.resolve().name)
+        names = class_names or contents.class_names
+        data = _data(name, contents.train, contents.test, names, contents.sha256, str(source.path))
+    except MemoryError as error:
+        raise DataError(
+            f"{shown(source.path)} does not fit in the memory of this machine. Give fewer rows or smaller images."
+        ) from error
     return dataclasses.replace(data, origin=source)
 
 

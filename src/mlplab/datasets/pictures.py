@@ -21,7 +21,7 @@ from mlplab import files, npz
 from mlplab.datasets.cache import cache_folder
 from mlplab.datasets.readers.rows import Picture
 from mlplab.datasets.reading import Reading
-from mlplab.errors import Advice, DataError
+from mlplab.errors import Advice, DataError, brief
 from mlplab.progress import Progress, bar
 
 T = TypeVar("T")
@@ -29,18 +29,45 @@ R = TypeVar("R")
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 _KINDS = "PNG, JPEG, WebP, BMP or TIFF"
-_MOST_PIXELS = Image.MAX_IMAGE_PIXELS or 2**26
-_LARGE = 2**24
-"""Pixels of an image that is decoded while no other large one is, so that memory is bounded."""
-_ONE_LARGE = threading.Lock()
+_MOST_PIXELS = 2**26
+"""Of an image; and of all that are decoded at once, so that memory is bounded, below 1 GB."""
+_MOST_SCANNED = 2**31
+"""Pixels of a progressive JPEG times its scans, each of which takes as long as decoding it once."""
+_BAND = 256
+"""Lines of an image that are put on white at a time."""
 _SIDES = (16, 28, 32, 48, 64)
 """Sizes that suit a dense network, one of which a message suggests."""
 _SQUARE = 1.3
 """A longer side that is less than this many times the shorter one counts as equal."""
 _GREY = ("1", "L", "LA", "I;16", "I;16B", "I;16L")
 _PNG = b"\x89PNG\r\n\x1a\n"
+_SCAN = b"\xff\xda"
+"""Begins a scan of a JPEG file."""
 _VERSION = 1
 """Of what this module makes of a picture: another number makes cached arrays unused."""
+
+
+class _Budget:
+    """Pixels that are decoded at once. Who wants more than are left waits."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._left, self._changed = most, most, threading.Condition()
+
+    @contextlib.contextmanager
+    def take(self, pixels: int) -> Iterator[None]:
+        pixels = min(pixels, self._most)
+        with self._changed:
+            self._changed.wait_for(lambda: self._left >= pixels)
+            self._left -= pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += pixels
+                self._changed.notify_all()
+
+
+_BUDGET = _Budget(_MOST_PIXELS)
 
 
 class Header(NamedTuple):
@@ -147,12 +174,14 @@ def _prepared(picture: Picture, reading: Reading, is_grey: bool) -> np.ndarray:
     with _opened(picture) as image:
         if reading.size is not None:  # JPEG is decoded at a part of its size, no less than twice what is needed
             image.draft(None, (2 * max(reading.size), 2 * max(reading.size)))
-        with _ONE_LARGE if image.width * image.height > _LARGE else contextlib.nullcontext():
-            return _as_read(_eight_bits(ImageOps.exif_transpose(image), picture.name), reading, is_grey)
+        with _BUDGET.take(image.width * image.height):
+            image.load()
+            ImageOps.exif_transpose(image, in_place=True)
+            return _as_read(_eight_bits(image, picture.name), reading, is_grey)
 
 
 def _as_read(image: Image.Image, reading: Reading, is_grey: bool) -> np.ndarray:
-    image = image.convert("L" if is_grey else "RGB")
+    image = _in_mode(image, "L" if is_grey else "RGB")
     if reading.size is not None and (image.height, image.width) != reading.size:
         (height, width), method = reading.size, Image.Resampling.BICUBIC
         if reading.crop:
@@ -165,9 +194,10 @@ def _as_read(image: Image.Image, reading: Reading, is_grey: bool) -> np.ndarray:
 
 def _border(image: Image.Image) -> Any:
     """Return the median colour of an image's outermost pixels, as Pillow takes it."""
-    array = np.asarray(image)
-    edges = (array[0], array[-1], array[:, 0], array[:, -1])
-    median = np.median(np.concatenate([edge.reshape(-1, *array.shape[2:]) for edge in edges]), axis=0)
+    width, height = image.size
+    boxes = ((0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height), (width - 1, 0, width, height))
+    edges = [np.asarray(image.crop(box)) for box in boxes]
+    median = np.median(np.concatenate([edge.reshape(-1, *edge.shape[2:]) for edge in edges]), axis=0)
     return int(median) if median.ndim == 0 else tuple(int(each) for each in median)
 
 
@@ -178,10 +208,23 @@ def _eight_bits(image: Image.Image, name: str) -> Image.Image:
     if image.mode in ("I", "F"):
         raise DataError(f"{name} has numbers of 32 bits: expected 8 or 16 bits a pixel. Convert it.")
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
+        return _on_white(image, "L" if image.mode in (*_GREY, "La") else "RGB")
+    return _in_mode(image, "L" if image.mode in _GREY else "RGB")
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _on_white(image: Image.Image, mode: str) -> Image.Image:
+    """Return a transparent image on white, in grey or rgb. Some lines at a time, because that takes four copies."""
+    result = Image.new(mode, image.size)
+    for top in range(0, image.height, _BAND):
+        box = (0, top, image.width, min(top + _BAND, image.height))
+        rgba = image.crop(box).convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("L" if image.mode in (*_GREY, "La") else "RGB")
-    return image.convert("L" if image.mode in _GREY else "RGB")
+        result.paste(Image.alpha_composite(white, rgba).convert(mode), box)
+    return result
 
 
 def _header(picture: Picture) -> Header:
@@ -197,11 +240,14 @@ def _opened(picture: Picture) -> Iterator[Image.Image]:
     """Open an image. Whatever Pillow raises for foreign bytes, here or while it decodes them, is a `DataError`."""
     content = picture.read()
     try:
-        if content.startswith(_PNG) and content.find(_PNG, 1) > 0:
-            raise DataError(f"{picture.name} holds several PNG images one after the other: write one image a file.")
+        if kind := _joined_kind(content):
+            raise DataError(f"{picture.name} holds several {kind} images one after the other: write one image a file.")
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            if image.width * image.height > _MOST_PIXELS:
+            pixels = image.width * image.height
+            if pixels > _MOST_PIXELS:
                 raise Image.DecompressionBombError(f"{image.width}×{image.height} pixels")
+            if image.info.get("progressive") and pixels * (scans := content.count(_SCAN)) > _MOST_SCANNED:
+                raise Image.DecompressionBombError(f"{image.width}×{image.height} pixels in {scans:,} scans")
             yield image
     except DataError:
         raise
@@ -215,8 +261,24 @@ def _opened(picture: Picture) -> Iterator[Image.Image]:
         raise DataError(f"{picture.name} is no image ({kind}). Expected {_KINDS}. Remove it, or convert it.") from error
     except Exception as error:  # of a damaged image Pillow raises SyntaxError, struct.error, EOFError, and more
         raise DataError(
-            f"{picture.name} is a damaged image: {str(error) or type(error).__name__}. Copy it again, or remove it."
+            f"{picture.name} is a damaged image: {brief(error) or type(error).__name__}. Copy it again, or remove it."
         ) from error
+
+
+def _joined_kind(content: bytes) -> str | None:
+    """Return the kind of images of which a file holds several, one after the other; None if it does not.
+
+    What follows a JPEG image may belong to it: cameras append previews and films.
+    """
+    if content.startswith(_PNG):
+        return "PNG" if content.find(_PNG, 1) > 0 else None
+    if content.startswith(b"RIFF"):
+        size = 8 + int.from_bytes(content[4:8], "little")
+        return "WebP" if content.startswith(b"RIFF", size + size % 2) else None
+    if content.startswith(b"BM"):
+        size = int.from_bytes(content[2:6], "little")
+        return "BMP" if size and content.startswith(b"BM", size) else None
+    return None
 
 
 def _one_size(pictures: Sequence[Picture], headers: Sequence[Header]) -> tuple[int, int]:

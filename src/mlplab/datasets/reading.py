@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -154,13 +155,13 @@ def class_names_of(text: str) -> tuple[str, ...]:
         UsageError: if a file cannot be read, or has no names.
     """
     try:
-        is_file = Path(text).is_file()
+        is_file = os.path.isfile(text)
         content = Path(text).read_text("utf-8-sig") if is_file else text
         if content.lstrip().startswith("["):
             names = [str(name) for name in json.loads(content)]
         else:
             names = [name.strip() for name in (content.splitlines() if is_file else content.split(","))]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         names, problem = [], f": {error}"
     else:
         problem = ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.datasets.arrays import plain_labels
+from mlplab.datasets.arrays import plain_labels, require_inputs
 from mlplab.datasets.pictures import prepare_arrays, read_pictures
 from mlplab.datasets.readers import reader_of
 from mlplab.datasets.readers.rows import Rows, shown
@@ -55,7 +55,11 @@ def read_source(source: Source, *, quiet: bool) -> Contents:
     names = [shown(path.name)] if len(parts) == 1 else [f"{shown(path.name)} {part}" for part in ("train", "test")]
     parts = [
         Rows(
-            array, plain_labels(part.labels, name), part.files, _groups(part, source), _thumbnails(part, array, source)
+            array,
+            _checked_labels(part, array, name),
+            part.files,
+            _groups(part, source),
+            _thumbnails(part, array, source),
         )
         for part, array, name in zip(parts, inputs, names, strict=True)
     ]
@@ -65,6 +69,18 @@ def read_source(source: Source, *, quiet: bool) -> Contents:
     if how := reading.sha256():
         sha256[READING] = how
     return Contents(train, test, reading.class_names or found.class_names, sha256)
+
+
+def _checked_labels(rows: Rows, inputs: np.ndarray, what: str) -> np.ndarray:
+    """Return the labels of a part in plain form.
+
+    All rows are checked here, where they have the numbers that they have in the file.
+    """
+    require_inputs(inputs, what)
+    labels = plain_labels(rows.labels, what)
+    if len(inputs) != len(labels):
+        raise DataError(f"{what} has {len(inputs):,} inputs, and {len(labels):,} labels: expected a label for each.")
+    return labels
 
 
 def _inputs(parts: Sequence[Rows], source: Source, sha256: dict[str, str], quiet: bool) -> list[np.ndarray]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.errors import DataError, UsageError
+from mlplab.errors import DataError, UsageError, brief
 
 
 def stratified(labels: np.ndarray, fraction: float, seed: int, what: str) -> np.ndarray:
@@ -32,8 +32,9 @@ def stratified(labels: np.ndarray, fraction: float, seed: int, what: str) -> np.
             f"A class needs 2 rows or more, one to train on and one to test on; {what} has a single one of {name!r}. "
             "Add rows of that class, or remove it; or give a test set."
         )
-    for number, count in enumerate(counts):
-        rows = rng.permutation(np.flatnonzero(numbers == number))
+    in_order = np.argsort(numbers, kind="stable")
+    for rows, count in zip(np.split(in_order, np.cumsum(counts)[:-1]), counts, strict=True):
+        rows = rng.permutation(rows)
         is_test[rows[: min(max(1, round(fraction * count)), count - 1)]] = True
     return is_test
 
@@ -82,8 +83,9 @@ def require_apart(train: Sequence[Hashable], test: Sequence[Hashable], what: str
     """Raise `DataError` if a group is in the training and in the test rows."""
     if both := sorted(set(map(str, train)) & set(map(str, test))):
         raise DataError(
-            f"A group must be in one part. {what} has {both[0]!r}{f' and {len(both) - 1} more' if both[1:] else ''} in "
-            "training and test set. Move its rows into one part, or leave the group out."
+            f"A group must be in one part. {what} has {brief(repr(both[0]), 60)}"
+            f"{f' and {len(both) - 1} more' if both[1:] else ''} in training and test set. Move its rows into one "
+            "part, or leave the group out."
         )
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from mlplab import npz
 from mlplab.datasets.arrays import normal_inputs, whole_bytes
 from mlplab.datasets.dataset import Dataset, Unlabelled
-from mlplab.datasets.idx import announced_bytes, read_idx
-from mlplab.errors import DataError
+from mlplab.datasets.idx import read_content, read_idx
+from mlplab.datasets.readers.files import opened
+from mlplab.errors import DataError, brief
 
 _NAMES = ("x", "x_train", "train_images")
 _EXPECTED = (
@@ -45,11 +46,8 @@ def read_unlabelled(source: Any, train: Dataset) -> Unlabelled:
 
 def check_images(path: Path) -> bytes:
     """Return the bytes with which a file begins. Raises `DataError` for a file of no kind that has images."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_NPY))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}. {_EXPECTED}.") from error
+    with opened(path) as file:
+        start = file.read(len(_NPY))
     if not start.startswith((_NPZ, _NPY, _GZIP, _IDX)):
         raise DataError(f"{path} {f'begins with {start!r}' if start else 'is empty'}. {_EXPECTED}.")
     return start
@@ -58,15 +56,17 @@ def check_images(path: Path) -> bytes:
 def _read(path: Path) -> np.ndarray:
     start = check_images(path)
     try:
-        opened: Any = gzip.open if start.startswith(_GZIP) else open
-        with opened(path, "rb") as file:
+        with opened(path) as file:
             if start.startswith(_NPZ):
                 return _of_npz(file, path)
-            return npz.read_array(file, path.name) if start.startswith(_NPY) else _of_idx(file, path)
+            if start.startswith(_NPY):
+                return npz.read_array(file, path.name)
+            content = read_content(gzip.GzipFile(fileobj=file) if start.startswith(_GZIP) else file)
+        return read_idx(content, ndim=3, name=str(path))
     except DataError:
         raise
     except (OSError, ValueError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read: {error}. {_EXPECTED}.") from error
+        raise DataError(f"{path} cannot be read: {brief(error)}. {_EXPECTED}.") from error
 
 
 def _of_npz(file: IO[bytes], path: Path) -> np.ndarray:
@@ -75,19 +75,9 @@ def _of_npz(file: IO[bytes], path: Path) -> np.ndarray:
     if name is not None:
         return arrays[name]
     if len(arrays) != 1:
-        raise DataError(f"{path} has the arrays {', '.join(sorted(arrays)) or 'none'}. {_EXPECTED}.")
+        raise DataError(f"{path} has the arrays {brief(', '.join(sorted(arrays))) or 'none'}. {_EXPECTED}.")
     (images,) = npz.read(file).values()
     return images
-
-
-def _of_idx(file: IO[bytes], path: Path) -> np.ndarray:
-    """Read an IDX file of images. Not more than its header announces, lest a small gzip file fill the memory."""
-    header = file.read(4)
-    axes = header[3] if header[:3] == b"\0\0\x08" and len(header) == 4 else 0
-    header += file.read(4 * axes)
-    announced = announced_bytes(header)
-    npz.require_memory(announced)
-    return read_idx(bytearray(header + file.read(announced + 1)), ndim=3, name=str(path))
 
 
 def _like(images: Any, train: Dataset, what: str) -> np.ndarray:

@@ -9,11 +9,12 @@ parquet.py   Parquet files; needs pyarrow
 csv.py       CSV files; columns.py: what the columns of a table are
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from mlplab.datasets.readers.csv import read_csv, read_csv_pair
-from mlplab.datasets.readers.files import is_hidden
+from mlplab.datasets.readers.files import is_hidden, require_inside
 from mlplab.datasets.readers.folder import read_folder
 from mlplab.datasets.readers.idx import idx_files, read_idx_pairs
 from mlplab.datasets.readers.npz import read_npz
@@ -36,9 +37,9 @@ def reader_of(path: Path) -> Reader:
         UsageError: for a run, and for a file of another kind.
         DataError: if nothing is there.
     """
-    if (path / "config.json").exists():
+    if os.path.exists(path / "config.json"):
         raise UsageError(f"{shown(path)} is a run, and data is expected: a data set's name, a file or a folder.")
-    if path.is_dir():
+    if os.path.isdir(path):
         return _reader_of_folder(path)
     reader = _OF_FILES.get(path.suffix.lower())
     if reader is None:
@@ -46,7 +47,7 @@ def reader_of(path: Path) -> Reader:
             f"{shown(path)} is neither the name of a data set nor a file that is read. Expected a folder with a folder "
             f"of images for each class, or a file: {', '.join(SUFFIXES)}."
         )
-    if not path.exists():
+    if not os.path.exists(path):
         raise DataError(f"{shown(path)} cannot be read: No such file or directory.")
     return reader
 
@@ -63,8 +64,10 @@ def _reader_of_folder(folder: Path) -> Reader:
         raise DataError(f"{shown(folder)} cannot be read: {error.strerror}.") from error
     if idx_files(folder):
         return lambda path, reading: read_idx_pairs(path)
-    tables = [path for path in entries if path.suffix.lower() in (".csv", ".tsv") and path.is_file()]
-    if sum(path.is_dir() for path in entries) < 2:
+    tables = [path for path in entries if path.suffix.lower() in (".csv", ".tsv") and os.path.isfile(path)]
+    for table in tables:
+        require_inside(table, folder)
+    if sum(os.path.isdir(path) for path in entries) < 2:
         train, test = ([path for path in tables if word in path.stem.lower()] for word in ("train", "test"))
         if len(train) == len(test) == 1:
             return lambda path, reading: read_csv_pair(train[0], test[0], reading)

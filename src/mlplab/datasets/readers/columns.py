@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from mlplab.datasets.arrays import whole_bytes
-from mlplab.datasets.readers.rows import PARTS, Found, Rows, in_parts
+from mlplab.datasets.readers.rows import PARTS, Found, Rows, in_parts, shown
 from mlplab.datasets.reading import Reading
-from mlplab.errors import Advice, DataError, UsageError
+from mlplab.errors import Advice, DataError, UsageError, brief
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """Of files with images."""
 _LABELS = ("label", "labels", "class", "target", "category", "species", "y", "fine_label")
 _PARTS = ("split", "part", "subset", "set")
+_LONGEST_LABEL = 256
 _SMALLEST = 8
 """Pixels of the side of an image in a table that does not name its columns."""
 
@@ -137,10 +138,27 @@ def found_in_parts(rows: Rows, parts: Sequence[str] | None, sha256: dict[str, st
     names = [PARTS.get(part.strip().lower()) for part in parts]
     if None in names:
         wrong = parts[names.index(None)]
-        raise DataError(f"A part is called train, validation or test. {path} has {wrong!r} in row {names.index(None)}.")
+        raise DataError(
+            f"A part is called train, validation or test. {shown(path)} has {brief(repr(wrong), 60)} in row "
+            f"{names.index(None)}."
+        )
     masks = {str(name): np.array([each == name for each in names]) for name in dict.fromkeys(names)}
     train, test = in_parts({name: rows.select(mask) for name, mask in masks.items()}, path)
     return Found(train, test, sha256)
+
+
+def check_label(text: str | bytes, path: Path, unit: str, number: int) -> None:
+    """Raise `DataError` for a label that is missing, or too long for one.
+
+    `path`, `unit`, `number`: where it is, for messages: the file, "line" or "row", and which.
+    """
+    if not text.strip():
+        raise DataError(f"{shown(path)}, {unit} {number} has no label: add it, or remove the {unit}.")
+    if len(text) > _LONGEST_LABEL:
+        raise DataError(
+            f"{shown(path)}, {unit} {number}: a label must have at most {_LONGEST_LABEL} characters. Got "
+            f"{len(text):,}, {brief(repr(text), 40)}. Is another column the one with the labels?"
+        )
 
 
 def labels_of(texts: Sequence[str]) -> np.ndarray:

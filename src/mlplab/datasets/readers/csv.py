@@ -3,23 +3,25 @@
 import csv
 import functools
 import hashlib
+import itertools
 import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
 
 from mlplab import npz
-from mlplab.datasets.readers.columns import Columns, found_in_parts, is_number, labels_of
-from mlplab.datasets.readers.files import is_hidden, read_file
+from mlplab.datasets.readers.columns import Columns, check_label, found_in_parts, is_number, labels_of
+from mlplab.datasets.readers.files import is_hidden, opened, read_file
 from mlplab.datasets.readers.rows import Found, Picture, Rows, shown
 from mlplab.datasets.reading import Reading
-from mlplab.errors import DataError
+from mlplab.errors import DataError, brief
 
 _LONGEST = 2**24
-"""Bytes of a line, at most."""
+"""Bytes of a line, and of a row that goes over several lines, at most."""
 _MOST_COLUMNS = 2**20
 _AT_ONCE = 2**18
 """Cells that are converted at a time."""
@@ -38,13 +40,14 @@ def read_csv(path: Path, reading: Reading) -> Found:
         UsageError: if it cannot be seen which column has the labels.
         DataError: for anything that is no table of such columns, with file and line.
     """
-    try:
-        with path.open("rb") as file:
-            sha256 = {shown(path.name): hashlib.file_digest(file, "sha256").hexdigest()}
-        npz.require_memory(2 * path.stat().st_size)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{shown(path)} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
-    table = _read(path, reading)
+    with opened(path) as file:
+        try:
+            npz.require_memory(2 * os.fstat(file.fileno()).st_size)
+        except ValueError as error:
+            raise DataError(f"{shown(path)} cannot be read: {error}.") from error
+        table = _read(_Lines(file, path), reading)
+        file.seek(0)
+        sha256 = {shown(path.name): hashlib.file_digest(file, "sha256").hexdigest()}
     columns = table.columns
     if columns.file is None:
         inputs = columns.shaped(table.numbers(), reading)
@@ -58,9 +61,9 @@ def read_csv(path: Path, reading: Reading) -> Found:
 
 @dataclass
 class _Table:
-    """The cells of a file, by what they are. `lines` has the line of each row, counted from 1.
+    """The cells of a file, by what they are.
 
-    `files` has the names of files with images, or else with thumbnails.
+    `files` has the names of files with images, or else with thumbnails, and `lines` the line of each.
     """
 
     path: Path
@@ -72,17 +75,20 @@ class _Table:
     groups: list[str] | None = None
     parts: list[str] | None = None
     blocks: list[np.ndarray] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
 
     def add(self, rows: Sequence[list[str]], lines: Sequence[int]) -> None:
         columns = self.columns
-        self.lines += lines
-        self.labels += [row[columns.label] for row in rows]
+        self.labels += self._cells(rows, columns.label)
         if columns.group is not None:
-            self.groups = (self.groups or []) + [row[columns.group] for row in rows]
+            self.groups = self.groups or []
+            self.groups += self._cells(rows, columns.group)
         if columns.part is not None:
-            self.parts = (self.parts or []) + [row[columns.part] for row in rows]
+            self.parts = self.parts or []
+            self.parts += self._cells(rows, columns.part)
         file = columns.thumbnail if columns.file is None else columns.file
         if file is not None:
+            self.lines += lines
             self.files += [row[file] for row in rows]
         if columns.file is not None:
             return
@@ -91,6 +97,10 @@ class _Table:
         is_block = stop - start == len(positions)
         cells = [row[start:stop] if is_block else [row[position] for position in positions] for row in rows]
         self.blocks.append(self._converted(cells, positions, lines))
+
+    def _cells(self, rows: Sequence[list[str]], position: int) -> list[str]:
+        """Return the cells of a column. Equal ones are one object, since there are few different ones."""
+        return [self.texts.setdefault(row[position], row[position]) for row in rows]
 
     def numbers(self) -> np.ndarray:
         return np.concatenate(self.blocks)
@@ -108,7 +118,7 @@ class _Table:
             )
             cell, name = cells[row][column], self.columns.names[positions[column]]
             raise DataError(
-                f"{shown(self.path)}, line {lines[row]}: column {name!r} must hold numbers. Got "
+                f"{shown(self.path)}, line {lines[row]}: column {brief(repr(name), 60)} must hold numbers. Got "
                 f"{repr(cell[:40]) if cell.strip() else 'nothing'}. Correct it, or remove the column."
             ) from error
 
@@ -119,16 +129,48 @@ def read_csv_pair(train: Path, test: Path, reading: Reading) -> Found:
     return Found(parts[0].train, parts[1].train, parts[0].sha256 | parts[1].sha256)
 
 
-def _read(path: Path, reading: Reading) -> _Table:
-    """Read a file line by line."""
-    lines = _lines(path)
-    head = next(lines, "")
+class _Lines(Iterator[str]):
+    """The lines of a file in UTF-8, with or without a byte-order mark.
+
+    Attributes:
+        path: of the file.
+        number: of the newest line, counted from 1.
+        since_row: bytes of the row that is being read; who reads the lines sets it to 0 at the end of each row.
+    """
+
+    def __init__(self, file: BufferedReader, path: Path) -> None:
+        self.path, self.number, self.since_row, self._file = path, 0, 0, file
+
+    def __next__(self) -> str:
+        line = self._file.readline(_LONGEST + 1)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self.since_row += len(line)
+        if self.number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if self.since_row > _LONGEST:
+            raise DataError(f"{self.place} has more than {_LONGEST:,} bytes in one row: it is no table.")
+        try:
+            return line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{self.place} is not in UTF-8 ({error.reason}): save the file as CSV in UTF-8.") from error
+
+    @property
+    def place(self) -> str:
+        """The file and the newest line, for messages."""
+        return f"{shown(self.path)}, line {self.number}"
+
+
+def _read(lines: _Lines, reading: Reading) -> _Table:
+    """Read a file row by row."""
+    path, head = lines.path, next(lines, "")
     bare = re.sub(r'"[^"]*"', "", head)
     delimiter = max(_DELIMITERS, key=bare.count)
-    rows = csv.reader(_chain(head, lines), delimiter=delimiter, strict=True)
+    rows = csv.reader(itertools.chain([head], lines), delimiter=delimiter, strict=True)
     table, waiting, numbers, width, header = None, [], [], 0, False
     names: list[str] | None = None
-    for row in _rows(rows, path):
+    for row in _rows(rows, lines):
         if names is None:
             width = _checked_width(row, path)
             header = _is_header(row, reading)
@@ -143,8 +185,7 @@ def _read(path: Path, reading: Reading) -> _Table:
         if table is None:
             table = _Table(path, Columns.of(names, row, reading, shown(path), header=header), delimiter != ",")
             _require_inputs(table.columns, path)
-        if not row[table.columns.label].strip():
-            raise DataError(f"{shown(path)}, line {rows.line_num} has no label: add it, or remove the line.")
+        check_label(row[table.columns.label], path, "line", rows.line_num)
         waiting.append(row)
         numbers.append(rows.line_num)
         if len(waiting) * width >= _AT_ONCE:
@@ -157,36 +198,15 @@ def _read(path: Path, reading: Reading) -> _Table:
     return table
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a file in UTF-8, with or without a byte-order mark. Blank ones are left out by `csv`."""
-    with path.open("rb") as file:
-        number = 0
-        while line := file.readline(_LONGEST + 1):
-            number += 1
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
-            if len(line) > _LONGEST:
-                raise DataError(f"{shown(path)}, line {number} has more than {_LONGEST:,} bytes: it is no table.")
-            try:
-                yield line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"{shown(path)}, line {number} is not in UTF-8 ({error.reason}): save the file as CSV in UTF-8."
-                ) from error
-
-
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
-
-
-def _rows(rows: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
+def _rows(rows: Iterator[list[str]], lines: _Lines) -> Iterator[list[str]]:
     """Yield the rows that are not blank."""
     try:
-        yield from (row for row in rows if row)
+        for row in rows:
+            lines.since_row = 0
+            if row:
+                yield row
     except csv.Error as error:
-        line = getattr(rows, "line_num", 0)
-        raise DataError(f"{shown(path)}, line {line} is no line of a table: {error}. Correct it.") from error
+        raise DataError(f"{lines.place} is no line of a table: {brief(error)}. Correct it.") from error
 
 
 def _is_header(row: Sequence[str], reading: Reading) -> bool:
@@ -215,7 +235,7 @@ def _pictures(path: Path, names: Sequence[str], lines: Sequence[int]) -> tuple[l
     base = path.resolve().parent
     beside = sorted(each for each in base.iterdir() if each.is_dir() and not is_hidden(each.name))
     first = names[0].strip()
-    folder = next((each for each in (base, *beside) if "\0" not in first and (each / first).is_file()), base)
+    folder = next((each for each in (base, *beside) if os.path.isfile(each / first)), base)
     inside = os.path.realpath(base) + os.sep
     pictures, files = [], []
     for name, line in zip(names, lines, strict=True):
@@ -226,6 +246,6 @@ def _pictures(path: Path, names: Sequence[str], lines: Sequence[int]) -> tuple[l
             raise DataError(f"{place}: {name[:80]!r} is not within the folder of the table. Put the file there.")
         if not os.path.isfile(target):
             raise DataError(f"{place}: there is no file {name[:80]!r} in {shown(folder)}. Add it, or remove the line.")
-        pictures.append(Picture(f"{place}: {name}", functools.partial(read_file, Path(target))))
-        files.append(os.path.relpath(folder / name, base).replace(os.sep, "/"))
+        pictures.append(Picture(f"{place}: {shown(name)}", functools.partial(read_file, Path(target))))
+        files.append(shown(os.path.relpath(folder / name, base).replace(os.sep, "/")))
     return pictures, tuple(files)

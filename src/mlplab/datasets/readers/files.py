@@ -2,13 +2,16 @@
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 from mlplab.datasets.readers.rows import shown
 from mlplab.errors import DataError
 
-_LARGEST = 2**29
-"""Bytes of a file with one image, at most."""
+_LARGEST = 2**28 + 2**20
+"""Bytes of a file with one image, at most: of as many pixels as are decoded, not compressed."""
 _HIDDEN = ("thumbs.db", "desktop.ini", "__macosx")
 _DEEPEST = 32
 
@@ -55,12 +58,8 @@ def _parts(name: str) -> list[str]:
 def _is_folder(entry: os.DirEntry[str], inside: str) -> bool:
     """Return whether an entry is a folder (True) or a file (False). Raises `DataError` for anything else."""
     if entry.is_symlink():
-        target = os.path.realpath(entry.path)
-        if not target.startswith(inside + os.sep):
-            raise DataError(
-                f"{shown(entry.path)} is a link that leads out of the folder. Put the file itself there, or remove it."
-            )
-        if os.path.isdir(target):
+        require_inside(entry.path, inside)
+        if os.path.isdir(entry.path):
             raise DataError(f"{shown(entry.path)} is a link to a folder. Put the folder itself there, or remove it.")
     if entry.is_dir():
         return True
@@ -71,18 +70,40 @@ def _is_folder(entry: os.DirEntry[str], inside: str) -> bool:
     return False
 
 
-def read_file(path: Path, largest: int = _LARGEST) -> bytes:
-    """Return the bytes of a file. Raises `DataError` if it cannot be read, is no regular file, or is too large."""
+def require_inside(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> None:
+    """Raise `DataError` if a path leads out of a folder."""
+    if not os.path.realpath(path).startswith(os.path.realpath(folder) + os.sep):
+        raise DataError(
+            f"{shown(path)} is a link that leads out of the folder. Put the file itself there, or remove it."
+        )
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BufferedReader]:
+    """Open a regular file. Raises `DataError` for any other, which may have no end, and if it cannot be read."""
     try:
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise DataError(f"{shown(path)} is no regular file, but a folder, a device or a pipe.")
-            if status.st_size > largest:
-                raise DataError(
-                    f"{shown(path)} has {status.st_size:,} bytes; expected at most {largest:,} in one file. Make it "
-                    "smaller, or remove it."
-                )
-            return file.read()
+            yield file
     except OSError as error:
+        if error.errno is None:  # a library's, about the content
+            raise
         raise DataError(f"{shown(path)} cannot be read: {error.strerror}.") from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for what writes to a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def read_file(path: Path) -> bytes:
+    """Return the bytes of a file with one image. Raises `DataError` as `opened` does, and if it is too large."""
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > _LARGEST:
+            raise DataError(
+                f"{shown(path)} has {size:,} bytes; expected at most {_LARGEST:,} in one file. Make it smaller, or "
+                "remove it."
+            )
+        return file.read()

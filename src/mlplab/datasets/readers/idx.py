@@ -2,13 +2,14 @@
 
 import gzip
 import hashlib
+import os
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from mlplab import npz
-from mlplab.datasets.idx import announced_bytes, read_idx
+from mlplab.datasets.idx import read_content, read_idx
+from mlplab.datasets.readers.files import opened, require_inside
 from mlplab.datasets.readers.rows import Found, Rows, in_parts, shown
 from mlplab.errors import DataError
 
@@ -31,7 +32,7 @@ def idx_files(folder: Path) -> dict[str, tuple[Path | None, Path | None]]:
                     for start in starts
                     for joint in ("-", ".")  # as some programs unpack them
                     for end in ("", ".gz")
-                    if (path := folder / f"{start}-{kind.replace('-idx', f'{joint}idx')}{end}").is_file()
+                    if os.path.isfile(path := folder / f"{start}-{kind.replace('-idx', f'{joint}idx')}{end}")
                 ),
                 None,
             )
@@ -55,6 +56,8 @@ def read_idx_pairs(folder: Path) -> Found:
             there = images or labels
             missing = _IMAGES if images is None else _LABELS
             raise DataError(f"{shown(there or folder)} lacks its partner, …-{missing}: put it into the same folder.")
+        for path in (images, labels):
+            require_inside(path, folder)
         parts[part] = Rows(_read(images, 3, sha256), _read(labels, 1, sha256))
         if len(parts[part].inputs) != len(parts[part].labels):
             raise DataError(
@@ -66,16 +69,13 @@ def read_idx_pairs(folder: Path) -> Found:
 
 
 def _read(path: Path, ndim: int, sha256: dict[str, str]) -> np.ndarray:
-    """Read one file, no more than its header announces, lest a small gzip file fill the memory."""
     try:
-        with path.open("rb") as start:
-            opened = gzip.open if start.read(2) == b"\x1f\x8b" else open
-        with opened(path, "rb") as file:
-            header = file.read(4)
-            header += file.read(4 * header[3]) if len(header) == 4 else b""
-            announced = announced_bytes(header)
-            npz.require_memory(announced)
-            content = bytearray(header + file.read(announced + 1))
+        with opened(path) as file:
+            is_gzip = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            content = read_content(gzip.GzipFile(fileobj=file) if is_gzip else file)
+    except DataError:
+        raise
     except (OSError, ValueError, EOFError, zlib.error) as error:
         raise DataError(f"{shown(path)} cannot be read: {error}. Get the file again.") from error
     sha256[path.name.removesuffix(".gz")] = hashlib.sha256(content).hexdigest()

@@ -1,7 +1,6 @@
 """NPZ files: Keras's `mnist.npz`, MedMNIST's, and arrays under names that a person gives."""
 
 import hashlib
-import io
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from mlplab import npz
-from mlplab.datasets.readers.files import read_file
+from mlplab.datasets.arrays import plain_texts
+from mlplab.datasets.readers.files import opened
 from mlplab.datasets.readers.rows import Found, Rows, in_parts, shown
 from mlplab.datasets.reading import Reading
-from mlplab.errors import Advice, DataError, UsageError
+from mlplab.errors import Advice, DataError, UsageError, brief
 
 _PARTS = (
     {"train": ("x_train", "y_train"), "validation": ("x_val", "y_val"), "test": ("x_test", "y_test")},
@@ -28,7 +28,6 @@ _NAMES = {name for parts in _PARTS for pair in parts.values() for name in pair}
 _CLASSES, _THUMBNAILS = "class_names", "thumbnails"
 _PART_NAMES = {"train": "train", "validation": "val", "test": "test"}
 _WRITTEN_BY = "np.savez_compressed('data.npz', x_train=…, y_train=…, x_test=…, y_test=…)"
-_LARGEST = 2**40
 
 
 def read_npz(path: Path, reading: Reading) -> Found:
@@ -44,19 +43,20 @@ def read_npz(path: Path, reading: Reading) -> Found:
         DataError: if the file is missing, damaged or has other arrays. Pickled objects are not loaded.
         UsageError: if it has no array with the name of `reading.label` or `reading.thumbnails`.
     """
-    content = read_file(path, _LARGEST)
     told = [name for name in (reading.label, reading.group) if name is not None]
     thumbnails = reading.thumbnails or _THUMBNAILS
     told += [thumbnails, *(f"{thumbnails}_{part}" for part in _PART_NAMES.values())]
-    try:
-        file = io.BytesIO(content)
-        arrays = npz.read(file, names=None if reading.label else {*_NAMES, _CLASSES, *told})
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{shown(path)} is not a readable NPZ file of plain arrays ({error}). Copy it again, or write it by "
-            f"{_WRITTEN_BY}."
-        ) from error
-    groups = arrays.pop(reading.group).tolist() if reading.group in arrays else None
+    with opened(path) as file:
+        try:
+            arrays = npz.read(file, names=None if reading.label else {*_NAMES, _CLASSES, *told})
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{shown(path)} is not a readable NPZ file of plain arrays ({brief(error)}). Copy it again, or write "
+                f"it by {_WRITTEN_BY}."
+            ) from error
+        file.seek(0)
+        sha256 = {shown(path.name): hashlib.file_digest(file, "sha256").hexdigest()}
+    groups = arrays.pop(reading.group) if reading.group in arrays else None
     names = arrays.pop(_CLASSES, None)
     pictures = {name: arrays.pop(name) for name in told if name.startswith(thumbnails) and name in arrays}
     if reading.thumbnails and not pictures:
@@ -64,12 +64,28 @@ def read_npz(path: Path, reading: Reading) -> Found:
     parts = _told(arrays, reading.label, path) if reading.label else _known(arrays, path)
     whole = pictures.get(thumbnails) if len(parts) == 1 else None
     rows = {
-        part: Rows(x, y, groups=groups, thumbnails=pictures.get(f"{thumbnails}_{_PART_NAMES[part]}", whole))
+        part: _rows(x, y, groups, pictures.get(f"{thumbnails}_{_PART_NAMES[part]}", whole), path)
         for part, (x, y) in parts.items()
     }
     train, test = in_parts(rows, path)
-    sha256 = {shown(path.name): hashlib.sha256(content).hexdigest()}
-    return Found(train, test, sha256, None if names is None else tuple(map(str, names.reshape(-1))))
+    if names is not None:
+        names = tuple(map(str, plain_texts(names.reshape(-1), f"The class names of {shown(path)}").tolist()))
+    return Found(train, test, sha256, names)
+
+
+def _rows(x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, thumbnails: np.ndarray | None, path: Path) -> Rows:
+    """Return the rows of a part. Raises `DataError` for arrays without rows, and groups that are not one a row."""
+    if not x.ndim or not y.ndim:
+        raise DataError(
+            f"{shown(path)} must have inputs (n, …) and labels (n,). Got the shapes {x.shape} and {y.shape}."
+        )
+    if thumbnails is not None and not thumbnails.ndim:
+        raise DataError(f"{shown(path)} must have one thumbnail for each of its {len(y):,} rows. Got a number.")
+    if groups is not None and groups.shape != y.shape[:1]:
+        raise DataError(
+            f"{shown(path)} must have one group for each of its {len(y):,} rows. Got an array of shape {groups.shape}."
+        )
+    return Rows(x, y, groups=None if groups is None else groups.tolist(), thumbnails=thumbnails)
 
 
 def _known(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -97,10 +113,10 @@ def _told(arrays: Mapping[str, np.ndarray], label: str, path: Path) -> dict[str,
     if labels.ndim == 0 or len(fitting) != 1:
         raise DataError(
             f"{shown(path)} must have one array of inputs (n, …) with as many rows as {label!r}, {labels.shape}. Got "
-            f"{', '.join(fitting) or 'none'}. Write it by {_WRITTEN_BY}."
+            f"{_listed(fitting)}. Write it by {_WRITTEN_BY}."
         )
     return {"train": (arrays[fitting[0]], labels)}
 
 
 def _listed(names: Sequence[str] | Mapping[str, np.ndarray]) -> str:
-    return ", ".join(sorted(names)) or "none"
+    return brief(", ".join(sorted(names))) or "none"

@@ -13,18 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from mlplab import npz
 from mlplab.datasets.arrays import whole_bytes
-from mlplab.datasets.readers.columns import Columns, found_in_parts
-from mlplab.datasets.readers.files import list_files
+from mlplab.datasets.readers.columns import Columns, check_label, found_in_parts
+from mlplab.datasets.readers.files import list_files, opened
+from mlplab.datasets.readers.parquet_metadata import reading_options, require_sound
 from mlplab.datasets.readers.rows import PARTS, Found, Picture, Rows, in_parts, joined, shown
 from mlplab.datasets.reading import Reading
-from mlplab.errors import Advice, DataError, UsageError
+from mlplab.errors import Advice, DataError, UsageError, brief
 
 _THUMBNAILS = ("thumbnail", "thumbnails")
 """Columns with pictures of features, if nothing else is said."""
-_AT_ONCE = 1024
-"""Rows that are read at a time."""
 
 
 def import_pyarrow() -> Any:
@@ -52,20 +50,20 @@ def read_parquet(path: Path, reading: Reading) -> Found:
         DataError: for anything that is no table of such columns, with file and row.
     """
     pyarrow = import_pyarrow()
+    parquet = importlib.import_module("pyarrow.parquet")
     try:
-        with path.open("rb") as file:
-            sha256 = {shown(path.name): hashlib.file_digest(file, "sha256").hexdigest()}
-        with importlib.import_module("pyarrow.parquet").ParquetFile(path) as file:
-            groups = [file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups)]
-            npz.require_memory(sum(groups))
-            return _read(pyarrow, file, path, reading, sha256)
+        with opened(path) as content:
+            metadata = parquet.read_metadata(path)
+            require_sound(content, metadata, path)
+            sha256 = {shown(path.name): hashlib.file_digest(content, "sha256").hexdigest()}
+        dictionaries, at_once = reading_options(metadata)
+        with parquet.ParquetFile(path, metadata=metadata, read_dictionary=dictionaries) as file:
+            return _read(pyarrow, file, path, reading, at_once, sha256)
     except (DataError, UsageError):
         raise
     except Exception as error:  # of a damaged file pyarrow raises ArrowException, OSError, OverflowError, and more
-        raise DataError(
-            f"{shown(path)} is no readable Parquet file: {str(error).splitlines()[0] if str(error) else error!r}. Get "
-            "it again."
-        ) from error
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise DataError(f"{shown(path)} is no readable Parquet file: {brief(reason)}. Get it again.") from error
 
 
 def read_parquet_folder(root: Path, reading: Reading) -> Found:
@@ -111,9 +109,19 @@ class _Cells:
     pictures: list[Picture] = field(default_factory=list)
     thumbnails: list[Picture] = field(default_factory=list)
     blocks: list[np.ndarray] = field(default_factory=list)
+    same: dict[Any, Any] = field(default_factory=dict)
+
+    def values(self, column: Any) -> list[Any]:
+        """Return the values of a column. Equal texts or bytes are one object, however often a file repeats them."""
+        if not hasattr(column, "dictionary"):
+            return [self.same.setdefault(x, x) if isinstance(x, bytes) else x for x in column.to_pylist()]
+        positions, inverse = np.unique(column.indices.drop_null().to_numpy(), return_inverse=True)
+        different = [column.dictionary[position].as_py() for position in positions.tolist()]
+        values = iter([self.same.setdefault(x, x) for x in different][i] for i in inverse.tolist())
+        return [next(values) if valid else None for valid in column.is_valid().to_pylist()]
 
 
-def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, sha256: dict[str, str]) -> Found:
+def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, at_once: int, sha256: dict[str, str]) -> Found:
     schema = file.schema_arrow
     if file.metadata.num_rows == 0:
         raise DataError(f"{shown(path)} has no rows.")
@@ -125,8 +133,8 @@ def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, sha256: dict[st
         picture = next((name for name in whole if kinds[name] == "picture"), "COLUMN")
         told = Advice(f"thumbnails={picture!r}", f"--thumbnails {picture}")
         raise DataError(
-            f"{shown(path)} must have one column of images or lists. Got {', '.join(whole)}: remove others, or say "
-            f"which has pictures of the features: {told}.",
+            f"{shown(path)} must have one column of images or lists. Got {brief(', '.join(whole))}: remove others, or "
+            f"say which has pictures of the features: {told}.",
             advice=[told],
         )
     names = [name for name in schema.names if name not in wholes]
@@ -139,11 +147,13 @@ def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, sha256: dict[st
     inputs = whole or [names[position] for position in columns.numbers]
     if texts := [name for name in inputs if kinds[name] in ("text", "other")]:
         raise DataError(
-            f"{shown(path)}: column {texts[0]!r} holds {schema.field(texts[0]).type}; expected numbers, lists of "
-            "numbers or images. Remove the column."
+            f"{shown(path)}: column {brief(repr(texts[0]), 60)} holds {_type_name(schema.field(texts[0]).type)}; "
+            "expected numbers, lists of numbers or images. Remove the column."
         )
     cells = _Cells()
-    for batch in file.iter_batches(_AT_ONCE):
+    used = [names[position] for position in (columns.label, columns.group, columns.part) if position is not None]
+    used += inputs if thumbnails is None else [*inputs, thumbnails]
+    for batch in file.iter_batches(at_once, columns=list(dict.fromkeys(used))):
         _add(pyarrow, cells, batch, columns, inputs, kinds, thumbnails, path)
     rows = _rows(cells, columns, inputs, whole, reading)
     found = found_in_parts(rows, cells.parts or None, sha256, path)
@@ -180,6 +190,10 @@ def _rows(cells: _Cells, columns: Columns, inputs: list[str], whole: list[str], 
     if numbers.ndim == 2 and reading.size is not None and numbers.shape[1] == reading.size[0] * reading.size[1]:
         numbers = numbers.reshape(-1, *reading.size)
     return Rows(numbers, labels, files, groups, thumbnails)
+
+
+def _type_name(kind: Any) -> str:
+    return brief(getattr(kind, "value_type", kind))
 
 
 def _kind(pyarrow: Any, kind: Any) -> str:
@@ -219,49 +233,62 @@ def _add(
     def values(name: str) -> Any:
         column = batch.column(batch.schema.names.index(name))
         column = getattr(column, "storage", column)
-        column = column.dictionary_decode() if pyarrow.types.is_dictionary(column.type) else column
         if column.null_count:
             row = start + column.is_null().to_pylist().index(True)
-            raise DataError(f"{shown(path)}, row {row}: column {name!r} is empty. Fill it, or remove the row.")
+            raise DataError(
+                f"{shown(path)}, row {row}: column {brief(repr(name), 60)} is empty. Fill it, or remove the row."
+            )
         return column
 
-    cells.labels += values(columns.names[columns.label]).to_pylist()
+    labels = cells.values(values(columns.names[columns.label]))
+    for row, label in enumerate(labels, start):
+        if isinstance(label, str | bytes):
+            check_label(label, path, "row", row)
+    cells.labels += labels
     if columns.group is not None:
-        cells.groups += values(columns.names[columns.group]).to_pylist()
+        cells.groups += cells.values(values(columns.names[columns.group]))
     if columns.part is not None:
-        cells.parts += values(columns.names[columns.part]).to_pylist()
+        cells.parts += cells.values(values(columns.names[columns.part]))
     kind = kinds[inputs[0]] if inputs else ""
     if thumbnails is not None:
-        cells.thumbnails += _pictures(pyarrow, cells.files, values(thumbnails), start, path)
+        cells.thumbnails += _pictures(pyarrow, cells, cells.files, values(thumbnails), start, path)
     if kind == "picture":
         files = cells.files if thumbnails is None else []
-        cells.pictures += _pictures(pyarrow, files, values(inputs[0]), start, path)
+        cells.pictures += _pictures(pyarrow, cells, files, values(inputs[0]), start, path)
     elif kind == "list":
         cells.blocks.append(_array(pyarrow, values(inputs[0]), start, path))
     elif kind == "number":
-        numbers = [np.asarray(values(name).to_numpy(zero_copy_only=False), np.float32) for name in inputs]
-        cells.blocks.append(np.stack(numbers, axis=1))
+        numbers = [np.asarray(_plain(pyarrow, values(name)).to_numpy(zero_copy_only=False)) for name in inputs]
+        with np.errstate(over="ignore"):  # inf is refused later, with its row
+            cells.blocks.append(np.stack([each.astype(np.float32) for each in numbers], axis=1))
     else:
         raise DataError(f"{shown(path)} has no column of numbers, lists or images beside the labels.")
 
 
-def _pictures(pyarrow: Any, files: list[str | None], column: Any, start: int, path: Path) -> list[Picture]:
+def _pictures(
+    pyarrow: Any, cells: _Cells, files: list[str | None], column: Any, start: int, path: Path
+) -> list[Picture]:
     """Return the pictures of a column, and add the names of their files to `files`, None for one without."""
     pictures = []
     paths: Sequence[str | None] = [None] * len(column)
     if pyarrow.types.is_struct(column.type):
         fields = [column.type.field(position).name for position in range(column.type.num_fields)]
         if "path" in fields:
-            paths = [None if name is None else str(name) for name in column.field("path").to_pylist()]
+            paths = [None if name is None else str(name) for name in cells.values(column.field("path"))]
         column = column.field("bytes")
-    for row, (content, name) in enumerate(zip(column.to_pylist(), paths, strict=True), start):
+    for row, (content, name) in enumerate(zip(cells.values(column), paths, strict=True), start):
         if content is None:
             raise DataError(
-                f"{shown(path)}, row {row} has no image, only the name {name!r}: write the bytes into the file."
+                f"{shown(path)}, row {row} has no image, only the name {brief(repr(name), 80)}: write the bytes into "
+                "the file."
             )
         pictures.append(Picture(f"{shown(path)}, row {row}", functools.partial(bytes, content)))
         files.append(name)
     return pictures
+
+
+def _plain(pyarrow: Any, column: Any) -> Any:
+    return column.dictionary_decode() if pyarrow.types.is_dictionary(column.type) else column
 
 
 def _array(pyarrow: Any, column: Any, start: int, path: Path) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.errors import DataError
+from mlplab.errors import DataError, printable
 
 PARTS = {
     "train": "train",
@@ -92,7 +92,7 @@ class Found:
 
 def shown(name: str | os.PathLike[str]) -> str:
     """Return a file's name in characters that every terminal, page and JSON file takes, whatever its encoding."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return printable(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def joined(rows: Sequence[Rows]) -> Rows:

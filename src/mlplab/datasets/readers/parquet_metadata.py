@@ -1,0 +1,55 @@
+"""What the metadata of a Parquet file promises, before any of it is read."""
+
+import mmap
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+from mlplab import npz
+from mlplab.datasets.readers.rows import shown
+from mlplab.errors import DataError
+
+_MAGIC = b"PAR1"
+"""Begins and ends a file."""
+_OF_A_VALUE, _OF_A_ROW = 4, 32
+"""Bytes of memory, at least."""
+_DICTIONARY = 2**26
+"""Bytes of rows that are read as dictionaries, at most: each batch comes with all of its dictionary."""
+_AT_ONCE, _LARGE_AT_ONCE = 2**14, 2**6
+"""Rows that are read at a time; and large rows."""
+
+
+def require_sound(file: BufferedReader, metadata: Any, path: Path) -> None:
+    """Raise `DataError` for a file with more rows than fit in memory, and for two files that were joined.
+
+    A few bytes can promise a billion equal rows, and keep the promise. Of joined files, the metadata of the last one
+    would be taken for those of the first one's rows.
+
+    The metadata of columns are not looked at here: damaged ones end the process in pyarrow 26, where only reading the
+    columns is safe.
+    """
+    promised = metadata.num_rows * (_OF_A_VALUE * metadata.num_columns + _OF_A_ROW)
+    try:
+        npz.require_memory(max(promised, sum(_sizes(metadata))))
+    except ValueError as error:
+        raise DataError(f"{shown(path)} cannot be read: {error}.") from error
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if content.find(_MAGIC + _MAGIC) > 0:
+            raise DataError(f"{shown(path)} is several Parquet files, one after the other: write one table a file.")
+
+
+def reading_options(metadata: Any) -> tuple[list[str], int]:
+    """Return the columns of texts and bytes that are read as dictionaries, and the number of rows to read at a time.
+
+    A dictionary has a value once that a file repeats often, so it takes no more memory than the file says.
+    """
+    columns = [metadata.schema.column(position) for position in range(metadata.num_columns)]
+    texts = [each.path for each in columns if each.physical_type == "BYTE_ARRAY" and each.max_repetition_level == 0]
+    if max(_sizes(metadata), default=0) > _DICTIONARY:
+        return [], _LARGE_AT_ONCE
+    return texts, _AT_ONCE
+
+
+def _sizes(metadata: Any) -> list[int]:
+    """Return the bytes of each group of rows, as the metadata say."""
+    return [metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)]

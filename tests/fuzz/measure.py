@@ -1,0 +1,43 @@
+"""Read sources with at most 1 GB of memory: `python measure.py < SOURCES`, a JSON list of a path and arguments a line.
+
+Prints a JSON object for each: the kind of error and its message (or null), seconds, and the most memory so far in MB.
+"""
+
+import importlib
+import json
+import re
+import resource
+import sys
+import time
+import warnings
+from pathlib import Path
+
+from targets import no_cache
+
+from mlplab.datasets import load
+from mlplab.errors import MlplabError
+
+LIMIT = 2**30
+
+
+def main() -> None:
+    no_cache()
+    importlib.import_module("pyarrow.parquet")
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + LIMIT, resource.RLIM_INFINITY))
+    warnings.simplefilter("ignore", UserWarning)
+    for line in sys.stdin:
+        path, reading = json.loads(line)
+        start, outcome = time.monotonic(), (None, None)
+        try:
+            load(path, quiet=True, **reading)
+        except MlplabError as error:
+            outcome = (type(error).__name__, str(error))
+        except Exception as error:
+            outcome = (type(error).__name__, repr(error))
+        peak = int(re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[0]) // 1024
+        print(json.dumps([*outcome, time.monotonic() - start, peak]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
