@@ -1,7 +1,6 @@
 """What a person reads after training: the scores of the run, and one command to type next."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,11 @@ from rich.text import Text
 
 from mlplab.cli.output import print_rows, say
 from mlplab.errors import shell_command
-from mlplab.inspection.classification import imbalance
+from mlplab.inspection import majority
 from mlplab.inspection.curves import ending
-from mlplab.inspection.examples import examples_of
 from mlplab.runs import Run, Settings
 from mlplab.runs.dataset_ref import reading_arguments
 from mlplab.runs.settings_arguments import training_command
-from mlplab.scores import true_counts
 
 _MOST_CLASSES = 40
 """The matrix of more classes fits on no screen."""
@@ -32,31 +29,20 @@ def print_result(console: Console, run: Run, page: Path | None) -> None:
         say(console, "Each seed alone", style="bold")
         print_rows(console, _members(run))
     parameters = f"{run.result['parameters']:,} parameters{' each' if run.members else ''}"
-    say(console, f"{accuracy(run.result)}, {parameters}, {run.result['seconds']['total']:.1f} s", style="bold")
-    if found := imbalance(examples_of(run, inputs=False)):
-        say(
-            console,
-            f"Classes are unbalanced: balanced accuracy, the mean over classes, is {found.balanced_accuracy:.4f}; "
-            f"always naming the most frequent class, {found.majority}, is right for {found.share:.4f} of the rows.",
-        )
+    say(console, f"{accuracy(run)}, {parameters}, {run.result['seconds']['total']:.1f} s", style="bold")
     if not run.members and (run.config.settings.early_stopping or len(run.epochs) < run.config.settings.epochs):
         say(console, ending(run))
-    if doubt := no_better_than_guessing(run.result):
-        say(console, doubt, style="yellow")
+    print_bar(console, majority.bar_of_result(run.result), run)
     say(console, f"Run: {os.path.relpath(run.path)}" if page is None else f"Report: {os.path.relpath(page)}")
     say(console, _next(run, reported=page is not None))
 
 
-def no_better_than_guessing(result: Mapping[str, Any]) -> str | None:
-    """A warning if the result is that of a network that learned nothing, else None."""
-    counts = true_counts(result["confusion"])
-    guess = max(counts) / sum(counts)
-    if guess == 1 or result.get("ensemble", result["test"])["interval"][0] > guess:
-        return None
-    return (
-        f"That is not clearly better than always naming the most frequent class ({guess:.4f}). Try a smaller learning "
-        "rate (mlplab lr suggests one), more epochs, or see whether the labels belong to the images."
-    )
+def print_bar(console: Console, bar: majority.Bar | None, run: Run) -> None:
+    """Print what the accuracy hides where classes are unbalanced, and whether the network passes the bar."""
+    if text := majority.imbalance(bar):
+        say(console, text)
+    if text := " ".join(filter(None, (majority.doubt(bar), majority.advice(bar, run.config.settings)))):
+        say(console, text, style="yellow")
 
 
 def _next(run: Run, reported: bool) -> str:
@@ -71,13 +57,14 @@ def _next(run: Run, reported: bool) -> str:
     return f"Next, labels that are probably wrong: {shell_command('mlplab', 'labels', path)}"
 
 
-def accuracy(result: Mapping[str, Any]) -> str:
+def accuracy(run: Run) -> str:
     """Format the test accuracy with its interval; of several seeds, the mean and the ensemble's accuracy."""
+    result = run.require_finished()
     test, ensemble = result["test"], result.get("ensemble")
     text = f"Test accuracy {test['accuracy']:.4f}"
     if ensemble is None:
         low, high = test["interval"]
-        return f"{text} (95 % interval {low:.4f}–{high:.4f}, {test['n']:,} images)"
+        return f"{text} (95 % interval {low:.4f}–{high:.4f}, {test['n']:,} {run.config.item_name})"
     if test["sd"] is None:
         return f"{text} (the one seed that did not diverge), ensemble {ensemble['accuracy']:.4f}"
     low, high = test["interval"]
@@ -88,11 +75,15 @@ def accuracy(result: Mapping[str, Any]) -> str:
 def _members(run: Run) -> list[dict[str, Any]]:
     """Return a row for each seed."""
     assert run.result is not None
+    bar = majority.bar_of_result(run.result)
     splits = {"test accuracy": "test"} | ({} if run.result["validation"] is None else {"validation": "validation"})
     rows = []
     for member, result in zip(run.members, run.result["members"], strict=True):
         row = {"seed": result["seed"]}
         row |= {name: result[split]["accuracy"] if split in result else None for name, split in splits.items()}
+        if bar is not None and bar.unbalanced:
+            names = {"balanced accuracy": "balanced_accuracy", "macro F1": "macro_f1"}
+            row |= {name: result["test"][field] if "test" in result else None for name, field in names.items()}
         row["log-loss"] = result["test"]["loss"] if "test" in result else None
         row |= {"epochs": len(member.epochs), "kept epoch": member.kept_epoch if "test" in result else None}
         rows.append(row | {"": f"diverged: {result['diverged']}" if "diverged" in result else ""})

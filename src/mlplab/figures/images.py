@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+MOST_CLASSES = 40
+"""Classes in a picture of samples."""
+
+
 def sample_grid(
     images: np.ndarray, labels: np.ndarray, class_names: Sequence[str], columns: int, title: str
 ) -> "Figure":
-    """Draw the first images of each class in a row, the name of the class to the left.
+    """Draw the first images of each class in a row, the name of the class to the left; of many classes, the first.
 
     Args:
         images: (n, h, w) or (n, h, w, c).
@@ -22,6 +26,9 @@ def sample_grid(
         class_names: one for each class.
         columns: most images of a class.
     """
+    if len(class_names) > MOST_CLASSES:
+        title = f"{title} ({MOST_CLASSES} of {len(class_names):,} classes)"
+        class_names = class_names[:MOST_CLASSES]
     samples = [images[np.flatnonzero(labels == label)[:columns]] for label in range(len(class_names))]
     columns = max(map(len, samples))
     height, width, *channels = samples[0].shape[1:]

@@ -31,6 +31,7 @@ class Examples:
         probabilities: float (n, classes), predicted; bool, one-hot, where only the predicted classes are known.
         class_names: one for each class.
         inputs: raw inputs (n, h, w), (n, h, w, c) or (n, d); None if they are not available.
+        files: the name of each row's file; None where rows have no files, or the data set is not available.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Examples:
     probabilities: np.ndarray
     class_names: tuple[str, ...]
     inputs: np.ndarray | None = None
+    files: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -72,6 +74,10 @@ class Examples:
     def correct(self) -> np.ndarray:
         """Whether the predicted class is the label, bool (n,)."""
         return self.predicted == self.labels
+
+    def file_column(self, positions: np.ndarray) -> dict[str, np.ndarray]:
+        """Return a column `file` of a table about some rows; none where rows have no files."""
+        return {} if self.files is None else {"file": np.array(self.files, object)[positions]}
 
     @property
     def images(self) -> np.ndarray | None:
@@ -157,12 +163,13 @@ def _from_run(run: Run, split: str, data: Any, inputs: bool) -> Examples:
         predictions = _train_predictions(run, data)
     else:
         predictions = run.predictions(split)
-    rows = None
+    rows = files = None
     if inputs and (loaded := available_data(run, data)[0]) is not None:
         part = loaded.test if split == "test" else loaded.train
-        rows = part.inputs if len(predictions.index) == len(part) else part.inputs[predictions.index]
+        part = part if len(predictions.index) == len(part) else part.select(predictions.index)
+        rows, files = part.inputs, part.files
     name = f"{run.config.data['name']}, {split} set, {run.path.name}"
-    return Examples(name, predictions.index, predictions.label, predictions.probabilities, run.class_names, rows)
+    return Examples(name, predictions.index, predictions.label, predictions.probabilities, run.class_names, rows, files)
 
 
 def available_data(run: Run, data: Any = None) -> tuple[Data | None, str]:

@@ -6,7 +6,8 @@ that a page fills in. `macros.html.j2` has tables and figures.
 
 import base64
 import contextlib
-from collections.abc import Callable, Mapping
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,21 @@ def write_page(path: Path, text: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
     files.write_output(path, text.encode("utf-8", "replace"))
     return path.resolve()
+
+
+def isolated(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names to be put into sentences of a page.
+
+    A name with letters that are written from right to left is enclosed in the invisible characters that keep it from
+    reordering the text around it (Unicode Standard Annex 9, section 2.4).
+    """
+    right_to_left = {"R", "AL"}
+    return tuple(
+        f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
+        if right_to_left & set(map(unicodedata.bidirectional, name))
+        else name
+        for name in names
+    )
 
 
 def packed(array: np.ndarray) -> str:

@@ -63,7 +63,8 @@ def classes(survey: Survey) -> Iterator[Finding]:
     few = ((train > 0) & (train < _FEW)) | ((test > 0) & (test < _FEW))
     if few.any():
         few_of = [f"{names[c]} ({train[c]:,} training, {test[c]:,} test)" for c in np.flatnonzero(few)]
-        yield Finding(FEW, "warning", f"very few {survey.kind} of class {_listed(few_of)}", classes=tuple(names[few]))
+        of = "class" if len(few_of) == 1 else f"{len(few_of):,} classes:"
+        yield Finding(FEW, "warning", f"very few {survey.kind} of {of} {_listed(few_of)}", classes=tuple(names[few]))
 
 
 def _listed(names: object) -> str:
