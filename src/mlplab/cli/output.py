@@ -78,26 +78,32 @@ def print_rows(console: Console, rows: Sequence[dict[str, Any]], unbroken: Colle
     if not rows:
         return
     table = RichTable(box=None, padding=(0, 1), pad_edge=False)
-    for name in rows[0]:
-        texts = [_text(row[name]) for row in rows]
+    columns = {name: [_text(row[name]) for row in rows] for name in rows[0]}
+    widths = {name: _least_width(name, texts) for name, texts in columns.items()}
+    fits = sum(width or _LEFT for width in widths.values()) + 2 * len(widths) <= console.width
+    for name, texts in columns.items():
         numbers = all(map(_is_number, texts))
         table.add_column(
             Text(name),
             justify="right" if numbers else "left",
             overflow="fold",
             no_wrap=name in unbroken,
-            min_width=_least_width(name, texts, numbers),
+            min_width=widths[name] if fits or not numbers else None,
         )
     for row in rows:
         table.add_row(*(value if isinstance(value, Text) else Text(_text(value)) for value in row.values()))
     console.print(table)
 
 
-def _least_width(name: str, texts: Sequence[str], numbers: bool) -> int | None:
+_LEFT = 10
+"""Characters for a column that may be broken anywhere."""
+
+
+def _least_width(name: str, texts: Sequence[str]) -> int | None:
     """Return the characters that a column keeps in a line, so that no number is broken; None: any."""
-    if numbers:
+    if all(map(_is_number, texts)):
         return min(16, max(len(word) for text in texts for word in text.split() or [""]))
-    return min(10, max(map(len, texts))) if name in _NAMES else None
+    return min(_LEFT, max(map(len, texts))) if name in _NAMES else None
 
 
 _HEADINGS = {

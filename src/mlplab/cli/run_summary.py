@@ -7,16 +7,22 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from mlplab.cli.output import print_rows, say
+from mlplab.cli.output import print_rows, print_table, say
 from mlplab.errors import shell_command
+from mlplab.figures import shortened
 from mlplab.inspection import majority
+from mlplab.inspection.confusion import most_confused
 from mlplab.inspection.curves import ending
+from mlplab.inspection.examples import examples_of
 from mlplab.runs import Run, Settings
 from mlplab.runs.dataset_ref import reading_arguments
 from mlplab.runs.settings_arguments import training_command
 
 _MOST_CLASSES = 40
 """The matrix of more classes fits on no screen."""
+
+_CONFUSED = 10
+"""Pairs of classes that are printed in place of the matrix."""
 
 
 def print_result(console: Console, run: Run, page: Path | None) -> None:
@@ -25,6 +31,10 @@ def print_result(console: Console, run: Run, page: Path | None) -> None:
         by = ", by the ensemble" if run.members else ""
         say(console, f"Rows: true class; columns: predicted{by}", style="bold")
         print_rows(console, _classes(run))
+    else:
+        say(console, f"Most confused of {len(run.class_names):,} classes", style="bold")
+        confused = most_confused(examples_of(run, inputs=False))
+        print_table(console, ("true", "predicted", "count", "share"), confused.rows()[:_CONFUSED])
     if run.members:
         say(console, "Each seed alone", style="bold")
         print_rows(console, _members(run))
@@ -101,7 +111,7 @@ def _classes(run: Run) -> list[dict[str, Any]]:
     rows = []
     for i, (name, counts) in enumerate(zip(run.class_names, run.result["confusion"], strict=True)):
         right = run.result["per_class"][name]
-        head = name if name == heads[i] else f"{heads[i]} {name}"
+        head = name if name == heads[i] else f"{heads[i]} {shortened(name, 30)}"
         row = {"": head, "accuracy": None if right is None else f"{right:.3f}"}
         cells = {heads[j]: Text(str(n), "bold") if i == j else str(n or "·") for j, n in enumerate(counts)}
         rows.append(row | cells)

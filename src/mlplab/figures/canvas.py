@@ -4,6 +4,7 @@ import io
 import logging
 import re
 import textwrap
+import unicodedata
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,8 +62,9 @@ def label_text(text: object, longest: int = 24) -> str:
 
 
 def shortened(text: object, longest: int = 18) -> str:
-    """Return a text cut to `longest` letters."""
-    return str(text) if len(str(text)) <= longest else f"{str(text)[: longest - 1]}…"
+    """Return a text in one line, cut to `longest` letters; control characters become spaces."""
+    line = "".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in str(text))
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def wrapped(title: str, figure: "Figure") -> str:

@@ -1,5 +1,6 @@
 """Draw images in grids."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ from mlplab.figures.canvas import SIGNED, label_text, new_figure, wrapped
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+
+_LINE = 24
+"""Letters of a line above an image in a gallery."""
 
 MOST_CLASSES = 40
 """Classes in a picture of samples."""
@@ -63,13 +67,14 @@ def gallery(
 
     Args:
         images: (n, h, w) or (n, h, w, c); unless c is 1 or 3, the mean over channels is drawn.
-        titles: one for each image, of one or more lines.
+        titles: one for each image, of one or more lines; long lines are broken.
         columns: images in a row.
         title: above all images.
         frames: for each image the colour of its title and its frame; "": black without a frame.
         signed: draw one channel blue below 0, white at 0 and red above, and three channels in colour, grey for 0.
     """
-    lines = max(text.count("\n") + 1 for text in titles)
+    texts = [[part for line in text.split("\n") for part in textwrap.wrap(line, _LINE) or [""]] for text in titles]
+    lines = max(map(len, texts))
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     height = (1.0 + 0.14 * lines) * rows
@@ -77,10 +82,10 @@ def gallery(
     if title:
         figure.suptitle(wrapped(title, figure), fontsize="medium")
     frames = frames or [""] * len(images)
-    for place, (image, text, colour) in enumerate(zip(displayable(images, signed), titles, frames, strict=True), 1):
+    for place, (image, text, colour) in enumerate(zip(displayable(images, signed), texts, frames, strict=True), 1):
         axes = figure.add_subplot(rows, columns, place)
         axes.imshow(image, cmap=SIGNED if signed else "gray", vmin=0, vmax=1, interpolation="nearest")
-        axes.set_title(label_text(text, 80), fontsize=6.5, pad=3, color=colour or "black")
+        axes.set_title("\n".join(map(label_text, text)), fontsize=6.5, pad=3, color=colour or "black")
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set(visible=bool(colour), color=colour or "none", linewidth=1.5)
     return figure

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlplab.figures import shortened
 from mlplab.inspection.examples import Examples
 from mlplab.runs import Settings
 from mlplab.runs.result import PopulationResult, RunResult
@@ -12,6 +13,9 @@ from mlplab.scores import ClassCounts, are_unbalanced, wilson_interval
 
 FRACTION = "{:.4f}".format
 """Formats a fraction in a terminal."""
+
+_LETTERS = 40
+"""Letters of a class's name in a sentence."""
 
 _BEHIND = 0.02
 """Where balanced accuracy is this much below the accuracy, rare classes are said to do worse."""
@@ -88,9 +92,10 @@ def imbalance(bar: Bar | None, number: Callable[[float], str] = FRACTION) -> str
     """State balanced accuracy, macro F1 and the bar; "" where classes are balanced. `number` formats a fraction."""
     if bar is None or not bar.unbalanced:
         return ""
+    majority = shortened(bar.majority, _LETTERS)
     return (
         f"Classes are unbalanced: balanced accuracy, the mean over classes, is {number(bar.balanced_accuracy)}, and "
-        f"macro F1 {number(bar.macro_f1)}; always naming the most frequent class, {bar.majority}, is right for "
+        f"macro F1 {number(bar.macro_f1)}; always naming the most frequent class, {majority}, is right for "
         f"{number(bar.share)} of the rows."
     )
 
@@ -106,8 +111,9 @@ def doubt(bar: Bar | None, number: Callable[[float], str] = FRACTION, what: str 
     if bar is None or bar.is_passed:
         return ""
     how = "worse than" if bar.high < bar.share else "not clearly better than"
-    only = f" It names {bar.only} for every row." if bar.only else ""
-    return f"{what} is {how} always naming the most frequent class, {bar.majority} ({number(bar.share)}).{only}"
+    majority, named = (shortened(name, _LETTERS) for name in (bar.majority, bar.only))
+    only = f" It names {named} for every row." if named else ""
+    return f"{what} is {how} always naming the most frequent class, {majority} ({number(bar.share)}).{only}"
 
 
 def advice(bar: Bar | None, settings: Settings) -> str:

@@ -6,8 +6,9 @@ that a page fills in. `macros.html.j2` has tables and figures.
 
 import base64
 import contextlib
+import itertools
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ import numpy as np
 
 from mlplab import __version__, files
 from mlplab.errors import UsageError
+from mlplab.figures import shortened
+
+_LONGEST_NAME = 60
+"""Letters of a class's name on a page."""
 
 _SHARED = Path(__file__).parent / "templates"
 
@@ -54,19 +59,25 @@ def write_page(path: Path, text: str) -> Path:
     return path.resolve()
 
 
-def isolated(names: Sequence[str]) -> tuple[str, ...]:
-    """Return names to be put into sentences of a page.
+def readable(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names of classes as a page shows them, all different.
 
-    A name with letters that are written from right to left is enclosed in the invisible characters that keep it from
-    reordering the text around it (Unicode Standard Annex 9, section 2.4).
+    Long ones are cut, and control characters become spaces. A name with letters that are written from right to left is
+    enclosed in the invisible characters that keep it from reordering the text around it (Unicode Standard Annex 9,
+    section 2.4).
     """
-    right_to_left = {"R", "AL"}
-    return tuple(
-        f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
-        if right_to_left & set(map(unicodedata.bidirectional, name))
-        else name
-        for name in names
-    )
+    shown: dict[str, None] = {}
+    for number, name in enumerate(names):
+        short = shortened(name, _LONGEST_NAME)
+        numbered = (f"{short} ({more})" for more in itertools.count(number))
+        shown[next(text for text in map(_isolated, itertools.chain([short], numbered)) if text not in shown)] = None
+    return tuple(shown)
+
+
+def _isolated(text: str) -> str:
+    if {"R", "AL"} & set(map(unicodedata.bidirectional, text)):
+        return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
+    return text
 
 
 def packed(array: np.ndarray) -> str:

@@ -19,7 +19,7 @@ from mlplab.inspection.confusion import matrix_of_most_confused, most_confused
 from mlplab.inspection.curves import curves, ending, member_columns
 from mlplab.inspection.examples import Examples, available_data, examples_of
 from mlplab.inspection.seeds import seeds
-from mlplab.pages import isolated, percent
+from mlplab.pages import percent, readable
 from mlplab.pages.sprites import sprites
 from mlplab.reports import wording
 from mlplab.reports.network_section import network_sections
@@ -53,7 +53,7 @@ def content(run: Run, data: Any = None) -> dict[str, Any]:
     """Return all values for the template. `data` is for runs started with arrays, see `report`."""
     data, why_not = available_data(run, data)
     examples = examples_of(run, data=data, inputs=data is not None)
-    examples = dataclasses.replace(examples, class_names=isolated(examples.class_names))
+    examples = dataclasses.replace(examples, class_names=readable(examples.class_names))
     rows = select_rows(examples)
     network = network_sections(run.first, data, rows.positions)
     confusions, matrix = most_confused(examples), matrix_of_most_confused(examples)
@@ -198,7 +198,7 @@ def _labels(run: Run, data: Data | None) -> dict[str, Any] | None:
     kept = run.directory.cross_validation()
     if kept is None:
         return None
-    judged = Examples("", kept.index, kept.label, kept.probabilities, isolated(run.class_names))
+    judged = Examples("", kept.index, kept.label, kept.probabilities, readable(run.class_names))
     order = np.argsort(judged.true_probability, kind="stable")
     first = order[~judged.correct[order]][:SHOWN_LABELS]
     files = None if data is None else data.train.files

@@ -39,7 +39,7 @@ def page(
     sections += [("scores", "Scores"), ("pairs", "Pairs")]
     sections += [("classes", "Classes"), ("disagreements", "Disagreements")]
     names, classes = list(examples), tables["classes"]
-    classes = Table(classes.columns | {"class": np.array(pages.isolated(classes["class"]), object)})
+    classes = Table(classes.columns | {"class": np.array(pages.readable(classes["class"]), object)})
     shown_classes = np.sort(np.argsort(classes["p_value"], kind="stable")[:MOST_CLASSES])
     judged = ["group_pairs", "pairs"] if populations else ["pairs", "group_pairs"]  # as the verdicts
     p_values = np.concatenate([tables[name]["p_corrected"] for name in judged])
@@ -83,7 +83,7 @@ def _for_script(examples: Mapping[str, Examples], compared: Table) -> dict[str, 
     images = None if first.images is None else sprites(first.images[rows])
     return {
         "names": list(examples),
-        "class_names": pages.isolated(first.class_names),
+        "class_names": pages.readable(first.class_names),
         "index": first.index[rows].tolist(),
         "files": None if first.files is None else [first.files[row] for row in rows.tolist()],
         "label": first.labels[rows].tolist(),
