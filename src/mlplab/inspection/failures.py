@@ -94,7 +94,7 @@ def show_failures(
         text = "{predicted} ({true})\n{confidence:.2f} ({true_probability:.2f})\n#{index}"
     if examples.images is None or not len(shown):
         return Table(columns, title)
-    short = {name: list(map(shortened, columns[name])) for name in ("true", "predicted")}
+    short = {name: np.array(list(map(shortened, columns[name])), object) for name in ("true", "predicted")}
     captions = [text.format(**row) for row in Table(columns | short)]
     return Table(columns, title, functools.partial(gallery, examples.images[shown], captions)).show()
 

@@ -84,7 +84,7 @@ def _bar(counts: ClassCounts, names: Sequence[str]) -> Bar | None:
         high=high,
         balanced_accuracy=counts.balanced_accuracy,
         macro_f1=counts.macro_f1,
-        only=names[named[0]] if len(named) == 1 else "",
+        only=names[int(named[0])] if len(named) == 1 else "",
     )
 
 

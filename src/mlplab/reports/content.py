@@ -100,7 +100,10 @@ def _why_no_images(run: Run, examples: Examples, why_no_data: str) -> str:
         return f"{why_no_data} To see images: mlplab.report(run, data=((x_train, y_train), (x_test, y_test)))."
     if why_no_data or examples.images is not None:
         return why_no_data
-    return "The inputs are features, so the rows have numbers and no images."
+    return (
+        "The inputs are features, so the rows have numbers and no images. With thumbnails beside them, in a column "
+        "that --thumbnails names or in an NPZ file's array thumbnails, each row has its picture here."
+    )
 
 
 def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
@@ -210,7 +213,8 @@ def _labels(run: Run, data: Data | None) -> dict[str, Any] | None:
         "given_probability": judged.true_probability[first],
         "suggested_probability": judged.confidence[first],
     }
-    images = sprites(data.train.images[judged.index[first]], 300_000) if data and data.train.has_images else None
+    pictures = data and data.train.pictures
+    images = None if pictures is None else sprites(pictures[judged.index[first]], 300_000)
     table = Table(columns)
     return {
         "table": table,

@@ -32,7 +32,7 @@ def read_csv(path: Path, reading: Reading) -> Found:
     A header is a first line without numbers, or one that has a column called label, class or target. Cells are
     separated by commas, semicolons or tabs. Columns called pixel0, pixel1, … or 1x1, 1x2, … are images, and so are
     the pixels of a square in a file without header. Names of image files are relative to the folder of the CSV file,
-    or to a folder beside it.
+    or to a folder beside it. So are those of the column `reading.thumbnails`, whose images are not the inputs.
 
     Raises:
         UsageError: if it cannot be seen which column has the labels.
@@ -48,7 +48,8 @@ def read_csv(path: Path, reading: Reading) -> Found:
     columns = table.columns
     if columns.file is None:
         inputs = columns.shaped(table.numbers(), reading)
-        rows = Rows(inputs, labels_of(table.labels), groups=table.groups)
+        pictures, files = (None, None) if columns.thumbnail is None else _pictures(path, table.files, table.lines)
+        rows = Rows(inputs, labels_of(table.labels), files, table.groups, pictures)
     else:
         pictures, files = _pictures(path, table.files, table.lines)
         rows = Rows(pictures, labels_of(table.labels), files, table.groups)
@@ -57,7 +58,10 @@ def read_csv(path: Path, reading: Reading) -> Found:
 
 @dataclass
 class _Table:
-    """The cells of a file, by what they are. `lines` has the line of each row, counted from 1."""
+    """The cells of a file, by what they are. `lines` has the line of each row, counted from 1.
+
+    `files` has the names of files with images, or else with thumbnails.
+    """
 
     path: Path
     columns: Columns
@@ -77,8 +81,10 @@ class _Table:
             self.groups = (self.groups or []) + [row[columns.group] for row in rows]
         if columns.part is not None:
             self.parts = (self.parts or []) + [row[columns.part] for row in rows]
+        file = columns.thumbnail if columns.file is None else columns.file
+        if file is not None:
+            self.files += [row[file] for row in rows]
         if columns.file is not None:
-            self.files += [row[columns.file] for row in rows]
             return
         positions = columns.numbers
         start, stop = positions[0], positions[-1] + 1

@@ -45,12 +45,14 @@ class Rows:
         labels: (n,), of any kind that `arrays.plain_labels` takes.
         files: the name of each row's file, relative to the source, if rows come from files.
         groups: the group of each row, if the source has a column for it.
+        thumbnails: a picture of each row, if the source has them beside features: an array (n, …), or pictures.
     """
 
     inputs: Any
     labels: np.ndarray | Sequence[Any]
     files: tuple[str, ...] | None = None
     groups: Sequence[Hashable] | None = None
+    thumbnails: Any = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -58,12 +60,17 @@ class Rows:
     def select(self, mask: np.ndarray) -> "Rows":
         """Return the rows where a mask, bool (n,), is True."""
         chosen = np.flatnonzero(mask).tolist()
-        inputs, files, groups = self.inputs, self.files, self.groups
+        files, groups = self.files, self.groups
+        inputs, thumbnails = (
+            [values[row] for row in chosen] if isinstance(values, list) else None if values is None else values[mask]
+            for values in (self.inputs, self.thumbnails)
+        )
         return Rows(
-            [inputs[row] for row in chosen] if isinstance(inputs, list) else inputs[mask],
+            inputs,
             np.asarray(self.labels)[mask],
             None if files is None else tuple(files[row] for row in chosen),
             None if groups is None else [groups[row] for row in chosen],
+            thumbnails,
         )
 
 
@@ -92,12 +99,19 @@ def joined(rows: Sequence[Rows]) -> Rows:
     """Return the rows of several parts as one."""
     if len(rows) == 1:
         return rows[0]
-    pictures = isinstance(rows[0].inputs, list)
-    inputs = [each for part in rows for each in part.inputs] if pictures else np.concatenate([r.inputs for r in rows])
+    inputs = _joined([part.inputs for part in rows])
+    thumbnails = _joined([part.thumbnails for part in rows])
     labels = np.concatenate([np.asarray(part.labels) for part in rows])
     files = None if any(part.files is None for part in rows) else tuple(f for part in rows for f in part.files or ())
     groups = None if any(part.groups is None for part in rows) else [g for part in rows for g in part.groups or ()]
-    return Rows(inputs, labels, files, groups)
+    return Rows(inputs, labels, files, groups, thumbnails)
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """Return the arrays or lists of several parts as one; None if a part has none."""
+    if any(part is None for part in parts):
+        return None
+    return [each for part in parts for each in part] if isinstance(parts[0], list) else np.concatenate(parts)
 
 
 def in_parts(parts: dict[str, Rows], path: Path) -> tuple[Rows, Rows | None]:

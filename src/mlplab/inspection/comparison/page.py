@@ -39,7 +39,7 @@ def page(
     sections += [("scores", "Scores"), ("pairs", "Pairs")]
     sections += [("classes", "Classes"), ("disagreements", "Disagreements")]
     names, classes = list(examples), tables["classes"]
-    classes = Table(classes.columns | {"class": np.array(pages.readable(classes["class"]), object)})
+    classes = Table({**classes.columns, "class": _names(classes, examples[names[0]])})
     shown_classes = np.sort(np.argsort(classes["p_value"], kind="stable")[:MOST_CLASSES])
     judged = ["group_pairs", "pairs"] if populations else ["pairs", "group_pairs"]  # as the verdicts
     p_values = np.concatenate([tables[name]["p_corrected"] for name in judged])
@@ -69,6 +69,12 @@ def page(
         class_differences=_drawn("classes", pairs.class_differences(classes.select(shown_classes))),
         galleries=_for_script(examples, tables["pairs"]),
     )
+
+
+def _names(classes: Table, examples: Examples) -> np.ndarray:
+    """Return the name of each row's class as the page shows it, object (n,)."""
+    shown = dict(zip(examples.class_names, pages.readable(examples.class_names), strict=True))
+    return np.array([shown[name] for name in classes["class"]], object)
 
 
 def _drawn(name: str, chart: Intervals) -> str:
