@@ -228,7 +228,9 @@ def _counts(data: Data) -> list[dict[str, object]]:
     return [
         {
             **({} if are_names else {"label": label}),
-            **{"class": name, "training": f"{train[name]:,}", "test": f"{test[name]:,}"},
+            "class": name,
+            "training": f"{train[name]:,}",
+            "test": f"{test[name]:,}",
         }
         for label, name in zip(labels, data.class_names, strict=True)
     ]
