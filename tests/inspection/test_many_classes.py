@@ -25,3 +25,16 @@ def test_confusions_of_many_classes():
     rows = shown["classes"] % 3 == 0
     assert (shown["counts"].diagonal() == ~rows).all()
     assert shown["counts"].sum() == 25 - (shown["classes"][-1] % 3 == 0)
+
+
+def test_intervals_contain_the_scores_also_where_each_class_has_one_row():
+    """A resample lacks the rows of every third class, so that its means have a bias."""
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(500), 500)
+    probabilities[np.arange(500), np.arange(500)] += rng.random(500) < 0.6
+    table = mlplab.score(probabilities / probabilities.sum(1, keepdims=True), np.arange(500))
+    assert ((table["low"] <= table["value"]) & (table["value"] <= table["high"])).all()
+    (accuracy, balanced), rows = (table["value"][:2], table.rows())
+    assert accuracy == balanced
+    width = [row["high"] - row["low"] for row in rows[:2]]
+    assert 0.7 * width[0] < width[1] < 1.3 * width[0]  # the same score, so about the same interval

@@ -57,8 +57,10 @@ def integer_ticks(axes: "Axes") -> None:
 
 
 def label_text(text: object, longest: int = 24) -> str:
-    """Return a text that matplotlib draws literally: `$` escaped, cut to `longest` letters."""
-    return shortened(text, longest).replace("$", r"\$")
+    """Return a text that matplotlib draws literally, from left to right: `$` escaped, cut to `longest` letters."""
+    cut = shortened(text, longest).replace("$", r"\$")
+    right_to_left = {"R", "AL"} & set(map(unicodedata.bidirectional, cut))
+    return f"\N{LEFT-TO-RIGHT MARK}{cut}" if right_to_left else cut  # names keep their own direction
 
 
 def shortened(text: object, longest: int = 18) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-_LINE = 24
+_LINE = 20
 """Letters of a line above an image in a gallery."""
 
 MOST_CLASSES = 40

@@ -34,7 +34,7 @@ def score(
     Each has its 95 % interval. Proportions have Wilson's. Log-loss and Brier score (the sum over classes of squared
     differences, Brier 1950, from 0 to 2) are means over rows and have the normal interval. Balanced accuracy (the mean
     recall of the classes that have rows) and macro averages have the percentile interval of a bootstrap over rows
-    (Efron and Tibshirani 1993, ch. 13).
+    (Efron and Tibshirani 1993, ch. 13), moved by its bias.
 
     Args:
         source, y, split, class_names, data: see `examples_of`.
@@ -54,8 +54,7 @@ def score(
     n = len(examples)
     counts, draws = _counts(examples), _resampled(examples)
     rows = [(name, count / n, *wilson_interval(count, n)) for name, count in tops.items()]
-    balanced = _mean_over_classes(draws[1][:, counts.true > 0])
-    rows.insert(1, ("balanced accuracy", counts.balanced_accuracy, *_percentiles(balanced)))
+    rows.insert(1, ("balanced accuracy", *_mean_interval(counts.balanced_accuracy, draws[1][:, counts.true > 0])))
     rows.append(("log-loss", *mean_interval(examples.losses)))
     squares = (examples.probabilities.astype(np.float64) ** 2).sum(1)
     rows.append(("Brier score", *mean_interval(squares - 2 * examples.true_probability + 1)))
@@ -63,9 +62,7 @@ def score(
     occurs = (counts.predicted + counts.true) > 0
     for name, values, drawn in zip(("precision", "recall", "F1"), _ratios(counts), draws, strict=True):
         counted = np.where(np.isnan(values[occurs]), 0, drawn[:, occurs])
-        rows.append(
-            (f"macro {name}", float(np.nan_to_num(values[occurs]).mean()), *_percentiles(_mean_over_classes(counted)))
-        )
+        rows.append((f"macro {name}", *_mean_interval(float(np.nan_to_num(values[occurs]).mean()), counted)))
     values = map(np.array, zip(*rows, strict=True))
     columns: dict[str, np.ndarray] = dict(zip(("metric", "value", "low", "high"), values, strict=True))
     return Table(columns, f"Scores on {n:,} rows, with 95 % intervals ({examples.name})")
@@ -137,15 +134,19 @@ def _ratios(counts: ClassCounts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return correct / predicted, correct / true, 2 * correct / (predicted + true)
 
 
-def _mean_over_classes(draws: np.ndarray) -> np.ndarray:
-    """Return the mean of each draw, (RESAMPLES,), over the classes for which the rows drawn define a value."""
-    return np.nanmean(draws, 1)
+def _mean_interval(value: float, draws: np.ndarray) -> tuple[float, float, float]:
+    """Return a mean over classes with its 95 % interval, the percentiles of resampled rows without their bias.
 
+    A resample lacks rows of rare classes, so that its mean is too low or too high. The bias is the mean over resamples
+    minus the value (Efron and Tibshirani 1993, ch. 10).
 
-def _percentiles(draws: np.ndarray) -> tuple[float, float]:
-    """Return the 95 % percentile interval of resampled values."""
-    low, high = np.percentile(draws, (2.5, 97.5))
-    return float(low), float(high)
+    Args:
+        value: the mean.
+        draws: (RESAMPLES, classes), NaN where the rows drawn define no value for a class.
+    """
+    means = np.nanmean(draws, 1)
+    low, high = np.percentile(means, (2.5, 97.5)) - (means.mean() - value)
+    return value, max(0.0, min(float(low), value)), min(1.0, max(float(high), value))
 
 
 def _resampled(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

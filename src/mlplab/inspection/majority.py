@@ -14,7 +14,7 @@ from mlplab.scores import ClassCounts, are_unbalanced, wilson_interval
 FRACTION = "{:.4f}".format
 """Formats a fraction in a terminal."""
 
-_LETTERS = 40
+LETTERS = 40
 """Letters of a class's name in a sentence."""
 
 _BEHIND = 0.02
@@ -92,7 +92,7 @@ def imbalance(bar: Bar | None, number: Callable[[float], str] = FRACTION) -> str
     """State balanced accuracy, macro F1 and the bar; "" where classes are balanced. `number` formats a fraction."""
     if bar is None or not bar.unbalanced:
         return ""
-    majority = shortened(bar.majority, _LETTERS)
+    majority = shortened(bar.majority, LETTERS)
     return (
         f"Classes are unbalanced: balanced accuracy, the mean over classes, is {number(bar.balanced_accuracy)}, and "
         f"macro F1 {number(bar.macro_f1)}; always naming the most frequent class, {majority}, is right for "
@@ -111,7 +111,7 @@ def doubt(bar: Bar | None, number: Callable[[float], str] = FRACTION, what: str 
     if bar is None or bar.is_passed:
         return ""
     how = "worse than" if bar.high < bar.share else "not clearly better than"
-    majority, named = (shortened(name, _LETTERS) for name in (bar.majority, bar.only))
+    majority, named = (shortened(name, LETTERS) for name in (bar.majority, bar.only))
     only = f" It names {named} for every row." if named else ""
     return f"{what} is {how} always naming the most frequent class, {majority} ({number(bar.share)}).{only}"
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mlplab.figures import shortened
 from mlplab.inspection import majority
 from mlplab.inspection.comparison.pairs import SIGNIFICANCE, Group
 from mlplab.inspection.examples import Examples
@@ -64,7 +65,7 @@ def cautions(examples: Mapping[str, Examples]) -> tuple[str, ...]:
     if first is not None and first.unbalanced:
         said.append(
             "Classes are unbalanced: look at balanced accuracy and macro F1 too. Always naming the most frequent "
-            f"class, {first.majority}, is right for {first.share:.4f} of the rows."
+            f"class, {shortened(first.majority, majority.LETTERS)}, is right for {first.share:.4f} of the rows."
         )
     return tuple(filter(None, said))
 
