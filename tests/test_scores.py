@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, recall_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, f1_score, log_loss, recall_score
 
 from mlplab import scores
 
@@ -42,7 +42,25 @@ def test_scores_are_scikit_learns(predictions):
     np.testing.assert_array_equal(cells, matrix)
     assert (counts > 0).all()
     sparse = {"true": true.tolist(), "predicted": predicted_as.tolist(), "count": counts.tolist()}
-    assert scores.true_counts(sparse) == np.bincount(labels).tolist() == scores.true_counts(matrix[:4].tolist())
+    for confusion in (sparse, matrix.tolist()):
+        counted = scores.ClassCounts.of_confusion(confusion, 5)
+        for name, expected in vars(scores.ClassCounts.of(labels, predicted, 5)).items():
+            np.testing.assert_array_equal(getattr(counted, name), expected)
+
+
+@given(st.integers(0, 10_000), st.integers(2, 6), st.integers(1, 30))
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true", "ignore:A single label was found")
+def test_balanced_accuracy_and_macro_f1_are_scikit_learns(seed, classes, n):
+    rng = np.random.default_rng(seed)
+    labels, probabilities = rng.integers(0, classes, n), rng.dirichlet(np.ones(classes), n)
+    got, predicted = scores.accuracy(labels, probabilities), probabilities.argmax(1)
+    assert got["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(labels, predicted))
+    assert got["macro_f1"] == pytest.approx(f1_score(labels, predicted, average="macro"))
+
+
+@pytest.mark.parametrize(("rows", "unbalanced"), [([15, 10], True), ([14, 10], False), ([15, 10, 0], True)])
+def test_classes_are_unbalanced_from_one_and_a_half_times_on(rows, unbalanced):
+    assert scores.are_unbalanced(rows) == unbalanced
 
 
 def test_the_interval_of_accuracies_lies_among_accuracies():

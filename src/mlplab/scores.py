@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ from numpy.typing import ArrayLike
 
 SMALLEST_PROBABILITY = 1e-7
 """The log-loss replaces smaller probabilities by this one, as Keras's cross-entropy does."""
+
+UNBALANCED = 1.5
+"""Classes are called unbalanced where the most frequent has at least this many times the rows of the rarest."""
 
 
 def wilson_intervals(correct: ArrayLike, n: ArrayLike, z: float = 1.959964) -> tuple[np.ndarray, np.ndarray]:
@@ -61,15 +65,71 @@ def log_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def accuracy(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
-    """Score probabilities (n, classes) on labels (n,): `loss`, `accuracy`, `interval` (95 %) and `n`."""
-    n = len(labels)
-    correct = int((probabilities.argmax(1) == labels).sum())
+    """Score probabilities (n, classes) on labels (n,).
+
+    Returns:
+        `loss`, `accuracy`, `interval` (95 %, of the accuracy), `n`, `balanced_accuracy` and `macro_f1`.
+    """
+    counts = ClassCounts.of(labels, probabilities.argmax(1), probabilities.shape[1])
+    n, correct = len(labels), int(counts.correct.sum())
     return {
         "loss": float(log_losses(labels, probabilities).mean()),
         "accuracy": correct / n,
         "interval": list(wilson_interval(correct, n)),
         "n": n,
+        "balanced_accuracy": counts.balanced_accuracy,
+        "macro_f1": counts.macro_f1,
     }
+
+
+@dataclass(frozen=True, eq=False)
+class ClassCounts:
+    """Rows of each class.
+
+    Attributes:
+        correct: labelled with the class and predicted as it, int (classes,).
+        predicted: predicted as the class, int (classes,).
+        true: labelled with the class, int (classes,).
+    """
+
+    correct: np.ndarray
+    predicted: np.ndarray
+    true: np.ndarray
+
+    @classmethod
+    def of(cls, labels: np.ndarray, predicted: np.ndarray, classes: int) -> "ClassCounts":
+        """Count rows, given their labels and predicted classes, int (n,) each."""
+        rows = (labels[labels == predicted], predicted, labels)
+        return cls(*(np.bincount(of_rows, minlength=classes) for of_rows in rows))
+
+    @classmethod
+    def of_confusion(
+        cls, confusion: Mapping[str, Sequence[int]] | Sequence[Sequence[int]], classes: int
+    ) -> "ClassCounts":
+        """Count the rows of the field `confusion` of a result."""
+        if isinstance(confusion, Mapping):
+            true, predicted, counts = (np.asarray(confusion[name], int) for name in ("true", "predicted", "count"))
+        else:
+            counts = np.asarray(confusion).reshape(-1)
+            true, predicted = np.indices((classes, classes)).reshape(2, -1)
+        return cls(
+            *(
+                np.bincount(of_cells, weights=counts * shown, minlength=classes).astype(int)
+                for of_cells, shown in ((true, true == predicted), (predicted, True), (true, True))
+            )
+        )
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean over classes of the fraction of their rows predicted right; classes without rows are left out."""
+        occurs = self.true > 0
+        return float((self.correct[occurs] / self.true[occurs]).mean())
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean over classes of F1; classes without labels and predictions are left out, as in scikit-learn."""
+        rows = self.predicted + self.true
+        return float((2 * self.correct[rows > 0] / rows[rows > 0]).mean())
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -84,11 +144,10 @@ def confusion_cells(labels: np.ndarray, predicted: np.ndarray, classes: int) -> 
     return (*np.divmod(cells, classes), counts)
 
 
-def true_counts(confusion: Mapping[str, Sequence[int]] | Sequence[Sequence[int]]) -> list[int]:
-    """Return the number of rows of each class that occurs in the field `confusion` of a result."""
-    if not isinstance(confusion, Mapping):
-        return [sum(row) for row in confusion]
-    return np.bincount(confusion["true"], weights=confusion["count"]).astype(int).tolist()
+def are_unbalanced(rows_of_class: ArrayLike) -> bool:
+    """Whether the most frequent class has at least 1.5 times the rows of the rarest class that has any."""
+    rows = np.asarray(rows_of_class)
+    return bool(rows.max() >= UNBALANCED * rows[rows > 0].min())
 
 
 def per_class_accuracy(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """`mlplab scores`, `failures` and `figure`: what a person sees, what a program reads, and what is refused."""
 
 import csv
+import io
 import json
 import shutil
 
@@ -148,3 +149,23 @@ def test_names_are_no_markup(capsys):
     say(console, name)
     print_table(console, [name], [{name: name}])
     assert capsys.readouterr().err.count(name) == 3
+
+
+def test_names_cannot_control_the_terminal():
+    text = io.StringIO()
+    console = Console(file=text, width=80)
+    print_table(console, ["class", "n"], [{"class": "\x1b[31mred\x9b\n", "n": 3}])
+    say(console, "class \x1b[2J\r, two\nlines")
+    assert "␛[31mred\N{REPLACEMENT CHARACTER}␊" in text.getvalue()
+    assert "class ␛[2J␍, two\nlines" in text.getvalue()
+    assert "\x1b" not in text.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_numbers_are_broken_only_where_they_do_not_fit_and_never_cut(width):
+    text = io.StringIO()
+    row = {"method": "nearest neighbours", **dict.fromkeys(("a", "b", "c", "d"), 0.8293)}
+    row |= {f"{name}_{end}": value for name in "abcd" for end, value in (("low", 0.687), ("high", 0.915))}
+    print_table(Console(file=text, width=width), row, [row])
+    assert text.getvalue().count("(0.687–0.915)") == (4 if width == 80 else 0)
+    assert text.getvalue().count(")") == 4

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from command_line import MLPLAB, interrupted, mlplab, refused, result_of
 
-from mlplab.cli.run_summary import no_better_than_guessing
-
 
 def test_json_is_the_result_of_the_run_and_alone_on_standard_output(trained):
     done, out = trained
@@ -120,13 +118,6 @@ def test_names_are_completed():
     words = {"_MLPLAB_COMPLETE": "complete_bash", "COMP_WORDS": "mlplab train fash", "COMP_CWORD": "2"}
     done = subprocess.run(MLPLAB, capture_output=True, text=True, env=os.environ | words, check=False)
     assert "fashion-mnist" in done.stdout
-
-
-@pytest.mark.parametrize(("low", "warned"), [(0.49, True), (0.51, False)])
-def test_a_network_that_learned_nothing_gets_a_warning(low, warned):
-    result = {"confusion": [[5, 0], [5, 0]], "test": {"interval": [low, 0.7]}}
-    assert (no_better_than_guessing(result) is not None) == warned
-    assert (no_better_than_guessing({**result, "ensemble": {"interval": [0.2, 0.4]}})) is not None
 
 
 @pytest.mark.slow

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score
 
 import mlplab
 from mlplab.engine import ArraySource, Rows
 from mlplab.errors import TrainingError, UsageError
-from mlplab.experiments.learning_curve import answer, last_doubling, learning_curve
+from mlplab.experiments.learning_curve import _rows, answer, last_doubling, learning_curve
 from mlplab.experiments.population import ModelBuilder
 from mlplab.experiments.size_scan import SizeScan, checked_sizes, nested_order, train_sizes
 from mlplab.runs import Settings
@@ -118,7 +119,19 @@ def trained(*scores, sizes=(500, 1000), rows=1000) -> SizeScan:
     given = np.array(scores)
     right = (np.arange(rows) < np.round(rows * given)[..., None]).astype(float)
     right[np.isnan(given)] = np.nan
-    return SizeScan(np.array(sizes), given, right)
+    return SizeScan(np.array(sizes), given, right, np.arange(rows) % 2)
+
+
+def test_where_classes_are_unbalanced_the_table_has_balanced_accuracy():
+    labels = np.repeat([0, 1], [80, 20])
+    right = np.random.default_rng(0).random((2, 3, 100)) < 0.7
+    right[:, 2] = False
+    accuracy = right.mean(2)
+    scan = SizeScan(np.array([50, 100]), accuracy, np.where(np.arange(3)[:, None] == 2, np.nan, right), labels)
+    for row, of_size in zip(_rows(scan), right, strict=True):
+        expected = [balanced_accuracy_score(labels, np.where(rows, labels, 1 - labels)) for rows in of_size[:2]]
+        assert row["val_balanced_accuracy"] == pytest.approx(np.mean(expected))  # without the seed that diverged
+    assert "val_balanced_accuracy" not in _rows(trained([0.8], [0.9]))[0]
 
 
 def answer_of(scan):

@@ -57,6 +57,8 @@ def test_the_table_has_means_intervals_and_welchs_test_against_the_first(swept):
         assert (row["accuracy_low"], row["accuracy_high"]) == pytest.approx(interval)
         assert row["ensemble"] == run.result.ensemble.accuracy
         assert row["validation"] == run.result.validation.accuracy
+        for name in ("balanced_accuracy", "macro_f1"):
+            assert row[name] == pytest.approx(np.mean([member.test[name] for member in run.result.members]))
         tested.append(stats.ttest_ind(values, accuracies(swept.runs[0]), equal_var=False))
     rows = swept.rows()
     assert rows[0]["difference"] is rows[0]["p_value"] is rows[0]["p_corrected"] is None

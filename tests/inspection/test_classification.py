@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 from sklearn import metrics
 
 import mlplab
-from mlplab.inspection.classification import classification_report, imbalance, score
+from mlplab.inspection.classification import classification_report, score
 from mlplab.inspection.examples import examples_of
 
 
@@ -21,6 +21,7 @@ def test_scores_are_scikit_learns(examples):
     macro = metrics.precision_recall_fscore_support(labels, predicted, average="macro", zero_division=0)
     expected = {
         "accuracy": metrics.accuracy_score(labels, predicted),
+        "balanced accuracy": metrics.balanced_accuracy_score(labels, predicted),
         "log-loss": metrics.log_loss(labels, probabilities, labels=classes),
         "Brier score": metrics.brier_score_loss(labels, probabilities, labels=classes, scale_by_half=False),
         "macro precision": macro[0],
@@ -106,18 +107,3 @@ def test_a_run_and_its_arrays_have_the_same_scores(drawn_run):
     names = drawn_run.class_names
     report = mlplab.classification_report(test.probabilities, test.label, class_names=names)
     assert report["class"].tolist() == list(names)
-
-
-def test_balanced_accuracy_where_classes_are_unbalanced(examples):
-    found, counts = imbalance(examples), np.bincount(examples.labels)
-    if counts.max() < 1.5 * counts.min():
-        assert found is None
-        return
-    assert found.balanced_accuracy == pytest.approx(
-        metrics.balanced_accuracy_score(examples.labels, examples.predicted)
-    )
-    assert (found.majority, found.share) == (examples.class_names[counts.argmax()], counts.max() / counts.sum())
-
-
-def test_one_class_alone_is_not_unbalanced():
-    assert imbalance(examples_of(np.eye(3)[[0, 0, 1]], [0, 0, 0])) is None

@@ -426,3 +426,11 @@ def test_two_files_with_the_same_test_set_can_be_compared(tmp_path):
     assert "nothing but the seed" not in comparison.verdicts[0]
     with pytest.raises(DataError, match="test rows differ"):
         compare(runs["one"], runs["blurred"])
+
+
+def test_the_page_names_the_classes_of_each_pair(tmp_path):
+    y = np.arange(40) % 2
+    rng = np.random.default_rng(0)
+    compared = mlplab.compare({name: rng.dirichlet(np.ones(2), 40) for name in "abc"}, y, class_names=["cat", "כלב"])
+    page = compared.save(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count('<th scope="row">cat</th>') == page.count('<th scope="row">\u2068כלב\u2069</th>') == 3

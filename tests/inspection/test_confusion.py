@@ -53,6 +53,18 @@ def test_an_unknown_normalization_is_refused():
         mlplab.show_confusion(np.eye(2), [0, 1], normalize="rows")
 
 
+@pytest.mark.parametrize("normalize", [None, "true", "pred"])
+def test_of_many_classes_the_figure_has_the_most_confused(normalize, tmp_path):
+    labels = np.arange(300) % 150
+    predicted = np.where(labels < 30, 29 - labels, labels)  # 30 classes are confused in pairs
+    table = confusion(examples_of(np.eye(150)[predicted], labels), normalize)
+    assert table["count"].sum() == 300
+    assert len(table) == 150
+    axes = table.figure.axes[0]
+    assert axes.get_title().replace("\n", " ") == "The 25 of 150 classes that are confused most"
+    assert {text.get_text() for text in axes.texts} <= ({"2"} if normalize is None else {"100.0"})
+
+
 @pytest.mark.parametrize("classes", [1, 40])
 def test_figures_of_any_number_of_classes(classes, tmp_path):
     """Cells have numbers up to 25 classes, and colours alone beyond."""

@@ -23,9 +23,9 @@ from mlplab.datasets import Data, Dataset
 from mlplab.datasets.dataset import Provenance
 from mlplab.errors import RunError, UsageError
 from mlplab.figures.canvas import new_axes, new_figure, svg
+from mlplab.inspection.confusion import matrix_of_most_confused
 from mlplab.inspection.examples import Examples
 from mlplab.reports import report, wording
-from mlplab.reports.content import confusion_matrix
 from mlplab.reports.network_section import heat_image, weight_image
 from mlplab.reports.rows import select_rows
 
@@ -294,7 +294,7 @@ def test_rows_are_left_out_if_their_images_do_not_fit():
 def test_the_matrix_of_many_classes_has_the_most_confused():
     examples = made_up(5000, 60, 0.5)
     whole = metrics.confusion_matrix(examples.labels, examples.predicted, labels=range(60))
-    part = confusion_matrix(examples)
+    part = matrix_of_most_confused(examples)
     classes = part["classes"]
     assert len(classes) == 25
     assert np.array_equal(part["counts"], whole[np.ix_(classes, classes)])
@@ -302,7 +302,7 @@ def test_the_matrix_of_many_classes_has_the_most_confused():
     np.fill_diagonal(whole, 0)
     worst = np.unravel_index(whole.argmax(), whole.shape)
     assert set(map(int, worst)) <= set(classes.tolist())
-    assert len(confusion_matrix(made_up(500, 25, 0.5))["classes"]) == 25
+    assert len(matrix_of_most_confused(made_up(500, 25, 0.5))["classes"]) == 25
 
 
 def test_weights_are_red_above_zero_blue_below_and_transparent_at_it():

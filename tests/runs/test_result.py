@@ -14,11 +14,11 @@ WRITTEN = Path(__file__).parents[1] / "compatibility" / "0.1.0"
 
 @pytest.mark.parametrize("name", ["run-finished", "model-kept", "population-finished"])
 def test_what_was_written_is_read_and_written_again_as_the_same_values(name, tmp_path):
-    """The kept epoch, which that version did not write, is null."""
+    """The kept epoch, balanced accuracy and macro F1, which that version did not write, are null."""
     path = WRITTEN / name / "result.json"
     read = result.from_json(files.read_json(path), str(path))
     files.write_json(tmp_path / "result.json", read.to_json())
-    value = with_kept_epoch(json.loads(path.read_text()))
+    value = with_new_fields(json.loads(path.read_text()))
     assert json.loads((tmp_path / "result.json").read_text()) == read == value
     again = result.from_json(files.read_json(tmp_path / "result.json"), "result.json")
     assert files.json_bytes(again.to_json()) == (tmp_path / "result.json").read_bytes()
@@ -27,18 +27,22 @@ def test_what_was_written_is_read_and_written_again_as_the_same_values(name, tmp
         read["epochs"]
 
 
-def with_kept_epoch(value):
-    """Add `kept_epoch` to the result of a network, or to those of a population's members."""
+def with_new_fields(value):
+    """Add the fields that 0.1.0 did not write: to the scores, and to the result of a network or of each member."""
+    if "diverged" in value:
+        return value
+    scores = {name: value[name] for name in ("validation", "test", "ensemble") if value.get(name)}
+    value = {**value, **{name: {**each, "balanced_accuracy": None, "macro_f1": None} for name, each in scores.items()}}
     if "members" not in value:
-        return value if "diverged" in value else {**value, "kept_epoch": None}
-    return {**value, "members": [with_kept_epoch(member) for member in value["members"]]}
+        return {**value, "kept_epoch": None}
+    return {**value, "members": [with_new_fields(member) for member in value["members"]]}
 
 
 def test_a_member_that_diverged_is_part_of_the_result_of_a_population():
     value = json.loads((WRITTEN / "population-finished" / "result.json").read_text())
     value["members"][0] = {"schema": 1, "run": "/x", "seed": 0, "diverged": "The loss was nan."}
     read = result.from_json(value, "result.json")
-    assert read.to_json() == with_kept_epoch(value)
+    assert read.to_json() == with_new_fields(value)
     assert isinstance(read.members[0], result.DivergedResult)
     assert "test" not in read.members[0]
 

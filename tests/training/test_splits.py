@@ -62,6 +62,16 @@ def test_labelled_rows_are_as_many_of_each_class_and_none_is_held_out(unbalanced
         splits.split(unbalanced, Settings(validation=0.1, labelled=300))
 
 
+def test_of_classes_with_few_rows_each_some_have_one_held_out():
+    labels = np.repeat(np.arange(50), [4] * 49 + [1])
+    names = tuple(map(str, range(50)))
+    data = Dataset(np.zeros((197, 3), np.float32), labels, names, Provenance("few", "train"))
+    parts = splits.split(data, Settings(validation=0.1))
+    of_class = np.bincount(labels[parts["validation"]], minlength=50)
+    assert (of_class.sum(), of_class.max(), of_class[49]) == (20, 1, 0)
+    assert sorted([*parts["train"], *parts["validation"]]) == list(range(197))
+
+
 def test_an_empty_part_is_refused(unbalanced):
     with pytest.raises(UsageError, match="leaves 1000 to train on and 0"):
         splits.split(unbalanced, Settings(validation=0.0001))

@@ -18,7 +18,7 @@ from mlplab.table import Table
 _ACROSS = 4
 """Up to this number, runs stand side by side, one a column; more than that, one a row."""
 
-_MOST_SETTINGS, _MOST_SCORES, _MOST_CLASSES, _GALLERY = 7, 2, 30, 10
+_MOST_SETTINGS, _MOST_SCORES, _MOST_CLASSES, _GALLERY = 7, 3, 30, 10
 """The most settings and scores printed of each of many runs; the most classes; the most rows of a gallery."""
 
 
@@ -84,12 +84,14 @@ def _print(
     _print_rows(console, "Rows that both, one or neither gets right; accuracy of a minus that of b", _pairs(comparison))
     _print_rows(console, *_classes(comparison))
     if gallery is not None:
-        names = ("index", "true", "predicted_a", "confidence_a", "predicted_b", "confidence_b")
+        names = [name for name in gallery.columns if name not in ("a", "b")]
         say(console, gallery.title, style="bold")
         print_table(console, names, itertools.islice(gallery, _GALLERY))
         console.print()
     for verdict in comparison.verdicts:
         say(console, verdict, style="bold")
+    for caution in comparison.cautions:
+        say(console, caution, style="yellow")
     if written is not None:
         say(console, f"Written: {written}")
     else:
@@ -100,11 +102,12 @@ def _print(
 def _scores(comparison: Comparison) -> list[dict[str, Any]]:
     """Return the scores of each run, each value with its interval as one text."""
     names = [name for name in comparison.scores.columns if name != "run" and not name.endswith(("_low", "_high"))]
+    first = ("accuracy", "balanced_accuracy", "log_loss")
     return [
         {"run": row["run"]}
         | {
             verdicts.name(name): f"{row[name]:.4f} ({_interval(row, name)})"
-            for name in sorted(names, key=lambda name: name not in ("accuracy", "log_loss"))
+            for name in sorted(names, key=lambda name: name not in first)
         }
         for row in comparison.scores
     ]

@@ -26,6 +26,8 @@ from mlplab.inspection.data_check.result import check_suffix
 from mlplab.runs.dataset_ref import check_command, identity
 
 _SAMPLES_PER_CLASS = 10
+_MOST_CLASSES = 40
+"""Classes that are printed, and shown as images in the terminal."""
 
 _ROWS = 8
 """Rows, or groups of rows, that are printed of a finding."""
@@ -203,7 +205,9 @@ def _print_data(console: Console, data: Data, picture: Path | None) -> None:
     for part in parts:
         say(console, f"{part!r}, from {part.provenance.source}")
     say(console, f"Licence: {data.train.provenance.licence or 'not known'}")
-    print_rows(console, _counts(data))
+    print_rows(console, _counts(data)[:_MOST_CLASSES])
+    if len(data.class_names) > _MOST_CLASSES:
+        say(console, f"… {len(data.class_names) - _MOST_CLASSES:,} more classes: --json prints all")
     for part in parts:
         hashes = part.provenance.sha256 or {f"{part.provenance.split} (content)": part.content_hash()}
         for file, digest in hashes.items():
@@ -213,13 +217,20 @@ def _print_data(console: Console, data: Data, picture: Path | None) -> None:
     if picture and data.train.pictures is not None:
         if can_show_images(console):
             first_of_class = np.unique(data.train.labels, return_index=True)[1]
-            print_images(console, list(data.train.pictures[first_of_class]))
+            print_images(console, list(data.train.pictures[first_of_class[:_MOST_CLASSES]]))
         say(console, f"Samples of each class: {picture}")
 
 
 def _counts(data: Data) -> list[dict[str, object]]:
     train, test = data.train.class_counts(), data.test.class_counts()
+    labels = [str(label) for label in data.classes.labels]
+    are_names = tuple(labels) == data.class_names
     return [
-        {"label": label, "class": name, "training": f"{train[name]:,}", "test": f"{test[name]:,}"}
-        for label, name in zip(data.classes.labels, data.class_names, strict=True)
+        {
+            **({} if are_names else {"label": label}),
+            "class": name,
+            "training": f"{train[name]:,}",
+            "test": f"{test[name]:,}",
+        }
+        for label, name in zip(labels, data.class_names, strict=True)
     ]

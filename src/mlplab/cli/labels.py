@@ -58,8 +58,11 @@ def labels(
     written = label_errors.write_correctable(table, file, accept) is not None
     drawn = table.save(picture or file.with_suffix(".png")) if table.draw or picture else None
     if shown := table.rows()[:at_most]:
-        print_table(console, _COLUMNS, [row | {"quality": f"{row['quality']:.2g}"} for row in shown])
+        columns = (_COLUMNS[0], *(["file"] if "file" in table.columns else []), *_COLUMNS[1:])
+        print_table(console, columns, [row | {"quality": f"{row['quality']:.2g}"} for row in shown])
     say(console, table.title)
+    if doubt := label_errors.not_learned(table["given"], table["suggested"]):
+        say(console, doubt, style="yellow")
     if drawn:
         say(console, f"The worst as images: {drawn}")
     say(console, f"The table: {file}" if written else f"{file} has labels that were corrected: it is not overwritten.")

@@ -26,7 +26,19 @@ def open_console(quiet: bool) -> Console:
 
 def say(console: Console, text: object, **style: Any) -> None:
     """Print a line for a person as it is: no markup, no highlighting, no breaks."""
-    console.print(str(text), markup=False, emoji=False, highlight=False, soft_wrap=True, **style)
+    shown = _visible(str(text), but="\n")
+    console.print(shown, markup=False, emoji=False, highlight=False, soft_wrap=True, **style)
+
+
+def _visible(text: str, but: str = "") -> str:
+    """Return a text whose control characters are signs that show them: names in data must not control the terminal."""
+    return text.translate({code: sign for code, sign in _CONTROL_SIGNS.items() if chr(code) not in but})
+
+
+_CONTROL_SIGNS = {code: chr(0x2400 + code) for code in range(32)} | {
+    **dict.fromkeys(range(128, 160), "�"),
+    127: "\N{SYMBOL FOR DELETE}",
+}
 
 
 @contextlib.contextmanager
@@ -66,17 +78,42 @@ def print_rows(console: Console, rows: Sequence[dict[str, Any]], unbroken: Colle
     if not rows:
         return
     table = RichTable(box=None, padding=(0, 1), pad_edge=False)
-    for name in rows[0]:
-        texts = [_text(row[name]) for row in rows]
-        justify = "right" if all(map(_is_number, texts)) else "left"
-        least = min(10, max(map(len, texts))) if name in _NAMES else None
-        table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=name in unbroken, min_width=least)
+    columns = {name: [_text(row[name]) for row in rows] for name in rows[0]}
+    widths = {name: _least_width(name, texts) for name, texts in columns.items()}
+    fits = sum(width or _LEFT for width in widths.values()) + 2 * len(widths) <= console.width
+    for name, texts in columns.items():
+        numbers = all(map(_is_number, texts))
+        table.add_column(
+            Text(name),
+            justify="right" if numbers else "left",
+            overflow="fold",
+            no_wrap=name in unbroken,
+            min_width=widths[name] if fits or not numbers else None,
+        )
     for row in rows:
         table.add_row(*(value if isinstance(value, Text) else Text(_text(value)) for value in row.values()))
     console.print(table)
 
 
-_HEADINGS = {"f1": "F1", "p_value": "p", "log_loss": "log-loss", "ece_width": "ECE, width", "ece_mass": "ECE, mass"}
+_LEFT = 10
+"""Characters for a column that may be broken anywhere."""
+
+
+def _least_width(name: str, texts: Sequence[str]) -> int | None:
+    """Return the characters that a column keeps in a line, so that no number is broken; None: any."""
+    if all(map(_is_number, texts)):
+        return min(16, max(len(word) for text in texts for word in text.split() or [""]))
+    return min(_LEFT, max(map(len, texts))) if name in _NAMES else None
+
+
+_HEADINGS = {
+    "f1": "F1",
+    "macro_f1": "macro F1",
+    "p_value": "p",
+    "log_loss": "log-loss",
+    "ece_width": "ECE, width",
+    "ece_mass": "ECE, mass",
+}
 
 _INTERVALS = {"value": ("low", "high")}
 """Columns whose interval has other names than `x_low` and `x_high`."""
@@ -120,7 +157,7 @@ def _is_number(text: str) -> bool:
 def _text(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    return f"{value:.4f}" if isinstance(value, float) else _visible(str(value))
 
 
 def print_json(**content: Any) -> None:

@@ -1,25 +1,28 @@
 """What a person reads after training: the scores of the run, and one command to type next."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from mlplab.cli.output import print_rows, say
+from mlplab.cli.output import print_rows, print_table, say
 from mlplab.errors import shell_command
-from mlplab.inspection.classification import imbalance
+from mlplab.figures import shortened
+from mlplab.inspection import majority
+from mlplab.inspection.confusion import most_confused
 from mlplab.inspection.curves import ending
 from mlplab.inspection.examples import examples_of
 from mlplab.runs import Run, Settings
 from mlplab.runs.dataset_ref import reading_arguments
 from mlplab.runs.settings_arguments import training_command
-from mlplab.scores import true_counts
 
 _MOST_CLASSES = 40
 """The matrix of more classes fits on no screen."""
+
+_CONFUSED = 10
+"""Pairs of classes that are printed in place of the matrix."""
 
 
 def print_result(console: Console, run: Run, page: Path | None) -> None:
@@ -28,35 +31,28 @@ def print_result(console: Console, run: Run, page: Path | None) -> None:
         by = ", by the ensemble" if run.members else ""
         say(console, f"Rows: true class; columns: predicted{by}", style="bold")
         print_rows(console, _classes(run))
+    else:
+        say(console, f"Most confused of {len(run.class_names):,} classes", style="bold")
+        confused = most_confused(examples_of(run, inputs=False))
+        print_table(console, ("true", "predicted", "count", "share"), confused.rows()[:_CONFUSED])
     if run.members:
         say(console, "Each seed alone", style="bold")
         print_rows(console, _members(run))
     parameters = f"{run.result['parameters']:,} parameters{' each' if run.members else ''}"
-    say(console, f"{accuracy(run.result)}, {parameters}, {run.result['seconds']['total']:.1f} s", style="bold")
-    if found := imbalance(examples_of(run, inputs=False)):
-        say(
-            console,
-            f"Classes are unbalanced: balanced accuracy, the mean over classes, is {found.balanced_accuracy:.4f}; "
-            f"always naming the most frequent class, {found.majority}, is right for {found.share:.4f} of the rows.",
-        )
+    say(console, f"{accuracy(run)}, {parameters}, {run.result['seconds']['total']:.1f} s", style="bold")
     if not run.members and (run.config.settings.early_stopping or len(run.epochs) < run.config.settings.epochs):
         say(console, ending(run))
-    if doubt := no_better_than_guessing(run.result):
-        say(console, doubt, style="yellow")
+    print_bar(console, majority.bar_of_result(run.result), run)
     say(console, f"Run: {os.path.relpath(run.path)}" if page is None else f"Report: {os.path.relpath(page)}")
     say(console, _next(run, reported=page is not None))
 
 
-def no_better_than_guessing(result: Mapping[str, Any]) -> str | None:
-    """A warning if the result is that of a network that learned nothing, else None."""
-    counts = true_counts(result["confusion"])
-    guess = max(counts) / sum(counts)
-    if guess == 1 or result.get("ensemble", result["test"])["interval"][0] > guess:
-        return None
-    return (
-        f"That is not clearly better than always naming the most frequent class ({guess:.4f}). Try a smaller learning "
-        "rate (mlplab lr suggests one), more epochs, or see whether the labels belong to the images."
-    )
+def print_bar(console: Console, bar: majority.Bar | None, run: Run) -> None:
+    """Print what the accuracy hides where classes are unbalanced, and whether the network passes the bar."""
+    if text := majority.imbalance(bar):
+        say(console, text)
+    if text := " ".join(filter(None, (majority.doubt(bar), majority.advice(bar, run.config.settings)))):
+        say(console, text, style="yellow")
 
 
 def _next(run: Run, reported: bool) -> str:
@@ -71,13 +67,14 @@ def _next(run: Run, reported: bool) -> str:
     return f"Next, labels that are probably wrong: {shell_command('mlplab', 'labels', path)}"
 
 
-def accuracy(result: Mapping[str, Any]) -> str:
+def accuracy(run: Run) -> str:
     """Format the test accuracy with its interval; of several seeds, the mean and the ensemble's accuracy."""
+    result = run.require_finished()
     test, ensemble = result["test"], result.get("ensemble")
     text = f"Test accuracy {test['accuracy']:.4f}"
     if ensemble is None:
         low, high = test["interval"]
-        return f"{text} (95 % interval {low:.4f}–{high:.4f}, {test['n']:,} images)"
+        return f"{text} (95 % interval {low:.4f}–{high:.4f}, {test['n']:,} {run.config.item_name})"
     if test["sd"] is None:
         return f"{text} (the one seed that did not diverge), ensemble {ensemble['accuracy']:.4f}"
     low, high = test["interval"]
@@ -88,11 +85,15 @@ def accuracy(result: Mapping[str, Any]) -> str:
 def _members(run: Run) -> list[dict[str, Any]]:
     """Return a row for each seed."""
     assert run.result is not None
+    bar = majority.bar_of_result(run.result)
     splits = {"test accuracy": "test"} | ({} if run.result["validation"] is None else {"validation": "validation"})
     rows = []
     for member, result in zip(run.members, run.result["members"], strict=True):
         row = {"seed": result["seed"]}
         row |= {name: result[split]["accuracy"] if split in result else None for name, split in splits.items()}
+        if bar is not None and bar.unbalanced:
+            names = {"balanced accuracy": "balanced_accuracy", "macro F1": "macro_f1"}
+            row |= {name: result["test"][field] if "test" in result else None for name, field in names.items()}
         row["log-loss"] = result["test"]["loss"] if "test" in result else None
         row |= {"epochs": len(member.epochs), "kept epoch": member.kept_epoch if "test" in result else None}
         rows.append(row | {"": f"diverged: {result['diverged']}" if "diverged" in result else ""})
@@ -110,7 +111,7 @@ def _classes(run: Run) -> list[dict[str, Any]]:
     rows = []
     for i, (name, counts) in enumerate(zip(run.class_names, run.result["confusion"], strict=True)):
         right = run.result["per_class"][name]
-        head = name if name == heads[i] else f"{heads[i]} {name}"
+        head = name if name == heads[i] else f"{heads[i]} {shortened(name, 30)}"
         row = {"": head, "accuracy": None if right is None else f"{right:.3f}"}
         cells = {heads[j]: Text(str(n), "bold") if i == j else str(n or "·") for j, n in enumerate(counts)}
         rows.append(row | cells)

@@ -9,6 +9,7 @@ import typer
 from mlplab.cli.options import Json, Quiet
 from mlplab.cli.output import open_console, print_json, print_rows, say
 from mlplab.files import resuming
+from mlplab.inspection.majority import bar_of_result
 from mlplab.runs import Run, list_runs
 from mlplab.runs.result import PopulationResult
 
@@ -21,7 +22,8 @@ def runs(
     """List runs, oldest first: data set, network, epochs done, test accuracy."""
     listed = list_runs(folder)
     console = open_console(quiet)
-    print_rows(console, [_row(run) for run in listed], unbroken=("run",))  # a name to copy
+    unbalanced = any(map(_has_unbalanced_classes, listed))
+    print_rows(console, [_row(run, unbalanced) for run in listed], unbroken=("run",))  # a name to copy
     if not listed:
         say(console, f"No runs in {folder}. Make one: mlplab train fashion-mnist")
     for run in listed:
@@ -47,9 +49,14 @@ def _described(run: Run) -> dict[str, object]:
     }
 
 
-def _row(run: Run) -> dict[str, object]:
+def _has_unbalanced_classes(run: Run) -> bool:
+    bar = None if run.result is None else bar_of_result(run.result)
+    return bar is not None and bar.unbalanced
+
+
+def _row(run: Run, unbalanced: bool) -> dict[str, object]:
     settings, seeds = run.config.settings, run.config.seeds
-    return {
+    row: dict[str, object] = {
         "run": run.path.name,
         "data": run.config.data["name"],
         "hidden": "own model" if settings.hidden is None else ",".join(map(str, settings.hidden)),
@@ -57,6 +64,9 @@ def _row(run: Run) -> dict[str, object]:
         "epochs": f"{len(run.epochs)}/{settings.epochs}",
         "test accuracy": _score(run),
     }
+    if unbalanced:
+        row["balanced accuracy"] = run.result and run.result.test.balanced_accuracy
+    return row
 
 
 def _score(run: Run) -> str:

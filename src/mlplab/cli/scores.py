@@ -8,9 +8,10 @@ import typer
 
 from mlplab.cli.options import Json, Quiet, RunPath, Split
 from mlplab.cli.output import open_console, print_json, print_table, say
+from mlplab.cli.run_summary import print_bar
 from mlplab.errors import DataError, FetchError, UsageError
 from mlplab.experiments import baselines
-from mlplab.inspection import calibration, classification, confusion, examples
+from mlplab.inspection import calibration, classification, confusion, examples, majority
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
 from mlplab.table import TEXTS, Table, save_tables
@@ -20,6 +21,9 @@ _MAX_PRINTED_ROWS = {"most_confused": 10, "classes": 50}
 
 _NOT_PRINTED = ("seconds", "training_rows")
 """Columns of the table of baselines that only `--json` has; the title states the number of training rows."""
+
+_OF_UNBALANCED, _OF_BALANCED = ("balanced_accuracy", "macro_f1"), ("log_loss", "log_loss_low", "log_loss_high")
+"""Columns of the same table that are printed where classes are unbalanced, and where they are balanced."""
 
 
 def show(
@@ -53,13 +57,20 @@ def show(
             tables["baselines"] = baselines.compare_with_baselines(rows, data_of(run, quiet=True), run)
         except (DataError, FetchError) as error:
             logging.getLogger("mlplab").info(f"No comparison with simple methods: {error}")
+    bar = majority.bar_of(rows)
+    unbalanced = bar is not None and bar.unbalanced
+    baselines_without = (*_NOT_PRINTED, *(_OF_BALANCED if unbalanced else _OF_UNBALANCED))
     for name, table in tables.items():
         say(console, table.title, style="bold")
-        columns = [column for column in table.columns if column not in _NOT_PRINTED]
+        without = baselines_without if name == "baselines" else ()
+        columns = [column for column in table.columns if column not in without]
         most = _MAX_PRINTED_ROWS.get(name, len(table))
         print_table(console, columns, table.rows()[:most])
         say(console, f"… {len(table) - most:,} more rows: --json prints all\n" if len(table) > most else "")
+    print_bar(console, bar, run)
     if out is not None:
         say(console, f"Written: {save_tables(tables, out)}")
     if json_:
-        print_json(run=str(run.path), split=split, **{name: table.rows() for name, table in tables.items()})
+        said = bar and {"class": bar.majority, "share": bar.share, "passed": bar.is_passed}
+        content = {name: table.rows() for name, table in tables.items()}
+        print_json(run=str(run.path), split=split, **content, majority=said)

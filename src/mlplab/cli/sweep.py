@@ -24,6 +24,8 @@ from mlplab.datasets.reading import Source
 from mlplab.datasets.unlabelled import check_images
 from mlplab.errors import UsageError, flag, shell_command, unknown_name
 from mlplab.experiments.sweep_plan import SweepPlan
+from mlplab.experiments.sweep_table import in_words
+from mlplab.inspection.majority import bar_of_result, doubt
 from mlplab.recipes import Recipe
 from mlplab.runs.setting import Setting
 from mlplab.runs.settings import SETTINGS
@@ -100,7 +102,15 @@ def sweep(
             options |= {"recipe": recipe, "seeds": seeds, "unlabelled": unlabelled, "runs": runs}
             table = run_sweep(dataset, values, **options, command=["mlplab", *sys.argv[1:]], **settings)
     say(console, table.title, style="bold")
-    print_rows(console, [_row(row, table.varied) for row in table])
+    bars = [None if run is None else bar_of_result(run.require_finished()) for run in table.runs]
+    unbalanced = next((bar for bar in bars if bar is not None and bar.unbalanced), None)
+    print_rows(console, [_row(row, table.varied, unbalanced is not None) for row in table])
+    if unbalanced is not None:
+        bar_in_words = f"{unbalanced.majority} (right for {unbalanced.share:.4f} of the test rows)"
+        say(console, f"Classes are unbalanced: the bar to pass is always naming the most frequent, {bar_in_words}.")
+    for row, bar in zip(table, bars, strict=True):
+        if text := doubt(bar, what=in_words({name: row[name] for name in table.varied})):
+            say(console, text, style="yellow")
     if out is not None:
         say(console, f"Written: {table.save(out)}")
     say(console, f"Runs: {os.path.relpath(table.path)}")
@@ -112,14 +122,16 @@ def sweep(
         print_json(sweep=str(table.path), file=None if out is None else str(out), rows=table.rows())
 
 
-def _row(row: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+def _row(row: dict[str, Any], settings: Iterable[str], unbalanced: bool) -> dict[str, Any]:
     """Return the cells of a combination that fit a line; files have all columns."""
+    by_class = {"balanced": row["balanced_accuracy"], "macro F1": row["macro_f1"]} if unbalanced else {}
     spread = "" if row["sd"] is None else f" ± {row['sd']:.4f}"
     alone = row["accuracy_low"] is None
     return {
         **{name.replace("_", " "): as_text(row[name]) for name in settings},
         "accuracy": "diverged" if row["accuracy"] is None else f"{row['accuracy']:.4f}{spread}",
         "of the mean": None if alone else f"{row['accuracy_low']:.3f}–{row['accuracy_high']:.3f}",
+        **by_class,
         "validation": row["validation"],
         **difference_cells(
             {"p_corrected": row["p_corrected"], "difference": row["difference"]}

@@ -12,10 +12,11 @@ from rich.console import Console
 from mlplab.cli.options import Dataset, Json, Quiet, check_resume
 from mlplab.cli.output import open_console, print_json, reports_interrupt, say
 from mlplab.cli.reading_options import takes_reading
-from mlplab.cli.run_summary import accuracy, no_better_than_guessing
+from mlplab.cli.run_summary import accuracy, print_bar
 from mlplab.cli.train import device_line
 from mlplab.datasets.reading import Source
 from mlplab.errors import UsageError
+from mlplab.inspection.majority import bar_of_result
 from mlplab.tuning.config import check
 from mlplab.tuning.sampling import import_optuna
 from mlplab.tuning.space import Space
@@ -139,8 +140,7 @@ def _print_result(console: Console, study: "Study") -> None:
         f"{trials} trained to the end, {counts['dropped']} dropped on the way, {counts['failed']} "
         f"diverged. Best: trial {best['number']}, validation {study.config.metric} {best['value']:.4f}.",
     )
-    say(console, f"The winner was trained again. {accuracy(winner.result)}", style="bold")
-    if doubt := no_better_than_guessing(winner.result):
-        say(console, doubt, style="yellow")
+    say(console, f"The winner was trained again. {accuracy(winner)}", style="bold")
+    print_bar(console, bar_of_result(winner.result), winner)
     say(console, f"Study, as a page: {os.path.relpath(study.path / 'study.html')}")
     say(console, f"The winner again: {study.command}")

@@ -32,6 +32,8 @@ _VERSION = 3
 _MOST_ROWS, _LEAST_ROWS = 10_000, 2_000
 _WORK = 10**8
 """Rows × inputs × classes that take a few seconds."""
+_MUCH_WORK, _MOST_WORK = 20 * _WORK, 100 * _WORK
+"""With more of it, logistic regression stops early, so that it takes seconds; or is left out."""
 _NEIGHBOURS = 5
 
 
@@ -62,7 +64,8 @@ def baselines(source: Run | Any, data: Any = None) -> Table:
         data: the arrays that the run was trained on, if it was started with arrays.
 
     Returns:
-        Table of method, accuracy, accuracy_low, accuracy_high (95 %), log_loss with the same, seconds, training_rows.
+        Table of method, accuracy, accuracy_low, accuracy_high (95 %), balanced_accuracy, macro_f1, log_loss with its
+        interval, seconds, training_rows.
         For a run it also has difference (of accuracies, network − method), difference_low, difference_high, and
         p_value (McNemar), and its title is the verdict.
 
@@ -103,7 +106,8 @@ def baselines_of(data: Data, rows: np.ndarray | None = None) -> list[Baseline]:
     """Return the simple methods' predictions of the test set, computed once and then kept in the cache folder.
 
     Logistic regression (L2, C = 0.1) and nearest neighbours (5) are scikit-learn's, trained on at most 10,000 rows:
-    60,000 rows would take minutes and gain a point or two. `rows` are the only training rows to use; None: all.
+    60,000 rows would take minutes and gain a point or two. For many inputs and classes, logistic regression stops after
+    20 iterations, or is left out. `rows` are the only training rows to use; None: all.
     """
     train = data.train if rows is None else data.train.select(rows)
     labels = hashlib.sha256(train.labels.tobytes() + (b"" if rows is None else rows.tobytes())).hexdigest()
@@ -144,8 +148,11 @@ def _fitted(train: Dataset, test: Dataset) -> list[Baseline]:
         "logistic regression": LogisticRegression(C=0.1, tol=1e-3),
         "nearest neighbours": KNeighborsClassifier(min(_NEIGHBOURS, len(train))),
     }
-    if len(np.unique(train.labels)) == 1:
-        del kinds["logistic regression"]  # it needs two classes
+    work = len(x) * x.shape[1] * len(train.class_names)
+    if len(np.unique(train.labels)) == 1 or work > _MOST_WORK:  # it needs two classes
+        del kinds["logistic regression"]
+    elif work > _MUCH_WORK:
+        kinds["logistic regression"].max_iter = 20  # instead of 100
     results = []
     for name, kind in kinds.items():
         start = time.perf_counter()
@@ -184,13 +191,16 @@ def _scaled(inputs: np.ndarray, by: np.ndarray) -> np.ndarray:
 def _row(baseline: Baseline, labels: np.ndarray, index: ArrayLike | None = None) -> dict[str, Any]:
     """Return the scores on the test rows at `index` (all by default), whose labels are `labels`."""
     predicted = baseline.predicted if index is None else baseline.predicted[np.asarray(index)]
-    right = int((predicted == labels).sum())
+    counts = scores.ClassCounts.of(labels, predicted, int(max(labels.max(), predicted.max())) + 1)
+    right = int(counts.correct.sum())
     low, high = scores.wilson_interval(right, len(labels))
     return {
         "method": baseline.method,
         "accuracy": right / len(labels),
         "accuracy_low": low,
         "accuracy_high": high,
+        "balanced_accuracy": counts.balanced_accuracy,
+        "macro_f1": counts.macro_f1,
         **dict(zip(("log_loss", "log_loss_low", "log_loss_high"), baseline.log_loss, strict=True)),
         "seconds": baseline.seconds,
         "training_rows": baseline.training_rows,

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from mlplab.datasets.corrections import read_rows
 from mlplab.errors import DataError, MlplabError, UsageError, plain_number, require, unknown_name
-from mlplab.figures import gallery
+from mlplab.figures import gallery, shortened
 from mlplab.inspection.examples import SPLITS, Examples, available_data, examples_of, open_run
 from mlplab.progress import bar
 from mlplab.runs import Predictions, Run
@@ -24,6 +24,9 @@ from mlplab.table import Table
 
 SHOWN_IMAGES = 40
 """Number of images in the figure."""
+
+_LEARNED, _NAMED = 0.5, 5
+"""A class is learned from this fraction of its rows right on. At most this number of classes is named."""
 
 
 def find_label_errors(
@@ -99,9 +102,10 @@ def label_quality(examples: Examples, split: str = "") -> Table:
         split: the split of the examples, for the column `split`.
 
     Returns:
-        A row for each example, worst first: `index`; `label` and `given`, number and name of the given class;
-        `suggested`, the most probable class; `quality` from 0 to 1; `given_probability`; `suggested_probability`;
-        `flagged`, whether cleanlab considers the label wrong; `split`. The figure shows the first images.
+        A row for each example, worst first: `index`; where rows are files, `file`; `label` and `given`, number and
+        name of the given class; `suggested`, the most probable class; `quality` from 0 to 1; `given_probability`;
+        `suggested_probability`; `flagged`, whether cleanlab considers the label wrong; `split`. The figure shows the
+        first images.
 
     Raises:
         MlplabError: if cleanlab is not installed.
@@ -125,6 +129,7 @@ def label_quality(examples: Examples, split: str = "") -> Table:
     order = np.argsort(quality, kind="stable")
     table = {
         "index": examples.index,
+        **examples.file_column(np.arange(len(examples))),
         "label": examples.labels,
         "given": examples.names(examples.labels),
         "suggested": examples.names(examples.predicted),
@@ -138,6 +143,25 @@ def label_quality(examples: Examples, split: str = "") -> Table:
     title = f"{int(ranked['flagged'].sum()):,} of {len(examples):,} labels may be wrong: {examples.name}"
     images = examples.images
     return Table(ranked, title, None if images is None else _gallery(images[order[:SHOWN_IMAGES]], ranked))
+
+
+def not_learned(given: np.ndarray, suggested: np.ndarray) -> str:
+    """Name the classes that the judging networks did not learn, whose labels therefore look wrong; "" without any.
+
+    Args:
+        given, suggested: names of the classes of all rows, (n,) each.
+    """
+    names, of_row, rows = np.unique(given, return_inverse=True, return_counts=True)
+    right = np.bincount(of_row, weights=given == suggested).astype(int)
+    few = np.flatnonzero(right < _LEARNED * rows)
+    if not len(few):
+        return ""
+    listed = ", ".join(f"{names[c]} ({right[c]:,} of {rows[c]:,} rows right)" for c in few[:_NAMED])
+    more = f" and {len(few) - _NAMED:,} more classes" if len(few) > _NAMED else ""
+    return (
+        f"Hardly learned: {listed}{more}. Labels of a class that the networks did not learn look wrong even where they "
+        "are right: look before you correct them."
+    )
 
 
 def write_correctable(table: Table, path: str | Path, accept: int = 0) -> Path | None:
@@ -198,15 +222,13 @@ def _cross_validated(run: Run, data: Any, folds: int, ray: str | None, verbose: 
         run.class_names,
         None if loaded is None else loaded.train.inputs,
         None if loaded is None else loaded.train.thumbnails,
+        None if loaded is None else loaded.train.files,
     )
 
 
 def _gallery(images: np.ndarray, ranked: dict[str, np.ndarray]) -> Callable[[], Any]:
-    def short(text: str) -> str:
-        return text if len(text) <= 18 else f"{text[:17]}…"
-
     rows = zip(images, ranked["index"], ranked["given"], ranked["suggested"], strict=False)
-    titles = [f"{index}: {short(given)}\n→ {short(suggested)}" for _, index, given, suggested in rows]
+    titles = [f"{index}: {shortened(given)}\n→ {shortened(suggested)}" for _, index, given, suggested in rows]
     return lambda: gallery(images, titles, columns=8)
 
 

@@ -18,7 +18,7 @@ from mlplab.runs import Run, Settings, is_run
 from mlplab.runs.dataset_ref import data_of
 from mlplab.runs.settings_arguments import takes_settings
 from mlplab.runs.settings_types import SettingsArguments
-from mlplab.scores import mean_accuracy, mean_over_seeds
+from mlplab.scores import are_unbalanced, mean_accuracy, mean_over_seeds
 from mlplab.table import Table
 
 if TYPE_CHECKING:
@@ -72,8 +72,9 @@ def learning_curve(
         settings: with a data set, the network and its training, as `mlplab.train` takes them: hidden, epochs, …
 
     Returns:
-        Table of rows, accuracy (of training), val_accuracy with its 95 % interval over the seeds, sd, and seeds (those
-        that did not diverge); with `answer`, `gain` and `gain_interval`.
+        Table of rows, accuracy (of training), val_accuracy with its 95 % interval over the seeds, sd, where classes
+        are unbalanced val_balanced_accuracy (mean over the seeds), and seeds (those that did not diverge); with
+        `answer`, `gain` and `gain_interval`.
 
     Raises:
         UsageError, DataError, ModelError, RunError: for arguments that do not fit each other.
@@ -113,15 +114,23 @@ def learning_curve(
 
 def _rows(scan: "SizeScan") -> list[dict[str, Any]]:
     rows = []
-    for size, accuracy, val_accuracy in zip(scan.sizes, scan.accuracy, scan.val_accuracy, strict=True):
+    unbalanced = are_unbalanced(np.bincount(scan.labels))
+    scores = (scan.sizes, scan.accuracy, scan.val_accuracy, scan.val_balanced_accuracy)
+    for size, accuracy, val_accuracy, balanced in zip(*scores, strict=True):
         present = val_accuracy[np.isfinite(val_accuracy)]
         mean, sd, interval = mean_accuracy(present.tolist()) if len(present) else (math.nan, None, None)
         low, high = (math.nan, math.nan) if interval is None else interval
-        trained = float(np.nanmean(accuracy)) if np.isfinite(accuracy).any() else math.nan
+        trained, by_class = map(_mean, (accuracy, balanced))
         row = {"rows": int(size), "accuracy": trained, "val_accuracy": mean}
         row |= {"val_accuracy_low": low, "val_accuracy_high": high}
-        rows.append(row | {"sd": math.nan if sd is None else sd, "seeds": len(present)})
+        row |= {"sd": math.nan if sd is None else sd} | ({"val_balanced_accuracy": by_class} if unbalanced else {})
+        rows.append(row | {"seeds": len(present)})
     return rows
+
+
+def _mean(values: np.ndarray) -> float:
+    """Return the mean of the finite values; NaN if there are none."""
+    return float(values[np.isfinite(values)].mean()) if np.isfinite(values).any() else math.nan
 
 
 def last_doubling(scan: "SizeScan") -> tuple[float, tuple[float, float] | None]:

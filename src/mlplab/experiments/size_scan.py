@@ -36,11 +36,18 @@ class SizeScan:
         sizes: int (n,), rising: rows of each part.
         accuracy: float (n, seeds), of the epoch that counts, on the rows trained on. NaN: diverged.
         right: float (n, seeds, held out), 1 where a row held out is predicted right. NaN likewise.
+        labels: int (held out,), classes of the rows held out.
     """
 
     sizes: np.ndarray
     accuracy: np.ndarray
     right: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def val_balanced_accuracy(self) -> np.ndarray:
+        """float (n, seeds), the mean over classes of the accuracy on their rows held out."""
+        return np.mean([self.right[:, :, self.labels == label].mean(2) for label in np.unique(self.labels)], axis=0)
 
     @property
     def val_accuracy(self) -> np.ndarray:
@@ -107,9 +114,10 @@ def train_sizes(
     if all(member.failure for member in members):
         raise TrainingError(f"All {len(members)} networks diverged. The first: {members[0].failure}")
     accuracy = [_accuracy(member, best=settings.early_stopping > 0) for member in members]
-    right = np.array([_right(member, data.train.labels[held_out], len(data.class_names)) for member in members])
+    labels = data.train.labels[held_out]
+    right = np.array([_right(member, labels, len(data.class_names)) for member in members])
     shape = (len(sizes), seeds)
-    return SizeScan(np.array(sizes), np.reshape(accuracy, shape), right.reshape(*shape, -1))
+    return SizeScan(np.array(sizes), np.reshape(accuracy, shape), right.reshape(*shape, -1), labels)
 
 
 def checked_sizes(sizes: Sequence[int] | None, rows: int, classes: int) -> list[int]:

@@ -82,8 +82,8 @@ def sweep(
     Returns:
         Table of the varied settings, test accuracy (mean over the seeds) with its 95 % interval accuracy_low and
         accuracy_high (Student's t), sd, seeds (those that did not diverge), validation (mean accuracy), ensemble (test
-        accuracy), difference from the first with its interval difference_low and difference_high, p_value and
-        p_corrected (Holm); with `path` and `runs`.
+        accuracy), balanced_accuracy and macro_f1 (means, of the test rows), difference from the first with its interval
+        difference_low and difference_high, p_value and p_corrected (Holm); with `path` and `runs`.
 
     Raises:
         UsageError, DataError: before anything is trained.

@@ -25,7 +25,8 @@ def table_rows(combinations: Sequence[Combination], runs: Sequence[Run | None], 
         low, high = interval or (math.nan, math.nan)
         row = {name: _cell(value) for name, value in combination.items()}
         row |= {"accuracy": mean, "accuracy_low": low, "accuracy_high": high, "sd": math.nan if sd is None else sd}
-        rows.append(row | {"seeds": len(values), "validation": _validation(run), **_ensemble(run, seeds)})
+        row |= {"seeds": len(values), "validation": _validation(run), **_ensemble(run, seeds)}
+        rows.append(row | {name: _mean_score(run, name) for name in ("balanced_accuracy", "macro_f1")})
     tests = [_test(values, accuracies[0]) for values in accuracies]
     p_corrected = holm([test["p_value"] for test in tests]).tolist()
     return [{**row, **test, "p_corrected": p} for row, test, p in zip(rows, tests, p_corrected, strict=True)]
@@ -42,6 +43,12 @@ def _accuracies(run: Run | None) -> list[float]:
 def _validation(run: Run | None) -> float:
     scores = None if run is None or run.result is None else run.result.validation
     return math.nan if scores is None else scores.accuracy
+
+
+def _mean_score(run: Run | None, name: str) -> float:
+    """Return the mean over the seeds of a score of the test rows; NaN where the run does not have it."""
+    value = None if run is None or run.result is None else run.result.test[name]
+    return math.nan if value is None else value
 
 
 def _ensemble(run: Run | None, seeds: int) -> dict[str, float]:

@@ -9,7 +9,7 @@ scans.py        learning rates, training set sizes
 study.py        the trials of a search
 """
 
-from mlplab.figures.canvas import png, save_figure, svg
+from mlplab.figures.canvas import png, save_figure, shortened, svg
 from mlplab.figures.images import displayable, gallery, sample_grid
 
-__all__ = ["displayable", "gallery", "png", "sample_grid", "save_figure", "svg"]
+__all__ = ["displayable", "gallery", "png", "sample_grid", "save_figure", "shortened", "svg"]

@@ -1,9 +1,12 @@
 """Create an empty figure, and write a finished one to a file or into a page."""
 
 import io
+import logging
 import re
 import textwrap
+import unicodedata
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +16,8 @@ from mlplab.errors import UsageError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+_log = logging.getLogger("mlplab")
 
 CLASS_COLOURS = (
     "#4c78a8", "#f58518", "#54a24b", "#e45756", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"
@@ -52,9 +57,16 @@ def integer_ticks(axes: "Axes") -> None:
 
 
 def label_text(text: object, longest: int = 24) -> str:
-    """Return a text that matplotlib draws literally: `$` escaped, cut to `longest` letters."""
-    cut = str(text) if len(str(text)) <= longest else f"{str(text)[: longest - 1]}…"
-    return cut.replace("$", r"\$")
+    """Return a text that matplotlib draws literally, from left to right: `$` escaped, cut to `longest` letters."""
+    cut = shortened(text, longest).replace("$", r"\$")
+    right_to_left = {"R", "AL"} & set(map(unicodedata.bidirectional, cut))
+    return f"\N{LEFT-TO-RIGHT MARK}{cut}" if right_to_left else cut  # names keep their own direction
+
+
+def shortened(text: object, longest: int = 18) -> str:
+    """Return a text in one line, cut to `longest` letters; control characters become spaces."""
+    line = "".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in str(text))
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def wrapped(title: str, figure: "Figure") -> str:
@@ -81,10 +93,47 @@ def png(figure: "Figure") -> bytes:
     return _encoded(figure, "png")
 
 
+_MORE_FONTS = (
+    *("Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans JP", "Noto Sans SC", "Noto Sans KR", "IPAGothic"),
+    *("TakaoGothic", "WenQuanYi Zen Hei", "Droid Sans Fallback", "Hiragino Sans", "Apple SD Gothic Neo", "PingFang SC"),
+    *("Arial Unicode MS", "Yu Gothic", "Meiryo", "MS Gothic", "Microsoft YaHei", "SimHei", "Malgun Gothic"),
+    *("Nirmala UI", "Leelawadee UI", "Noto Sans", "Noto Sans Devanagari", "Noto Sans Bengali", "Noto Sans Tamil"),
+    *("Noto Sans Thai", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Ethiopic", "Unifont", "GNU Unifont"),
+)
+"""Fonts of usual systems with letters that matplotlib's own font lacks."""
+
+
 def _encoded(figure: "Figure", kind: str, **options: Any) -> bytes:
+    """Return the figure as a file. Letters that matplotlib's own font lacks come from other fonts of this machine."""
+    import matplotlib
+    from matplotlib import font_manager
+
+    content, lacking = _saved(figure, kind, options)
+    if not lacking:
+        return content
+    installed = set(font_manager.get_font_names())
+    fonts = [*matplotlib.rcParams["font.sans-serif"][:1], *(name for name in _MORE_FONTS if name in installed)]
+    with matplotlib.rc_context({"font.sans-serif": fonts}):
+        content, lacking = _saved(figure, kind, options)
+    if lacking:
+        _log.info(
+            "No font of this machine has all letters of the names in a figure, so boxes stand for them. Install one "
+            "that has, such as Noto Sans CJK (apt install fonts-noto-cjk)."
+        )
+    return content
+
+
+def _saved(figure: "Figure", kind: str, options: Mapping[str, Any]) -> tuple[bytes, bool]:
+    """Return the figure as a file, and whether letters of its texts are in none of the fonts."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, **options)
-    return buffer.getvalue()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        figure.savefig(buffer, format=kind, **options)
+    lacking = [each for each in caught if "missing from font" in str(each.message)]
+    for each in caught:
+        if each not in lacking:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    return buffer.getvalue(), bool(lacking)
 
 
 def svg(figure: "Figure", name: str) -> str:
@@ -99,9 +148,9 @@ def svg(figure: "Figure", name: str) -> str:
     import matplotlib
 
     no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with warnings.catch_warnings(), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the page's fonts draw the text, not matplotlib's
-        text = _encoded(figure, "svg", transparent=True, metadata=no_metadata).decode()
+    options = {"transparent": True, "metadata": no_metadata}
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        text = _saved(figure, "svg", options)[0].decode()  # the page's fonts draw the text, not matplotlib's
     text = text[text.index("<svg") :]
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.DOTALL)
     # Change tags only: a class may be called "#000000".

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlplab.figures.canvas import BLUE, GREY, ORANGE, RED, integer_ticks, label_text, new_axes, new_figure
+from mlplab.figures.canvas import BLUE, GREY, ORANGE, RED, integer_ticks, label_text, new_axes, new_figure, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -14,30 +14,40 @@ _READABLE_CELLS = 25
 """The most classes for which a cell has room for a number."""
 
 
-def confusion_matrix(counts: np.ndarray, shares: np.ndarray | None, class_names: Sequence[str]) -> "Figure":
-    """Draw the matrix as coloured cells with numbers, rows true, columns predicted.
+def confusion_matrix(
+    counts: np.ndarray,
+    rows: np.ndarray,
+    shares: np.ndarray | None,
+    class_names: Sequence[str],
+    title: str = "",
+) -> "Figure":
+    """Draw the matrix as coloured cells, rows true, columns predicted; of up to 25 classes with numbers.
 
     Args:
         counts: int (classes, classes).
+        rows: int (classes,), rows of each true class, also those in cells that are not drawn.
         shares: float (classes, classes), drawn as per cent in place of the counts; NaN: no rows.
+        class_names: one for each class, at most 100.
+        title: above the matrix.
     """
     classes = len(class_names)
     size = min(max(3.2, 0.5 * classes + 1.6), 14)
     figure = new_figure(size, size)
     axes = figure.add_subplot()
-    rows = counts.sum(1, keepdims=True)
     # Counts are coloured by their share of the row, so that a rare class is seen as well as a frequent one.
-    strength = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0) if shares is None else shares
+    of_row = np.divide(counts, rows[:, None], out=np.zeros(counts.shape), where=rows[:, None] > 0)
+    strength = of_row if shares is None else shares
     axes.imshow(np.sqrt(strength), cmap="Blues", vmin=0, vmax=1)  # the root keeps few errors visible
+    names, size = [label_text(name, 14) for name in class_names], 8.3 if classes <= _READABLE_CELLS else 6.5
+    axes.set_xticks(range(classes), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=size)
+    axes.set_yticks(range(classes), names, fontsize=size)
     if classes <= _READABLE_CELLS:
-        names = [label_text(name, 14) for name in class_names]
-        axes.set_xticks(range(classes), names, rotation=45, ha="right", rotation_mode="anchor", fontsize="small")
-        axes.set_yticks(range(classes), names, fontsize="small")
         for row, column in np.argwhere(counts):
             text = str(counts[row, column]) if shares is None else f"{100 * shares[row, column]:.1f}"
             ink = "white" if strength[row, column] > 0.5 else "#222222"
             axes.text(column, row, text, ha="center", va="center", fontsize=7.5, color=ink)
     axes.set(xlabel="predicted class", ylabel="true class")
+    axes.set_title(wrapped(title, figure), fontsize="medium")
     axes.spines[:].set_visible(False)
     return figure
 
@@ -113,6 +123,7 @@ def class_intervals(columns: Mapping[str, np.ndarray]) -> "Figure":
         axes.hlines(places, low, high, color=colour, linewidth=1.5)
         axes.plot(values, places, mark, color=colour, markersize=4, label=name)
     axes.set_yticks(range(len(order)), [label_text(columns["class"][row], 16) for row in order])
+    axes.set_ylim(-0.5, len(order) - 0.5)
     axes.set_xlabel("fraction, with 95 % interval")
     figure.legend(fontsize="small", frameon=False, loc="outside upper center", ncols=2)
     return figure

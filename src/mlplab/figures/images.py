@@ -1,5 +1,6 @@
 """Draw images in grids."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_LINE = 20
+"""Letters of a line above an image in a gallery."""
+
+MOST_CLASSES = 40
+"""Classes in a picture of samples."""
+
+
 def sample_grid(
     images: np.ndarray, labels: np.ndarray, class_names: Sequence[str], columns: int, title: str
 ) -> "Figure":
-    """Draw the first images of each class in a row, the name of the class to the left.
+    """Draw the first images of each class in a row, the name of the class to the left; of many classes, the first.
 
     Args:
         images: (n, h, w) or (n, h, w, c).
@@ -22,6 +30,9 @@ def sample_grid(
         class_names: one for each class.
         columns: most images of a class.
     """
+    if len(class_names) > MOST_CLASSES:
+        title = f"{title} ({MOST_CLASSES} of {len(class_names):,} classes)"
+        class_names = class_names[:MOST_CLASSES]
     samples = [images[np.flatnonzero(labels == label)[:columns]] for label in range(len(class_names))]
     columns = max(map(len, samples))
     height, width, *channels = samples[0].shape[1:]
@@ -56,13 +67,14 @@ def gallery(
 
     Args:
         images: (n, h, w) or (n, h, w, c); unless c is 1 or 3, the mean over channels is drawn.
-        titles: one for each image, of one or more lines.
+        titles: one for each image, of one or more lines; long lines are broken.
         columns: images in a row.
         title: above all images.
         frames: for each image the colour of its title and its frame; "": black without a frame.
         signed: draw one channel blue below 0, white at 0 and red above, and three channels in colour, grey for 0.
     """
-    lines = max(text.count("\n") + 1 for text in titles)
+    texts = [[part for line in text.split("\n") for part in textwrap.wrap(line, _LINE) or [""]] for text in titles]
+    lines = max(map(len, texts))
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     height = (1.0 + 0.14 * lines) * rows
@@ -70,10 +82,10 @@ def gallery(
     if title:
         figure.suptitle(wrapped(title, figure), fontsize="medium")
     frames = frames or [""] * len(images)
-    for place, (image, text, colour) in enumerate(zip(displayable(images, signed), titles, frames, strict=True), 1):
+    for place, (image, text, colour) in enumerate(zip(displayable(images, signed), texts, frames, strict=True), 1):
         axes = figure.add_subplot(rows, columns, place)
         axes.imshow(image, cmap=SIGNED if signed else "gray", vmin=0, vmax=1, interpolation="nearest")
-        axes.set_title(label_text(text, 80), fontsize=6.5, pad=3, color=colour or "black")
+        axes.set_title("\n".join(map(label_text, text)), fontsize=6.5, pad=3, color=colour or "black")
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set(visible=bool(colour), color=colour or "none", linewidth=1.5)
     return figure

@@ -6,7 +6,6 @@ a thousand resamples at once, and because importing scikit-learn would take a th
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from mlplab.figures import charts
 from mlplab.inspection.examples import Examples, Source, examples_of
-from mlplab.scores import wilson_interval, wilson_intervals
+from mlplab.scores import ClassCounts, wilson_interval, wilson_intervals
 from mlplab.table import Table
 
 RESAMPLES = 1000
@@ -30,11 +29,12 @@ def score(
     class_names: Sequence[str] | None = None,
     data: Any = None,
 ) -> Table:
-    """Compute accuracy, top-k accuracy, log-loss, Brier score, and macro-averaged precision, recall and F1.
+    """Compute accuracy, balanced accuracy, top-k accuracy, log-loss, Brier score, macro precision, recall and F1.
 
     Each has its 95 % interval. Proportions have Wilson's. Log-loss and Brier score (the sum over classes of squared
-    differences, Brier 1950, from 0 to 2) are means over rows and have the normal interval. Macro averages have the
-    percentile interval of a bootstrap over rows (Efron and Tibshirani 1993, ch. 13).
+    differences, Brier 1950, from 0 to 2) are means over rows and have the normal interval. Balanced accuracy (the mean
+    recall of the classes that have rows) and macro averages have the percentile interval of a bootstrap over rows
+    (Efron and Tibshirani 1993, ch. 13), moved by its bias.
 
     Args:
         source, y, split, class_names, data: see `examples_of`.
@@ -52,16 +52,17 @@ def score(
     classes = len(examples.class_names)
     tops |= {f"top-{k} accuracy": int((more_probable < k).sum()) for k in (2, 3, 5) if k < classes}
     n = len(examples)
+    counts, draws = _counts(examples), _resampled(examples)
     rows = [(name, count / n, *wilson_interval(count, n)) for name, count in tops.items()]
+    rows.insert(1, ("balanced accuracy", *_mean_interval(counts.balanced_accuracy, draws[1][:, counts.true > 0])))
     rows.append(("log-loss", *mean_interval(examples.losses)))
     squares = (examples.probabilities.astype(np.float64) ** 2).sum(1)
     rows.append(("Brier score", *mean_interval(squares - 2 * examples.true_probability + 1)))
-    counts = _counts(examples)
-    for name, values, draws in zip(("precision", "recall", "F1"), _ratios(counts), _resampled(examples), strict=True):
-        # As in scikit-learn's macro average, 0 / 0 counts as 0. Classes without labels and predictions are left out.
-        occurs = (counts[1] + counts[2]) > 0
-        low, high = np.percentile(np.nan_to_num(draws[:, occurs]).mean(1), (2.5, 97.5))
-        rows.append((f"macro {name}", float(np.nan_to_num(values[occurs]).mean()), float(low), float(high)))
+    # As in scikit-learn's macro average, 0 / 0 counts as 0. Classes without labels and predictions are left out.
+    occurs = (counts.predicted + counts.true) > 0
+    for name, values, drawn in zip(("precision", "recall", "F1"), _ratios(counts), draws, strict=True):
+        counted = np.where(np.isnan(values[occurs]), 0, drawn[:, occurs])
+        rows.append((f"macro {name}", *_mean_interval(float(np.nan_to_num(values[occurs]).mean()), counted)))
     values = map(np.array, zip(*rows, strict=True))
     columns: dict[str, np.ndarray] = dict(zip(("metric", "value", "low", "high"), values, strict=True))
     return Table(columns, f"Scores on {n:,} rows, with 95 % intervals ({examples.name})")
@@ -95,11 +96,10 @@ def classification_report(
         source, y, split=split, class_names=class_names, data=data, inputs=False, need_probabilities=False
     )
     counts = _counts(examples)
-    correct, predicted, true = counts
     precision, recall, f1 = _ratios(counts)
-    columns: dict[str, np.ndarray] = {"class": np.array(examples.class_names, dtype=object), "n": true}
-    for name, values, totals in (("precision", precision, predicted), ("recall", recall, true)):
-        low, high = wilson_intervals(correct, totals)
+    columns: dict[str, np.ndarray] = {"class": np.array(examples.class_names, dtype=object), "n": counts.true}
+    for name, values, totals in (("precision", precision, counts.predicted), ("recall", recall, counts.true)):
+        low, high = wilson_intervals(counts.correct, totals)
         columns |= {name: values, f"{name}_low": low, f"{name}_high": high}
     draws = _resampled(examples)[2]
     percentiles = np.full((2, len(f1)), np.nan)
@@ -108,35 +108,6 @@ def classification_report(
     columns |= {"f1": f1, "f1_low": percentiles[0], "f1_high": percentiles[1]}
     title = f"Precision, recall and F1 of each class, with 95 % intervals ({examples.name})"
     return Table(columns, title, functools.partial(charts.class_intervals, columns))
-
-
-UNBALANCED = 1.5
-"""Classes are called unbalanced where the most frequent has at least this many times the rows of the rarest."""
-
-
-@dataclass(frozen=True)
-class Imbalance:
-    """Scores that say more than accuracy where classes are unbalanced.
-
-    Attributes:
-        majority: the name of the most frequent class.
-        share: its fraction of the rows, the accuracy of always naming it.
-        balanced_accuracy: the mean over classes of the fraction of their rows predicted right.
-    """
-
-    majority: str
-    share: float
-    balanced_accuracy: float
-
-
-def imbalance(examples: Examples) -> Imbalance | None:
-    """Compute balanced accuracy and the majority class's share; None where classes are balanced, or there is one."""
-    correct, _, true = _counts(examples)
-    occurs = true > 0
-    if occurs.sum() < 2 or true.max() < UNBALANCED * true[occurs].min():
-        return None
-    balanced = float((correct[occurs] / true[occurs]).mean())
-    return Imbalance(examples.class_names[int(true.argmax())], float(true.max() / true.sum()), balanced)
 
 
 def _count_more_probable(examples: Examples) -> np.ndarray:
@@ -150,21 +121,32 @@ def _count_more_probable(examples: Examples) -> np.ndarray:
     return (more | (equal & later)).sum(1)
 
 
-def _counts(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Count, for each class, the correctly predicted, the predicted and the labelled rows: int (classes,) each."""
-    classes = len(examples.class_names)
+def _counts(examples: Examples) -> ClassCounts:
+    return ClassCounts.of(examples.labels, examples.predicted, len(examples.class_names))
+
+
+def _ratios(counts: ClassCounts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Compute precision, recall and F1 from counts, arrays of equal shape; NaN for 0 / 0."""
     correct, predicted, true = (
-        np.bincount(labels, minlength=classes)
-        for labels in (examples.labels[examples.correct], examples.predicted, examples.labels)
+        np.asarray(count, np.float64) for count in (counts.correct, counts.predicted, counts.true)
     )
-    return correct, predicted, true
-
-
-def _ratios(counts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute precision, recall and F1 from the counts of `_counts`, arrays of equal shape; NaN for 0 / 0."""
-    correct, predicted, true = (np.asarray(count, np.float64) for count in counts)
     with np.errstate(invalid="ignore"):
         return correct / predicted, correct / true, 2 * correct / (predicted + true)
+
+
+def _mean_interval(value: float, draws: np.ndarray) -> tuple[float, float, float]:
+    """Return a mean over classes with its 95 % interval, the percentiles of resampled rows without their bias.
+
+    A resample lacks rows of rare classes, so that its mean is too low or too high. The bias is the mean over resamples
+    minus the value (Efron and Tibshirani 1993, ch. 10).
+
+    Args:
+        value: the mean.
+        draws: (RESAMPLES, classes), NaN where the rows drawn define no value for a class.
+    """
+    means = np.nanmean(draws, 1)
+    low, high = np.percentile(means, (2.5, 97.5)) - (means.mean() - value)
+    return value, max(0.0, min(float(low), value)), min(1.0, max(float(high), value))
 
 
 def _resampled(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -179,7 +161,7 @@ def _resampled(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     true, predicted = np.divmod(cells, classes)
     right = true == predicted
     correct = _sums(draws[:, right], true[right], classes)
-    return _ratios((correct, _sums(draws, predicted, classes), _sums(draws, true, classes)))
+    return _ratios(ClassCounts(correct, _sums(draws, predicted, classes), _sums(draws, true, classes)))
 
 
 def _sums(draws: np.ndarray, of_class: np.ndarray, classes: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The confusion matrix, and the pairs of classes confused most often."""
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from typing import Any
@@ -14,8 +15,11 @@ from mlplab.inspection.examples import Examples, Source, examples_of
 from mlplab.table import Table
 
 NORMALIZATIONS = ("true", "pred")
-_MOST_CLASSES = 1000
-"""Classes of a confusion matrix with all its cells."""
+_MOST_CLASSES = 100
+"""Classes of a confusion matrix with all its cells, also those that are empty."""
+
+_MOST_DRAWN = 25
+"""Classes drawn of a larger matrix, and on a page: those confused most."""
 
 
 def show_confusion(
@@ -36,8 +40,8 @@ def show_confusion(
 
     Returns:
         Table of true, predicted, count, share, share_low, share_high (95 %), a row for each cell; `share` is the
-        fraction chosen by `normalize`, or of all rows. The figure draws the matrix. Of more than 1,000 classes there
-        are the cells that are not empty, and no figure.
+        fraction chosen by `normalize`, or of all rows. The figure draws the matrix. Of more than 100 classes the table
+        has the cells that are not empty, and the figure the 25 classes that are confused most.
 
     Example:
         table = mlplab.show_confusion(run, normalize="true")
@@ -83,18 +87,59 @@ def most_confused(
 
 
 def confusion(examples: Examples, normalize: str | None = None) -> Table:
-    """Build the table of `show_confusion`. Of more than 1,000 classes it has the cells that are not empty."""
+    """Build the table of `show_confusion`."""
     if normalize is not None and normalize not in NORMALIZATIONS:
         raise UsageError(unknown_name("normalization", normalize, NORMALIZATIONS))
-    names = examples.class_names
-    if len(names) > _MOST_CLASSES:
-        cells = scores.confusion_cells(examples.labels, examples.predicted, len(names))
-        return _table(examples, cells, normalize)
-    matrix = scores.confusion(examples.labels, examples.predicted, len(names))
+    classes = len(examples.class_names)
+    if classes > _MOST_CLASSES:
+        cells = scores.confusion_cells(examples.labels, examples.predicted, classes)
+        draw = functools.partial(_draw_most_confused, examples, normalize)
+        return dataclasses.replace(_table(examples, cells, normalize), draw=draw)
+    matrix = scores.confusion(examples.labels, examples.predicted, classes)
     true, predicted = np.indices(matrix.shape).reshape(2, -1)
     table = _table(examples, (true, predicted, matrix.reshape(-1)), normalize)
     shares = None if normalize is None else table["share"].reshape(matrix.shape)
-    return Table(table.columns, table.title, functools.partial(charts.confusion_matrix, matrix, shares, names))
+    drawn = (matrix, matrix.sum(1), shares, examples.class_names)
+    return dataclasses.replace(table, draw=functools.partial(charts.confusion_matrix, *drawn))
+
+
+def _draw_most_confused(examples: Examples, normalize: str | None) -> Any:
+    part = matrix_of_most_confused(examples)
+    totals = {None: None, "true": part["of_true"][:, None], "pred": part["of_predicted"]}[normalize]
+    shares = None if totals is None else np.where(totals > 0, part["counts"] / np.maximum(totals, 1), np.nan)
+    title = f"The {len(part['classes'])} of {part['total']:,} classes that are confused most"
+    names = examples.names(part["classes"]).tolist()
+    return charts.confusion_matrix(part["counts"], part["of_true"], shares, names, title)
+
+
+def matrix_of_most_confused(examples: Examples) -> dict[str, Any]:
+    """Return the confusion matrix; of more than 25 classes, those in the most frequent confusions.
+
+    Returns:
+        classes: the classes shown, int (k,), ascending.
+        counts: int (k, k), rows true, columns predicted.
+        of_true, of_predicted: for each class shown, the number of all rows with this label, and with this prediction.
+        total: the number of all classes.
+    """
+    total = len(examples.class_names)
+    true, predicted, counts = scores.confusion_cells(examples.labels, examples.predicted, total)
+    classes = np.arange(total)
+    if total > _MOST_DRAWN:
+        wrong = np.flatnonzero(true != predicted)
+        frequent = wrong[np.argsort(-counts[wrong], kind="stable")]
+        mentioned = np.append(np.stack([true[frequent], predicted[frequent]], 1), classes)
+        places = np.sort(np.unique(mentioned, return_index=True)[1])[:_MOST_DRAWN]  # where each class comes first
+        classes = np.sort(mentioned[places])
+    shown = np.isin(true, classes) & np.isin(predicted, classes)
+    matrix = np.zeros((len(classes), len(classes)), np.int64)
+    matrix[np.searchsorted(classes, true[shown]), np.searchsorted(classes, predicted[shown])] = counts[shown]
+    return {
+        "classes": classes,
+        "counts": matrix,
+        "of_true": np.bincount(examples.labels, minlength=total)[classes],
+        "of_predicted": np.bincount(examples.predicted, minlength=total)[classes],
+        "total": total,
+    }
 
 
 def _table(examples: Examples, cells: Sequence[np.ndarray], normalize: str | None) -> Table:

@@ -33,6 +33,7 @@ class Examples:
         class_names: one for each class.
         inputs: raw inputs (n, h, w), (n, h, w, c) or (n, d); None if they are not available.
         thumbnails: pictures of inputs that are features; None if there are none.
+        files: the name of each row's file; None where rows have no files, or the data set is not available.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Examples:
     class_names: tuple[str, ...]
     inputs: np.ndarray | None = None
     thumbnails: Thumbnails | None = None
+    files: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -75,6 +77,10 @@ class Examples:
     def correct(self) -> np.ndarray:
         """Whether the predicted class is the label, bool (n,)."""
         return self.predicted == self.labels
+
+    def file_column(self, positions: np.ndarray) -> dict[str, np.ndarray]:
+        """Return a column `file` of a table about some rows; none where rows have no files."""
+        return {} if self.files is None else {"file": np.array(self.files, object)[positions]}
 
     @property
     def images(self) -> np.ndarray | Thumbnails | None:
@@ -160,15 +166,14 @@ def _from_run(run: Run, split: str, data: Any, inputs: bool) -> Examples:
         predictions = _train_predictions(run, data)
     else:
         predictions = run.predictions(split)
-    rows = thumbnails = None
+    rows = thumbnails = files = None
     if inputs and (loaded := available_data(run, data)[0]) is not None:
         part = loaded.test if split == "test" else loaded.train
         part = part if len(predictions.index) == len(part) else part.select(predictions.index)
-        rows, thumbnails = part.inputs, part.thumbnails
+        rows, thumbnails, files = part.inputs, part.thumbnails, part.files
     name = f"{run.config.data['name']}, {split} set, {run.path.name}"
-    return Examples(
-        name, predictions.index, predictions.label, predictions.probabilities, run.class_names, rows, thumbnails
-    )
+    known = predictions.index, predictions.label, predictions.probabilities
+    return Examples(name, *known, run.class_names, rows, thumbnails, files)
 
 
 def available_data(run: Run, data: Any = None) -> tuple[Data | None, str]:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from mlplab.datasets.classes import class_number
 from mlplab.errors import UsageError, plain_number, require, unknown_name
-from mlplab.figures import gallery
+from mlplab.figures import gallery, shortened
 from mlplab.inspection.examples import Examples, Source, examples_of
 from mlplab.table import Table
 
@@ -48,8 +48,9 @@ def show_failures(
         class_names, data: see `examples_of`.
 
     Returns:
-        Table of index, true, predicted, confidence (probability of the predicted class), true_probability, loss, the
-        last three not for predicted classes; without rows if there are no failures. The figure draws the images.
+        Table of index, file (where rows are files), true, predicted, confidence (probability of the predicted class),
+        true_probability, loss, the last three not for predicted classes; without rows if there are no failures. The
+        figure draws the images.
 
     Raises:
         UsageError: for an unknown class (the message names the nearest), order or split, maxtoshow below 1,
@@ -79,6 +80,7 @@ def show_failures(
     title = f"{len(shown):,} of {title}" if len(matches) else f"No {kind}."
     columns = {
         "index": examples.index[shown],
+        **examples.file_column(shown),
         "true": examples.names(examples.labels[shown]),
         "predicted": examples.names(examples.predicted[shown]),
     }
@@ -92,7 +94,8 @@ def show_failures(
         text = "{predicted} ({true})\n{confidence:.2f} ({true_probability:.2f})\n#{index}"
     if examples.images is None or not len(shown):
         return Table(columns, title)
-    captions = [text.format(**row) for row in Table(columns)]
+    short = {name: np.array(list(map(shortened, columns[name])), object) for name in ("true", "predicted")}
+    captions = [text.format(**row) for row in Table(columns | short)]
     return Table(columns, title, functools.partial(gallery, examples.images[shown], captions)).show()
 
 

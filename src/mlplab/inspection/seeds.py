@@ -20,8 +20,8 @@ def show_seeds(source: Any) -> Table:
 
     Returns:
         Table of seed, accuracy with its 95 % interval accuracy_low and accuracy_high (Wilson, over test rows),
-        log_loss, validation (accuracy on the validation split), epochs, and kept_epoch, whose weights the member has;
-        NaN for a member that diverged.
+        balanced_accuracy, macro_f1, log_loss, validation (accuracy on the validation split), epochs, and kept_epoch,
+        whose weights the member has; NaN for a member that diverged, and for scores that the run does not have.
 
     Example:
         population = mlplab.train("digits", hidden=[16], epochs=1, seeds=2, verbose=0)
@@ -37,6 +37,7 @@ def seeds(run: Run) -> Table:
         raise UsageError(f"{run.path} is a run of one seed. Train several: {several}", advice=[several])
     result = run.require_finished()
     missing = {"accuracy": np.nan, "interval": (np.nan, np.nan), "loss": np.nan}
+    missing |= dict.fromkeys(("balanced_accuracy", "macro_f1"))
     tests = [member.get("test", missing) for member in result["members"]]
     validations = [member.get("validation") or missing for member in result["members"]]
     columns: dict[str, np.ndarray] = {
@@ -44,6 +45,8 @@ def seeds(run: Run) -> Table:
         "accuracy": np.array([test["accuracy"] for test in tests]),
         "accuracy_low": np.array([test["interval"][0] for test in tests]),
         "accuracy_high": np.array([test["interval"][1] for test in tests]),
+        "balanced_accuracy": np.array([test["balanced_accuracy"] for test in tests], float),
+        "macro_f1": np.array([test["macro_f1"] for test in tests], float),
         "log_loss": np.array([test["loss"] for test in tests]),
         "validation": np.array([split["accuracy"] for split in validations]),
         "epochs": np.array([len(member.epochs) for member in run.members]),

@@ -6,7 +6,9 @@ that a page fills in. `macros.html.j2` has tables and figures.
 
 import base64
 import contextlib
-from collections.abc import Callable, Mapping
+import itertools
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,10 @@ import numpy as np
 
 from mlplab import __version__, files
 from mlplab.errors import UsageError
+from mlplab.figures import shortened
+
+_LONGEST_NAME = 60
+"""Letters of a class's name on a page."""
 
 _SHARED = Path(__file__).parent / "templates"
 
@@ -51,6 +57,27 @@ def write_page(path: Path, text: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
     files.write_output(path, text.encode("utf-8", "replace"))
     return path.resolve()
+
+
+def readable(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names of classes as a page shows them, all different.
+
+    Long ones are cut, and control characters become spaces. A name with letters that are written from right to left is
+    enclosed in the invisible characters that keep it from reordering the text around it (Unicode Standard Annex 9,
+    section 2.4).
+    """
+    shown: dict[str, None] = {}
+    for number, name in enumerate(names):
+        short = shortened(name, _LONGEST_NAME)
+        numbered = (f"{short} ({more})" for more in itertools.count(number))
+        shown[next(text for text in map(_isolated, itertools.chain([short], numbered)) if text not in shown)] = None
+    return tuple(shown)
+
+
+def _isolated(text: str) -> str:
+    if {"R", "AL"} & set(map(unicodedata.bidirectional, text)):
+        return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
+    return text
 
 
 def packed(array: np.ndarray) -> str:

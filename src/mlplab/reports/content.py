@@ -1,22 +1,25 @@
 """The values for the template of the report (report.html.j2), section by section."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from mlplab import scores
 from mlplab.datasets import Data
 from mlplab.errors import shell_command
 from mlplab.experiments.baselines import compare_with_baselines
+from mlplab.experiments.label_errors import not_learned
 from mlplab.figures import charts, svg
 from mlplab.figures.canvas import CLASS_COLOURS
+from mlplab.inspection import majority
 from mlplab.inspection.calibration import calibration_errors, reliability, temperature_of
 from mlplab.inspection.classification import classification_report, score
-from mlplab.inspection.confusion import most_confused
+from mlplab.inspection.confusion import matrix_of_most_confused, most_confused
 from mlplab.inspection.curves import curves, ending, member_columns
 from mlplab.inspection.examples import Examples, available_data, examples_of
 from mlplab.inspection.seeds import seeds
+from mlplab.pages import percent, readable
 from mlplab.pages.sprites import sprites
 from mlplab.reports import wording
 from mlplab.reports.network_section import network_sections
@@ -25,10 +28,10 @@ from mlplab.runs import Run
 from mlplab.runs.dataset_ref import check_command
 from mlplab.table import Table
 
-MOST_CLASSES = 25
-"""Classes in the confusion matrix."""
-
 SHOWN_LABELS = 48
+
+_OF_UNBALANCED = ("balanced_accuracy", "macro_f1")
+"""Columns of the table of seeds that it shows where classes are unbalanced."""
 
 _SECTIONS = (
     ("result", "Result"),
@@ -50,12 +53,13 @@ def content(run: Run, data: Any = None) -> dict[str, Any]:
     """Return all values for the template. `data` is for runs started with arrays, see `report`."""
     data, why_not = available_data(run, data)
     examples = examples_of(run, data=data, inputs=data is not None)
+    examples = dataclasses.replace(examples, class_names=readable(examples.class_names))
     rows = select_rows(examples)
     network = network_sections(run.first, data, rows.positions)
-    confusions, matrix = most_confused(examples), confusion_matrix(examples)
+    confusions, matrix = most_confused(examples), matrix_of_most_confused(examples)
     sections: dict[str, Any] = {
         "result": _result(run, examples, data),
-        "seeds": _seeds(run),
+        "seeds": _seeds(run, examples),
         "curves": _curves(run),
         "confusion": {"pairs": confusions, "summary": wording.confusions(confusions, examples)},
         "images": {
@@ -76,11 +80,12 @@ def content(run: Run, data: Any = None) -> dict[str, Any]:
         "title": f"{run.path.name}: {run.config.data['name']}, mlplab report",
         "sections": [(id, name) for id, name in headings.items() if sections[id] is not None],
         "run": run,
+        "class_names": examples.class_names,
         "matrix": matrix,
         "colours": CLASS_COLOURS,
         **sections,
         "script": {
-            "classes": run.class_names,
+            "classes": examples.class_names,
             "rows": for_script(examples, rows, network["projection"]),
             "matrix": {name: matrix[name].tolist() for name in ("classes", "of_true", "of_predicted")},
             "worst": network["worst"],
@@ -102,13 +107,16 @@ def _why_no_images(run: Run, examples: Examples, why_no_data: str) -> str:
 
 
 def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
-    table = score(examples)
+    table, bar = score(examples), majority.bar_of(examples)
     return {
         "scores": table,
         "accuracy": table.rows()[0],
         "n": len(examples),
-        "imbalance": wording.imbalance(examples),
-        "item_name": "images" if len(run.config.input_shape) > 1 else "rows",
+        "bar": bar,
+        "imbalance": majority.imbalance(bar, percent),
+        "doubt": majority.doubt(bar, percent),
+        "advice": majority.advice(bar, run.config.settings),
+        "item_name": run.config.item_name,
         "network": wording.network(run.config),
         "settings": wording.settings(run.config, len(run.epochs)),
         "model_name": "the ensemble" if run.members else "this network",
@@ -118,13 +126,15 @@ def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
     }
 
 
-def _seeds(run: Run) -> dict[str, Any] | None:
+def _seeds(run: Run, examples: Examples) -> dict[str, Any] | None:
     if not run.members:
         return None
+    bar = majority.bar_of(examples)
+    unbalanced = bar is not None and bar.unbalanced
     table, result = seeds(run), run.require_finished()
     return {
         "table": table,
-        "shown": table.select(without=["accuracy_low", "accuracy_high"]),
+        "shown": table.select(without=["accuracy_low", "accuracy_high", *([] if unbalanced else _OF_UNBALANCED)]),
         "drawing": svg(table.figure, "seeds"),
         "summary": wording.seeds(run.config, result),
         "diverged": [member for member in result["members"] if "diverged" in member],
@@ -159,36 +169,6 @@ def _curve(table: Table, name: str, kept: int | None, members: Sequence[Mapping[
     return svg(figure, f"curve-{name}")
 
 
-def confusion_matrix(examples: Examples) -> dict[str, Any]:
-    """Return the confusion matrix; of more than 25 classes, those in the most frequent confusions.
-
-    Returns:
-        classes: the classes shown, int (k,), ascending.
-        counts: int (k, k), rows true, columns predicted.
-        of_true, of_predicted: for each class shown, the number of all rows with this label, and with this prediction.
-        total: the number of all classes.
-    """
-    total = len(examples.class_names)
-    true, predicted, counts = scores.confusion_cells(examples.labels, examples.predicted, total)
-    classes = np.arange(total)
-    if total > MOST_CLASSES:
-        wrong = np.flatnonzero(true != predicted)
-        frequent = wrong[np.argsort(-counts[wrong], kind="stable")]
-        mentioned = np.append(np.stack([true[frequent], predicted[frequent]], 1), classes)
-        places = np.sort(np.unique(mentioned, return_index=True)[1])[:MOST_CLASSES]  # where each class comes first
-        classes = np.sort(mentioned[places])
-    shown = np.isin(true, classes) & np.isin(predicted, classes)
-    matrix = np.zeros((len(classes), len(classes)), np.int64)
-    matrix[np.searchsorted(classes, true[shown]), np.searchsorted(classes, predicted[shown])] = counts[shown]
-    return {
-        "classes": classes,
-        "counts": matrix,
-        "of_true": np.bincount(examples.labels, minlength=total)[classes],
-        "of_predicted": np.bincount(examples.predicted, minlength=total)[classes],
-        "total": total,
-    }
-
-
 def _calibration(run: Run, examples: Examples) -> dict[str, Any]:
     table, ece = reliability(examples), calibration_errors(examples, run)
     kept = temperature_of(run)
@@ -196,7 +176,7 @@ def _calibration(run: Run, examples: Examples) -> dict[str, Any]:
         "table": table,
         "drawing": svg(table.figure, "reliability"),
         "errors": ece,
-        "summary": wording.calibration(examples, float(ece["ece_width"][0]), kept is not None),
+        "summary": wording.calibration(examples, float(ece["ece_width"][0]), kept),
         "temperature": kept and kept["temperature"],
         "temperature_summary": wording.no_temperature(run) if kept is None else wording.temperature(kept, ece),
     }
@@ -221,11 +201,13 @@ def _labels(run: Run, data: Data | None) -> dict[str, Any] | None:
     kept = run.directory.cross_validation()
     if kept is None:
         return None
-    judged = Examples("", kept.index, kept.label, kept.probabilities, run.class_names)
+    judged = Examples("", kept.index, kept.label, kept.probabilities, readable(run.class_names))
     order = np.argsort(judged.true_probability, kind="stable")
     first = order[~judged.correct[order]][:SHOWN_LABELS]
+    files = None if data is None else data.train.files
     columns = {
         "index": judged.index[first],
+        **({} if files is None else {"file": np.array(files, object)[judged.index[first]]}),
         "given": judged.names(judged.labels[first]),
         "suggested": judged.names(judged.predicted[first]),
         "given_probability": judged.true_probability[first],
@@ -237,6 +219,7 @@ def _labels(run: Run, data: Data | None) -> dict[str, Any] | None:
     return {
         "table": table,
         "judged": len(judged),
+        "doubt": not_learned(judged.names(judged.labels), judged.names(judged.predicted)),
         "command": shell_command("mlplab", "labels", run.path),
         "for_script": {"rows": table.rows(), "images": images and images.for_script()},
     }

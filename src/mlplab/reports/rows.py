@@ -82,4 +82,5 @@ def for_script(examples: Examples, rows: ReportRows, projection: np.ndarray | No
         "top": top.shape[1],
         "columns": {name: packed(column) for name, column in columns.items()},
         "images": rows.images and rows.images.for_script(),
+        "files": None if examples.files is None else [examples.files[position] for position in at.tolist()],
     }

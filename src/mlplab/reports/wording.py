@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.inspection import classification
 from mlplab.inspection.examples import Examples
 from mlplab.pages import percent
 from mlplab.recipes import Recipe, measured, names
@@ -17,6 +16,8 @@ from mlplab.table import Table
 _GAP = 0.03
 """A larger difference between training and validation accuracy is called overfitting."""
 _ECE_GOOD, _ECE_FAIR = 0.02, 0.05
+_CERTAIN = 2
+"""A temperature whose interval spans a larger ratio is not recommended."""
 _NEAR_ONE = 0.03
 """A temperature that differs less from 1 is called unnecessary."""
 
@@ -186,8 +187,11 @@ def losses_of_ladder(config: Config, table: Table) -> str:
     return f"{text}; the validation loss is the cross-entropy alone. So the two losses cannot be compared."
 
 
-def calibration(examples: Examples, ece: float, has_temperature: bool) -> str:
-    """State whether the probabilities are right on average, and what to do if they are not."""
+def calibration(examples: Examples, ece: float, kept: Mapping[str, float] | None) -> str:
+    """State whether the probabilities are right on average, and what to do if they are not.
+
+    `kept`: the temperature with its interval, as `calibrate` returns it; None without.
+    """
     confidence, right = float(examples.confidence.mean()), float(examples.correct.mean())
     text = (
         f"The network is {percent(confidence)} sure of its answers on average, and right {percent(right)} of the time"
@@ -196,8 +200,10 @@ def calibration(examples: Examples, ece: float, has_temperature: bool) -> str:
         return f"{text}. Its probabilities can be taken literally."
     sense = "surer than it should be" if confidence > right else "less sure than it could be"
     use = "Use" if ece > _ECE_FAIR else "Where probabilities matter, use"
-    advice = f"{use} the temperature below" if has_temperature else "Use its probabilities to rank answers, no more"
-    return f"{text}: it is {sense}. {advice}."
+    if kept is not None and kept["high"] < _CERTAIN * kept["low"]:
+        return f"{text}: it is {sense}. {use} the temperature below."
+    why = "" if kept is None else "Too few validation rows were held out for a good temperature: "
+    return f"{text}: it is {sense}. {why}{'use' if why else 'Use'} its probabilities to rank answers, no more."
 
 
 def no_temperature(run: Run) -> str:
@@ -230,26 +236,17 @@ def temperature(kept: dict[str, float], errors: Table) -> str:
     )
 
 
-def imbalance(examples: Examples) -> str:
-    """State balanced accuracy and the share of the most frequent class; "" where classes are balanced."""
-    found = classification.imbalance(examples)
-    if found is None:
-        return ""
-    return (
-        f"The classes are unbalanced: always naming the most frequent, {found.majority}, would be right for "
-        f"{percent(found.share)}. The mean over classes of the share that was right, balanced accuracy, is "
-        f"{percent(found.balanced_accuracy)}."
-    )
-
-
 def confusions(pairs: Table, examples: Examples) -> str:
     """Describe the most frequent confusions."""
     wrong = int((~examples.correct).sum())
     if not wrong:
         return f"All {len(examples):,} rows were right: nothing was confused."
     first = next(iter(pairs))
+    if first["count"] == 1 and len(pairs) > 1:
+        return f"No class was taken for the same other class twice: all {wrong:,} failures are different."
+    times = "once" if first["count"] == 1 else f"{first['count']:,} times"
     text = (
-        f"Most often {first['true']} is taken for {first['predicted']}: {first['count']:,} times, "
+        f"Most often {first['true']} is taken for {first['predicted']}: {times}, "
         f"{percent(first['share'])} of {first['true']}."
     )
     if len(pairs) <= 3:

@@ -83,6 +83,11 @@ class Config:
         return Classes.numbered(self.class_names) if self.labels is None else Classes(self.class_names, self.labels)
 
     @property
+    def item_name(self) -> str:
+        """What a row is, for texts: "images", or "rows" of features."""
+        return "images" if len(self.input_shape) > 1 else "rows"
+
+    @property
     def recipe_in_words(self) -> str | None:
         """The recipe's name and what was changed: `notebook (changed: epochs)`. None: no recipe."""
         if self.recipe is None:

@@ -41,12 +41,22 @@ class Logged(Fields):
 
 @dataclass(frozen=True, eq=False)
 class Scores(Fields):
-    """Scores on the `n` rows of a split; `interval` is the 95 % Wilson interval of the accuracy."""
+    """Scores on the rows of a split.
+
+    Attributes:
+        interval: 95 % Wilson interval of the accuracy.
+        n: rows of the split.
+        balanced_accuracy: mean over classes of the fraction of their rows predicted right; None in the results of
+            earlier versions.
+        macro_f1: mean over classes of F1; None likewise.
+    """
 
     loss: float
     accuracy: float
     interval: list[float]
     n: int
+    balanced_accuracy: float | None = None
+    macro_f1: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +69,7 @@ class SeedScores(Fields):
         interval: 95 % interval of the mean accuracy (Student's t); None for one seed.
         n: rows of the split.
         seeds: members that did not diverge.
+        balanced_accuracy, macro_f1: means over the seeds, see `Scores`.
     """
 
     loss: float
@@ -67,6 +78,8 @@ class SeedScores(Fields):
     interval: list[float] | None
     n: int
     seeds: int
+    balanced_accuracy: float | None = None
+    macro_f1: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

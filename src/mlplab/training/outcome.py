@@ -147,7 +147,8 @@ def _over_seeds(members: Sequence[Scores | None]) -> SeedScores | None:
         return None
     accuracy, sd, interval = scores.mean_accuracy([member.accuracy for member in given])
     loss = scores.mean_over_seeds([member.loss for member in given])[0]
-    return SeedScores(loss, accuracy, sd, interval, given[0].n, len(given))
+    means = (_mean([member[name] for member in given]) for name in ("balanced_accuracy", "macro_f1"))
+    return SeedScores(loss, accuracy, sd, interval, given[0].n, len(given), *means)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -20,7 +20,8 @@ _LARGE = 10
 def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
     """Split a training set: row numbers of "train" and "validation", sorted int64, both stratified by class.
 
-    Where rows have groups, no group is in both.
+    Where all classes have too few rows for their fraction to be one, single rows of some classes are held out. Where
+    rows have groups, no group is in both.
 
     For a ladder network also "unlabelled": all rows of the training set but those for validation.
 
@@ -36,7 +37,11 @@ def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
         )
     rng = np.random.default_rng((settings.seed, 0x5B1))
     shuffled = [rng.permutation(np.flatnonzero(train.labels == c)) for c in range(len(train.class_names))]
-    held_out = [rows[: round(settings.validation * len(rows))] for rows in shuffled]
+    counts = [round(settings.validation * len(rows)) for rows in shuffled]
+    if not any(counts):
+        several = rng.permutation(np.flatnonzero([len(rows) > 1 for rows in shuffled]))
+        counts = np.bincount(several[: round(settings.validation * len(train))], minlength=len(shuffled)).tolist()
+    held_out = [rows[:count] for rows, count in zip(shuffled, counts, strict=True)]
     remaining = [rows[len(out) :] for rows, out in zip(shuffled, held_out, strict=True)]
     if train.groups is not None and settings.validation:
         fraction, what = settings.validation, str(train.provenance)

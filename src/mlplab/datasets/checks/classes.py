@@ -6,6 +6,7 @@ import numpy as np
 
 from mlplab.datasets.checks.finding import Finding, Kind
 from mlplab.datasets.checks.survey import Survey
+from mlplab.figures import shortened
 
 _IMBALANCE = 10
 """A class this many times larger than another: guessing the larger is then right in at least 90 % of the two."""
@@ -44,12 +45,13 @@ FEW = Kind(
 def classes(survey: Survey) -> Iterator[Finding]:
     """Find classes that are missing in a split, have few rows, or are far smaller than others."""
     names = np.array(survey.data.class_names, object)
+    short = np.array([shortened(name, 40) for name in names], object)
     train, test = (np.bincount(part.labels, minlength=len(names)) for part in survey.parts)
     present = np.flatnonzero(train)
     small, large = present[train[present].argmin()], present[train[present].argmax()]
     if train[large] >= _IMBALANCE * train[small]:
         title = (
-            f"{train[large]:,} training {survey.kind} of class {names[large]}, and {train[small]:,} of {names[small]}"
+            f"{train[large]:,} training {survey.kind} of class {short[large]}, and {train[small]:,} of {short[small]}"
         )
         yield Finding(IMBALANCE, "warning", title, classes=(str(names[large]), str(names[small])))
     for kind, severity, missing, split in (
@@ -58,12 +60,13 @@ def classes(survey: Survey) -> Iterator[Finding]:
     ):
         if missing.any():
             which = "class" if missing.sum() == 1 else "classes"
-            title = f"no {split} {survey.kind} of {which} {_listed(names[missing])}"
+            title = f"no {split} {survey.kind} of {which} {_listed(short[missing])}"
             yield Finding(kind, severity, title, classes=tuple(names[missing]))
     few = ((train > 0) & (train < _FEW)) | ((test > 0) & (test < _FEW))
     if few.any():
-        few_of = [f"{names[c]} ({train[c]:,} training, {test[c]:,} test)" for c in np.flatnonzero(few)]
-        yield Finding(FEW, "warning", f"very few {survey.kind} of class {_listed(few_of)}", classes=tuple(names[few]))
+        few_of = [f"{short[c]} ({train[c]:,} training, {test[c]:,} test)" for c in np.flatnonzero(few)]
+        of = "class" if len(few_of) == 1 else f"{len(few_of):,} classes:"
+        yield Finding(FEW, "warning", f"very few {survey.kind} of {of} {_listed(few_of)}", classes=tuple(names[few]))
 
 
 def _listed(names: object) -> str:

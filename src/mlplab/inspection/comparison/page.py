@@ -31,6 +31,7 @@ def page(
     tables: Mapping[str, Table],
     verdicts: Sequence[str],
     populations: Sequence[str] = (),
+    cautions: Sequence[str] = (),
 ) -> str:
     """Return the HTML of the page. The arguments are parts of a `Comparison`, which has the tables as attributes."""
     sections = [("verdict", "Verdict"), ("settings", "What differs")]
@@ -38,6 +39,7 @@ def page(
     sections += [("scores", "Scores"), ("pairs", "Pairs")]
     sections += [("classes", "Classes"), ("disagreements", "Disagreements")]
     names, classes = list(examples), tables["classes"]
+    classes = Table({**classes.columns, "class": _names(classes, examples[names[0]])})
     shown_classes = np.sort(np.argsort(classes["p_value"], kind="stable")[:MOST_CLASSES])
     judged = ["group_pairs", "pairs"] if populations else ["pairs", "group_pairs"]  # as the verdicts
     p_values = np.concatenate([tables[name]["p_corrected"] for name in judged])
@@ -50,6 +52,7 @@ def page(
         names=names,
         rows=len(examples[names[0]]),
         verdicts=list(zip(verdicts, (p_values < pairs.SIGNIFICANCE).tolist(), strict=True)),
+        cautions=cautions,
         level=pairs.SIGNIFICANCE,
         pairs=tables["pairs"],
         classes=classes,
@@ -68,6 +71,12 @@ def page(
     )
 
 
+def _names(classes: Table, examples: Examples) -> np.ndarray:
+    """Return the name of each row's class as the page shows it, object (n,)."""
+    shown = dict(zip(examples.class_names, pages.readable(examples.class_names), strict=True))
+    return np.array([shown[name] for name in classes["class"]], object)
+
+
 def _drawn(name: str, chart: Intervals) -> str:
     return svg(intervals([chart], width=4.6), name)  # narrow, so that the text is readable on a phone
 
@@ -80,8 +89,9 @@ def _for_script(examples: Mapping[str, Examples], compared: Table) -> dict[str, 
     images = None if first.images is None else sprites(first.images[rows])
     return {
         "names": list(examples),
-        "class_names": first.class_names,
+        "class_names": pages.readable(first.class_names),
         "index": first.index[rows].tolist(),
+        "files": None if first.files is None else [first.files[row] for row in rows.tolist()],
         "label": first.labels[rows].tolist(),
         "predicted": [run.predicted[rows].tolist() for run in runs],
         "confidence": [run.confidence[rows].round(3).tolist() for run in runs],

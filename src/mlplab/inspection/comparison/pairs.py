@@ -97,7 +97,11 @@ def gallery(examples: Mapping[str, Examples], right: str, wrong: str, at_most: i
     if images is None or not len(rows):
         return table
     text = "{true}, not {predicted_b}\n{confidence_a:.2f}, {confidence_b:.2f}\n#{index}"
-    captions = [text.format(**row) for row in table.select(slice(SHOWN_IMAGES))]
+    names = ("true", "predicted_b")
+    captions = [
+        text.format(**row | {name: figures.shortened(row[name]) for name in names})
+        for row in table.select(slice(SHOWN_IMAGES))
+    ]
     return Table(table.columns, title, functools.partial(figures.gallery, images[rows[:SHOWN_IMAGES]], captions))
 
 
@@ -224,6 +228,7 @@ def _columns(examples: Mapping[str, Examples], a: str, b: str, rows: np.ndarray)
         "a": np.full(len(rows), a, dtype=object),
         "b": np.full(len(rows), b, dtype=object),
         "index": first.index[rows],
+        **next(iter(examples.values())).file_column(rows),
         "true": first.names(first.labels[rows]),
         "predicted_a": first.names(first.predicted[rows]),
         "predicted_b": first.names(second.predicted[rows]),

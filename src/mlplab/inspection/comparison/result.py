@@ -39,14 +39,16 @@ class Comparison:
         scores: Table of run, accuracy, accuracy_low, accuracy_high, and so on for each score.
         pairs: Table of a, b, n, both_right, only_a, only_b, both_wrong, difference, low, high, p_value, p_corrected.
         classes: the same for the rows of each class, with class. p_corrected is corrected for all rows of the table.
-        disagreements: Table of a, b, right, index, true, predicted_a, predicted_b, confidence_a, confidence_b: the rows
-            that one of a pair gets right and the other wrong.
+        disagreements: Table of a, b, right, index, file (where rows are files), true, predicted_a, predicted_b,
+            confidence_a, confidence_b: the rows that one of a pair gets right and the other wrong.
         groups: Table of recipe (a population's name, or the settings in which a group of runs differs from the other
             groups), runs (how many networks), accuracy (mean over seeds), accuracy_low, accuracy_high, sd, accuracies,
             and with populations ensemble, ensemble_low, ensemble_high. It has no rows for arrays.
         group_pairs: Table of a, b, difference, low, high, p_value, p_corrected of groups with several seeds each.
         populations: the names of the populations. Their scores, pairs, classes and disagreements are their ensembles'.
         verdicts: a few sentences for each pair, and for each pair of groups, which come first if there are populations.
+        cautions: what the accuracies hide: each that is no better than always naming the most frequent class, and, if
+            classes are unbalanced, what that would be right for.
     """
 
     examples: Mapping[str, Examples]
@@ -59,6 +61,7 @@ class Comparison:
     group_pairs: Table
     populations: tuple[str, ...]
     verdicts: tuple[str, ...]
+    cautions: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -117,7 +120,7 @@ class Comparison:
             from mlplab.inspection.comparison.page import page  # Jinja, only needed for pages
             from mlplab.pages import write_page
 
-            return write_page(path, page(self.examples, self._tables, self.verdicts, self.populations))
+            return write_page(path, page(self.examples, self._tables, self.verdicts, self.populations, self.cautions))
         over_seeds = {"groups": self.groups.select(without=["accuracies"]), "group_pairs": self.group_pairs}
         of_runs = {"scores": self.scores, "pairs": self.pairs}
         if suffix == ".json":
@@ -141,16 +144,17 @@ class Comparison:
             "populations": list(self.populations),
             "n": len(next(iter(self.examples.values()))),
             "verdicts": list(self.verdicts),
+            "cautions": list(self.cautions),
             **{name: table.rows() for name, table in self._tables.items()},
         }
 
     def __repr__(self) -> str:
         over_seeds = [self.groups.select(without=["accuracies"]), self.group_pairs] if len(self.group_pairs) else []
         tables = [self.settings, *over_seeds, self.scores, self.pairs]
-        return "\n\n".join([*map(repr, tables), "\n".join(self.verdicts)])
+        return "\n\n".join([*map(repr, tables), "\n".join(self.verdicts + self.cautions)])
 
     def _repr_html_(self) -> str:
-        verdicts = "".join(f"<p>{html.escape(verdict)}</p>" for verdict in self.verdicts)
+        verdicts = "".join(f"<p>{html.escape(verdict)}</p>" for verdict in self.verdicts + self.cautions)
         tables = [self.settings, self.scores, self.pairs, self.classes]
         tables += [self.groups] if len(self.group_pairs) else []
         return verdicts + "".join(table._repr_html_() for table in tables)
@@ -220,4 +224,5 @@ def compare(
         group_pairs=group_pairs,
         populations=populations,
         verdicts=tuple(itertools.chain(*(reversed(said) if populations else said))),
+        cautions=verdicts.cautions(examples),
     )

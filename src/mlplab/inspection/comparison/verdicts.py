@@ -1,10 +1,13 @@
 """The results of the tests in plain English."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mlplab.figures import shortened
+from mlplab.inspection import majority
 from mlplab.inspection.comparison.pairs import SIGNIFICANCE, Group
+from mlplab.inspection.examples import Examples
 from mlplab.table import Table
 
 _SAME_SETTINGS = (
@@ -52,6 +55,19 @@ def verdicts(pairs: Table, groups: Sequence[Group]) -> tuple[str, ...]:
 def group_verdicts(group_pairs: Table) -> tuple[str, ...]:
     """Return one verdict for each pair of groups that have several seeds each."""
     return tuple(f"Over seeds: {_verdict(row, len(group_pairs), ', on average')}" for row in group_pairs)
+
+
+def cautions(examples: Mapping[str, Examples]) -> tuple[str, ...]:
+    """Say which of several networks are no better than the most frequent class, and where classes are unbalanced."""
+    bars = {name: majority.bar_of(rows) for name, rows in examples.items()}
+    said = [majority.doubt(bar, what=name) for name, bar in bars.items()]
+    first = next(iter(bars.values()))
+    if first is not None and first.unbalanced:
+        said.append(
+            "Classes are unbalanced: look at balanced accuracy and macro F1 too. Always naming the most frequent "
+            f"class, {shortened(first.majority, majority.LETTERS)}, is right for {first.share:.4f} of the rows."
+        )
+    return tuple(filter(None, said))
 
 
 def _verdict(row: dict, comparisons: int, on_average: str = "") -> str:

@@ -1,5 +1,6 @@
 """Write what is wrong with a data set as one HTML page, with pictures of the rows."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,8 @@ MOST_GROUPS, MOST_ROWS, MOST_IN_GROUP = 60, 120, 12
 
 def page(check: "DataCheck") -> str:
     """Return the HTML of the page."""
-    images = _Images(check.data)
-    found = [_section(check, finding, images) for finding in check.findings]
+    images, names = _Images(check.data), pages.readable(check.data.class_names)
+    found = [_section(check, finding, images, names) for finding in check.findings]
     packed = images.packed()
     return pages.render(
         "data-check.html.j2",
@@ -58,13 +59,13 @@ class _Images:
         return sprites(np.stack(images)) if images else None
 
 
-def _section(check: "DataCheck", finding: Finding, images: _Images) -> dict[str, Any]:
+def _section(check: "DataCheck", finding: Finding, images: _Images, class_names: Sequence[str]) -> dict[str, Any]:
     """Return what the template shows of a finding."""
 
     def tile(split: str, row: int) -> dict[str, Any]:
         part = {"train": check.data.train, "test": check.data.test}[split]
         name = check.row_name(split, row)
-        label = check.data.class_names[part.labels[row]]
+        label = class_names[part.labels[row]]
         return {"image": images.number(split, row), "split": split, "row": row, "name": name, "label": label}
 
     places = [(split, row) for split, rows in finding.rows.items() for row in rows]

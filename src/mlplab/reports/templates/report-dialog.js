@@ -25,7 +25,7 @@ function step(by) {
 function showViewed() {
   const row = viewed.list[viewed.at];
   updateAddress(row);
-  $("#viewer-title").textContent = `Test ${itemName(1)} number ${rows.index[row]}`;
+  $("#viewer-title").textContent = `Test ${itemName(1)} number ${rows.index[row]}${fileOf(row)}`;
   const several = viewed.list.length > 1;
   $("#viewer-previous").disabled = $("#viewer-next").disabled = !several;
   const parts = [pictures(row), element("div", {}, verdict(row), bars(row), place())];

@@ -99,8 +99,8 @@ function shot(row, first) {
   const right = isRight(row);
   const button = element("button", { type: "button", class: "shot", "data-row": row, "data-index": rows.index[row], tabindex: first ? 0 : -1, onclick: () => view(row, matches) },
     rows.images ? rows.images.canvas(row, 84) : null,
-    element("span", {}, element("span", { class: right ? "says" : "says wrong" }, `${classNames[predicted(row)]} `, element("span", { class: "number" }, chance(confidence(row)))), element("br"),
-      right ? null : element("span", { class: "true" }, `is ${classNames[rows.label[row]]} `, element("span", { class: "number" }, chance(rows.given[row])))),
+    element("span", {}, element("span", { class: right ? "says" : "says wrong" }, `${brief(predicted(row))} `, element("span", { class: "number" }, chance(confidence(row)))), element("br"),
+      right ? null : element("span", { class: "true" }, `is ${brief(rows.label[row])} `, element("span", { class: "number" }, chance(rows.given[row])))),
     element("span", { class: "index" }, `#${rows.index[row]}`));
   button.setAttribute("aria-label", described(row));
   return element("li", {}, button);

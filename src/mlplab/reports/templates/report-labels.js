@@ -6,5 +6,5 @@ function doubtfulLabels() {
     images ? images.canvas(place, 84, `Training image ${row.index}`) : null,
     element("span", {}, element("span", { class: "true" }, `labelled ${row.given}`), element("br"),
       element("span", { class: "says" }, `${row.suggested}? `, element("span", { class: "number" }, chance(row.suggested_probability)))),
-    element("span", { class: "index" }, `#${row.index}`))));
+    element("span", { class: "index" }, row.file ?? `#${row.index}`))));
 }

@@ -22,7 +22,7 @@ function scatter() {
     canvas.height = size.height * scale;
     const pen = canvas.getContext("2d");
     pen.scale(scale, scale);
-    const radius = rows.count > 3000 ? 1.7 : 2.6;
+    const radius = rows.count > 3000 ? 1.7 : rows.count > 300 ? 2.6 : 4;
     for (const label of shown) drawClass(pen, label, radius);
     drawRings(pen, radius + 1.6);
     if (shown.length <= 12) drawNames(pen);
@@ -65,8 +65,8 @@ function scatter() {
     const names = shown.flatMap((label) => {
       const points = everyRow.filter((row) => rows.label[row] === label && isVisible(row));
       if (!points.length) return [];
-      const wide = pen.measureText(classNames[label]).width / 2 + 4;
-      return [{ text: classNames[label], wide, left: Math.min(Math.max(middle(points.map(x)), wide), size.width - wide), top: middle(points.map(y)) }];
+      const wide = pen.measureText(brief(label, 24)).width / 2 + 4;
+      return [{ text: brief(label, 24), wide, left: Math.min(Math.max(middle(points.map(x)), wide), size.width - wide), top: middle(points.map(y)) }];
     }).sort((a, b) => a.top - b.top);
     names.forEach((name, place) => {
       const above = () => names.slice(0, place).find((other) => Math.abs(other.left - name.left) < other.wide + name.wide && Math.abs(other.top - name.top) < 14);
@@ -153,7 +153,7 @@ function legend(shown, hidden, draw) {
   for (const label of shown.slice(0, most)) {
     const dot = element("i");
     dot.style.background = colourOf(label);
-    const button = element("button", { type: "button", "aria-pressed": "true" }, dot, classNames[label]);
+    const button = element("button", { type: "button", "aria-pressed": "true" }, dot, brief(label));
     button.addEventListener("click", (event) => {
       // Alt or a double click shows this class alone.
       if (event.altKey || event.detail === 2) shown.forEach((other) => (other === label ? hidden.delete(other) : hidden.add(other)));

@@ -2,6 +2,12 @@
 
 const data = json("report-data");
 const classNames = data.classes;
+/** A class's name, cut where it is long. */
+function brief(label, most = 40) {
+  const letters = [...classNames[label]];
+  if (letters.length <= most) return classNames[label];
+  return `${letters.slice(0, most - 1).join("")}…${letters[0] === "\u2068" ? "\u2069" : ""}`; // an isolate ends (rendering.py)
+}
 /** "image" or "row", as singular or plural. */
 const itemName = (count) => (count === 1 ? data.item_name.slice(0, -1) : data.item_name);
 
@@ -18,6 +24,8 @@ const isRight = (row) => predicted(row) === rows.label[row];
 const everyRow = Array.from({ length: rows.count }, (_, row) => row);
 const inDataOrder = everyRow.slice().sort((a, b) => rows.index[a] - rows.index[b]);
 
+/** The name of a row's file after a colon and a space, if rows are files. */
+const fileOf = (row) => (data.rows.files ? `: ${data.rows.files[row]}` : "");
 const described = (row) =>
   `Number ${rows.index[row]}: predicted ${classNames[predicted(row)]}, ${chance(confidence(row))}; ` +
   `true class ${classNames[rows.label[row]]}` + (isRight(row) ? "" : `, ${chance(rows.given[row])}`);

@@ -27,7 +27,8 @@ function tile(gallery, row) {
   const right = line(gallery.right, row), wrong = line(gallery.wrong, row);
   right.className = "right";
   wrong.className = "wrong";
-  return element("li", {}, picture, element("p", {}, element("b", {}, truth), ` #${data.index[row]}`), right, wrong);
+  const file = data.files ? element("p", { class: "soft" }, data.files[row]) : null;
+  return element("li", {}, picture, element("p", {}, element("b", {}, truth), ` #${data.index[row]}`), file, right, wrong);
 }
 
 function showGallery() {
