@@ -3,7 +3,9 @@
 import json
 import os
 import subprocess
+import sys
 
+import numpy as np
 import pytest
 from command_line import MLPLAB, interrupted, mlplab, refused
 
@@ -90,3 +92,18 @@ def test_names_of_settings_are_completed():
     words = {"_MLPLAB_COMPLETE": "complete_bash", "COMP_WORDS": "mlplab sweep digits --vary bat", "COMP_CWORD": "4"}
     done = subprocess.run(MLPLAB, capture_output=True, text=True, env=os.environ | words, check=False)
     assert {"batch-norm=", "batch-size="} <= set(done.stdout.split())
+
+
+def test_images_without_labels_and_no_ladder_are_refused_before_keras_is_imported(tmp_path):
+    images = tmp_path / "more.npy"
+    np.save(images, np.zeros((5, 8, 8), np.uint8))
+    code = (
+        "import sys\nfrom mlplab.cli import main\n"
+        f"sys.argv = ['mlplab', 'sweep', 'digits', '--vary', 'dropout=0,0.2', '--unlabelled', {str(images)!r}]\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert stop.code == 2\n"
+        "assert not {'keras', 'jax'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Give --ladder full, or leave --unlabelled out." in done.stderr

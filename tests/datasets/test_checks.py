@@ -9,11 +9,12 @@ from PIL import Image
 from scipy.sparse.csgraph import connected_components
 from sklearn.datasets import load_digits, load_sample_images
 
-from mlplab.datasets import Data, Dataset, Provenance
+from mlplab.datasets import Data, Dataset, Provenance, load
 from mlplab.datasets.checks import KINDS, brief_findings, findings
 from mlplab.datasets.checks.equal_rows import equal_rows
 from mlplab.datasets.checks.near_duplicates import LEAST, _groups
 from mlplab.datasets.checks.survey import Survey
+from mlplab.inspection.data_check import check_data
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 TEST = 300
@@ -283,3 +284,22 @@ def test_planted_copies_in_fashion_mnist_are_found(fashion_mnist: Data) -> None:
     assert found["MLP-D03"] == {"train": (200,), "test": (100,)}
     assert found["MLP-D04"] == {"train": (500, 600)}
     assert found["MLP-D13"] == {"train": (300,)}
+
+
+def test_what_the_quick_checks_find_is_remembered_with_the_data():
+    rng = np.random.default_rng(0)
+    arrays = rng.random((40, 5)), np.tile([0, 1], 20)
+    first, second = load((arrays, arrays)), load((arrays, arrays))
+    assert brief_findings(first)
+    assert brief_findings(first) is brief_findings(first)
+    assert brief_findings(first) is not brief_findings(second)
+
+
+def test_checks_say_what_loading_warns_about_and_nothing_is_said_twice():
+    rng = np.random.default_rng(0)
+    train, test = (rng.random((40, 6, 6)) * 200, np.tile([0, 1], 20)), (rng.random((40, 6, 6)), np.tile([1, 2], 20))
+    with pytest.warns(UserWarning, match="scale both|No training row") as warned:
+        load((train, test))
+    assert [str(each.message)[:15] for each in warned] == ["The training in", "No training row"]
+    codes = [finding.kind.code for finding in check_data((train, test))]  # without a warning
+    assert {"MLP-D09", "MLP-D15"} <= set(codes)

@@ -1,5 +1,6 @@
 """Every row is predicted by a network that has not seen it, in folds that differ in nothing but their rows."""
 
+import dataclasses
 import random
 
 import jax
@@ -15,7 +16,7 @@ from mlplab.engine import ArraySource, Rows, compile_cache
 from mlplab.errors import Interrupted, RunError, TrainingError, UsageError
 from mlplab.experiments import cross_validation
 from mlplab.experiments.cross_validation import cross_validate, epochs_kept, split_folds
-from mlplab.experiments.population import ModelBuilder
+from mlplab.experiments.population import ModelBuilder, hold_out
 
 layers = keras.layers
 SMALL = {"hidden": [24], "batch_size": 20, "learning_rate": 0.01, "verbose": 0}
@@ -59,6 +60,69 @@ def test_folds_part_the_rows_evenly_in_each_class(labels, folds, seed, data):
         assert max(counts) - min(counts) <= 1
     for part, again in zip(parts, split_folds(labels, folds, seed), strict=True):
         np.testing.assert_array_equal(part, again)
+
+
+@settings(deadline=None)
+@given(st.integers(2, 6), st.integers(0, 99), st.data())
+def test_folds_have_whole_groups_that_are_stratified_as_far_as_possible(folds, seed, data):
+    groups = data.draw(st.lists(st.integers(0, 9), min_size=8, max_size=60).filter(lambda g: len(set(g)) >= folds))
+    labels = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(groups), max_size=len(groups))))
+    if np.bincount(labels).max() < folds:
+        return
+    parts = split_folds(labels, folds, seed, tuple(map(str, groups)))
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(len(labels)))
+    assert len(parts) == folds
+    assert all(len(part) for part in parts)
+    of_parts = [{groups[row] for row in part} for part in parts]
+    assert sum(map(len, of_parts)) == len(set(groups))
+    for part, again in zip(parts, split_folds(labels, folds, seed, tuple(map(str, groups))), strict=True):
+        np.testing.assert_array_equal(part, again)
+
+
+def test_equal_groups_make_stratified_folds():
+    labels = np.repeat([0, 1], 30)
+    parts = split_folds(labels, 5, 0, tuple(f"patient {row // 3}" for row in range(60)))
+    assert [np.bincount(labels[part]).tolist() for part in parts] == [[6, 6]] * 5
+    with pytest.raises(UsageError, match="folds must be a whole number from 2 to 20, as there are 20 groups; got 21"):
+        split_folds(labels, 21, 0, tuple(f"patient {row // 3}" for row in range(60)))
+
+
+@given(st.lists(st.integers(1, 30), min_size=2, max_size=6))
+def test_folds_of_groups_train_on_equally_many_rows(sizes):
+    parts = np.split(np.random.default_rng(0).permutation(sum(sizes)), np.cumsum(sizes)[:-1])
+    rows = sum(sizes) - min(sizes)
+    for number, part in enumerate(parts):
+        outside = cross_validation._rows_outside(parts, number, rows)
+        counts = np.bincount(outside, minlength=sum(sizes))
+        assert len(outside) == rows
+        assert not counts[part].any()
+        others = np.delete(counts, part)
+        assert others.max() - others.min() <= 1
+
+
+@pytest.mark.slow
+def test_groups_are_never_on_both_sides(tmp_path):
+    """Rows of a group are equal but for noise, and their labels are random: only a network that saw the group knows."""
+    rng = np.random.default_rng(0)
+    patients = np.repeat(np.arange(40), 6)
+    x = rng.normal(size=(40, 16))[patients] + 0.01 * rng.normal(size=(240, 16))
+    y = rng.permutation(np.repeat([0, 1], 20))[patients]
+    np.savez(tmp_path / "patients.npz", x=x, y=y, patient=patients)
+    data = mlplab.load(tmp_path / "patients.npz", group="patient")
+    run = mlplab.train(data, hidden=[64], epochs=40, learning_rate=0.01, batch_size=8, out=tmp_path / "run", verbose=0)
+    ignored = dataclasses.replace(data, train=dataclasses.replace(data.train, groups=None))
+    accuracies = [
+        (cross_validate(run, each, folds=4).argmax(1) == data.train.labels).mean() for each in (data, ignored)
+    ]
+    assert accuracies[0] < 0.8
+    assert accuracies[1] > 0.95  # with rows of a group on both sides
+    parts = split_folds(data.train.labels, 4, run.config.settings.seed, data.train.groups)
+    for part in parts:
+        inside = {data.train.groups[row] for row in part}
+        assert inside.isdisjoint(data.train.groups[row] for row in np.setdiff1d(np.arange(len(data.train)), part))
+    held_out = hold_out(data, run.config.settings)
+    inside, outside = ({data.train.groups[row] for row in held_out[part]} for part in ("train", "validation"))
+    assert inside.isdisjoint(outside)  # of learning curves and searches for a learning rate
 
 
 def test_another_seed_makes_other_folds(digits):

@@ -167,3 +167,21 @@ def test_numbers_of_numpy_are_numbers(tmp_path):
     )
     assert table["dropout"].tolist() == [0.0, 0.5]
     assert Run(table.runs[1].path).config.settings.hidden == (4,)
+
+
+def test_data_is_checked_once_and_each_run_keeps_what_was_found(tmp_path, caplog):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (60, 4, 4), dtype=np.uint8), np.arange(60) % 3
+    data = mlplab.load(((x, y), (x, y)))
+    with caplog.at_level("INFO", logger="mlplab"):
+        swept = mlplab.sweep(
+            data, {"learning_rate": [0.01, 0.02]}, hidden=[], epochs=1, seeds=1, runs=tmp_path / "sweep", verbose=0
+        )
+    assert caplog.text.count("MLP-D03") == 1
+    for run in swept.runs:
+        assert "MLP-D03" in [finding["code"] for finding in run.directory.checks()]
+
+
+def test_images_without_labels_are_refused_without_a_ladder_before_anything_is_read(tmp_path):
+    with pytest.raises(UsageError, match="Only ladder networks learn from images without labels"):
+        mlplab.sweep("no-such-data", VARY, unlabelled=tmp_path / "no-such-file.npy")

@@ -230,8 +230,12 @@ def test_a_run_whose_data_is_gone_is_refused_by_name(tmp_path):
     run = mlplab.train(tmp_path / "mine.npz", hidden=[2], epochs=1, out=tmp_path / "run", verbose=0)
     (tmp_path / "mine.npz").unlink()
     for read in (lambda: mlplab.find_label_errors(run), lambda: mlplab.score(run, split="train")):
-        with pytest.raises(DataError, match=rf"The data of {run.path} is gone: it was begun with .*mine\.npz"):
+        with pytest.raises(DataError, match=rf"The data of {run.path} is gone: .*mine\.npz.* data='…/mine\.npz'"):
             read()
+    (tmp_path / "elsewhere").mkdir()
+    moved = tmp_path / "elsewhere" / "mine.npz"
+    np.savez(moved, x_train=x, y_train=y, x_test=x, y_test=y)
+    assert len(data_of(run, str(moved)).train) == 60  # as the message advises
 
 
 @pytest.mark.parametrize("name", ["predictions-test.npz", "predictions-validation.npz", "split.npz"])

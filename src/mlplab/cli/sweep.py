@@ -86,7 +86,8 @@ def sweep(
     if unlabelled is not None:
         check_images(unlabelled)
     if values:
-        SweepPlan.of(values, settings, 5 if seeds is None else seeds, None if recipe is None else Recipe.of(recipe))
+        base = None if recipe is None else Recipe.of(recipe)
+        SweepPlan.of(values, settings, 5 if seeds is None else seeds, base).require_ladder(unlabelled)
 
     console = open_console(quiet)
     from mlplab.cli.train import device_line  # Keras, which takes a second: wrong use is refused before

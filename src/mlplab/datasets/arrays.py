@@ -5,7 +5,6 @@ Labels are int32 of shape (n,), each the position of a class name.
 """
 
 import hashlib
-import warnings
 from numbers import Number
 from typing import Any
 
@@ -15,8 +14,6 @@ from numpy.typing import ArrayLike
 from mlplab.datasets.classes import require_one_label
 from mlplab.errors import DataError, brief, require_unmasked
 
-_OTHER_SCALE = 50
-"""Inputs that are this many times larger than others are on another scale."""
 _LARGEST = 2.0**63
 """No label is as large."""
 _AT_ONCE = 2**18
@@ -39,19 +36,6 @@ def inputs_alike(train: ArrayLike, test: ArrayLike, name: str) -> tuple[np.ndarr
         array.astype(np.float32) if array.ndim == 2 and array.dtype.kind in "iub" else array for array in arrays
     )
     return train, test
-
-
-def check_ranges(train: np.ndarray, test: np.ndarray, name: str) -> None:
-    """Warn of training and test inputs of which one part seems to be scaled and the other not."""
-    ranges = [(float(array.min()), float(array.max())) for array in (train, test)]
-    small, large = sorted(max(-low, high) for low, high in ranges)
-    if large > _OTHER_SCALE * small and large > 1:
-        (low, high), (test_low, test_high) = ranges
-        warnings.warn(
-            f"The training inputs of {name} go from {low:g} to {high:g}, and its test inputs from {test_low:g} to "
-            f"{test_high:g}: if only one part was scaled, scale both in the same way, or neither.",
-            stacklevel=5,
-        )
 
 
 def content_hash(*arrays: np.ndarray) -> str:

@@ -1,7 +1,6 @@
 """Names and numbers of classes."""
 
 import functools
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,8 +39,6 @@ class Classes:
         Without names, the classes are the labels that occur, sorted, each named by its label. With names, the labels
         are positions in `names`, or else names, or else as many different whole numbers as there are names.
 
-        Test labels that no training row has are warned about.
-
         Raises:
             DataError: for labels that do not fit the names, and for texts and numbers together.
         """
@@ -50,12 +47,6 @@ class Classes:
             raise DataError(
                 f"The labels of {what} must be of one kind, texts or numbers. Got {train[0].item()!r} for training and "
                 f"{test[0].item()!r} for testing: convert both, as in labels.astype(str)."
-            )
-        if unknown := sorted(tested - trained):
-            warnings.warn(
-                f"No training row of {what} has the test labels {listed(unknown)}, so a network cannot learn them. Add "
-                "such training rows, correct the labels, or remove these test rows.",
-                stacklevel=5,
             )
         present = sorted(trained | tested, key=lambda label: (isinstance(label, str), label))
         if names is None:

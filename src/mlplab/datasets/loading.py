@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -10,9 +11,9 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlplab.datasets.arrays import check_ranges, inputs_alike, plain_labels
+from mlplab.datasets.arrays import inputs_alike, plain_labels
 from mlplab.datasets.catalog import CATALOG, Arrays, Entry, find_entry
-from mlplab.datasets.classes import Classes
+from mlplab.datasets.classes import Classes, listed
 from mlplab.datasets.dataset import Data, Dataset, Provenance
 from mlplab.datasets.fetch import Fetched, fetch_entry
 from mlplab.datasets.idx import read_idx
@@ -22,6 +23,9 @@ from mlplab.datasets.reading import Reading, ReadingArguments, Source
 from mlplab.datasets.sources import read_source
 from mlplab.datasets.thumbnails import Thumbnails
 from mlplab.errors import DataError, UsageError, unknown_name
+
+_OTHER_SCALE = 50
+"""Inputs that are this many times larger than others are on another scale."""
 
 ArrayPairs = tuple[Arrays, Arrays]
 """((x_train, y_train), (x_test, y_test)), as returned by `keras.datasets`."""
@@ -35,6 +39,9 @@ def load(
     **reading: Unpack[ReadingArguments],
 ) -> Data:
     """Load a training and a test set, with class names and provenance.
+
+    Of files and arrays, training and test inputs on other scales and test labels that no training row has are warned
+    about; `mlplab.check_data` finds more.
 
     Args:
         source: the name of a data set ("fashion-mnist", "mnist", "kmnist", "emnist-balanced", "emnist-letters",
@@ -61,6 +68,20 @@ def load(
         data = mlplab.load("digits")
         print(data.train.images.shape, data.class_names)
     """
+    data = load_for_check(source, class_names=class_names, quiet=quiet, **reading)
+    if data is not source and (data.origin is not None or data.name not in CATALOG):
+        _warn(data)
+    return data
+
+
+def load_for_check(
+    source: Any,
+    *,
+    class_names: Sequence[str] | Classes | None = None,
+    quiet: bool = False,
+    **reading: Unpack[ReadingArguments],
+) -> Data:
+    """Load as `load` does, without its warnings: for callers that check the data, which finds the same and more."""
     is_named = isinstance(source, str) and not is_path(source)
     is_file = isinstance(source, Source) or (isinstance(source, str | os.PathLike) and not is_named)
     if reading and not is_file:
@@ -75,6 +96,26 @@ def load(
     if isinstance(source, Source):
         return _load_source(source, class_names, quiet)
     return _load_arrays(source, class_names)
+
+
+def _warn(data: Data) -> None:
+    """Warn of a part that seems to be scaled while the other is not, and of test labels that no training row has."""
+    ranges = [(float(part.inputs.min()), float(part.inputs.max())) for part in (data.train, data.test)]
+    small, large = sorted(max(-low, high) for low, high in ranges)
+    if large > _OTHER_SCALE * small and large > 1:
+        (low, high), (test_low, test_high) = ranges
+        warnings.warn(
+            f"The training inputs of {data.name} go from {low:g} to {high:g}, and its test inputs from {test_low:g} to "
+            f"{test_high:g}: if only one part was scaled, scale both in the same way, or neither.",
+            stacklevel=3,
+        )
+    trained, tested = (np.bincount(part.labels, minlength=len(data.class_names)) for part in (data.train, data.test))
+    if unknown := [data.classes.labels[number] for number in np.flatnonzero((tested > 0) & (trained == 0))]:
+        warnings.warn(
+            f"No training row of {data.name} has the test labels {listed(unknown)}, so a network cannot learn them. "
+            "Add such training rows, correct the labels, or remove these test rows.",
+            stacklevel=3,
+        )
 
 
 def _reading(given: ReadingArguments, class_names: Sequence[str] | Classes | None) -> Reading:
@@ -184,9 +225,7 @@ def _data(
         )
         for x, y, origin, part in zip(inputs, labels, origins, (train, test), strict=True)
     ]
-    data = Data(name, parts[0], parts[1], labels=None if classes.are_numbered else classes.labels)
-    check_ranges(data.train.inputs, data.test.inputs, name)
-    return data
+    return Data(name, parts[0], parts[1], labels=None if classes.are_numbered else classes.labels)
 
 
 def _texts(values: Sequence[Any] | None) -> tuple[str, ...] | None:

@@ -1,5 +1,7 @@
 """Cross-validation: every training row predicted by a network that was not trained on it."""
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,12 +31,13 @@ def cross_validate(
     the same schedule. All training rows take part, also those that the run held out or left unlabelled.
 
     All folds train on the same number of rows and predict the same number, so one compiled program trains all of them
-    and one predicts.
+    and one predicts. Where rows have groups, no group is in two folds, so folds differ in size; those with fewer rows
+    to train on take some of them twice.
 
     Args:
         run: a finished run.
         data: its data set, as `runs.dataset_ref.data_of` gives it: with the labels that the run was trained with.
-        folds: parts of the training set, stratified by class. The same seed and labels make the same ones.
+        folds: parts of the training set, stratified by class. The same seed, labels and groups make the same ones.
         ray: a Ray cluster that trains the folds, see `cluster.workers`; None: this process. The probabilities are the
             same.
         progress: called with the folds done. A cluster reports whole folds only.
@@ -43,13 +46,13 @@ def cross_validate(
         float32 (n, classes), in the order of `data.train`. The same run gives the same bytes.
 
     Raises:
-        UsageError: for fewer folds than 2, or more than there are rows.
+        UsageError: for fewer folds than 2, or more than there are rows or groups.
         RunError: if the run is not finished.
         TrainingError: if a network's loss or a weight is no longer finite.
         ClusterError: if no cluster answers at the address, or loses a task again and again.
     """
     epochs = epochs_kept(run)
-    parts = split_folds(data.train.labels, folds, run.config.settings.seed)
+    parts = split_folds(data.train.labels, folds, run.config.settings.seed, data.train.groups)
     plan = _Plan(run.config, ModelBuilder.of(run), epochs, data, parts)
     probabilities = np.empty((len(data.train), len(data.class_names)), np.float32)
     with workers(ray) as pool:
@@ -82,8 +85,8 @@ class _Plan:
 
 def _predict_folds(plan: _Plan, numbers: range, progress: ProgressListener | None) -> list[np.ndarray]:
     """Return the probabilities (rows, classes) of some folds, by networks trained together on the rows outside."""
-    largest = max(map(len, plan.parts))
-    rows = len(plan.data.train) - largest
+    smallest, largest = min(map(len, plan.parts)), max(map(len, plan.parts))
+    rows = len(plan.data.train) - (largest if plan.data.train.groups is None else smallest)
     networks = [plan.builder.build(number, plan.data, rows) for number in numbers]
     device_data = DeviceData(plan.data)
     members = []
@@ -111,19 +114,37 @@ def _predict_folds(plan: _Plan, numbers: range, progress: ProgressListener | Non
     return predicted
 
 
-def split_folds(labels: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
+def split_folds(labels: np.ndarray, folds: int, seed: int, groups: Sequence[str] | None = None) -> list[np.ndarray]:
     """Return the sorted row numbers of each fold: every row once, sizes and counts of a class differ by one at most.
 
-    Rows are dealt out like cards, class after class, each class in random order.
+    Rows are dealt out like cards, class after class, each class in random order. Where rows have groups, a group is in
+    one fold, and classes are in equal parts only as far as groups allow.
 
     Raises:
-        UsageError: for fewer folds than 2, or more than there are rows.
+        UsageError: for fewer folds than 2, or more than there are rows or groups.
     """
+    if groups is not None:
+        return _folds_of_groups(labels, folds, seed, groups)
     expected = f"a whole number from 2 to {len(labels):,}, the number of rows"
     require(isinstance(folds, int) and 2 <= folds <= len(labels), "folds", folds, expected)
     shuffled = np.random.default_rng((seed, 0xF01D)).permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     return [np.sort(by_class[start::folds]) for start in range(folds)]
+
+
+def _folds_of_groups(labels: np.ndarray, folds: int, seed: int, groups: Sequence[str]) -> list[np.ndarray]:
+    """Return the row numbers of each fold as scikit-learn's StratifiedGroupKFold deals out groups."""
+    from sklearn.model_selection import StratifiedGroupKFold  # takes a second, and only groups need it
+
+    count = len(set(groups))
+    most = min(count, int(np.bincount(labels).max()))  # scikit-learn wants a class with a row for each fold
+    expected = f"a whole number from 2 to {most:,}, as there are {count:,} groups"
+    require(isinstance(folds, int) and 2 <= folds <= most, "folds", folds, expected)
+    random_state = int(np.random.SeedSequence((seed, 0xF01D)).generate_state(1)[0])
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_state)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a class with fewer rows than folds
+        return [np.sort(part) for _, part in splitter.split(labels, labels, groups)]
 
 
 def epochs_kept(run: Run) -> int:
@@ -142,9 +163,16 @@ def epochs_kept(run: Run) -> int:
 
 
 def _rows_outside(parts: list[np.ndarray], number: int, rows: int) -> np.ndarray:
-    """Return `rows` row numbers outside a fold. If there is one too many, the last row of another fold is left out."""
+    """Return `rows` row numbers outside a fold, sorted.
+
+    If there is one too many, the last row of another fold is left out. If there are too few, all are taken as often,
+    and then some, evenly spaced, once more.
+    """
     others = [part for other, part in enumerate(parts) if other != number]
     if sum(map(len, others)) > rows:
         longest = max(range(len(others)), key=lambda other: len(others[other]))
         others[longest] = others[longest][:-1]
-    return np.sort(np.concatenate(others))
+    outside = np.sort(np.concatenate(others))
+    times, more = divmod(rows, len(outside))
+    again = outside[np.arange(more) * len(outside) // max(more, 1)]
+    return np.sort(np.concatenate([np.repeat(outside, times), again]))

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from mlplab import files
-from mlplab.datasets import Data, load
+from mlplab.datasets import Data
+from mlplab.datasets.checks import brief_findings
+from mlplab.datasets.loading import load_for_check
 from mlplab.datasets.unlabelled import read_unlabelled
 from mlplab.errors import DataError, Interrupted, TrainingError, UsageError
 from mlplab.experiments.sweep_plan import Combination, SweepPlan, is_sweep
@@ -94,15 +96,13 @@ def sweep(
         table = mlplab.sweep("digits", {"dropout": [0, 0.2]}, seeds=2, hidden=[16], epochs=1, verbose=0)
         print(table.to_markdown())
     """
-    from mlplab.training import trainable
-
     if is_sweep(source):
         path = Path(source).resolve()
         given = {"vary": vary, "recipe": recipe, "seeds": seeds, "runs": runs, **settings}
         if names := [name for name, value in given.items() if value is not None]:
             raise UsageError(f"{source} is a sweep, which has its own: leave out {', '.join(names)}.", arguments=names)
         plan = SweepPlan.read(path)
-        loaded = load(source_of(plan.data, path, data), quiet=verbose == 0)
+        loaded = load_for_check(source_of(plan.data, path, data), quiet=verbose == 0)
         if identity(loaded)["hashes"] != plan.data["hashes"]:
             raise DataError(f"{path} is a sweep of {plan.data['name']}, and {loaded.name} has other content.")
         loaded = with_unlabelled(loaded, plan.data, path, unlabelled)
@@ -110,14 +110,18 @@ def sweep(
     fixed = {name: value for name, value in settings.items() if value is not None}
     base = None if recipe is None else Recipe.of(recipe)
     plan = SweepPlan.of(vary or {}, fixed, 5 if seeds is None else seeds, base, command)
+    plan.require_ladder(unlabelled)
     free = files.free_path(runs, "sweep")
-    loaded = load(source, quiet=verbose == 0)
+    loaded = load_for_check(source, quiet=verbose == 0)
     if base is not None:
         base.require_fit(loaded)
     if unlabelled is not None:
         loaded = dataclasses.replace(loaded, unlabelled=read_unlabelled(unlabelled, loaded.train))
     plan = dataclasses.replace(plan, data=identity(loaded))
+    from mlplab.training import data_log, trainable  # Keras, which takes a second
+
     trainable.require_trainable(plan.all_settings(), loaded, plan.seeds)
+    data_log.log_findings(brief_findings(loaded), plan.data)
     return _run(_create(free, plan), plan, loaded, verbose)
 
 

@@ -115,6 +115,11 @@ class SweepPlan:
         """Return the settings of each combination."""
         return [Settings.with_defaults(**self.arguments(combination)) for combination in self.combinations()]
 
+    def require_ladder(self, unlabelled: Any) -> None:
+        """Raise `UsageError` for images without labels if a combination is no ladder network. None: no such images."""
+        for settings in self.all_settings():
+            settings.require_ladder(unlabelled)
+
     def arguments(self, combination: Combination) -> dict[str, Any]:
         """Return the settings of a combination as `train` takes them: the recipe's, those in common, its own."""
         return with_recipe(self.recipe, {**self.settings, **combination})

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.datasets import CATALOG, Data, load
+from mlplab.datasets import CATALOG, Data
 from mlplab.datasets.arrays import content_hash
 from mlplab.datasets.classes import Classes
 from mlplab.datasets.corrections import CORRECTED, Corrections, read_all
-from mlplab.datasets.loading import is_path
+from mlplab.datasets.loading import is_path, load_for_check
 from mlplab.datasets.reading import Reading, Source
 from mlplab.datasets.unlabelled import read_unlabelled
 from mlplab.errors import DataError, RunError, UsageError
@@ -116,15 +116,17 @@ def source_of(identity: Mapping[str, Any], path: Path, data: Any = None) -> Any:
             return data if data.reading.changes() else Source(data.path, reading)
         is_file = isinstance(data, os.PathLike) or (isinstance(data, str) and is_path(data))
         return Source(Path(data), reading) if is_file else data
-    again = "the same data in Python, as data=((x_train, y_train), (x_test, y_test))"
     if source is None:
-        raise DataError(f"{path} was begun with arrays, which it does not keep: give {again}.")
+        raise DataError(
+            f"{path} was begun with arrays, which it does not keep: give the same data in Python, as "
+            "data=((x_train, y_train), (x_test, y_test))."
+        )
     if source in CATALOG:
         return source
     if not Path(source).exists():
         raise DataError(
-            f"The data of {path} is gone: it was begun with {source}, and nothing is there now. Put it back, or give "
-            f"{again}."
+            f"The data of {path} is gone: it was begun with {source}, and nothing is there now. Put it back, or say "
+            f"in Python where it is, under the same name: data='…/{Path(source).name}'."
         )
     return Source(Path(source), reading)
 
@@ -173,10 +175,10 @@ def _images_of(begun: Mapping[str, Any], path: Path) -> str:
 
 
 def _load(source: Any, classes: Classes, quiet: bool) -> Data:
-    """Load data with the classes of a run."""
+    """Load data with the classes of a run, which checked it when it began."""
     if isinstance(source, Data) or (isinstance(source, str) and not is_path(source)):
-        return load(source, quiet=quiet).with_classes(classes)
-    return load(source, class_names=classes, quiet=quiet)
+        return load_for_check(source, quiet=quiet).with_classes(classes)
+    return load_for_check(source, class_names=classes, quiet=quiet)
 
 
 def _as_floats(data: Data) -> Data:

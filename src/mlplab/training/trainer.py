@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from mlplab.cluster import workers
-from mlplab.datasets import load
 from mlplab.datasets.checks import Finding, brief_findings
 from mlplab.datasets.corrections import read_corrections
+from mlplab.datasets.loading import load_for_check
 from mlplab.datasets.unlabelled import read_unlabelled
 from mlplab.engine import keras
 from mlplab.engine.driver import Progress
@@ -102,7 +102,7 @@ def train(
     seeds = seeds_with(base, seeds)
     population.check_options(seeds, ray, callbacks)
     path = free_path(out)
-    data = load(data, quiet=verbose == 0)
+    data = load_for_check(data, quiet=verbose == 0)
     data = data if model is None else data_for(model, data)
     if base is not None:
         base.require_fit(data)

@@ -14,6 +14,7 @@ photographs.py      MLP-D18: photographs
 """
 
 from collections.abc import Callable, Iterable
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -61,6 +62,9 @@ _BRIEF: tuple[Callable[[Survey], Iterable[Finding]], ...] = (
 """Checks that together take a fraction of a second for 70,000 images."""
 
 
+_REMEMBERED: WeakKeyDictionary[Data, list[Finding]] = WeakKeyDictionary()
+
+
 def check_codes(codes: Iterable[str]) -> frozenset[str]:
     """Return codes in capitals. Raises `UsageError` for one that no kind of finding has."""
     return known_codes(codes, KINDS)
@@ -78,8 +82,13 @@ def findings(data: Data, progress: ProgressListener = lambda _: None) -> list[Fi
 
 
 def brief_findings(data: Data) -> list[Finding]:
-    """Return what the quick checks find, which is all but nearly equal images, the worst first."""
-    return _sorted(_brief(Survey(data)))
+    """Return what the quick checks find, which is all but nearly equal images, the worst first.
+
+    The findings of a data set are remembered for as long as it is in memory, as a sweep trains on it again and again.
+    """
+    if data not in _REMEMBERED:
+        _REMEMBERED[data] = _sorted(_brief(Survey(data)))
+    return _REMEMBERED[data]
 
 
 def _brief(survey: Survey) -> list[Finding]:

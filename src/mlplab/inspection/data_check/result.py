@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mlplab import files, progress
-from mlplab.datasets import Data, checks, load
+from mlplab.datasets import Data, checks
 from mlplab.datasets.checks import Finding
+from mlplab.datasets.loading import load_for_check
 from mlplab.errors import UsageError
 from mlplab.table import Table, save_tables
 
@@ -143,7 +144,7 @@ def check_data(source: Any, *, ignore: Iterable[str] = (), verbose: int | str = 
         check.save("digits.html")
     """
     ignored = checks.check_codes([ignore] if isinstance(ignore, str) else ignore)
-    data = load(source, quiet=verbose == 0)
+    data = load_for_check(source, quiet=verbose == 0)
     with progress.bar(verbose, "Comparing images") as listener:
         found = checks.findings(data, listener)
     kept = tuple(finding for finding in found if finding.kind.code not in ignored)
