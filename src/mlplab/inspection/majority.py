@@ -133,5 +133,8 @@ def advice(bar: Bar | None, settings: Settings) -> str:
             "belong to the inputs."
         )
     if bar.hurts_rare_classes and can_weight:
-        return "Rare classes do worse than frequent ones: --class-weight balanced makes every class count the same."
+        return (
+            "Rare classes do worse than frequent ones: mlplab train with --class-weight balanced makes every class "
+            "count the same."
+        )
     return ""

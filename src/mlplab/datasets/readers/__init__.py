@@ -47,8 +47,10 @@ def reader_of(path: Path) -> Reader:
             f"{shown(path)} is neither the name of a data set nor a file that is read. Expected a folder with a folder "
             f"of images for each class, or a file: {', '.join(SUFFIXES)}."
         )
-    if not os.path.exists(path):
-        raise DataError(f"{shown(path)} cannot be read: No such file or directory.")
+    try:
+        os.stat(path)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise DataError(f"{shown(path)} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     return reader
 
 
