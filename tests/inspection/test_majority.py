@@ -51,12 +51,12 @@ def test_a_network_at_or_under_the_bar_is_told_so(predicted, said):
 @pytest.mark.parametrize(
     ("changes", "settings", "said"),
     [
-        ({}, {}, "Rare classes do worse than frequent ones: --class-weight balanced"),
+        ({}, {}, "Rare classes do worse than frequent ones: mlplab train with --class-weight balanced"),
         ({}, {"class_weight": "balanced"}, ""),
         ({}, {"mixup": 0.2}, ""),  # which goes without weights
         ({"balanced_accuracy": 0.89}, {}, ""),
         ({"unbalanced": False}, {}, ""),
-        ({"low": 0.4}, {}, "Try --class-weight balanced, a smaller learning rate"),
+        ({"low": 0.4}, {}, "Try mlplab train with --class-weight balanced, a smaller learning rate"),
         ({"low": 0.4, "unbalanced": False}, {}, "Try a smaller learning rate"),
         ({"low": 0.4}, {"class_weight": "balanced"}, "Try a smaller learning rate"),
     ],

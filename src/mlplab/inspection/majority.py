@@ -127,7 +127,7 @@ def advice(bar: Bar | None, settings: Settings) -> str:
     if bar is None:
         return ""
     if not bar.is_passed:
-        weights = "--class-weight balanced, " if can_weight and bar.unbalanced else ""
+        weights = "mlplab train with --class-weight balanced, " if can_weight and bar.unbalanced else ""
         return (
             f"Try {weights}a smaller learning rate (mlplab lr suggests one) or more epochs, or see whether the labels "
             "belong to the inputs."

@@ -102,7 +102,7 @@ def _why_no_images(run: Run, examples: Examples, why_no_data: str) -> str:
         return why_no_data
     return (
         "The inputs are features, so the rows have numbers and no images. With thumbnails beside them, in a column "
-        "that --thumbnails names or in an NPZ file's array thumbnails, each row has its picture here."
+        "that mlplab train --thumbnails names or in an NPZ file's array thumbnails, each row has its picture here."
     )
 
 
