@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlplab import mapped
 from mlplab.datasets.classes import require_one_label
 from mlplab.errors import DataError, require_unmasked
 
@@ -41,7 +42,7 @@ def inputs_alike(train: ArrayLike, test: ArrayLike, name: str) -> tuple[np.ndarr
 
 def check_ranges(train: np.ndarray, test: np.ndarray, name: str) -> None:
     """Warn of training and test inputs of which one part seems to be scaled and the other not."""
-    ranges = [(float(array.min()), float(array.max())) for array in (train, test)]
+    ranges = [mapped.value_range(array) for array in (train, test)]
     small, large = sorted(max(-low, high) for low, high in ranges)
     if large > _OTHER_SCALE * small and large > 1:
         (low, high), (test_low, test_high) = ranges
@@ -58,7 +59,8 @@ def content_hash(*arrays: np.ndarray) -> str:
     for array in arrays:
         little = array.astype(array.dtype.newbyteorder("<"), copy=False)
         digest.update(f"{little.dtype.str}{little.shape}".encode())
-        digest.update(little.data)
+        for piece in mapped.pieces(little):
+            digest.update(piece.data)
     return digest.hexdigest()
 
 
@@ -222,6 +224,8 @@ def _check_shape(array: np.ndarray, what: str) -> None:
 
 
 def _as_bytes(array: np.ndarray, what: str) -> np.ndarray:
+    if array.dtype == np.uint8:
+        return array
     low, high = int(array.min()), int(array.max())
     if low < 0 or high > 255:
         raise DataError(
@@ -234,14 +238,25 @@ def _as_bytes(array: np.ndarray, what: str) -> np.ndarray:
 def _as_finite_floats(array: np.ndarray, what: str) -> np.ndarray:
     with np.errstate(over="ignore"):  # values too large for float32 become inf, and are reported below
         floats = array.astype(np.float32, copy=False)
-    if not (np.isfinite(floats.min()) and np.isfinite(floats.max())):  # NaN passes through min and max
-        row = np.argwhere(~np.isfinite(floats))[0][0]
+    if not all(map(np.isfinite, mapped.value_range(floats))):  # NaN passes through min and max
+        row = _first_not_finite(floats)
         value = array[row][~np.isfinite(floats[row])].flat[0]
         raise DataError(
             f"The inputs of {what} must be finite float32 numbers. Got {value} in row {row}: "
             "replace or remove such rows."
         )
     return floats
+
+
+def _first_not_finite(floats: np.ndarray) -> int:
+    """Return the first row with NaN or infinity."""
+    start = 0
+    for piece in mapped.pieces(floats):
+        bad = np.argwhere(~np.isfinite(piece))
+        if len(bad):
+            return start + int(bad[0][0])
+        start += len(piece)
+    raise ValueError("all values are finite")
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mlplab import npz
-from mlplab.datasets.readers.columns import Columns, found_in_parts, is_number, labels_of
+from mlplab.datasets import decoded
+from mlplab.datasets.readers.columns import Columns, OtherColumns, found_in_parts, is_number, labels_of
 from mlplab.datasets.readers.files import is_hidden, read_file
 from mlplab.datasets.readers.rows import Found, Picture, Rows, shown
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError
 
+_VERSION = 1
+"""Of what this module makes of a file: another number makes cached arrays unused."""
 _LONGEST = 2**24
 """Bytes of a line, at most."""
 _MOST_COLUMNS = 2**20
@@ -41,53 +43,61 @@ def read_csv(path: Path, reading: Reading) -> Found:
     try:
         with path.open("rb") as file:
             sha256 = {shown(path.name): hashlib.file_digest(file, "sha256").hexdigest()}
-        npz.require_memory(2 * path.stat().st_size)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{shown(path)} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
-    table = _read(path, reading)
-    columns = table.columns
-    if columns.file is None:
-        inputs = columns.shaped(table.numbers(), reading)
-        rows = Rows(inputs, labels_of(table.labels), groups=table.groups)
-    else:
-        pictures, files = _pictures(path, table.files, table.lines)
-        rows = Rows(pictures, labels_of(table.labels), files, table.groups)
-    return found_in_parts(rows, table.parts, sha256, path)
+    except OSError as error:
+        raise DataError(f"{shown(path)} cannot be read: {error.strerror or error}.") from error
+    name = decoded.key("csv", _VERSION, *sha256.values(), reading.label, reading.group, reading.size)
+    kept, inputs = OtherColumns.kept(name), decoded.find(name)
+    with decoded.Writer(name, "reading", path.stat().st_size) as writer:
+        table = _read(path, reading, writer, head_only=kept is not None and inputs is not None)
+        if table.columns.file is not None:
+            pictures, files = _pictures(path, table.files, table.lines)
+            rows = Rows(pictures, labels_of(table.labels), files, table.groups)
+            return found_in_parts(rows, table.parts, sha256, path)
+        if kept is None or inputs is None:
+            kept = OtherColumns(labels_of(table.labels), table.groups, table.parts)
+            inputs = writer.finish(**kept.to_keep())
+    rows = Rows(table.columns.shaped(inputs, reading), kept.labels, groups=kept.groups, content=name)
+    return found_in_parts(rows, kept.parts, sha256, path)
 
 
 @dataclass
 class _Table:
-    """The cells of a file, by what they are. `lines` has the line of each row, counted from 1."""
+    """The cells of a file, by what they are, with the numbers in `writer`. `lines` has the line of each file name."""
 
     path: Path
     columns: Columns
     has_decimal_commas: bool
+    writer: decoded.Writer
     labels: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     groups: list[str] | None = None
     parts: list[str] | None = None
-    blocks: list[np.ndarray] = field(default_factory=list)
+    _texts: dict[str, str] = field(default_factory=dict)
 
-    def add(self, rows: Sequence[list[str]], lines: Sequence[int]) -> None:
+    def add(self, rows: Sequence[list[str]], lines: Sequence[int], place: int) -> None:
+        """Add rows from some lines; `place` is where the file was read up to, in bytes."""
         columns = self.columns
-        self.lines += lines
-        self.labels += [row[columns.label] for row in rows]
+        self.labels += self._column(rows, columns.label)
         if columns.group is not None:
-            self.groups = (self.groups or []) + [row[columns.group] for row in rows]
+            self.groups = self.groups or []
+            self.groups += self._column(rows, columns.group)
         if columns.part is not None:
-            self.parts = (self.parts or []) + [row[columns.part] for row in rows]
+            self.parts = self.parts or []
+            self.parts += self._column(rows, columns.part)
         if columns.file is not None:
+            self.lines += lines
             self.files += [row[columns.file] for row in rows]
             return
         positions = columns.numbers
         start, stop = positions[0], positions[-1] + 1
         is_block = stop - start == len(positions)
         cells = [row[start:stop] if is_block else [row[position] for position in positions] for row in rows]
-        self.blocks.append(self._converted(cells, positions, lines))
+        self.writer.add(self._converted(cells, positions, lines), place)
 
-    def numbers(self) -> np.ndarray:
-        return np.concatenate(self.blocks)
+    def _column(self, rows: Sequence[list[str]], column: int) -> list[str]:
+        """Return the cells of a column, equal ones as one object."""
+        return [self._texts.setdefault(row[column], row[column]) for row in rows]
 
     def _converted(self, cells: list[list[str]], positions: list[int], lines: Sequence[int]) -> np.ndarray:
         """Return cells as float32."""
@@ -113,9 +123,10 @@ def read_csv_pair(train: Path, test: Path, reading: Reading) -> Found:
     return Found(parts[0].train, parts[1].train, parts[0].sha256 | parts[1].sha256)
 
 
-def _read(path: Path, reading: Reading) -> _Table:
-    """Read a file line by line."""
-    lines = _lines(path)
+def _read(path: Path, reading: Reading, writer: decoded.Writer, head_only: bool) -> _Table:
+    """Read a file line by line, or only as far as it says what its columns are."""
+    place = [0]
+    lines = _lines(path, place)
     head = next(lines, "")
     bare = re.sub(r'"[^"]*"', "", head)
     delimiter = max(_DELIMITERS, key=bare.count)
@@ -135,28 +146,34 @@ def _read(path: Path, reading: Reading) -> _Table:
                 f"{len(row):,}. Correct the line."
             )
         if table is None:
-            table = _Table(path, Columns.of(names, row, reading, shown(path), header=header), delimiter != ",")
+            table = _Table(path, Columns.of(names, row, reading, shown(path), header=header), delimiter != ",", writer)
             _require_inputs(table.columns, path)
+            if head_only:
+                return table
         if not row[table.columns.label].strip():
             raise DataError(f"{shown(path)}, line {rows.line_num} has no label: add it, or remove the line.")
         waiting.append(row)
         numbers.append(rows.line_num)
         if len(waiting) * width >= _AT_ONCE:
-            table.add(waiting, numbers)
+            table.add(waiting, numbers, place[0])
             waiting, numbers = [], []
     if table is None:
         raise DataError(f"{shown(path)} has no rows below its header: expected a label and numbers in each line.")
     if waiting:
-        table.add(waiting, numbers)
+        table.add(waiting, numbers, place[0])
     return table
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a file in UTF-8, with or without a byte-order mark. Blank ones are left out by `csv`."""
+def _lines(path: Path, place: list[int]) -> Iterator[str]:
+    """Yield the lines of a file in UTF-8, with or without a byte-order mark. Blank ones are left out by `csv`.
+
+    Adds the bytes that were read to `place`.
+    """
     with path.open("rb") as file:
         number = 0
         while line := file.readline(_LONGEST + 1):
             number += 1
+            place[0] += len(line)
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
             if len(line) > _LONGEST:

@@ -1,8 +1,12 @@
 """The files of a folder of strangers: listed and read without leaving the folder."""
 
+import contextlib
+import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from mlplab.datasets.readers.rows import shown
 from mlplab.errors import DataError
@@ -71,18 +75,31 @@ def _is_folder(entry: os.DirEntry[str], inside: str) -> bool:
     return False
 
 
+def sha256_of(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file. Raises `DataError` if it cannot be read, or is no regular file."""
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def read_file(path: Path, largest: int = _LARGEST) -> bytes:
     """Return the bytes of a file. Raises `DataError` if it cannot be read, is no regular file, or is too large."""
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > largest:
+            raise DataError(
+                f"{shown(path)} has {size:,} bytes; expected at most {largest:,} in one file. Make it "
+                "smaller, or remove it."
+            )
+        return file.read()
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file. Raises `DataError` if it cannot be read, or is no regular file."""
     try:
         with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise DataError(f"{shown(path)} is no regular file, but a folder, a device or a pipe.")
-            if status.st_size > largest:
-                raise DataError(
-                    f"{shown(path)} has {status.st_size:,} bytes; expected at most {largest:,} in one file. Make it "
-                    "smaller, or remove it."
-                )
-            return file.read()
+            yield file
     except OSError as error:
         raise DataError(f"{shown(path)} cannot be read: {error.strerror}.") from error

@@ -1,15 +1,17 @@
 """NPZ files: Keras's `mnist.npz`, MedMNIST's, and arrays under names that a person gives."""
 
-import hashlib
-import io
+import functools
+import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from mlplab import npz
-from mlplab.datasets.readers.files import read_file
+from mlplab.datasets import decoded
+from mlplab.datasets.readers.files import sha256_of
 from mlplab.datasets.readers.rows import Found, Rows, in_parts, shown
 from mlplab.datasets.reading import Reading
 from mlplab.errors import Advice, DataError, UsageError
@@ -27,7 +29,7 @@ _PARTS = (
 _NAMES = {name for parts in _PARTS for pair in parts.values() for name in pair}
 _CLASSES = "class_names"
 _WRITTEN_BY = "np.savez_compressed('data.npz', x_train=…, y_train=…, x_test=…, y_test=…)"
-_LARGEST = 2**40
+_BLOCK_BYTES = 2**24
 
 
 def read_npz(path: Path, reading: Reading) -> Found:
@@ -42,11 +44,11 @@ def read_npz(path: Path, reading: Reading) -> Found:
         DataError: if the file is missing, damaged or has other arrays. Pickled objects are not loaded.
         UsageError: if it has no array with the name of `reading.label`.
     """
-    content = read_file(path, _LARGEST)
     told = [name for name in (reading.label, reading.group) if name is not None]
+    sha256 = sha256_of(path)
     try:
-        file = io.BytesIO(content)
-        arrays = npz.read(file, names=None if reading.label else {*_NAMES, _CLASSES, *told})
+        names = None if reading.label else {*_NAMES, _CLASSES, *told}
+        arrays = npz.read(path, names, functools.partial(_decode, sha256=sha256))
     except (OSError, ValueError) as error:
         raise DataError(
             f"{shown(path)} is not a readable NPZ file of plain arrays ({error}). Copy it again, or write it by "
@@ -55,9 +57,25 @@ def read_npz(path: Path, reading: Reading) -> Found:
     groups = arrays.pop(reading.group).tolist() if reading.group in arrays else None
     names = arrays.pop(_CLASSES, None)
     parts = _told(arrays, reading.label, path) if reading.label else _known(arrays, path)
-    train, test = in_parts({part: Rows(x, y, groups=groups) for part, (x, y) in parts.items()}, path)
-    sha256 = {shown(path.name): hashlib.sha256(content).hexdigest()}
-    return Found(train, test, sha256, None if names is None else tuple(map(str, names.reshape(-1))))
+    rows = {
+        part: Rows(x, y, groups=groups, content=decoded.key(sha256, part, reading.label))
+        for part, (x, y) in parts.items()
+    }
+    train, test = in_parts(rows, path)
+    return Found(train, test, {shown(path.name): sha256}, None if names is None else tuple(map(str, names.reshape(-1))))
+
+
+def _decode(name: str, member: IO[bytes], header: npz.Header, sha256: str) -> np.ndarray:
+    """Return an array of a file with this hash that is too large for memory."""
+    rows, row_bytes = header.shape[0], header.size // header.shape[0]
+    at_once = max(1, _BLOCK_BYTES // row_bytes)
+
+    def blocks() -> Iterator[np.ndarray]:
+        for start in range(0, rows, at_once):
+            count = min(at_once, rows - start)
+            yield np.frombuffer(member.read(count * row_bytes), header.dtype).reshape(count, *header.shape[1:])
+
+    return decoded.stored(decoded.key(sha256, name), blocks(), rows, "unpacking", math.prod(header.shape))
 
 
 def _known(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 
 from mlplab import npz
+from mlplab.datasets import decoded
 from mlplab.datasets.arrays import whole_bytes
-from mlplab.datasets.readers.columns import Columns, found_in_parts
+from mlplab.datasets.readers.columns import Columns, OtherColumns, found_in_parts
 from mlplab.datasets.readers.files import list_files
 from mlplab.datasets.readers.rows import PARTS, Found, Picture, Rows, in_parts, joined, shown
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError, UsageError
 
+_VERSION = 1
+"""Of what this module makes of a file: another number makes cached arrays unused."""
 _AT_ONCE = 1024
 """Rows that are read at a time."""
 
@@ -52,7 +55,7 @@ def read_parquet(path: Path, reading: Reading) -> Found:
             sha256 = {shown(path.name): hashlib.file_digest(file, "sha256").hexdigest()}
         with importlib.import_module("pyarrow.parquet").ParquetFile(path) as file:
             groups = [file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups)]
-            npz.require_memory(sum(groups))
+            npz.require_memory(max(groups, default=0))
             return _read(pyarrow, file, path, reading, sha256)
     except (DataError, UsageError):
         raise
@@ -97,14 +100,14 @@ def _part(name: str) -> str | None:
 
 @dataclass
 class _Cells:
-    """The cells of a file, by what they are."""
+    """The cells of a file, by what they are, with the numbers in `writer`."""
 
+    writer: decoded.Writer
     labels: list[Any] = field(default_factory=list)
     groups: list[Any] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     files: list[str | None] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
-    blocks: list[np.ndarray] = field(default_factory=list)
 
 
 def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, sha256: dict[str, str]) -> Found:
@@ -129,29 +132,35 @@ def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, sha256: dict[st
             f"{shown(path)}: column {texts[0]!r} holds {schema.field(texts[0]).type}; expected numbers, lists of "
             "numbers or images. Remove the column."
         )
-    cells = _Cells()
-    for batch in file.iter_batches(_AT_ONCE):
-        _add(pyarrow, cells, batch, columns, inputs, kinds, path)
-    rows = _rows(cells, columns, inputs, whole, reading)
-    found = found_in_parts(rows, cells.parts or None, sha256, path)
+    name = decoded.key("parquet", _VERSION, *sha256.values(), reading.label, reading.group)
+    kept, array = OtherColumns.kept(name), decoded.find(name)
+    with decoded.Writer(name, "reading", file.metadata.num_rows) as writer:
+        if kept is None or array is None:
+            cells = _Cells(writer)
+            for batch in file.iter_batches(_AT_ONCE):
+                _add(pyarrow, cells, batch, columns, inputs, kinds, path)
+            kept = OtherColumns(np.array(cells.labels), cells.groups or None, cells.parts or None)
+            if cells.pictures:
+                array, files = cells.pictures, [name for name in cells.files if name]
+                files = tuple(map(shown, files)) if len(files) == len(array) else None
+                rows = Rows(array, kept.labels, files, kept.groups)
+            else:
+                array = writer.finish(**kept.to_keep())
+    if isinstance(array, np.ndarray):
+        array = _shaped(array, reading) if whole else columns.shaped(array, reading)
+        rows = Rows(array, kept.labels, groups=kept.groups, content=name)
+    found = found_in_parts(rows, kept.parts, sha256, path)
     class_names = _hub_names(schema.metadata, names[columns.label])
     return Found(found.train, found.test, sha256, class_names)
 
 
-def _rows(cells: _Cells, columns: Columns, inputs: list[str], whole: list[str], reading: Reading) -> Rows:
-    labels, groups = np.array(cells.labels), cells.groups or None
-    if cells.pictures:
-        files = [name for name in cells.files if name]
-        named = len(files) == len(cells.pictures)
-        return Rows(cells.pictures, labels, tuple(map(shown, files)) if named else None, groups)
-    numbers = np.concatenate(cells.blocks)
-    if not whole:
-        return Rows(columns.shaped(numbers, reading), labels, groups=groups)
+def _shaped(numbers: np.ndarray, reading: Reading) -> np.ndarray:
+    """Return a column of lists (n, …) as images if they are flat ones of the size of a reading; whole bytes as uint8."""
     pixels = whole_bytes(numbers)
     numbers = numbers if pixels is None else pixels
     if numbers.ndim == 2 and reading.size is not None and numbers.shape[1] == reading.size[0] * reading.size[1]:
         numbers = numbers.reshape(-1, *reading.size)
-    return Rows(numbers, labels, groups=groups)
+    return numbers
 
 
 def _kind(pyarrow: Any, kind: Any) -> str:
@@ -199,10 +208,10 @@ def _add(
     if kind == "picture":
         _add_pictures(pyarrow, cells, values(inputs[0]), start, path)
     elif kind == "list":
-        cells.blocks.append(_array(pyarrow, values(inputs[0]), start, path))
+        cells.writer.add(_array(pyarrow, values(inputs[0]), start, path))
     elif kind == "number":
         numbers = [np.asarray(values(name).to_numpy(zero_copy_only=False), np.float32) for name in inputs]
-        cells.blocks.append(np.stack(numbers, axis=1))
+        cells.writer.add(np.stack(numbers, axis=1))
     else:
         raise DataError(f"{shown(path)} has no column of numbers, lists or images beside the labels.")
 

@@ -1,5 +1,6 @@
 """What a reader of one format returns."""
 
+import hashlib
 import os
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mlplab import mapped
+from mlplab.datasets import decoded
 from mlplab.errors import DataError
 
 PARTS = {
@@ -45,25 +48,34 @@ class Rows:
         labels: (n,), of any kind that `arrays.plain_labels` takes.
         files: the name of each row's file, relative to the source, if rows come from files.
         groups: the group of each row, if the source has a column for it.
+        content: identifies the array of inputs, for files that are made of it; needed for one that is mapped.
     """
 
     inputs: Any
     labels: np.ndarray | Sequence[Any]
     files: tuple[str, ...] | None = None
     groups: Sequence[Hashable] | None = None
+    content: str | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def select(self, mask: np.ndarray) -> "Rows":
         """Return the rows where a mask, bool (n,), is True."""
-        chosen = np.flatnonzero(mask).tolist()
-        inputs, files, groups = self.inputs, self.files, self.groups
+        rows, inputs, files, groups, content = np.flatnonzero(mask), self.inputs, self.files, self.groups, None
+        if isinstance(inputs, list):
+            inputs = [inputs[row] for row in rows.tolist()]
+        elif mapped.map_of(inputs) is None:
+            inputs = inputs[mask]
+        else:
+            content = decoded.key("rows", self.content, hashlib.sha256(rows.tobytes()).hexdigest())
+            inputs = decoded.stored(content, mapped.pieces(inputs, rows), len(rows), "splitting")
         return Rows(
-            [inputs[row] for row in chosen] if isinstance(inputs, list) else inputs[mask],
+            inputs,
             np.asarray(self.labels)[mask],
-            None if files is None else tuple(files[row] for row in chosen),
-            None if groups is None else [groups[row] for row in chosen],
+            None if files is None else tuple(files[row] for row in rows.tolist()),
+            None if groups is None else [groups[row] for row in rows.tolist()],
+            content,
         )
 
 
@@ -92,12 +104,19 @@ def joined(rows: Sequence[Rows]) -> Rows:
     """Return the rows of several parts as one."""
     if len(rows) == 1:
         return rows[0]
-    pictures = isinstance(rows[0].inputs, list)
-    inputs = [each for part in rows for each in part.inputs] if pictures else np.concatenate([r.inputs for r in rows])
+    content = None
+    if isinstance(rows[0].inputs, list):
+        inputs = [each for part in rows for each in part.inputs]
+    elif all(mapped.map_of(part.inputs) is None for part in rows):
+        inputs = np.concatenate([part.inputs for part in rows])
+    else:
+        content = decoded.key("joined", *(part.content for part in rows))
+        pieces = (piece for part in rows for piece in mapped.pieces(part.inputs))
+        inputs = decoded.stored(content, pieces, sum(map(len, rows)), "joining parts")
     labels = np.concatenate([np.asarray(part.labels) for part in rows])
     files = None if any(part.files is None for part in rows) else tuple(f for part in rows for f in part.files or ())
     groups = None if any(part.groups is None for part in rows) else [g for part in rows for g in part.groups or ()]
-    return Rows(inputs, labels, files, groups)
+    return Rows(inputs, labels, files, groups, content)
 
 
 def in_parts(parts: dict[str, Rows], path: Path) -> tuple[Rows, Rows | None]:
