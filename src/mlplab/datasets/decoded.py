@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Self
@@ -57,8 +58,13 @@ def key(*parts: object) -> str:
 
 
 def find(name: str) -> np.ndarray | None:
-    """Return the array that was decoded under a name, read-only; None if there is none, or it is damaged."""
-    path = folder() / f"{name}.npy"
+    """Return the array that was decoded under a name; None if there is none, or it is damaged.
+
+    A large one is mapped, read-only, and only the size of its file is checked.
+    """
+    path, columns = folder() / f"{name}.npy", find_columns(name)
+    if columns is None:
+        return None
     try:
         with path.open("rb") as file:
             header = npz.checked_header(file, path.name, os.fstat(file.fileno()).st_size)
@@ -66,11 +72,14 @@ def find(name: str) -> np.ndarray | None:
         array = np.memmap(path, header.dtype, "r", header.offset, header.shape)
     except (OSError, ValueError):
         return None
-    return array if mapped.is_large(array.nbytes) else np.array(array)
+    if mapped.is_large(array.nbytes):
+        return array
+    array = np.array(array)
+    return array if zlib.crc32(array.data) == columns["crc"] else None
 
 
 def find_columns(name: str) -> dict[str, np.ndarray] | None:
-    """Return the small arrays beside the array of a name, see `Writer.finish`; None if there are none."""
+    """Return the small arrays beside the array of a name, see `Writer.finish`; None if there is none."""
     with contextlib.suppress(OSError, ValueError):
         return npz.read(folder() / f"{name}.npz")
     return None
@@ -111,7 +120,7 @@ class Writer:
     ):
         self._name, self._total, self._always = name, total, always
         self._blocks: list[np.ndarray] = []
-        self._bytes = self._rows = 0
+        self._bytes = self._rows = self._crc = 0
         self._row_shape: tuple[int, ...] = ()
         self._dtype = np.dtype(np.uint8)
         self._stack = contextlib.ExitStack()
@@ -173,10 +182,9 @@ class Writer:
             self._file.flush()
             os.fsync(self._file.fileno())
             written = Path(self._file.name)
-            if columns:
-                with open(written.with_suffix(".npz"), "wb") as beside:
-                    np.savez(beside, **columns)  # pyright: ignore[reportArgumentType] - its stub has no such names
-                os.replace(beside.name, place.with_suffix(".npz"))
+            with open(written.with_suffix(".npz"), "wb") as beside:
+                np.savez(beside, crc=np.array(self._crc), **columns)  # pyright: ignore[reportArgumentType]
+            os.replace(beside.name, place.with_suffix(".npz"))
             os.replace(written, place)
         self._stack.close()
         trim(keep=self._name)
@@ -207,19 +215,23 @@ class Writer:
                 self._become_floats()
             else:
                 block = whole
+        content = np.ascontiguousarray(block, self._dtype).data
+        self._crc = zlib.crc32(content, self._crc)
         with self._disk():
-            self._file.write(np.ascontiguousarray(block, self._dtype).data)
+            self._file.write(content)
 
     def _become_floats(self) -> None:
         """Write the file again as float32, since a block has other numbers than whole ones from 0 to 255."""
         assert self._file is not None
-        old, self._dtype = self._file, np.dtype(np.float32)
+        old, self._dtype, self._crc = self._file, np.dtype(np.float32), 0
         with self._disk():
             old.seek(len(self._header()))
             self._file = self._stack.enter_context(open(f"{old.name[:-4]}-float32.npy", "w+b"))
             self._file.write(self._header())
             while part := old.read(_BLOCK_BYTES):
-                self._file.write(np.frombuffer(part, np.uint8).astype(np.float32).data)
+                content = np.frombuffer(part, np.uint8).astype(np.float32).data
+                self._crc = zlib.crc32(content, self._crc)
+                self._file.write(content)
             old.close()
             os.unlink(old.name)
 
