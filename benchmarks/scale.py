@@ -62,7 +62,9 @@ def measured(path: Path, rows: int, folder: Path) -> dict[str, Any]:
 def _trained_rows(run: Path) -> int:
     """Return how many rows a run was trained on, without loading NumPy into this process."""
     code = "import sys, mlplab; print(len(mlplab.Run(sys.argv[1]).split['train']))"
-    return int(subprocess.run([sys.executable, "-c", code, str(run)], capture_output=True, text=True, check=True).stdout)
+    return int(
+        subprocess.run([sys.executable, "-c", code, str(run)], capture_output=True, text=True, check=True).stdout
+    )
 
 
 def main() -> None:

@@ -127,7 +127,9 @@ def checked_header(member: IO[bytes], name: str, size: int) -> Header:
         raise ValueError(f"{name} holds Python objects, which are not loaded: texts are kept by .astype(str)")
     header = Header(shape, dtype, is_fortran, member.tell())
     if header.size != size - header.offset:
-        raise ValueError(f"{name} claims {header.size:,} bytes, {dtype} of shape {shape}, and has {size - header.offset:,}")
+        raise ValueError(
+            f"{name} claims {header.size:,} bytes, {dtype} of shape {shape}, and has {size - header.offset:,}"
+        )
     return header
 
 

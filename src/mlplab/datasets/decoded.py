@@ -85,15 +85,17 @@ def find_columns(name: str) -> dict[str, np.ndarray] | None:
     return None
 
 
-def stored(name: str, pieces: Iterable[np.ndarray], total: int, title: str, expected: int = 0) -> np.ndarray:
+def stored(
+    name: str, pieces: Iterable[np.ndarray], total: int, title: str, *, expected: int = 0, narrow: bool = False
+) -> np.ndarray:
     """Return the array that was decoded under a name; where there is none, it is made of blocks of rows.
 
-    `total`: number of rows. `title`: of the progress bar. `expected`: bytes, at least, if they are known.
+    `total`: number of rows. `title`, `expected`, `narrow`: see `Writer`.
     """
     kept = find(name)
     if kept is not None:
         return kept
-    with Writer(name, title, total, expected=expected) as writer:
+    with Writer(name, title, total, expected=expected, narrow=narrow) as writer:
         for piece in pieces:
             writer.add(piece)
         return writer.finish()
@@ -102,13 +104,14 @@ def stored(name: str, pieces: Iterable[np.ndarray], total: int, title: str, expe
 class Writer:
     """Collects the blocks of an array: in memory while they are few, then in a file of the cache folder.
 
-    In a file, whole numbers from 0 to 255 are uint8, and all others float32.
+    A file has uint8 or float32.
 
     Args:
         name: of the file; see `key`.
         title: of the progress bar that is shown while a file is written; None: no bar.
         total: rows, or another measure of the work, see `add`; None: not known.
         expected: bytes of the whole array, at least, if they are known.
+        narrow: make uint8 of whole numbers from 0 to 255 in a file, whatever their dtype.
         always: write a file also of a small array, if the cache folder can be written.
 
     Raises:
@@ -116,9 +119,16 @@ class Writer:
     """
 
     def __init__(
-        self, name: str, title: str | None, total: float | None = None, *, expected: int = 0, always: bool = False
+        self,
+        name: str,
+        title: str | None,
+        total: float | None = None,
+        *,
+        expected: int = 0,
+        narrow: bool = True,
+        always: bool = False,
     ):
-        self._name, self._total, self._always = name, total, always
+        self._name, self._total, self._narrow, self._always = name, total, narrow, always
         self._blocks: list[np.ndarray] = []
         self._bytes = self._rows = self._crc = 0
         self._row_shape: tuple[int, ...] = ()
@@ -210,7 +220,7 @@ class Writer:
     def _write(self, block: np.ndarray) -> None:
         assert self._file is not None
         if self._dtype == np.uint8:
-            whole = whole_bytes(block)
+            whole = whole_bytes(block) if self._narrow or block.dtype == np.uint8 else None
             if whole is None:
                 self._become_floats()
             else:

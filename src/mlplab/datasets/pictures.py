@@ -54,9 +54,7 @@ class Header(NamedTuple):
     is_grey: bool
 
 
-def read_pictures(
-    pictures: Sequence[Picture], reading: Reading, *, quiet: bool
-) -> tuple[np.ndarray, str, list[str]]:
+def read_pictures(pictures: Sequence[Picture], reading: Reading, *, quiet: bool) -> tuple[np.ndarray, str, list[str]]:
     """Read and decode pictures, or take them from the cache.
 
     Args:

@@ -75,7 +75,8 @@ def _decode(name: str, member: IO[bytes], header: npz.Header, sha256: str) -> np
             count = min(at_once, rows - start)
             yield np.frombuffer(member.read(count * row_bytes), header.dtype).reshape(count, *header.shape[1:])
 
-    return decoded.stored(decoded.key(sha256, name), blocks(), rows, "unpacking", math.prod(header.shape))
+    options = {"expected": math.prod(header.shape), "narrow": True}
+    return decoded.stored(decoded.key(sha256, name), blocks(), rows, "unpacking", **options)
 
 
 def _known(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
