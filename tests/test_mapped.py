@@ -67,7 +67,7 @@ def test_a_file_that_changes_is_noticed(in_file):
     watch = mapped.FileWatch([in_file])
     with open(path, "r+b") as file:
         file.truncate(50)
-    with pytest.raises(DataError, match="it had 728 bytes, and has 50 now. Restore it"):
+    with pytest.raises(DataError, match=r"it had 728 bytes, and has 50 now\. Restore it"):
         watch.check()
 
 

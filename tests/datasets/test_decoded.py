@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mlplab import mapped
-from mlplab.datasets import decoded, load
+from mlplab.datasets import decoded, decoding, load
 from mlplab.errors import DataError
 
 ROWS = np.random.default_rng(0).integers(0, 256, (120, 8, 8), dtype=np.uint8)
@@ -43,13 +43,11 @@ def csv(rows, labels=LABELS, extra=None) -> str:
 
 
 def write_parquet(path, rows, features=False):
-    pyarrow = pytest.importorskip("pyarrow")
-    import pyarrow.parquet
-
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     flat = rows.reshape(len(rows), -1)
     table = {"label": LABELS, "x": flat.tolist()} if not features else {"label": LABELS, **dict(enumerate(flat.T))}
     table = {str(name): values for name, values in table.items()}
-    pyarrow.parquet.write_table(pyarrow.table(table), path)
+    parquet.write_table(pyarrow.table(table), path)
 
 
 def write(kind: str, root):
@@ -185,7 +183,7 @@ def test_a_damaged_archive_is_refused(tmp_path, tiny_chunks):
 def test_those_not_used_for_longest_are_deleted(tmp_path, tiny_chunks):
     arrays = {}
     for age, name in enumerate("abcd"):
-        arrays[name] = decoded.stored(name, [ROWS + age], len(ROWS), "")
+        arrays[name] = decoding.stored(name, [ROWS + age], len(ROWS), "")
         os.utime(decoded.folder() / f"{name}.npy", (1000 + age, 1000 + age))
     decoded.find("a")  # used just now
     size = ROWS.nbytes + 128

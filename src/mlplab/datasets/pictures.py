@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from mlplab import mapped
-from mlplab.datasets import decoded
+from mlplab.datasets import decoded, decoding
 from mlplab.datasets.readers.rows import Picture
 from mlplab.datasets.reading import Reading
 from mlplab.errors import Advice, DataError
@@ -114,14 +114,14 @@ def _decode(
         is_grey = is_grey or (colour is None and all(header.is_grey for header in headers))
     seem_grey = colour is None and not is_grey
     expected = len(pictures) * math.prod(size) * (1 if is_grey else 3)
-    with decoded.Writer(name, None, expected=expected, always=keep) as writer:
+    with decoding.Writer(name, None, expected=expected, always=keep) as writer:
         for some in _in_order(pictures, lambda each: _prepared(each, reading, is_grey), "decoding images", quiet):
             block = np.stack(some)
             seem_grey = seem_grey and bool((block[..., :1] == block[..., 1:]).all())
             writer.add(block)
         if not seem_grey:
             return writer.finish()
-        with decoded.Writer(name, None, always=keep) as grey:  # three equal channels
+        with decoding.Writer(name, None, always=keep) as grey:  # three equal channels
             for block in writer.blocks():
                 grey.add(np.ascontiguousarray(block[..., 0]))
             return grey.finish()
@@ -153,7 +153,7 @@ def prepare_arrays(
     if mapped.map_of(images) is None:
         return as_read(images), content
     name = decoded.key(content, _VERSION, reading.size, reading.crop, reading.colour, reading.invert)
-    return decoded.stored(name, map(as_read, mapped.pieces(images)), len(images), "resizing"), name
+    return decoding.stored(name, map(as_read, mapped.pieces(images)), len(images), "resizing"), name
 
 
 def _prepared(picture: Picture, reading: Reading, is_grey: bool) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.datasets import decoded
+from mlplab.datasets import decoded, decoding
 from mlplab.datasets.arrays import plain_labels
 from mlplab.datasets.pictures import prepare_arrays, read_pictures
 from mlplab.datasets.readers import reader_of
@@ -47,7 +47,7 @@ def read_source(source: Source, *, quiet: bool) -> Contents:
         DataError: for damaged or contradictory data.
     """
     path, reading = source.path, source.reading
-    with decoded.quietly(quiet):
+    with decoding.quietly(quiet):
         return _contents(source, reader_of(path)(path, reading), quiet)
 
 

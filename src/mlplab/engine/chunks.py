@@ -14,6 +14,8 @@ from mlplab.engine.source import ArraySource, NotFinite, Rows, Segment, shuffle_
 BLOCKS = 1024
 """Blocks of consecutive rows in a chunk, about."""
 
+_AS_THEY_ARE = Rows()
+
 _READ_BYTES = 2**25
 """Bytes that are read of a file at a time."""
 
@@ -70,7 +72,7 @@ class ChunkedSource(ArraySource):
         batch_size: int = 32,
         shuffle: bool | str = False,
         seed: int = 0,
-        batch: Rows = Rows(),
+        batch: Rows = _AS_THEY_ARE,
         subset: np.ndarray | None = None,
         not_finite: NotFinite | None = None,
     ):

@@ -1,7 +1,7 @@
 """What a training logs about its data before it begins: sizes, and what quick checks found."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np

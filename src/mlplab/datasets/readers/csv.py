@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlplab.datasets import decoded
+from mlplab.datasets import decoded, decoding
 from mlplab.datasets.readers.columns import Columns, OtherColumns, found_in_parts, is_number, labels_of
 from mlplab.datasets.readers.files import is_hidden, read_file
 from mlplab.datasets.readers.rows import Found, Picture, Rows, shown
@@ -47,7 +47,7 @@ def read_csv(path: Path, reading: Reading) -> Found:
         raise DataError(f"{shown(path)} cannot be read: {error.strerror or error}.") from error
     name = decoded.key("csv", _VERSION, *sha256.values(), reading.label, reading.group, reading.size)
     kept, inputs = OtherColumns.kept(name), decoded.find(name)
-    with decoded.Writer(name, "reading", path.stat().st_size) as writer:
+    with decoding.Writer(name, "reading", path.stat().st_size) as writer:
         table = _read(path, reading, writer, head_only=kept is not None and inputs is not None)
         if table.columns.file is not None:
             pictures, files = _pictures(path, table.files, table.lines)
@@ -67,7 +67,7 @@ class _Table:
     path: Path
     columns: Columns
     has_decimal_commas: bool
-    writer: decoded.Writer
+    writer: decoding.Writer
     labels: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
@@ -123,7 +123,7 @@ def read_csv_pair(train: Path, test: Path, reading: Reading) -> Found:
     return Found(parts[0].train, parts[1].train, parts[0].sha256 | parts[1].sha256)
 
 
-def _read(path: Path, reading: Reading, writer: decoded.Writer, head_only: bool) -> _Table:
+def _read(path: Path, reading: Reading, writer: decoding.Writer, head_only: bool) -> _Table:
     """Read a file line by line, or only as far as it says what its columns are."""
     place = [0]
     lines = _lines(path, place)

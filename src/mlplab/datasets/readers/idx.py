@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 
 from mlplab import mapped, npz
-from mlplab.datasets import decoded
+from mlplab.datasets import decoded, decoding
 from mlplab.datasets.idx import announced_bytes, read_idx
 from mlplab.datasets.readers.rows import Found, Rows, in_parts, shown
 from mlplab.errors import DataError
@@ -121,7 +121,7 @@ def _unpacked(path: Path, file: IO[bytes], header: bytes) -> tuple[np.ndarray, s
     if kept is not None and columns is not None:
         return kept, str(columns["sha256"])
     digest = hashlib.sha256(header)
-    with decoded.Writer(name, "unpacking", shape[0], expected=math.prod(shape)) as writer:
+    with decoding.Writer(name, "unpacking", shape[0], expected=math.prod(shape)) as writer:
         for start in range(0, shape[0], at_once := max(1, _BLOCK_BYTES // row_bytes)):
             count = min(at_once, shape[0] - start)
             part = file.read(count * row_bytes)

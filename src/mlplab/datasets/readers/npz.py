@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 
 from mlplab import npz
-from mlplab.datasets import decoded
+from mlplab.datasets import decoded, decoding
 from mlplab.datasets.readers.files import sha256_of
 from mlplab.datasets.readers.rows import Found, Rows, in_parts, shown
 from mlplab.datasets.reading import Reading
@@ -76,7 +76,7 @@ def _decode(name: str, member: IO[bytes], header: npz.Header, sha256: str) -> np
             yield np.frombuffer(member.read(count * row_bytes), header.dtype).reshape(count, *header.shape[1:])
 
     options = {"expected": math.prod(header.shape), "narrow": True}
-    return decoded.stored(decoded.key(sha256, name), blocks(), rows, "unpacking", **options)
+    return decoding.stored(decoded.key(sha256, name), blocks(), rows, "unpacking", **options)
 
 
 def _known(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:

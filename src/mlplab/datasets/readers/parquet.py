@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mlplab import npz
-from mlplab.datasets import decoded
+from mlplab.datasets import decoded, decoding
 from mlplab.datasets.arrays import whole_bytes
 from mlplab.datasets.readers.columns import Columns, OtherColumns, found_in_parts
 from mlplab.datasets.readers.files import list_files
@@ -102,7 +102,7 @@ def _part(name: str) -> str | None:
 class _Cells:
     """The cells of a file, by what they are, with the numbers in `writer`."""
 
-    writer: decoded.Writer
+    writer: decoding.Writer
     labels: list[Any] = field(default_factory=list)
     groups: list[Any] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
@@ -134,7 +134,7 @@ def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, sha256: dict[st
         )
     name = decoded.key("parquet", _VERSION, *sha256.values(), reading.label, reading.group)
     kept, array = OtherColumns.kept(name), decoded.find(name)
-    with decoded.Writer(name, "reading", file.metadata.num_rows) as writer:
+    with decoding.Writer(name, "reading", file.metadata.num_rows) as writer:
         if kept is None or array is None:
             cells = _Cells(writer)
             for batch in file.iter_batches(_AT_ONCE):
@@ -155,7 +155,7 @@ def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, sha256: dict[st
 
 
 def _shaped(numbers: np.ndarray, reading: Reading) -> np.ndarray:
-    """Return a column of lists (n, …) as images if they are flat ones of the size of a reading; whole bytes as uint8."""
+    """Return a column of lists (n, …), as images if they are flat ones of the size of a reading."""
     pixels = whole_bytes(numbers)
     numbers = numbers if pixels is None else pixels
     if numbers.ndim == 2 and reading.size is not None and numbers.shape[1] == reading.size[0] * reading.size[1]:

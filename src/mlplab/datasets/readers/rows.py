@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlplab import mapped
-from mlplab.datasets import decoded
+from mlplab.datasets import decoded, decoding
 from mlplab.errors import DataError
 
 PARTS = {
@@ -69,7 +69,7 @@ class Rows:
             inputs = inputs[mask]
         else:
             content = decoded.key("rows", self.content, hashlib.sha256(rows.tobytes()).hexdigest())
-            inputs = decoded.stored(content, mapped.pieces(inputs, rows), len(rows), "splitting")
+            inputs = decoding.stored(content, mapped.pieces(inputs, rows), len(rows), "splitting")
         return Rows(
             inputs,
             np.asarray(self.labels)[mask],
@@ -112,7 +112,7 @@ def joined(rows: Sequence[Rows]) -> Rows:
     else:
         content = decoded.key("joined", *(part.content for part in rows))
         pieces = (piece for part in rows for piece in mapped.pieces(part.inputs))
-        inputs = decoded.stored(content, pieces, sum(map(len, rows)), "joining parts")
+        inputs = decoding.stored(content, pieces, sum(map(len, rows)), "joining parts")
     labels = np.concatenate([np.asarray(part.labels) for part in rows])
     files = None if any(part.files is None for part in rows) else tuple(f for part in rows for f in part.files or ())
     groups = None if any(part.groups is None for part in rows) else [g for part in rows for g in part.groups or ()]
