@@ -112,7 +112,7 @@ def fill(
                 download_wheels(requirements, target, wheels, scratch, say)
             say("The wheels of mlplab and pip.")
             facts |= {"mlplab": _add_mlplab(wheels, scratch), "pip": _add_pip(wheels, scratch)}
-            put_data(names, folder / "data", scratch, say)
+            facts["gzipped"] = put_data(names, folder / "data", scratch, say)
             _copy(sorted((cache_folder() / "course").glob("*.json")), folder / "cache" / "course", scratch)
             _copy(sorted(notebooks.glob("*.ipynb")), folder / "notebooks", scratch)
             store(lock.read_bytes(), folder / "requirements.txt", scratch)
@@ -252,17 +252,26 @@ def _move_wheel(name: str, scratch: Path, wheels: Path) -> str:
     return wheel.name
 
 
-def put_data(names: Sequence[str], folder: Path, scratch: Path, say: Callable[[str], None]) -> None:
-    """Write the files of data sets, gzipped, where `MLPLAB_DATA` expects them. Files with the right hash stay."""
+def put_data(names: Sequence[str], folder: Path, scratch: Path, say: Callable[[str], None]) -> list[str]:
+    """Write the files of data sets, gzipped, where `MLPLAB_DATA` expects them. Files with the right hash stay.
+
+    Returns:
+        Names of the folders whose files must stay gzipped, because only the gzipped file can be verified.
+    """
+    gzipped = {}
     for entry in map(find_entry, names):
-        (folder / entry.name).mkdir(parents=True, exist_ok=True)
+        (folder / entry.folder).mkdir(parents=True, exist_ok=True)
         for payload in entry.payloads:
-            path = folder / entry.name / f"{payload.file}.gz"
+            path = folder / entry.folder / f"{payload.file}.gz"
+            gzipped |= {entry.folder: None} if payload.md5 else {}
             with contextlib.suppress(OSError, DataError):
                 payload.read(path)
                 continue
             say(f"{entry.name}: {payload.file}.")
-            store(gzip.compress(fetch_entry(entry)[payload.file].content, 6, mtime=0), path, scratch)
+            fetched = fetch_entry(entry)[payload.file]
+            kept = payload.read(fetched.path).kept if payload.md5 else gzip.compress(fetched.content, 6, mtime=0)
+            store(kept, path, scratch)
+    return list(gzipped)
 
 
 def _copy(paths: Sequence[Path], folder: Path, scratch: Path) -> None:

@@ -44,6 +44,10 @@ def test_list_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {each["name"]: each["on_disk"] for each in listed["datasets"]} == {
         "fashion-mnist": False,
         "mnist": False,
+        "kmnist": False,
+        "emnist-balanced": False,
+        "emnist-letters": False,
+        "emnist-digits": False,
         "digits": True,
     }
     mnist = next(each for each in listed["datasets"] if each["name"] == "mnist")

@@ -377,7 +377,7 @@ def test_data_sets_reach_the_cache_of_a_learner(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(install, "HERE", str(tmp_path / "stick"))
     monkeypatch.delenv("MLPLAB_DATA")
     monkeypatch.setenv("MLPLAB_CACHE", str(tmp_path / "learner"))
-    install.copy_data([entry.name], sys.executable)
+    install.copy_data([], sys.executable)
     cached = fetch_entry(entry, own=tmp_path / "none", quiet=True)
     assert {file.path.parent for file in cached.values()} == {tmp_path / "learner" / entry.name}
     assert (tmp_path / "learner" / "course" / "measured.json").read_text() == "[]"

@@ -115,7 +115,7 @@ def zipped(payloads: dict[str, bytes]) -> dict[str, bytes]:
 @pytest.fixture(scope="session")
 def entry(payloads: dict[str, bytes]) -> Entry:
     """Their entry, without providers."""
-    files = (Payload(file, hashlib.sha256(content).hexdigest(), len(content)) for file, content in payloads.items())
+    files = (Payload(file, len(content), hashlib.sha256(content).hexdigest()) for file, content in payloads.items())
     return Entry(
         name="tiny",
         title="Eight images",

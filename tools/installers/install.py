@@ -100,7 +100,7 @@ def install(facts: dict, target: str) -> None:
     print(f"Setting mlplab up in {target}", flush=True)
     python = make_environment(target)
     install_packages(facts, python)
-    copy_data(facts["datasets"], python)
+    copy_data(facts.get("gzipped", []), python)
     copy_notebooks(os.path.join(target, "notebooks"))
     name, text = ("start.bat", START_BAT.replace("\n", "\r\n")) if WINDOWS else ("start.sh", START_SH)
     write(os.path.join(target, name), text.encode("ascii"))
@@ -142,14 +142,18 @@ def install_packages(facts: dict, python: str) -> None:
             raise Refused("The packages could not be installed: the lines above say why. Show them to your teacher.")
 
 
-def copy_data(datasets: list, python: str) -> None:
-    """Copy data sets and the usual ranges of the course into this user's cache, where mlplab looks for them."""
+def copy_data(gzipped: list, python: str) -> None:
+    """Copy data sets and the usual ranges of the course into this user's cache, where mlplab looks for them.
+
+    Files are unpacked, but for those of the folders `gzipped`.
+    """
     command = [python, "-I", "-c", "from mlplab.datasets.cache import cache_folder; print(ascii(str(cache_folder())))"]
     cache = ast.literal_eval(subprocess.check_output(command).decode())
-    for name in datasets:
+    for name in names_in(os.path.join(HERE, "data")):
         for path in files_of(os.path.join(HERE, "data", name)):
-            with gzip.open(path) as packed:
-                write(os.path.join(cache, name, os.path.splitext(os.path.basename(path))[0]), packed.read())
+            file = os.path.basename(path)
+            with open(path, "rb") if name in gzipped else gzip.open(path) as packed:
+                write(os.path.join(cache, name, file if name in gzipped else os.path.splitext(file)[0]), packed.read())
     for path in files_of(os.path.join(HERE, "cache", "course")):
         kept = os.path.join(cache, "course", os.path.basename(path))
         if not os.path.exists(kept):
@@ -169,10 +173,15 @@ def copy_notebooks(folder: str) -> None:
             print(f"{os.path.basename(path)} exists already and differs: yours is kept.", flush=True)
 
 
+def names_in(folder: str) -> list:
+    """Return the visible names in a folder; none if it is missing."""
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    return [name for name in names if not name.startswith(".")]
+
+
 def files_of(folder: str) -> list:
     """Return the visible files of a folder; none if it is missing."""
-    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    return [os.path.join(folder, name) for name in names if not name.startswith(".")]
+    return [os.path.join(folder, name) for name in names_in(folder)]
 
 
 def write(path: str, content: bytes) -> None:

@@ -19,6 +19,7 @@ from mlplab.datasets.cache import cache_folder
 from mlplab.datasets.checks import Finding
 from mlplab.datasets.fetch import fetch_entry, is_on_disk
 from mlplab.datasets.reading import Source
+from mlplab.datasets.thumbnails import Thumbnails
 from mlplab.errors import shell_command
 from mlplab.inspection.data_check import DataCheck, check_data
 from mlplab.inspection.data_check.result import check_suffix
@@ -75,7 +76,8 @@ def show(
     """Show a data set: sizes, class counts, hashes, sources, and samples of each class as a picture."""
     console = open_console(quiet)
     data = load(name, quiet=quiet)
-    picture = _draw(data, out or Path(f"{data.name}-samples.png")) if data.train.has_images else None
+    pictures = data.train.pictures
+    picture = None if pictures is None else _draw(data, pictures, out or Path(f"{data.name}-samples.png"))
     if not quiet:
         _print_data(console, data, picture)
     if json_:
@@ -164,10 +166,12 @@ def _row(entry: Entry) -> dict[str, object]:
     }
 
 
-def _draw(data: Data, path: Path) -> Path:
-    train = data.train
-    title = f"{data.name}: the first training images of each class"
-    figure = figures.sample_grid(train.images, train.labels, data.class_names, _SAMPLES_PER_CLASS, title)
+def _draw(data: Data, pictures: np.ndarray | Thumbnails, path: Path) -> Path:
+    title = f"{data.name}: the first training {'images' if data.train.has_images else 'rows'} of each class"
+    labels = data.train.labels
+    rows = [np.flatnonzero(labels == label)[:_SAMPLES_PER_CLASS] for label in range(len(data.class_names))]
+    first = np.sort(np.concatenate(rows))
+    figure = figures.sample_grid(pictures[first], labels[first], data.class_names, _SAMPLES_PER_CLASS, title)
     return figures.save_figure(figure, path)
 
 
@@ -206,10 +210,10 @@ def _print_data(console: Console, data: Data, picture: Path | None) -> None:
             say(console, f"SHA-256 {digest}  {file}")
     for provider in entry.providers if entry else ():
         say(console, f"Source: {provider}")
-    if picture:
+    if picture and data.train.pictures is not None:
         if can_show_images(console):
             first_of_class = np.unique(data.train.labels, return_index=True)[1]
-            print_images(console, list(data.train.images[first_of_class]))
+            print_images(console, list(data.train.pictures[first_of_class]))
         say(console, f"Samples of each class: {picture}")
 
 

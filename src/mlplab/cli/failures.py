@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from mlplab.cli.options import Json, Quiet, RunPath, Split
@@ -55,7 +56,7 @@ def show(
         print_table(console, table.columns, shown)
     if rows.images is not None and len(table) and can_show_images(console):
         positions = {index: row for row, index in enumerate(rows.index.tolist())}
-        print_images(console, list(rows.images[[positions[row["index"]] for row in shown[:10]]]))
+        print_images(console, list(rows.images[np.array([positions[row["index"]] for row in shown[:10]])]))
     say(console, table.title)
     if written:
         say(console, f"Written: {written}")

@@ -28,6 +28,10 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
             help=r"Rows of one group are all in training or all in testing: a column, or file names' (p\d+)_",
         ),
     ),
+    "thumbnails": (
+        str,
+        typer.Option("--thumbnails", metavar="COLUMN", help="With pictures of features, for pages to show."),
+    ),
     "test": (
         float,
         typer.Option("--test", metavar="FRACTION", help="Of rows to test on, without a test set (default: 0.2)."),

@@ -8,6 +8,7 @@ pictures.py     images decoded, brought to one size, cached; splitting.py: test 
 catalog.py      the data sets with a name; digits.py: the one that comes with scikit-learn
 fetch.py        their files: found, downloaded, verified; payload.py: one file and its hash; idx.py: its format
 providers.py    where files come from; commands.py: package managers as processes; cache.py: the folder of files
+thumbnails.py   pictures beside features, which pages show
 unlabelled.py   images without labels, of a file or an array
 corrections.py  a CSV file with corrected labels; balanced.py: a few rows of each class
 checks/         what is wrong with a data set

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from mlplab.datasets.arrays import content_hash, normal_inputs, normal_labels
 from mlplab.datasets.classes import Classes, Label, listed
 from mlplab.datasets.reading import Source
+from mlplab.datasets.thumbnails import Thumbnails
 from mlplab.errors import DataError, require_unmasked
 
 
@@ -46,9 +47,11 @@ class Dataset:
         provenance: where the rows come from.
         files: the name of each row's file, relative to the source; None where rows have no files.
         groups: the group of each row (a patient, an object), whose rows are held out together; None: there are none.
+        thumbnails: pictures of features, also given as an array (n, h, w) or (n, h, w, c); None: there are none.
 
     Raises:
-        DataError: if the arrays cannot be converted without loss, or if there is not one file for each row.
+        DataError: if the arrays cannot be converted without loss, or if there is not one file, group and thumbnail for
+            each row.
     """
 
     inputs: np.ndarray
@@ -57,6 +60,7 @@ class Dataset:
     provenance: Provenance
     files: tuple[str, ...] | None = None
     groups: tuple[str, ...] | None = None
+    thumbnails: Thumbnails | None = None
 
     def __post_init__(self) -> None:
         inputs = normal_inputs(self.inputs, str(self.provenance))
@@ -64,7 +68,12 @@ class Dataset:
         if not names or len(set(names)) != len(names):
             raise DataError(f"The class names of {self.provenance} must be different from each other. Got {names}.")
         labels = normal_labels(self.labels, len(inputs), len(names), str(self.provenance))
-        for what, of_rows in (("names of files", self.files), ("groups", self.groups)):
+        if isinstance(self.thumbnails, np.ndarray):
+            object.__setattr__(self, "thumbnails", Thumbnails(self.thumbnails))
+        for what, of_rows in (
+            *(("names of files", self.files), ("groups", self.groups)),
+            ("thumbnails", self.thumbnails),
+        ):
             if of_rows is not None and len(of_rows) != len(inputs):
                 raise DataError(f"{self.provenance} has {len(inputs)} rows, and {len(of_rows)} {what}.")
         for attribute, value in (("inputs", inputs), ("labels", labels), ("class_names", names)):
@@ -100,6 +109,11 @@ class Dataset:
             raise DataError(f"{self.provenance} has images, not features: use .images.")
         return self.inputs
 
+    @property
+    def pictures(self) -> np.ndarray | Thumbnails | None:
+        """What a person sees of the rows: the images, or the thumbnails of features; None if there are none."""
+        return self.inputs if self.has_images else self.thumbnails
+
     def select(self, indices: ArrayLike) -> "Dataset":
         """Return the rows at `indices` in this order: integers below n, or a boolean mask of shape (n,).
 
@@ -120,7 +134,10 @@ class Dataset:
         files, groups = (
             None if of_rows is None else tuple(np.array(of_rows, object)[rows]) for of_rows in (self.files, self.groups)
         )
-        return dataclasses.replace(self, inputs=inputs, labels=labels, files=files, groups=groups)
+        thumbnails = None if self.thumbnails is None else self.thumbnails.select(rows)
+        return dataclasses.replace(
+            self, inputs=inputs, labels=labels, files=files, groups=groups, thumbnails=thumbnails
+        )
 
     def class_counts(self) -> dict[str, int]:
         """Return the number of rows of each class, by class name."""
@@ -178,6 +195,12 @@ class Data:
                 f"Training and test inputs of {self.name} must be alike. "
                 f"Got {kinds[0][1]} of shape {kinds[0][0]} and {kinds[1][1]} of shape {kinds[1][0]}. "
                 "Give both the same shape, and scale both or neither."
+            )
+        shapes = [part.thumbnails and part.thumbnails.shape for part in (self.train, self.test)]
+        if shapes[0] != shapes[1]:
+            raise DataError(
+                f"Training and test set of {self.name} must both have thumbnails, of one size, or none. Got "
+                f"{shapes[0]} and {shapes[1]}."
             )
         if self.train.class_names != self.test.class_names:
             raise DataError(

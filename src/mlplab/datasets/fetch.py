@@ -1,8 +1,8 @@
 """Fetch the files of a named data set, and verify them.
 
 Files on this machine come first: in the user's folder and in the cache. Missing ones come from the entry's providers,
-one after the other, and go into the cache. Every file is hashed each time it is read, so a damaged file counts as
-missing wherever it is.
+one after the other, and go into the cache, together with the files of other data sets that come in the same download.
+Every file is hashed each time it is read, so a damaged file counts as missing wherever it is.
 """
 
 import errno
@@ -16,7 +16,7 @@ from pathlib import Path
 from mlplab.datasets.cache import cache_folder, locked, read_origins, store, store_origins, user_folder
 from mlplab.datasets.catalog import Entry
 from mlplab.datasets.commands import CommandError
-from mlplab.datasets.payload import Payload
+from mlplab.datasets.payload import Payload, Verified
 from mlplab.datasets.providers import Provider, ProviderError
 from mlplab.errors import DataError, FetchError
 
@@ -28,13 +28,15 @@ class Fetched:
     """A verified file on this machine.
 
     Attributes:
-        path: its path; the file may be gzipped.
+        path: its path; the file may be gzipped, or an archive that has it.
         content: the verified content, decompressed.
+        sha256: hexadecimal SHA-256 of the content.
         origin: who delivered it.
     """
 
     path: Path
     content: bytearray
+    sha256: str
     origin: str
 
 
@@ -54,7 +56,7 @@ def fetch_entry(
     """
     search = _Search(
         entry=entry,
-        cache=(cache or cache_folder()) / entry.name,
+        cache=(cache or cache_folder()) / entry.folder,
         own=own or user_folder(),
         say=(lambda _: None) if quiet else partial(print, file=sys.stderr, flush=True),
         progress=not quiet and sys.stderr.isatty(),
@@ -67,12 +69,13 @@ def fetch_entry(
 
 def is_on_disk(entry: Entry) -> bool:
     """Return whether files with the right names are on this machine, without reading them."""
-    folders = _folders(entry, cache_folder() / entry.name, user_folder())
+    folders = _folders(entry, cache_folder() / entry.folder, user_folder())
     return all(any(payload.found_in(folder) for folder in folders) for payload in entry.payloads)
 
 
 def _folders(entry: Entry, cache: Path, own: Path | None) -> list[Path]:
-    return [*([own / entry.name, own] if own else []), cache]
+    names = dict.fromkeys((entry.name, entry.folder))
+    return [*([*(own / name for name in names), own] if own else []), cache]
 
 
 @dataclass
@@ -103,10 +106,10 @@ class _Search:
     def _look_in(self, folder: Path, payload: Payload, origin: str) -> None:
         paths = payload.found_in(folder)
         if not paths:
-            self._add_reason(folder, f"it has no {payload.file}")
+            self._add_reason(folder, f"it has no {payload.kept_name}")
         for path in paths:
-            if (content := self._read(payload, path, folder)) is not None:
-                self.files[payload.file] = Fetched(path, content, origin)
+            if (verified := self._read(payload, path, folder)) is not None:
+                self.files[payload.file] = Fetched(path, verified.content, verified.sha256, origin)
                 return
 
     def ask_providers(self) -> None:
@@ -130,15 +133,15 @@ class _Search:
 
     def _ask(self, provider: Provider, scratch: Path) -> None:
         """Store in the cache all missing files that `provider` delivers with the right content."""
-        self.say(f"Getting {self.entry.name} from {provider} …")
-        payloads = {payload.file: payload for payload in self.missing()}
+        archives = {payload.archive for payload in self.missing() if payload.archive}
+        size = "".join(f" ({archive.size / 1e6:,.0f} MB)" for archive in archives)
+        self.say(f"Getting {self.entry.name}{size} from {provider} …")
+        others = [other for other in self.entry.companions if not other.found_in(self.cache)]
+        payloads = {payload.file: payload for payload in (*self.missing(), *others)}
         try:
             for file, path in provider.deliver(list(payloads), scratch, self.progress):
-                content = self._read(payloads[file], path, provider)
-                if content is not None and file not in self.files:
-                    store(content, self.cache / file, scratch)
-                    store_origins({file: str(provider)}, self.cache, scratch)
-                    self.files[file] = Fetched(self.cache / file, content, str(provider))
+                if file not in self.files:
+                    self._keep(payloads[file], path, provider, scratch)
         except (ProviderError, CommandError) as error:
             self._add_reason(provider, str(error))
             self.say(f"  {error}")
@@ -147,8 +150,19 @@ class _Search:
                 if str(provider) not in self.reasons:
                     self._add_reason(provider, f"it has no {payload.file}")
 
-    def _read(self, payload: Payload, path: Path, place: object) -> bytearray | None:
-        """Return the content of a file, or None after recording why it is not the payload."""
+    def _keep(self, payload: Payload, path: Path, provider: Provider, scratch: Path) -> None:
+        """Store a delivered file in the cache if it has the right content."""
+        verified = self._read(payload, path, provider)
+        if verified is None:
+            return
+        kept = self.cache / payload.kept_name
+        store(verified.kept, kept, scratch)
+        store_origins({payload.file: str(provider)}, self.cache, scratch)
+        if payload in self.entry.payloads:
+            self.files[payload.file] = Fetched(kept, verified.content, verified.sha256, str(provider))
+
+    def _read(self, payload: Payload, path: Path, place: object) -> Verified | None:
+        """Return the verified content of a file, or None after recording why it is not the payload."""
         try:
             return payload.read(path)
         except DataError as error:
@@ -162,7 +176,8 @@ class _Search:
 
     def _describe_cache_error(self, error: OSError) -> str:
         if error.errno in _NO_ROOM:
-            needed = sum(payload.size for payload in self.entry.payloads)
+            archives = {payload.archive for payload in self.entry.payloads if payload.archive}
+            needed = sum(each.size for each in (*self.entry.payloads, *archives))
             return (
                 f"No room to keep {self.entry.name} in {self.cache}: {error.strerror}. It takes "
                 f"{needed / 1e6:.0f} MB, and as much again while it is fetched. Make room, or set MLPLAB_CACHE "
@@ -180,10 +195,17 @@ class _Search:
             lines.append("  - MLPLAB_DATA: not set")
         for place, (first, *others) in self.reasons.items():
             lines.append(f"  - {place}: {first}" + (f" (and {len(others)} more)" if others else ""))
-        files = ", ".join(payload.file for payload in self.missing())
         lines += [
-            f"To do it by hand, put {files} (plain, or gzipped as .gz) into {self.cache},",
+            f"To do it by hand, put {self._files_by_hand()} into {self.cache},",
             "or into a folder of yours that the environment variable MLPLAB_DATA names.",
             "The data set 'digits' needs no network.",
         ]
         return "\n".join(lines)
+
+    def _files_by_hand(self) -> str:
+        """Name the missing files in a form that is accepted."""
+        missing = self.missing()
+        names = ", ".join(payload.kept_name for payload in missing)
+        if archives := {payload.archive.name for payload in missing if payload.archive}:
+            return f"{' and '.join(archives)} (as it is published; or, from it, {names})"
+        return f"{names} ({'as they are published, gzipped' if missing[0].md5 else 'plain, or gzipped as .gz'})"

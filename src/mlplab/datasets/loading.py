@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.datasets.arrays import check_ranges, inputs_alike, plain_labels
@@ -19,6 +20,7 @@ from mlplab.datasets.readers import SUFFIXES
 from mlplab.datasets.readers.rows import Rows, shown
 from mlplab.datasets.reading import Reading, ReadingArguments, Source
 from mlplab.datasets.sources import read_source
+from mlplab.datasets.thumbnails import Thumbnails
 from mlplab.errors import UsageError, unknown_name
 
 ArrayPairs = tuple[Arrays, Arrays]
@@ -35,18 +37,20 @@ def load(
     """Load a training and a test set, with class names and provenance.
 
     Args:
-        source: the name of a data set ("fashion-mnist", "mnist", "digits"); or the path of a folder with a folder of
-            images for each class, or of an `.npz` file with the arrays x_train, y_train, x_test, y_test; or arrays,
-            ((x_train, y_train), (x_test, y_test)); or `Data`, which is returned unchanged. Inputs are images (n, h, w)
-            or (n, h, w, c), or features (n, d); tables of pandas are arrays too. Whole numbers from 0 to 255 become
-            uint8, whatever their dtype and shape, all other inputs float32. Nothing is rescaled. Labels are one a row:
-            whole numbers, texts or booleans, or one-hot.
+        source: the name of a data set ("fashion-mnist", "mnist", "kmnist", "emnist-balanced", "emnist-letters",
+            "emnist-digits", "digits"); or the path of a folder with a folder of images for each class, or of an `.npz`
+            file with the arrays x_train, y_train, x_test, y_test; or arrays, ((x_train, y_train), (x_test, y_test)); or
+            `Data`, which is returned unchanged. Inputs are images (n, h, w) or (n, h, w, c), or features (n, d); tables
+            of pandas are arrays too. Whole numbers from 0 to 255 become uint8, whatever their dtype and shape, all
+            other inputs float32. Nothing is rescaled. Labels are one a row: whole numbers, texts or booleans, or
+            one-hot.
         class_names: names of the classes of a file, a folder or of arrays, in the order of the labels; by default those
             in the file, or the labels that occur, sorted. Labels are then positions in `class_names`, or names.
         quiet: if True, fetching a named data set prints nothing on standard error, and reading shows no progress bar.
         reading: how a file or folder is read: size (height and width of all images: 28 or "48x32"), crop, colour
-            ("grey" or "rgb"), invert, label (a column), group (a column, or a pattern of file names), test (the
-            fraction of rows to test on where the source has no test set), split_seed. See `datasets.reading.Reading`.
+            ("grey" or "rgb"), invert, label (a column), group (a column, or a pattern of file names), thumbnails (a
+            column), test (the fraction of rows to test on where the source has no test set), split_seed. See
+            `datasets.reading.Reading`.
 
     Raises:
         UsageError: for any other `source`, an unknown name, or class names for a named data set.
@@ -84,7 +88,8 @@ def _reading(given: ReadingArguments, class_names: Sequence[str] | Classes | Non
 def load_data(name: str, *, quiet: bool = False) -> ArrayPairs:
     """Load a named data set in the form of `keras.datasets`: ((x_train, y_train), (x_test, y_test)).
 
-    Images are uint8 (n, h, w), not rescaled, and labels uint8 (n,). The arrays are writable.
+    Images are uint8 (n, h, w), not rescaled, and labels uint8 (n,), positions in the class names of `load`. The arrays
+    are writable.
 
     Raises:
         UsageError: if there is no such data set.
@@ -111,6 +116,10 @@ def _arrays(entry: Entry, files: dict[str, Fetched]) -> ArrayPairs:
         read_idx(files[payload.file].content, ndim=ndim, name=payload.file)
         for payload, ndim in zip(entry.payloads, (3, 1, 3, 1), strict=True)
     )
+    if entry.is_transposed:
+        x_train, x_test = (np.ascontiguousarray(images.swapaxes(1, 2)) for images in (x_train, x_test))
+    if entry.first_label:
+        y_train, y_test = (labels - np.uint8(entry.first_label) for labels in (y_train, y_test))
     return (x_train, y_train), (x_test, y_test)
 
 
@@ -120,7 +129,7 @@ def _load_named(entry: Entry, quiet: bool) -> Data:
     payloads_of_parts = (entry.payloads[:2], entry.payloads[2:])
     for name, arrays, payloads in zip(("train", "test"), _arrays(entry, files), payloads_of_parts, strict=True):
         origins = sorted({files[payload.file].origin for payload in payloads}) or ["scikit-learn"]
-        hashes = {payload.file: payload.sha256 for payload in payloads}
+        hashes = {payload.file: files[payload.file].sha256 for payload in payloads}
         provenance = Provenance(entry.name, name, hashes, ", ".join(origins), entry.licence)
         parts.append(Dataset(*arrays, entry.class_names, provenance))
     return Data(entry.name, *parts)
@@ -164,7 +173,10 @@ def _data(
     labels = [plain_labels(part.labels, str(origin)) for part, origin in zip((train, test), origins, strict=True)]
     classes = class_names if isinstance(class_names, Classes) else Classes.of(labels[0], labels[1], class_names, name)
     parts = [
-        Dataset(x, classes.numbers(y, str(origin)), classes.names, origin, part.files, _texts(part.groups))
+        Dataset(
+            *(x, classes.numbers(y, str(origin)), classes.names, origin, part.files, _texts(part.groups)),
+            thumbnails=None if part.thumbnails is None else Thumbnails(part.thumbnails),
+        )
         for x, y, origin, part in zip(inputs, labels, origins, (train, test), strict=True)
     ]
     data = Data(name, parts[0], parts[1], labels=None if classes.are_numbered else classes.labels)

@@ -1,56 +1,124 @@
-"""A file of a data set, with the hash that its content must have."""
+"""A file of a data set, with the hash that it must have."""
 
 import gzip
 import hashlib
+import io
 import os
+import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple
 
 from mlplab.errors import DataError
 
-_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_MAGIC, _ZIP_MAGIC = b"\x1f\x8b", b"PK"
+
+
+class Verified(NamedTuple):
+    """The content of a file that has the right hash.
+
+    Attributes:
+        content: decompressed.
+        sha256: hexadecimal SHA-256 of the content.
+        kept: what a cache keeps: bytes that have the hash of the payload.
+    """
+
+    content: bytearray
+    sha256: str
+    kept: bytes | bytearray
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A ZIP archive in which files are published: its name, and its size in bytes."""
+
+    name: str
+    size: int
 
 
 @dataclass(frozen=True)
 class Payload:
-    """The decompressed content of one file.
+    """One file of a data set, and the hash by which it is known.
 
     Attributes:
         file: its name, without `.gz`.
-        sha256: hexadecimal SHA-256 of the content. No other content is accepted.
-        size: in bytes.
+        size: of the decompressed content, in bytes.
+        sha256: hexadecimal SHA-256 of the decompressed content. No other content is accepted.
+        md5: hexadecimal MD5 of the gzipped file as it is published, for a file of which no other hash is known. No
+            other file is accepted, so it stays gzipped.
+        archive: the archive in which the gzipped file is published; None: it is published by itself.
     """
 
     file: str
-    sha256: str
     size: int
+    sha256: str = ""
+    md5: str = ""
+    archive: Archive | None = None
+
+    @property
+    def kept_name(self) -> str:
+        """The name under which a cache keeps the file."""
+        return f"{self.file}.gz" if self.md5 else self.file
 
     def found_in(self, folder: Path) -> list[Path]:
-        """Return the paths in `folder` at which the file exists, plain or gzipped."""
-        return [path for path in (folder / self.file, folder / f"{self.file}.gz") if os.path.isfile(path)]
+        """Return the paths in `folder` at which the file exists, plain, gzipped, or in its archive."""
+        names = [f"{self.file}.gz"] if self.md5 else [self.file, f"{self.file}.gz"]
+        names += [self.archive.name] if self.archive else []
+        return [folder / name for name in names if os.path.isfile(folder / name)]
 
-    def read(self, path: Path) -> bytearray:
-        """Return the verified content of the file at `path`, which may be gzipped.
+    def read(self, path: Path) -> Verified:
+        """Return the verified content of the file at `path`, which may be gzipped, or a ZIP archive with the file.
 
         Raises:
             DataError: if it has another size or hash.
             OSError: if the file cannot be read.
         """
-        content = self._decompressed(path)
+        with path.open("rb") as file:
+            start = file.peek(2)[:2]
+            if start != _ZIP_MAGIC:
+                return self._verified(file, start == _GZIP_MAGIC, str(path))
+            with self._member(file, path) as member:
+                return self._verified(member, True, f"{self.file}.gz in {path}")
+
+    @contextmanager
+    def _member(self, archive: IO[bytes], path: Path) -> Iterator[IO[bytes]]:
+        """Open the gzipped file in a ZIP archive, in any folder of it."""
+        try:
+            with zipfile.ZipFile(archive) as members:
+                names = [name for name in members.namelist() if PurePosixPath(name).name == f"{self.file}.gz"]
+                if not names:
+                    raise DataError(f"{path} has no {self.file}.gz")
+                with members.open(names[0]) as member:
+                    yield member
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
+            raise DataError(f"{path} is a damaged ZIP archive ({error})") from error
+
+    def _verified(self, file: IO[bytes], is_gzipped: bool, name: str) -> Verified:
+        if not self.md5:
+            content = self._read(gzip.GzipFile(fileobj=file) if is_gzipped else file, name)
+            _require("SHA-256", hashlib.sha256(content).hexdigest(), self.sha256, name)
+            return Verified(content, self.sha256, content)
+        most = self.size + self.size // 1000 + 2**12  # gzip makes nothing longer than this
+        kept = file.read(most + 1)
+        _require("MD5", hashlib.md5(kept, usedforsecurity=False).hexdigest(), self.md5, name)
+        content = self._read(gzip.GzipFile(fileobj=io.BytesIO(kept)), name)
+        return Verified(content, hashlib.sha256(content).hexdigest(), kept)
+
+    def _read(self, stream: IO[bytes] | gzip.GzipFile, name: str) -> bytearray:
+        """Return the content. Read at most one byte more than `size`, so that a wrong file cannot fill the memory."""
+        try:
+            content = bytearray(stream.read(self.size + 1))  # NumPy's views of a bytearray are writable
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"{name} is a damaged gzip file ({error})") from error
         if len(content) != self.size:
             more = "more than " if len(content) > self.size else ""
-            raise DataError(f"{path} has {more}{min(len(content), self.size)} bytes, not {self.size}")
-        digest = hashlib.sha256(content).hexdigest()
-        if digest != self.sha256:
-            raise DataError(f"{path} has the SHA-256 {digest[:16]}…, not {self.sha256[:16]}…")
+            raise DataError(f"{name} has {more}{min(len(content), self.size)} bytes, not {self.size}")
         return content
 
-    def _decompressed(self, path: Path) -> bytearray:
-        """Read at most one byte more than `size`, so that a wrong file cannot fill the memory."""
-        with path.open("rb") as file:
-            stream = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == _GZIP_MAGIC else file
-            try:
-                return bytearray(stream.read(self.size + 1))  # NumPy's views of a bytearray are writable
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise DataError(f"{path} is a damaged gzip file ({error})") from error
+
+def _require(kind: str, digest: str, expected: str, name: str) -> None:
+    if digest != expected:
+        raise DataError(f"{name} has the {kind} {digest[:16]}…, not {expected[:16]}…")

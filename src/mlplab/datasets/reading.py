@@ -24,6 +24,7 @@ class ReadingArguments(TypedDict, total=False):
     invert: bool
     label: str | None
     group: str | None
+    thumbnails: str | None
     test: float
     split_seed: int
 
@@ -41,6 +42,7 @@ class Reading:
         label: the column, or the array of an NPZ file, with the labels; of a table without header its number from 0.
         group: a column, or a regular expression that finds the group in a file's name, such as `(p\\d+)_`: rows of one
             group (a patient, an object) are all for training or all for testing.
+        thumbnails: the column, or the array of an NPZ file, with a picture of each row of features, which pages show.
         test: fraction of the rows that become the test set, where the source has none.
         split_seed: decides which rows those are.
         class_names: in the order of the labels; None: those of the source.
@@ -55,6 +57,7 @@ class Reading:
     invert: bool = False
     label: str | None = None
     group: str | None = None
+    thumbnails: str | None = None
     test: float = 0.2
     split_seed: int = 0
     class_names: tuple[str, ...] | None = None
@@ -67,7 +70,7 @@ class Reading:
         test = plain_number(self.test)
         require(isinstance(test, int | float) and 0 < test < 1, "test", test, "a fraction between 0 and 1, such as 0.2")
         require_whole("split_seed", self.split_seed, least=0)
-        for name in ("label", "group"):
+        for name in ("label", "group", "thumbnails"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, str(getattr(self, name)))
         if self.class_names is not None:
@@ -106,8 +109,9 @@ class Reading:
         return options
 
     def sha256(self) -> str:
-        """Return the hexadecimal SHA-256 of what differs from the defaults."""
-        return hashlib.sha256(json.dumps(self.changes(), sort_keys=True).encode()).hexdigest()
+        """Return the hexadecimal SHA-256 of what differs from the defaults and changes the rows; "" if nothing does."""
+        changes = {name: value for name, value in self.changes().items() if name != "thumbnails"}
+        return hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest() if changes else ""
 
     def group_pattern(self) -> re.Pattern[str]:
         """Return `group` as a regular expression. Raises `UsageError` if it is none with a group in parentheses."""

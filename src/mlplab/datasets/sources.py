@@ -14,7 +14,7 @@ from mlplab.datasets.readers import reader_of
 from mlplab.datasets.readers.rows import Found, Rows, shown
 from mlplab.datasets.reading import Reading, Source
 from mlplab.datasets.splitting import by_group, groups_of, require_apart, stratified
-from mlplab.errors import DataError
+from mlplab.errors import DataError, UsageError
 
 READING = "(how it is read)"
 """The name, among the hashes of files, of the hash of a reading."""
@@ -61,14 +61,21 @@ def _contents(source: Source, found: Found, quiet: bool) -> Contents:
     inputs = _inputs(parts, source, sha256, quiet)
     names = [shown(path.name)] if len(parts) == 1 else [f"{shown(path.name)} {part}" for part in ("train", "test")]
     parts = [
-        Rows(array, plain_labels(part.labels, name), part.files, _groups(part, source), content)
+        Rows(
+            array,
+            plain_labels(part.labels, name),
+            part.files,
+            _groups(part, source),
+            _thumbnails(part, array, source),
+            content,
+        )
         for part, (array, content), name in zip(parts, inputs, names, strict=True)
     ]
     if len(parts) == 2 and parts[0].groups is not None and parts[1].groups is not None:
         require_apart(parts[0].groups, parts[1].groups, shown(path))
     train, test = parts if len(parts) == 2 else _split(parts[0], reading, shown(path))
-    if reading.changes():
-        sha256[READING] = reading.sha256()
+    if how := reading.sha256():
+        sha256[READING] = how
     return Contents(train, test, reading.class_names or found.class_names, sha256)
 
 
@@ -96,6 +103,28 @@ def _groups(rows: Rows, source: Source) -> Sequence[Any] | None:
     if source.reading.group is None or rows.groups is not None:
         return rows.groups
     return groups_of(rows.files, source.reading.group_pattern(), shown(source.path))
+
+
+def _thumbnails(rows: Rows, inputs: np.ndarray, source: Source) -> Any:
+    """Return the thumbnails of features.
+
+    Raises:
+        UsageError: if they were asked for, and there are none or the inputs are images.
+        DataError: if there is not one for each row.
+    """
+    asked, what = source.reading.thumbnails, shown(source.path)
+    if asked is not None and (rows.thumbnails is None or inputs.ndim > 2):
+        has = "has images" if inputs.ndim > 2 else "has none"
+        raise UsageError(
+            f"Thumbnails are pictures beside features, in a column or an NPZ file's array. {what} {has}: leave "
+            f"thumbnails={asked!r} out.",
+            arguments=("thumbnails",),
+        )
+    if rows.thumbnails is None or inputs.ndim > 2:
+        return None
+    if len(rows.thumbnails) != len(rows):
+        raise DataError(f"{what} has {len(rows):,} rows, and {len(rows.thumbnails):,} thumbnails: give one for each.")
+    return rows.thumbnails
 
 
 def _split(rows: Rows, reading: Reading, what: str) -> tuple[Rows, Rows]:

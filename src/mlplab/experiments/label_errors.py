@@ -197,6 +197,7 @@ def _cross_validated(run: Run, data: Any, folds: int, ray: str | None, verbose: 
         predictions.probabilities,
         run.class_names,
         None if loaded is None else loaded.train.inputs,
+        None if loaded is None else loaded.train.thumbnails,
     )
 
 

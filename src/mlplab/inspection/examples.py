@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from mlplab import scores
 from mlplab.datasets import Data
+from mlplab.datasets.thumbnails import Thumbnails
 from mlplab.errors import DataError, FetchError, UsageError, require_unmasked, unknown_name
 from mlplab.inspection.checked_arrays import checked
 from mlplab.runs import Run
@@ -31,6 +32,7 @@ class Examples:
         probabilities: float (n, classes), predicted; bool, one-hot, where only the predicted classes are known.
         class_names: one for each class.
         inputs: raw inputs (n, h, w), (n, h, w, c) or (n, d); None if they are not available.
+        thumbnails: pictures of inputs that are features; None if there are none.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Examples:
     probabilities: np.ndarray
     class_names: tuple[str, ...]
     inputs: np.ndarray | None = None
+    thumbnails: Thumbnails | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -74,9 +77,9 @@ class Examples:
         return self.predicted == self.labels
 
     @property
-    def images(self) -> np.ndarray | None:
-        """The inputs if they are images, else None."""
-        return self.inputs if self.inputs is not None and self.inputs.ndim > 2 else None
+    def images(self) -> np.ndarray | Thumbnails | None:
+        """What a person sees of the rows, by row numbers: the inputs if they are images, else thumbnails or None."""
+        return self.inputs if self.inputs is not None and self.inputs.ndim > 2 else self.thumbnails
 
     def names(self, classes: np.ndarray) -> np.ndarray:
         """Return the names of class numbers."""
@@ -157,12 +160,15 @@ def _from_run(run: Run, split: str, data: Any, inputs: bool) -> Examples:
         predictions = _train_predictions(run, data)
     else:
         predictions = run.predictions(split)
-    rows = None
+    rows = thumbnails = None
     if inputs and (loaded := available_data(run, data)[0]) is not None:
         part = loaded.test if split == "test" else loaded.train
-        rows = part.inputs if len(predictions.index) == len(part) else part.inputs[predictions.index]
+        part = part if len(predictions.index) == len(part) else part.select(predictions.index)
+        rows, thumbnails = part.inputs, part.thumbnails
     name = f"{run.config.data['name']}, {split} set, {run.path.name}"
-    return Examples(name, predictions.index, predictions.label, predictions.probabilities, run.class_names, rows)
+    return Examples(
+        name, predictions.index, predictions.label, predictions.probabilities, run.class_names, rows, thumbnails
+    )
 
 
 def available_data(run: Run, data: Any = None) -> tuple[Data | None, str]:

@@ -95,7 +95,10 @@ def _why_no_images(run: Run, examples: Examples, why_no_data: str) -> str:
         return f"{why_no_data} To see images: mlplab.report(run, data=((x_train, y_train), (x_test, y_test)))."
     if why_no_data or examples.images is not None:
         return why_no_data
-    return "The inputs are features, so the rows have numbers and no images."
+    return (
+        "The inputs are features, so the rows have numbers and no images. With thumbnails beside them, in a column "
+        "that --thumbnails names or in an NPZ file's array thumbnails, each row has its picture here."
+    )
 
 
 def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
@@ -105,7 +108,7 @@ def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
         "accuracy": table.rows()[0],
         "n": len(examples),
         "imbalance": wording.imbalance(examples),
-        "item_name": "images" if examples.images is not None or len(run.config.input_shape) > 1 else "rows",
+        "item_name": "images" if len(run.config.input_shape) > 1 else "rows",
         "network": wording.network(run.config),
         "settings": wording.settings(run.config, len(run.epochs)),
         "model_name": "the ensemble" if run.members else "this network",
@@ -228,7 +231,8 @@ def _labels(run: Run, data: Data | None) -> dict[str, Any] | None:
         "given_probability": judged.true_probability[first],
         "suggested_probability": judged.confidence[first],
     }
-    images = sprites(data.train.images[judged.index[first]], 300_000) if data and data.train.has_images else None
+    pictures = data and data.train.pictures
+    images = None if pictures is None else sprites(pictures[judged.index[first]], 300_000)
     table = Table(columns)
     return {
         "table": table,

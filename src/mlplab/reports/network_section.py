@@ -84,7 +84,8 @@ def _worst(internals: Internals, data: Data | None, positions: np.ndarray) -> di
     saliency = training_images = None
     if data is not None and data.train.has_images:
         saliency = sprites(np.stack([heat_image(internals.saliency[place]) for place in on_page]), 400_000)
-        training_images = sprites(data.train.images[neighbours.reshape(-1)], 600_000)
+    if data is not None and data.train.pictures is not None:
+        training_images = sprites(data.train.pictures[neighbours.reshape(-1)], 600_000)
     return {
         "rows": [row_of[int(internals.worst[place])] for place in on_page],
         "neighbours": neighbours.tolist(),

@@ -29,7 +29,8 @@ class Columns:
     Attributes:
         names: of all columns; "0", "1", … where the table has no header.
         label: has the labels.
-        group, part, file: have the groups, the names of parts, the names of files; None if there is no such column.
+        group, part, file, thumbnail: have the groups, the names of parts, the names of files with images, and of files
+            with thumbnails; None if there is no such column.
         has_header: whether the names are the table's.
     """
 
@@ -39,6 +40,7 @@ class Columns:
     part: int | None = None
     file: int | None = None
     has_header: bool = True
+    thumbnail: int | None = None
 
     @classmethod
     def of(
@@ -56,24 +58,25 @@ class Columns:
         Args:
             names: of the columns.
             first: the first row.
-            reading: may name the columns of labels and groups.
+            reading: may name the columns of labels, groups and thumbnails.
             what: names the table in messages.
             header: whether the names are the table's.
             has_inputs: whether the inputs are in a column that is not among these.
 
         Raises:
-            UsageError: if it cannot be seen which column has the labels.
+            UsageError: if it cannot be seen which column has the labels, or there is no column with a given name.
         """
         words = [str(value).strip() for value in first]
         lower = [name.strip().lower() for name in names]
-        file = next((i for i, word in enumerate(words) if Path(word).suffix.lower() in SUFFIXES), None)
+        thumbnail = _position(reading.thumbnails, names, what)
+        is_image = [Path(word).suffix.lower() in SUFFIXES for word in words]
+        file = next((i for i in range(len(names)) if is_image[i] and i != thumbnail), None)
         part = next((i for i, word in enumerate(words) if lower[i] in _PARTS and word.lower() in PARTS), None)
         group = names.index(reading.group) if reading.group in names else None
-        taken = {file, part, group}
-        if reading.label is not None:
-            if reading.label not in names:
-                raise UsageError(f"{what} has no column {reading.label!r}. Got {_listed(names)}.")
-            return cls(tuple(names), names.index(reading.label), group, part, file, header)
+        taken = {file, part, group, thumbnail}
+        label = _position(reading.label, names, what)
+        if label is not None:
+            return cls(tuple(names), label, group, part, file, header, thumbnail)
         label = next((lower.index(name) for name in _LABELS if name in lower and lower.index(name) not in taken), None)
         rest = [i for i in range(len(names)) if i not in taken]
         if label is None:
@@ -86,12 +89,12 @@ class Columns:
                     advice=[told],
                 )
             label = candidates[0]
-        return cls(tuple(names), label, group, part, file, header)
+        return cls(tuple(names), label, group, part, file, header, thumbnail)
 
     @property
     def numbers(self) -> list[int]:
         """The positions of the columns that are inputs."""
-        others = {self.label, self.group, self.part, self.file}
+        others = {self.label, self.group, self.part, self.file, self.thumbnail}
         return [position for position in range(len(self.names)) if position not in others]
 
     def shaped(self, numbers: np.ndarray, reading: Reading) -> np.ndarray:
@@ -116,6 +119,13 @@ class Columns:
         if side**2 == count and (are_pixels or (not self.has_header and side >= _SMALLEST)):
             return side, side
         return (side_rgb, side_rgb, 3) if are_pixels and 3 * side_rgb**2 == count else None
+
+
+def _position(name: str | None, names: Sequence[str], what: str) -> int | None:
+    """Return the position of a column that a person named; None if no name is given."""
+    if name is not None and name not in names:
+        raise UsageError(f"{what} has no column {name!r}. Got {_listed(names)}.")
+    return None if name is None else names.index(name)
 
 
 def found_in_parts(rows: Rows, parts: Sequence[str] | None, sha256: dict[str, str], path: Path) -> Found:

@@ -34,7 +34,7 @@ def read_csv(path: Path, reading: Reading) -> Found:
     A header is a first line without numbers, or one that has a column called label, class or target. Cells are
     separated by commas, semicolons or tabs. Columns called pixel0, pixel1, … or 1x1, 1x2, … are images, and so are
     the pixels of a square in a file without header. Names of image files are relative to the folder of the CSV file,
-    or to a folder beside it.
+    or to a folder beside it. So are those of the column `reading.thumbnails`, whose images are not the inputs.
 
     Raises:
         UsageError: if it cannot be seen which column has the labels.
@@ -49,20 +49,26 @@ def read_csv(path: Path, reading: Reading) -> Found:
     kept, inputs = OtherColumns.kept(name), decoded.find(name)
     with decoding.Writer(name, "reading", path.stat().st_size) as writer:
         table = _read(path, reading, writer, head_only=kept is not None and inputs is not None)
-        if table.columns.file is not None:
-            pictures, files = _pictures(path, table.files, table.lines)
-            rows = Rows(pictures, labels_of(table.labels), files, table.groups)
-            return found_in_parts(rows, table.parts, sha256, path)
         if kept is None or inputs is None:
-            kept = OtherColumns(labels_of(table.labels), table.groups, table.parts)
-            inputs = writer.finish(**kept.to_keep())
-    rows = Rows(table.columns.shaped(inputs, reading), kept.labels, groups=kept.groups, content=name)
+            kept, inputs = OtherColumns(labels_of(table.labels), table.groups, table.parts), None
+            if table.columns.file is None:
+                # Pictures are found anew each time, so that what is kept is for tables without.
+                inputs = writer.finish(**({} if table.files else kept.to_keep()))
+    pictures, files = _pictures(path, table.files, table.lines) if table.files else (None, None)
+    if inputs is None:
+        rows = Rows(pictures, kept.labels, files, kept.groups)
+    else:
+        inputs = table.columns.shaped(inputs, reading)
+        rows = Rows(inputs, kept.labels, files, kept.groups, pictures, content=name)
     return found_in_parts(rows, kept.parts, sha256, path)
 
 
 @dataclass
 class _Table:
-    """The cells of a file, by what they are, with the numbers in `writer`. `lines` has the line of each file name."""
+    """The cells of a file, by what they are, with the numbers in `writer`.
+
+    `files` has the names of files with images, or else with thumbnails, and `lines` the line of each, from 1.
+    """
 
     path: Path
     columns: Columns
@@ -85,9 +91,11 @@ class _Table:
         if columns.part is not None:
             self.parts = self.parts or []
             self.parts += self._column(rows, columns.part)
-        if columns.file is not None:
+        file = columns.thumbnail if columns.file is None else columns.file
+        if file is not None:
             self.lines += lines
-            self.files += [row[columns.file] for row in rows]
+            self.files += [row[file] for row in rows]
+        if columns.file is not None:
             return
         positions = columns.numbers
         start, stop = positions[0], positions[-1] + 1

@@ -27,7 +27,8 @@ _PARTS = (
 )
 """Names of inputs and labels of each part, in the order in which they are looked for."""
 _NAMES = {name for parts in _PARTS for pair in parts.values() for name in pair}
-_CLASSES = "class_names"
+_CLASSES, _THUMBNAILS = "class_names", "thumbnails"
+_PART_NAMES = {"train": "train", "validation": "val", "test": "test"}
 _WRITTEN_BY = "np.savez_compressed('data.npz', x_train=…, y_train=…, x_test=…, y_test=…)"
 _BLOCK_BYTES = 2**24
 
@@ -38,14 +39,17 @@ def read_npz(path: Path, reading: Reading) -> Found:
     They are called x_train, y_train, x_test, y_test, or train_images, train_labels, val_images, val_labels,
     test_images, test_labels, of which those for testing and validation may be missing; or x and y, images and labels,
     data and target. If `reading.label` names the labels, the inputs are the only other array with as many rows. An
-    array `class_names` has the names of classes.
+    array `class_names` has the names of classes. An array `thumbnails`, or thumbnails_train, thumbnails_val and
+    thumbnails_test, or those that `reading.thumbnails` names, have pictures of the rows.
 
     Raises:
         DataError: if the file is missing, damaged or has other arrays. Pickled objects are not loaded.
-        UsageError: if it has no array with the name of `reading.label`.
+        UsageError: if it has no array with the name of `reading.label` or `reading.thumbnails`.
     """
     told = [name for name in (reading.label, reading.group) if name is not None]
     sha256 = sha256_of(path)
+    thumbnails = reading.thumbnails or _THUMBNAILS
+    told += [thumbnails, *(f"{thumbnails}_{part}" for part in _PART_NAMES.values())]
     try:
         names = None if reading.label else {*_NAMES, _CLASSES, *told}
         arrays = npz.read(path, names, functools.partial(_decode, sha256=sha256))
@@ -56,9 +60,19 @@ def read_npz(path: Path, reading: Reading) -> Found:
         ) from error
     groups = arrays.pop(reading.group).tolist() if reading.group in arrays else None
     names = arrays.pop(_CLASSES, None)
+    pictures = {name: arrays.pop(name) for name in told if name.startswith(thumbnails) and name in arrays}
+    if reading.thumbnails and not pictures:
+        raise UsageError(f"{shown(path)} has no array {reading.thumbnails!r}. Got {_listed(arrays)}.")
     parts = _told(arrays, reading.label, path) if reading.label else _known(arrays, path)
+    whole = pictures.get(thumbnails) if len(parts) == 1 else None
     rows = {
-        part: Rows(x, y, groups=groups, content=decoded.key(sha256, part, reading.label))
+        part: Rows(
+            x,
+            y,
+            groups=groups,
+            thumbnails=pictures.get(f"{thumbnails}_{_PART_NAMES[part]}", whole),
+            content=decoded.key(sha256, part, reading.label),
+        )
         for part, (x, y) in parts.items()
     }
     train, test = in_parts(rows, path)

@@ -1,5 +1,6 @@
 """Parquet files, as data hubs write them: labels, with image bytes, lists of numbers or columns of numbers."""
 
+import dataclasses
 import functools
 import hashlib
 import importlib
@@ -19,10 +20,12 @@ from mlplab.datasets.readers.columns import Columns, OtherColumns, found_in_part
 from mlplab.datasets.readers.files import list_files
 from mlplab.datasets.readers.rows import PARTS, Found, Picture, Rows, in_parts, joined, shown
 from mlplab.datasets.reading import Reading
-from mlplab.errors import DataError, UsageError
+from mlplab.errors import Advice, DataError, UsageError
 
 _VERSION = 1
 """Of what this module makes of a file: another number makes cached arrays unused."""
+_THUMBNAILS = ("thumbnail", "thumbnails")
+"""Columns with pictures of features, if nothing else is said."""
 _AT_ONCE = 1024
 """Rows that are read at a time."""
 
@@ -43,10 +46,12 @@ def read_parquet(path: Path, reading: Reading) -> Found:
 
     Images are bytes in a column, or in the field `bytes` of one, beside which `path` may have a name. Otherwise the
     inputs are a column of lists of numbers (n, d), (n, h, w) or (n, h, w, c), or all columns of numbers. Names of
-    classes that a data hub keeps in the file are used.
+    classes that a data hub keeps in the file are used. The column `reading.thumbnails`, or a column `thumbnail` of
+    images beside one of lists, has pictures of the rows.
 
     Raises:
-        UsageError: if pyarrow is not installed, or it cannot be seen which column has the labels.
+        UsageError: if pyarrow is not installed, if it cannot be seen which column has the labels, or if the column for
+            thumbnails has no images.
         DataError: for anything that is no table of such columns, with file and row.
     """
     pyarrow = import_pyarrow()
@@ -108,6 +113,7 @@ class _Cells:
     parts: list[str] = field(default_factory=list)
     files: list[str | None] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
+    thumbnails: list[Picture] = field(default_factory=list)
 
 
 def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, sha256: dict[str, str]) -> Found:
@@ -115,17 +121,24 @@ def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, sha256: dict[st
     if file.metadata.num_rows == 0:
         raise DataError(f"{shown(path)} has no rows.")
     kinds = {column.name: _kind(pyarrow, column.type) for column in schema}
-    whole = [name for name, kind in kinds.items() if kind in ("picture", "list") and name != reading.label]
+    thumbnails = _thumbnails(kinds, reading, path)
+    wholes = [name for name, kind in kinds.items() if kind in ("picture", "list") and name != reading.label]
+    whole = [name for name in wholes if name != thumbnails]
     if len(whole) > 1:
+        picture = next((name for name in whole if kinds[name] == "picture"), "COLUMN")
+        told = Advice(f"thumbnails={picture!r}", f"--thumbnails {picture}")
         raise DataError(
-            f"{shown(path)} must have one column of images or lists. Got {', '.join(whole)}: remove others."
+            f"{shown(path)} must have one column of images or lists. Got {', '.join(whole)}: remove others, or say "
+            f"which has pictures of the features: {told}.",
+            advice=[told],
         )
-    names = [name for name in schema.names if name not in whole]
+    names = [name for name in schema.names if name not in wholes]
     first = ["word" if kinds[name] == "text" else "1" for name in names]
     for position, name in enumerate(names):  # the words of parts
         if kinds[name] == "text":
             first[position] = str(next(file.iter_batches(1, columns=[name])).column(0)[0].as_py())
-    columns = Columns.of(names, first, reading, shown(path), header=True, has_inputs=bool(whole))
+    told = dataclasses.replace(reading, thumbnails=None)
+    columns = Columns.of(names, first, told, shown(path), header=True, has_inputs=bool(whole))
     inputs = whole or [names[position] for position in columns.numbers]
     if texts := [name for name in inputs if kinds[name] in ("text", "other")]:
         raise DataError(
@@ -133,25 +146,37 @@ def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, sha256: dict[st
             "numbers or images. Remove the column."
         )
     name = decoded.key("parquet", _VERSION, *sha256.values(), reading.label, reading.group)
-    kept, array = OtherColumns.kept(name), decoded.find(name)
+    kept, array = (OtherColumns.kept(name), decoded.find(name)) if thumbnails is None else (None, None)
     with decoding.Writer(name, "reading", file.metadata.num_rows) as writer:
+        cells = _Cells(writer)
         if kept is None or array is None:
-            cells = _Cells(writer)
             for batch in file.iter_batches(_AT_ONCE):
-                _add(pyarrow, cells, batch, columns, inputs, kinds, path)
+                _add(pyarrow, cells, batch, columns, inputs, kinds, thumbnails, path)
             kept = OtherColumns(np.array(cells.labels), cells.groups or None, cells.parts or None)
-            if cells.pictures:
-                array, files = cells.pictures, [name for name in cells.files if name]
-                files = tuple(map(shown, files)) if len(files) == len(array) else None
-                rows = Rows(array, kept.labels, files, kept.groups)
-            else:
-                array = writer.finish(**kept.to_keep())
+            array = cells.pictures or writer.finish(**kept.to_keep())
     if isinstance(array, np.ndarray):
         array = _shaped(array, reading) if whole else columns.shaped(array, reading)
-        rows = Rows(array, kept.labels, groups=kept.groups, content=name)
+    named = [shown(name) for name in cells.files if name]
+    files = tuple(named) if named and len(named) == len(kept.labels) else None
+    rows = Rows(array, kept.labels, files, kept.groups, cells.thumbnails or None, content=name)
     found = found_in_parts(rows, kept.parts, sha256, path)
     class_names = _hub_names(schema.metadata, names[columns.label])
     return Found(found.train, found.test, sha256, class_names)
+
+
+def _thumbnails(kinds: dict[str, str], reading: Reading, path: Path) -> str | None:
+    """Return the column with thumbnails: the one that a person named, or `thumbnail` beside a column of lists."""
+    if reading.thumbnails is None:
+        has_list = "list" in kinds.values()
+        return next((name for name in _THUMBNAILS if has_list and kinds.get(name) == "picture"), None)
+    if kinds.get(reading.thumbnails) != "picture":
+        pictures = ", ".join(name for name, kind in kinds.items() if kind == "picture") or "none"
+        raise UsageError(
+            f"Thumbnails must be a column of images, as bytes. {shown(path)} has {pictures} of that kind, not "
+            f"{reading.thumbnails!r}: name another, or leave it out.",
+            arguments=("thumbnails",),
+        )
+    return reading.thumbnails
 
 
 def _shaped(numbers: np.ndarray, reading: Reading) -> np.ndarray:
@@ -185,7 +210,14 @@ def _kind(pyarrow: Any, kind: Any) -> str:
 
 
 def _add(
-    pyarrow: Any, cells: _Cells, batch: Any, columns: Columns, inputs: list[str], kinds: dict[str, str], path: Path
+    pyarrow: Any,
+    cells: _Cells,
+    batch: Any,
+    columns: Columns,
+    inputs: list[str],
+    kinds: dict[str, str],
+    thumbnails: str | None,
+    path: Path,
 ) -> None:
     """Add a batch of rows. Raises `DataError` for an empty cell."""
     start = len(cells.labels)
@@ -205,8 +237,11 @@ def _add(
     if columns.part is not None:
         cells.parts += values(columns.names[columns.part]).to_pylist()
     kind = kinds[inputs[0]] if inputs else ""
+    if thumbnails is not None:
+        cells.thumbnails += _pictures(pyarrow, cells.files, values(thumbnails), start, path)
     if kind == "picture":
-        _add_pictures(pyarrow, cells, values(inputs[0]), start, path)
+        files = cells.files if thumbnails is None else []
+        cells.pictures += _pictures(pyarrow, files, values(inputs[0]), start, path)
     elif kind == "list":
         cells.writer.add(_array(pyarrow, values(inputs[0]), start, path))
     elif kind == "number":
@@ -216,7 +251,9 @@ def _add(
         raise DataError(f"{shown(path)} has no column of numbers, lists or images beside the labels.")
 
 
-def _add_pictures(pyarrow: Any, cells: _Cells, column: Any, start: int, path: Path) -> None:
+def _pictures(pyarrow: Any, files: list[str | None], column: Any, start: int, path: Path) -> list[Picture]:
+    """Return the pictures of a column, and add the names of their files to `files`, None for one without."""
+    pictures = []
     paths: Sequence[str | None] = [None] * len(column)
     if pyarrow.types.is_struct(column.type):
         fields = [column.type.field(position).name for position in range(column.type.num_fields)]
@@ -228,8 +265,9 @@ def _add_pictures(pyarrow: Any, cells: _Cells, column: Any, start: int, path: Pa
             raise DataError(
                 f"{shown(path)}, row {row} has no image, only the name {name!r}: write the bytes into the file."
             )
-        cells.pictures.append(Picture(f"{shown(path)}, row {row}", functools.partial(bytes, content)))
-        cells.files.append(name)
+        pictures.append(Picture(f"{shown(path)}, row {row}", functools.partial(bytes, content)))
+        files.append(name)
+    return pictures
 
 
 def _array(pyarrow: Any, column: Any, start: int, path: Path) -> np.ndarray:

@@ -48,6 +48,7 @@ class Rows:
         labels: (n,), of any kind that `arrays.plain_labels` takes.
         files: the name of each row's file, relative to the source, if rows come from files.
         groups: the group of each row, if the source has a column for it.
+        thumbnails: a picture of each row, if the source has them beside features: an array (n, …), or pictures.
         content: identifies the array of inputs, for files that are made of it; needed for one that is mapped.
     """
 
@@ -55,6 +56,7 @@ class Rows:
     labels: np.ndarray | Sequence[Any]
     files: tuple[str, ...] | None = None
     groups: Sequence[Hashable] | None = None
+    thumbnails: Any = None
     content: str | None = None
 
     def __len__(self) -> int:
@@ -63,10 +65,8 @@ class Rows:
     def select(self, mask: np.ndarray) -> "Rows":
         """Return the rows where a mask, bool (n,), is True."""
         rows, inputs, files, groups, content = np.flatnonzero(mask), self.inputs, self.files, self.groups, None
-        if isinstance(inputs, list):
-            inputs = [inputs[row] for row in rows.tolist()]
-        elif mapped.map_of(inputs) is None:
-            inputs = inputs[mask]
+        if mapped.map_of(inputs) is None:
+            inputs = _selected(inputs, rows)
         else:
             content = decoded.key("rows", self.content, hashlib.sha256(rows.tobytes()).hexdigest())
             inputs = decoding.stored(content, mapped.pieces(inputs, rows), len(rows), "splitting")
@@ -75,6 +75,7 @@ class Rows:
             np.asarray(self.labels)[mask],
             None if files is None else tuple(files[row] for row in rows.tolist()),
             None if groups is None else [groups[row] for row in rows.tolist()],
+            _selected(self.thumbnails, rows),
             content,
         )
 
@@ -105,18 +106,31 @@ def joined(rows: Sequence[Rows]) -> Rows:
     if len(rows) == 1:
         return rows[0]
     content = None
-    if isinstance(rows[0].inputs, list):
-        inputs = [each for part in rows for each in part.inputs]
-    elif all(mapped.map_of(part.inputs) is None for part in rows):
-        inputs = np.concatenate([part.inputs for part in rows])
+    if all(mapped.map_of(part.inputs) is None for part in rows):
+        inputs = _joined([part.inputs for part in rows])
     else:
         content = decoded.key("joined", *(part.content for part in rows))
         pieces = (piece for part in rows for piece in mapped.pieces(part.inputs))
         inputs = decoding.stored(content, pieces, sum(map(len, rows)), "joining parts")
+    thumbnails = _joined([part.thumbnails for part in rows])
     labels = np.concatenate([np.asarray(part.labels) for part in rows])
     files = None if any(part.files is None for part in rows) else tuple(f for part in rows for f in part.files or ())
     groups = None if any(part.groups is None for part in rows) else [g for part in rows for g in part.groups or ()]
-    return Rows(inputs, labels, files, groups, content)
+    return Rows(inputs, labels, files, groups, thumbnails, content)
+
+
+def _selected(values: Any, rows: np.ndarray) -> Any:
+    """Return some rows of an array or a list; None stays None."""
+    if isinstance(values, list):
+        return [values[row] for row in rows.tolist()]
+    return None if values is None else values[rows]
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """Return the arrays or lists of several parts as one; None if a part has none."""
+    if any(part is None for part in parts):
+        return None
+    return [each for part in parts for each in part] if isinstance(parts[0], list) else np.concatenate(parts)
 
 
 def in_parts(parts: dict[str, Rows], path: Path) -> tuple[Rows, Rows | None]:

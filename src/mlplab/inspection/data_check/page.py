@@ -47,10 +47,15 @@ class _Images:
         return self._numbers.setdefault((split, row), len(self._numbers))
 
     def packed(self) -> Any:
-        """Return the sprites; None for features, and where no finding names a row."""
-        if not self._numbers or not self._parts["train"].has_images:
-            return None
-        return sprites(np.stack([self._parts[split].inputs[row] for split, row in self._numbers]))
+        """Return the sprites; None for features without thumbnails, and where no finding names a row."""
+        images: list[Any] = [None] * len(self._numbers)
+        for split, part in self._parts.items():
+            rows = {number: row for (of, row), number in self._numbers.items() if of == split}
+            if part.pictures is None:
+                return None
+            for number, image in zip(rows, part.pictures[np.array(list(rows.values()), int)], strict=True):
+                images[number] = image
+        return sprites(np.stack(images)) if images else None
 
 
 def _section(check: "DataCheck", finding: Finding, images: _Images) -> dict[str, Any]:
