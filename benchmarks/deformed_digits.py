@@ -8,10 +8,12 @@ sampling", made 8.1 million images of MNIST in a similar way.
 """
 
 import contextlib
+import itertools
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -38,30 +40,48 @@ def write(folder: Path, sizes: list[int]) -> None:
             out = layer(images[..., None].astype("float32"), training=True)[..., 0]
             return jax.numpy.clip(jax.numpy.rint(out), 0, 255).astype("uint8"), scope.get_current_value(seeds)
 
-    state, done = seeds.value, 0
-    with contextlib.ExitStack() as stack:
-        archives = {
-            rows: stack.enter_context(zipfile.ZipFile(folder / f"digits-{rows}.npz", "w", zipfile.ZIP_STORED))
-            for rows in sizes
-        }
-        members: dict[int, IO[bytes]] = {}
-        for rows, archive in archives.items():
-            members[rows] = archive.open("x_train.npy", "w", force_zip64=True)
-            header = {"descr": "|u1", "fortran_order": False, "shape": (rows, 28, 28)}
-            npy.write_array_header_1_0(members[rows], header)
-        while done < max(sizes):
-            start = done % len(x)
+    def blocks() -> Iterator[np.ndarray]:
+        state = seeds.value
+        for start in itertools.cycle(range(0, len(x), BATCH)):
             images, state = deformed(x[start : start + BATCH], state)
-            images = np.asarray(images)
-            for rows, member in members.items():
-                member.write(images[: max(0, rows - done)].data)
-            done += len(images)
-        for rows, archive in archives.items():
-            members[rows].close()
-            arrays = {"y_train": np.resize(y, rows), "x_test": x_test, "y_test": y_test}
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w") as member:
-                    npy.write_array(member, array)
+            yield np.asarray(images)
+
+    with contextlib.ExitStack() as stack:
+        files = [_File(folder, rows, stack) for rows in sizes]
+        for images in blocks():
+            for file in files:
+                file.add(images)
+            for file in [file for file in files if file.is_full]:
+                file.finish(y_train=np.resize(y, file.rows), x_test=x_test, y_test=y_test)
+                files.remove(file)
+            if not files:
+                return
+
+
+class _File:
+    """An NPZ file of a number of rows, written block by block."""
+
+    def __init__(self, folder: Path, rows: int, stack: contextlib.ExitStack):
+        self.rows, self._done = rows, 0
+        self._archive = stack.enter_context(zipfile.ZipFile(folder / f"digits-{rows}.npz", "w", zipfile.ZIP_STORED))
+        self._member = self._archive.open("x_train.npy", "w", force_zip64=True)
+        npy.write_array_header_1_0(self._member, {"descr": "|u1", "fortran_order": False, "shape": (rows, 28, 28)})
+
+    @property
+    def is_full(self) -> bool:
+        return self._done == self.rows
+
+    def add(self, images: np.ndarray) -> None:
+        images = images[: self.rows - self._done]
+        self._member.write(images.data)
+        self._done += len(images)
+
+    def finish(self, **arrays: np.ndarray) -> None:
+        self._member.close()
+        for name, array in arrays.items():
+            with self._archive.open(f"{name}.npy", "w") as member:
+                npy.write_array(member, array)
+        self._archive.close()
 
 
 if __name__ == "__main__":

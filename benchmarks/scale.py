@@ -42,7 +42,7 @@ def measured(path: Path, rows: int, folder: Path) -> dict[str, Any]:
     if process.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{log.read_text()[-2000:]}")
     result = json.loads((out / "result.json").read_text())
-    trained = result["train_rows"] if "train_rows" in result else _trained_rows(out)
+    trained = _trained_rows(out)
     config = json.loads((out / "config.json").read_text())
     subprocess.run(["rm", "-r", str(out)], check=True)
     return {
@@ -51,6 +51,7 @@ def measured(path: Path, rows: int, folder: Path) -> dict[str, Any]:
         "epochs": epochs,
         "chunk_bytes": config["chunk_bytes"],
         "seconds": round(time.perf_counter() - began, 2),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
         "seconds of phases": result["seconds"],
         "microseconds a sample": 1e6 * result["seconds"]["train"] / (trained * epochs),
         "peak_memory_bytes": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),

@@ -101,7 +101,7 @@ def test_a_report_and_training_predictions(run, path):
 
 def test_a_ladder_network_is_refused(path, tmp_path):
     with pytest.raises(UsageError, match=r"A ladder network keeps all rows in memory, and large has 0\.0 GB"):
-        mlplab.train(path, ladder="auto", labelled=100, epochs=1, out=tmp_path / "ladder", verbose=0)
+        mlplab.train(path, ladder="full", labelled=100, epochs=1, out=tmp_path / "ladder", verbose=0)
     assert not (tmp_path / "ladder").exists()
 
 

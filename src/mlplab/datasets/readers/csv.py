@@ -45,7 +45,7 @@ def read_csv(path: Path, reading: Reading) -> Found:
             sha256 = {shown(path.name): hashlib.file_digest(file, "sha256").hexdigest()}
     except OSError as error:
         raise DataError(f"{shown(path)} cannot be read: {error.strerror or error}.") from error
-    name = decoded.key("csv", _VERSION, *sha256.values(), reading.label, reading.group, reading.size)
+    name = decoded.key("csv", _VERSION, *sha256.values(), reading.label, reading.group, reading.thumbnails)
     kept, inputs = OtherColumns.kept(name), decoded.find(name)
     with decoding.Writer(name, "reading", path.stat().st_size) as writer:
         table = _read(path, reading, writer, head_only=kept is not None and inputs is not None)

@@ -145,7 +145,7 @@ def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, sha256: dict[st
             f"{shown(path)}: column {texts[0]!r} holds {schema.field(texts[0]).type}; expected numbers, lists of "
             "numbers or images. Remove the column."
         )
-    name = decoded.key("parquet", _VERSION, *sha256.values(), reading.label, reading.group)
+    name = decoded.key("parquet", _VERSION, *sha256.values(), reading.label, reading.group, reading.thumbnails)
     kept, array = (OtherColumns.kept(name), decoded.find(name)) if thumbnails is None else (None, None)
     with decoding.Writer(name, "reading", file.metadata.num_rows) as writer:
         cells = _Cells(writer)
