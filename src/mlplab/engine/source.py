@@ -247,7 +247,8 @@ class OrderedSource(ArraySource):
 def batch_shapes(source: Source) -> Any:
     """Return shapes and dtypes of one batch as `(x, y, sample_weight)`, without computing anything."""
     if isinstance(source, ArraySource):  # without an order, or a chunk that would be read from a file
-        arrays, index = source.arrays, np.zeros(source.batch_size, np.int32)
+        arrays: Any = source.arrays
+        index: Any = np.zeros(source.batch_size, np.int32)
     else:
         segment = next(iter(source.segments(0)))
         arrays, index = segment.arrays, jax.tree.map(lambda rows: rows[0], segment.indices)

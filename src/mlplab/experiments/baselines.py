@@ -34,6 +34,9 @@ _WORK = 10**8
 """Rows × inputs × classes that take a few seconds."""
 _NEIGHBOURS = 5
 
+MOST_TEST_ROWS = 200_000
+"""Test rows for which a report makes the comparison: nearest neighbours of more take minutes, and gigabytes."""
+
 
 @dataclass(frozen=True)
 class Baseline:

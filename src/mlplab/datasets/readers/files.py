@@ -5,8 +5,8 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from mlplab.datasets.readers.rows import shown
 from mlplab.errors import DataError
@@ -94,7 +94,7 @@ def read_file(path: Path, largest: int = _LARGEST) -> bytes:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[BufferedReader]:
     """Open a file. Raises `DataError` if it cannot be read, or is no regular file."""
     try:
         with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:

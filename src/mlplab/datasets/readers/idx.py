@@ -5,7 +5,7 @@ import hashlib
 import math
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import numpy as np
 
@@ -97,7 +97,7 @@ def _read(path: Path, ndim: int, sha256: dict[str, str]) -> np.ndarray:
     return read_idx(content, ndim=ndim, name=shown(path))
 
 
-def _mapped(path: Path, file: IO[bytes], header: bytes) -> tuple[np.ndarray, str]:
+def _mapped(path: Path, file: Any, header: bytes) -> tuple[np.ndarray, str]:
     """Map a large file. Returns the array, uint8, and the SHA-256 of the file."""
     shape = tuple(np.frombuffer(header[4:], ">u4").tolist())
     size = path.stat().st_size
@@ -111,7 +111,7 @@ def _mapped(path: Path, file: IO[bytes], header: bytes) -> tuple[np.ndarray, str
     return np.memmap(path, np.uint8, "r", len(header), shape), digest
 
 
-def _unpacked(path: Path, file: IO[bytes], header: bytes) -> tuple[np.ndarray, str]:
+def _unpacked(path: Path, file: Any, header: bytes) -> tuple[np.ndarray, str]:
     """Unpack a large file, open behind its header. Returns the array, and the SHA-256 of the unpacked file."""
     shape = tuple(np.frombuffer(header[4:], ">u4").tolist())
     row_bytes = math.prod(shape[1:])
