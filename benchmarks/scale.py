@@ -24,12 +24,12 @@ import report
 
 SIZES = (60_000, 500_000, 2_000_000, 8_100_000)
 SAMPLES = 8_100_000
-"""Rows that each run is trained on, over all its epochs, at least."""
+"""Rows in the epochs of a run, at least, unless another number is given."""
 
 
-def measured(path: Path, rows: int, folder: Path) -> dict[str, Any]:
+def measured(path: Path, rows: int, samples: int, folder: Path) -> dict[str, Any]:
     """Train on a file, and return what it took."""
-    epochs = max(1, round(SAMPLES / rows))
+    epochs = max(1, round(samples / rows))
     out = folder / "run"
     network = ["--hidden", "100", "--batch-size", "256", "--epochs", str(epochs), "--seed", "0"]
     command = [sys.executable, "-m", "mlplab", "train", str(path), *network, "--out", str(out), "--quiet", "--json"]
@@ -72,6 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--samples", type=int, default=SAMPLES, help="rows in the epochs of a run, at least")
     parser.add_argument("--folder", type=Path, help="where the images are written (default: the system's for such)")
     parser.add_argument("--keep", action="store_true", help="keep the images in --folder, and use those that are there")
     parser.add_argument("--no-save", action="store_true", help="print only")
@@ -88,7 +89,7 @@ def main() -> None:
             subprocess.run([sys.executable, str(maker), str(folder), *missing], check=True)
         runs: dict[int, list[dict[str, Any]]] = {rows: [] for rows in paths}
         for _, rows in report.alternating(list(paths), arguments.rounds):
-            runs[rows].append(measured(paths[rows], rows, Path(scratch)))
+            runs[rows].append(measured(paths[rows], rows, arguments.samples, Path(scratch)))
             print(json.dumps(runs[rows][-1]), flush=True)
     _report(runs, arguments.rounds, on, not arguments.no_save)
 
