@@ -98,8 +98,8 @@ def test_bytes_of_a_chunk_that_are_no_number_are_refused(given, monkeypatch):
 
 def test_bytes_of_a_chunk(monkeypatch):
     monkeypatch.delenv("MLPLAB_CHUNK_BYTES", raising=False)
-    assert 0 < mapped.chunk_bytes() <= 2**28
+    assert 0 < mapped.chunk_bytes() <= 2**27
     monkeypatch.setenv("MLPLAB_CHUNK_BYTES", "100")
     assert mapped.chunk_bytes() == 100
-    assert mapped.is_large(401)
-    assert not mapped.is_large(400)
+    assert mapped.is_large(801)
+    assert not mapped.is_large(800)

@@ -11,10 +11,10 @@ import numpy as np
 from mlplab.errors import DataError, UsageError
 from mlplab.memory import memory_bytes
 
-CHUNK_BYTES = 2**28
+CHUNK_BYTES = 2**27
 """Bytes of a chunk on machines with 4 GB or more."""
 
-CHUNKS_IN_MEMORY = 4
+CHUNKS_IN_MEMORY = 8
 """An array in a file that takes more than this many chunks stays there."""
 
 _PIECE_BYTES = 2**25
@@ -22,13 +22,13 @@ _PIECE_BYTES = 2**25
 
 
 def chunk_bytes() -> int:
-    """Return the bytes of the chunks in which a large array is read: 256 MB, or 1/16 of the memory if that is less.
+    """Return the bytes of the chunks in which a large array is read: 128 MB, or 1/32 of the memory if that is less.
 
     The environment variable `MLPLAB_CHUNK_BYTES` sets another number. Raises `UsageError` if it is no number.
     """
     given = os.environ.get("MLPLAB_CHUNK_BYTES")
     if given is None:
-        return min(CHUNK_BYTES, (memory_bytes() or 2**62) // 16)
+        return min(CHUNK_BYTES, (memory_bytes() or 2**62) // 32)
     if not given.isdecimal() or int(given) == 0:
         raise UsageError(f"MLPLAB_CHUNK_BYTES must be a number of bytes, such as {CHUNK_BYTES}; got {given!r}.")
     return int(given)

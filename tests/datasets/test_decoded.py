@@ -25,7 +25,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def tiny_chunks(monkeypatch):
-    monkeypatch.setenv("MLPLAB_CHUNK_BYTES", "1000")
+    monkeypatch.setenv("MLPLAB_CHUNK_BYTES", "300")
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -105,7 +105,7 @@ NO_IMAGES = ("float64.npz", "late-floats.csv", "lists.parquet", "columns.parquet
 def test_rows_are_those_that_are_read_into_memory(kind, reading, tmp_path, monkeypatch):
     path = write(kind, tmp_path)
     in_memory = load(path, quiet=True, **reading)
-    monkeypatch.setenv("MLPLAB_CHUNK_BYTES", "500")
+    monkeypatch.setenv("MLPLAB_CHUNK_BYTES", "300")
     for _ in range(2):
         in_file = load(path, quiet=True, **reading)
         assert mapped.map_of(in_file.train.inputs) is not None

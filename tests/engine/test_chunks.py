@@ -31,8 +31,8 @@ def rows(fashion_mnist, tmp_path_factory):
 
 @pytest.fixture
 def tiny_chunks(monkeypatch):
-    """Chunks of three batches of 32; the images of `rows` are too many for memory then."""
-    monkeypatch.setenv("MLPLAB_CHUNK_BYTES", str(3 * 32 * 788 // 2))
+    """Chunks of one batch of 32; the images of `rows` are too many for memory then."""
+    monkeypatch.setenv("MLPLAB_CHUNK_BYTES", str(32 * 788))
 
 
 def dense():

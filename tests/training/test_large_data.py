@@ -15,7 +15,7 @@ from mlplab.training import splits
 from mlplab.training.device_data import DeviceData
 from mlplab.training.network import build_network
 
-CHUNK = 12_000
+CHUNK = 10_000
 SETTINGS = {**SMALL, "labelled": None, "epochs": 3, "early_stopping": None, "validation": 0.1}
 
 
