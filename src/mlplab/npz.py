@@ -3,13 +3,15 @@
 import io
 import math
 import os
+import struct
 import zipfile
-from collections.abc import Collection
-from typing import IO
+from collections.abc import Callable, Collection
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
 
+from mlplab import mapped
 from mlplab.memory import memory_bytes
 
 _SUFFIX = ".npy"
@@ -18,14 +20,37 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MOST_MEMBERS = 10_000
 _UNREAL = 10**21
 """More bytes than a message spells out."""
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+"""Of a file in a ZIP archive: its mark, and the lengths of the two fields that follow (APPNOTE.TXT, 4.3.7)."""
 
 
-def read(file: str | os.PathLike[str] | IO[bytes], names: Collection[str] | None = None) -> dict[str, np.ndarray]:
+class Header(NamedTuple):
+    """What the header of an array in NPY format says, and the bytes that it has itself."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    is_fortran: bool
+    offset: int
+
+    @property
+    def size(self) -> int:
+        return self.dtype.itemsize * math.prod(self.shape)
+
+
+Decode = Callable[[str, IO[bytes], Header], np.ndarray]
+"""Makes an array of a large member of an archive, which is open behind its header."""
+
+
+def read(
+    file: str | os.PathLike[str] | IO[bytes], names: Collection[str] | None = None, decode: Decode | None = None
+) -> dict[str, np.ndarray]:
     """Read the arrays of an NPZ file.
 
     Args:
         file: a path, or an open file.
         names: the arrays to read. Others come out empty: they may be large, or objects. None: all.
+        decode: called for arrays that are too large for memory; those that lie in the file of a path as they are
+            needed, uint8 or float32, are mapped instead. None: all are read into memory.
 
     Raises:
         OSError: if the file cannot be opened.
@@ -35,15 +60,22 @@ def read(file: str | os.PathLike[str] | IO[bytes], names: Collection[str] | None
         with zipfile.ZipFile(file) as archive:
             members = _members(archive)
             wanted = [name for name in members if names is None or name in names]
-            sizes = []
+            headers = {}
             for name in wanted:
                 with archive.open(members[name]) as member:
-                    sizes.append(_checked_size(member, members[name].filename, members[name].file_size))
-            require_memory(sum(sizes))
+                    headers[name] = checked_header(member, members[name].filename, members[name].file_size)
+            large = {name for name, header in headers.items() if decode and _stays_out(header)}
+            require_memory(sum(header.size for name, header in headers.items() if name not in large))
             arrays = dict.fromkeys(members, np.empty(0))
             for name in wanted:
                 with archive.open(members[name]) as member:
-                    arrays[name] = npy.read_array(member, allow_pickle=False)
+                    if name not in large or decode is None:
+                        arrays[name] = npy.read_array(member, allow_pickle=False)
+                    elif members[name].compress_type == zipfile.ZIP_STORED and _is_plain(file, headers[name].dtype):
+                        arrays[name] = _map(file, members[name], headers[name])
+                    else:
+                        member.read(headers[name].offset)
+                        arrays[name] = decode(name, member, headers[name])
             return arrays
     except (OSError, ValueError):
         raise
@@ -63,12 +95,33 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return {info.filename.removesuffix(_SUFFIX): info for info in infos}
 
 
+def _stays_out(header: Header) -> bool:
+    return mapped.is_large(header.size) and not header.is_fortran and header.dtype.kind in "iubf"
+
+
+def _is_plain(file: object, dtype: np.dtype) -> bool:
+    return isinstance(file, str | os.PathLike) and dtype in (np.dtype(np.uint8), np.dtype(np.float32))
+
+
+def _map(path: str | os.PathLike[str] | IO[bytes], info: zipfile.ZipInfo, header: Header) -> np.ndarray:
+    """Map an array that is stored in an archive without compression."""
+    assert isinstance(path, str | os.PathLike)
+    with open(path, "rb") as file:
+        file.seek(info.header_offset)
+        mark, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+        start = info.header_offset + _LOCAL_HEADER.size + name + extra
+        file.seek(0, io.SEEK_END)
+        if mark != b"PK\3\4" or start + info.file_size > file.tell():
+            raise ValueError(f"{info.filename} lies beyond the end of the file")
+    return np.memmap(path, header.dtype, "r", start + header.offset, header.shape)
+
+
 def read_array(file: IO[bytes], name: str) -> np.ndarray:
     """Read the array of an open .npy file; errors name it. Raises `ValueError` for what `read` raises it for."""
     try:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
-        require_memory(_checked_size(file, name, size))
+        require_memory(checked_header(file, name, size).size)
         file.seek(0)
         return npy.read_array(file, allow_pickle=False)
     except (OSError, ValueError):
@@ -77,8 +130,8 @@ def read_array(file: IO[bytes], name: str) -> np.ndarray:
         raise ValueError(str(error) or type(error).__name__) from error
 
 
-def _checked_size(member: IO[bytes], name: str, size: int) -> int:
-    """Return the bytes of an array in NPY format. Raises `ValueError` unless its header claims as many as there are.
+def checked_header(member: IO[bytes], name: str, size: int) -> Header:
+    """Return the header of an array in NPY format. Raises `ValueError` unless it claims as many bytes as there are.
 
     `member`: open at its start; it has `size` bytes.
     """
@@ -86,15 +139,17 @@ def _checked_size(member: IO[bytes], name: str, size: int) -> int:
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"{name} has version {version} of the NPY format, of structured arrays")
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read_header(member)
+    shape, is_fortran, dtype = read_header(member)
     if dtype.hasobject:
         raise ValueError(f"{name} holds Python objects, which are not loaded: texts are kept by .astype(str)")
     if not dtype.itemsize:
         raise ValueError(f"{name} has elements of no bytes, {dtype} of shape {shape}")
-    claimed, held = dtype.itemsize * math.prod(shape), size - member.tell()
-    if claimed != held:
-        raise ValueError(f"{name} claims {claimed:,} bytes, {dtype} of shape {shape}, and has {held:,}")
-    return held
+    header = Header(shape, dtype, is_fortran, member.tell())
+    if header.size != size - header.offset:
+        raise ValueError(
+            f"{name} claims {header.size:,} bytes, {dtype} of shape {shape}, and has {size - header.offset:,}"
+        )
+    return header
 
 
 def require_memory(size: int) -> None:

@@ -129,9 +129,9 @@ def test_colours():
 def test_the_second_load_decodes_nothing_and_a_damaged_cache_is_made_again(tmp_path, cache, monkeypatch):
     write(tmp_path / "mine", GREY)
     first = load(tmp_path / "mine")
-    (kept,) = (cache / "pictures").iterdir()
+    (kept,) = (cache / "decoded").glob("*.npy")
     with monkeypatch.context() as patch:
-        patch.setattr("mlplab.datasets.pictures.decode", None)  # would raise
+        patch.setattr("mlplab.datasets.pictures._decode", None)  # would raise
         np.testing.assert_array_equal(load(tmp_path / "mine").train.inputs, first.train.inputs)
     content = bytearray(kept.read_bytes())
     content[-400] ^= 1

@@ -185,7 +185,7 @@ def test_idx_pairs(end, tmp_path):
     np.testing.assert_array_equal(data.test.images, IMAGES[:5])
     path = tmp_path / f"t10k-images-idx3-ubyte{end}"
     for content, message in (
-        (struct.pack(">4B3I", 0, 0, 8, 3, 2**31, 2**10, 2**10), "its arrays take"),
+        (struct.pack(">4B3I", 0, 0, 8, 3, 2**31, 2**10, 2**10), "announces 2,251,799,813,|takes 2,251,799.8 GB"),
         (idx_bytes(IMAGES[:4]) + idx_bytes(IMAGES[:4]), "has trailing bytes"),
         (idx_bytes(IMAGES[:4]), "has 4 images, and .* 5 labels"),
         (idx_bytes(IMAGES[:5])[:-1], "is truncated"),

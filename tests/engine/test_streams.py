@@ -243,7 +243,7 @@ def test_an_error_of_the_stream_is_raised_as_it_is_and_its_thread_ends(few):
         mlplab.fit(model, failing(), shuffle=False, verbose=0)
     for p, q in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(p, q)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("stream")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
 
 
 def test_ctrl_c_ends_the_waiting_for_a_stream(few):
@@ -258,7 +258,7 @@ def test_ctrl_c_ends_the_waiting_for_a_stream(few):
     with pytest.raises(KeyboardInterrupt):
         mlplab.fit(models.small(), interrupting(), steps_per_epoch=10_000, shuffle=False, verbose=0)
     assert time.perf_counter() - began < 10
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("stream")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
 
 
 def test_a_model_stops_a_stream_before_its_end(few):
@@ -273,7 +273,7 @@ def test_a_model_stops_a_stream_before_its_end(few):
 
     history = mlplab.fit(model, slow(), steps_per_epoch=10_000, epochs=3, shuffle=False, verbose=0, validation_data=few)
     assert {len(values) for values in history.history.values()} == {1}
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("stream")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
 
 
 def test_what_a_stream_decides_is_refused(few):

@@ -3,13 +3,13 @@ from small_runs import SMALL
 
 import mlplab
 from mlplab.runs import Preprocessing
-from mlplab.training.job import DeviceData
+from mlplab.training.device_data import DeviceData
 
 
 def test_sources_of_any_rows_share_one_copy_of_the_training_set(digits):
     model = mlplab.mlp((8, 8), 10, [8])
     model.compile(loss="sparse_categorical_crossentropy", optimizer="adam")
-    data = DeviceData(digits)
+    data = DeviceData(digits, None)
     rows, every_row = np.array([7, 7, 3]), np.arange(len(digits.train))
     some = data.source(model, rows, preprocessing=Preprocessing(16.0), batch_size=2)
     every = data.source(

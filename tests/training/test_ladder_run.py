@@ -20,7 +20,8 @@ from mlplab.reports import wording
 from mlplab.runs import Preprocessing, Run, Settings
 from mlplab.runs.dataset_ref import command_for, identity, with_unlabelled
 from mlplab.training import splits
-from mlplab.training.job import DeviceData, TrainingJob
+from mlplab.training.device_data import DeviceData
+from mlplab.training.job import TrainingJob
 from mlplab.training.ladders import preset
 from mlplab.training.network import build_network
 
@@ -129,7 +130,7 @@ def test_images_without_labels_are_rows_beside_the_training_set(digits, images):
     split = {"train": np.arange(40), "unlabelled": np.array([3, 5])}
     settings = dataclasses.replace(SETTINGS, batch_size=50)
     more = {"preprocessing": Preprocessing(16.0), "unlabelled": split["unlabelled"]}
-    source = DeviceData(data).training_source(model, split["train"], settings, **more)
+    source = DeviceData(data, None).training_source(model, split["train"], settings, **more)
     assert splits.rows_of_epoch(split, data) == 357
     (segment,) = source.segments(0)
     orders = segment.indices

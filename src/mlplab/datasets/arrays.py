@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlplab import mapped
 from mlplab.datasets.classes import require_one_label
 from mlplab.errors import DataError, brief, require_unmasked
 
@@ -44,7 +45,8 @@ def content_hash(*arrays: np.ndarray) -> str:
     for array in arrays:
         little = array.astype(array.dtype.newbyteorder("<"), copy=False)
         digest.update(f"{little.dtype.str}{little.shape}".encode())
-        digest.update(little.data)
+        for piece in mapped.pieces(little):
+            digest.update(piece.data)
     return digest.hexdigest()
 
 
@@ -240,6 +242,8 @@ def _check_shape(array: np.ndarray, what: str) -> None:
 
 
 def _require_bytes(array: np.ndarray, what: str) -> None:
+    if array.dtype == np.uint8:
+        return
     low, high = int(array.min()), int(array.max())
     if low < 0 or high > 255:
         raise DataError(
@@ -250,7 +254,7 @@ def _require_bytes(array: np.ndarray, what: str) -> None:
 
 def _require_finite(array: np.ndarray, what: str) -> None:
     with np.errstate(over="ignore"):  # values too large for float32 become inf
-        if np.isfinite(np.array([array.min(), array.max()]).astype(np.float32)).all():  # NaN passes through both
+        if np.isfinite(np.array(mapped.value_range(array)).astype(np.float32)).all():  # NaN passes through both
             return
         row = next(row for row, values in enumerate(array) if not np.isfinite(values.astype(np.float32)).all())
         value = array[row][~np.isfinite(array[row].astype(np.float32))].flat[0]

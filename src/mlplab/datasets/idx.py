@@ -18,20 +18,30 @@ _AT_ONCE = 2**20
 """Bytes that are read at a time."""
 
 
-def read_content(file: BufferedIOBase) -> bytearray:
-    """Return the bytes of an IDX file that is open at its start: a single one more than its header announces, if any.
+def read_header(file: BufferedIOBase) -> bytearray:
+    """Return the header of an IDX file that is open at its start; at most 4 bytes of any other file."""
+    header = bytearray(file.read(4))
+    axes = header[3] if header[:3] == b"\0\0\x08" and len(header) == 4 else 0
+    if axes <= _MOST_AXES:
+        header += file.read(4 * axes)
+    return header
+
+
+def announced_shape(header: bytes | bytearray) -> tuple[int, ...]:
+    """Return the shape that a header announces; (0,) for one that is not whole, and for that of another file."""
+    is_whole = len(header) > 4 and len(header) == 4 + 4 * header[3]
+    return tuple(np.frombuffer(header[4:], ">u4").tolist()) if is_whole else (0,)
+
+
+def read_content(file: BufferedIOBase, header: bytearray) -> bytearray:
+    """Return the bytes of an IDX file, open behind its header: a single one more than that announces, if any.
 
     So a small gzip file cannot fill the memory, and a header that promises much allocates nothing.
 
     Raises:
         ValueError: if the header announces more bytes than this machine has memory.
     """
-    content = bytearray(file.read(4))
-    axes = content[3] if content[:3] == b"\0\0\x08" and len(content) >= 4 else 0
-    if not axes or axes > _MOST_AXES:
-        return content
-    content += file.read(4 * axes)
-    announced = math.prod(np.frombuffer(content[4:], ">u4").tolist()) if len(content) == 4 + 4 * axes else 0
+    announced, content = math.prod(announced_shape(header)), header
     npz.require_memory(announced)
     rest = announced + 1
     while rest and (part := file.read(min(rest, _AT_ONCE))):

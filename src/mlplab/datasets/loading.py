@@ -11,6 +11,7 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlplab import mapped
 from mlplab.datasets.arrays import inputs_alike, plain_labels
 from mlplab.datasets.catalog import CATALOG, Arrays, Entry, find_entry
 from mlplab.datasets.classes import Classes, listed
@@ -100,7 +101,7 @@ def load_for_check(
 
 def _warn(data: Data) -> None:
     """Warn of a part that seems to be scaled while the other is not, and of test labels that no training row has."""
-    ranges = [(float(part.inputs.min()), float(part.inputs.max())) for part in (data.train, data.test)]
+    ranges = [mapped.value_range(part.inputs) for part in (data.train, data.test)]
     small, large = sorted(max(-low, high) for low, high in ranges)
     if large > _OTHER_SCALE * small and large > 1:
         (low, high), (test_low, test_high) = ranges

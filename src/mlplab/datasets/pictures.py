@@ -7,6 +7,7 @@ on it.
 import contextlib
 import hashlib
 import io
+import math
 import os
 import threading
 import warnings
@@ -17,8 +18,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from PIL import Image, ImageOps
 
-from mlplab import files, npz
-from mlplab.datasets.cache import cache_folder
+from mlplab import mapped
+from mlplab.datasets import decoded, decoding
 from mlplab.datasets.readers.rows import Picture
 from mlplab.datasets.reading import Reading
 from mlplab.errors import Advice, DataError, brief
@@ -43,7 +44,9 @@ _GREY = ("1", "L", "LA", "I;16", "I;16B", "I;16L")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SCAN = b"\xff\xda"
 """Begins a scan of a JPEG file."""
-_VERSION = 1
+_AHEAD = 64
+"""Groups of items that are worked on in parallel before the next ones begin."""
+_VERSION = 2
 """Of what this module makes of a picture: another number makes cached arrays unused."""
 
 
@@ -78,7 +81,7 @@ class Header(NamedTuple):
     is_grey: bool
 
 
-def read_pictures(pictures: Sequence[Picture], reading: Reading, *, quiet: bool) -> tuple[np.ndarray, list[str]]:
+def read_pictures(pictures: Sequence[Picture], reading: Reading, *, quiet: bool) -> tuple[np.ndarray, str, list[str]]:
     """Read and decode pictures, or take them from the cache.
 
     Args:
@@ -87,23 +90,20 @@ def read_pictures(pictures: Sequence[Picture], reading: Reading, *, quiet: bool)
         quiet: no progress bar.
 
     Returns:
-        uint8 (n, h, w) or (n, h, w, 3), and the hexadecimal SHA-256 of each picture's bytes.
+        uint8 (n, h, w) or (n, h, w, 3), the name that identifies this array, and the hexadecimal SHA-256 of each
+        picture's bytes.
 
     Raises:
-        DataError: for a picture that cannot be read; for pictures of different sizes where no size is given; and if the
-            array is larger than this machine's memory.
+        DataError: for a picture that cannot be read; for pictures of different sizes where no size is given; and if a
+            large array cannot be kept in the cache folder.
     """
     digests = _each(pictures, lambda picture: hashlib.sha256(picture.read()).hexdigest(), "reading", quiet)
     options = [_VERSION, reading.size, reading.crop, reading.colour, reading.invert]
-    key = hashlib.sha256("\n".join([repr(options), *digests]).encode()).hexdigest()
-    path = cache_folder() / "pictures" / f"{key[:32]}.npz"
-    with contextlib.suppress(OSError, ValueError, KeyError):  # a damaged file is written again
-        return npz.read(path)["images"], digests
-    images = decode(pictures, reading, quiet=quiet)
-    with files.optional(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_arrays(path, images=images)
-    return images, digests
+    name = decoded.key(*options, *digests)
+    images = decoded.find(name)
+    if images is None:
+        images = _decode(pictures, reading, reading.colour, name, quiet, keep=True)
+    return images, name, digests
 
 
 def decode(
@@ -126,47 +126,61 @@ def decode(
     Raises:
         DataError: as in `read_pictures`.
     """
-    colour = colour or reading.colour
+    name = decoded.key("not kept", *(picture.name for picture in pictures))
+    return _decode(pictures, reading, colour or reading.colour, name, quiet, keep=False)
+
+
+def _decode(
+    pictures: Sequence[Picture], reading: Reading, colour: str | None, name: str, quiet: bool, keep: bool
+) -> np.ndarray:
+    """Decode pictures, into a file of this name if they are many, or if it is to be kept."""
     size, is_grey = reading.size, colour == "grey"
     if size is None or colour is None:
         headers = _each(pictures, _header, "looking at images", quiet)
         size = size or _one_size(pictures, headers)
         is_grey = is_grey or (colour is None and all(header.is_grey for header in headers))
-    shape = (len(pictures), *size) if is_grey else (len(pictures), *size, 3)
-    try:
-        npz.require_memory(int(np.prod(shape, dtype=object)))
-    except ValueError as error:
-        smaller = Advice("size=28", "--size 28")
-        raise DataError(
-            f"The images do not fit in memory: {error}. Give a smaller size: {smaller}.", advice=[smaller]
-        ) from error
-    images = np.empty(shape, np.uint8)
-
-    def put(row: int) -> None:
-        images[row] = _prepared(pictures[row], reading, is_grey)
-
-    _each(range(len(pictures)), put, "decoding images", quiet)
-    if colour is None and not is_grey and _all_equal(images):
-        images = np.ascontiguousarray(images[..., 0])
-    return images
+    seem_grey = colour is None and not is_grey
+    expected = len(pictures) * math.prod(size) * (1 if is_grey else 3)
+    with decoding.Writer(name, None, expected=expected, always=keep) as writer:
+        for some in _in_order(pictures, lambda each: _prepared(each, reading, is_grey), "decoding images", quiet):
+            block = np.stack(some)
+            seem_grey = seem_grey and bool((block[..., :1] == block[..., 1:]).all())
+            writer.add(block)
+        if not seem_grey:
+            return writer.finish()
+        with decoding.Writer(name, None, always=keep) as grey:  # three equal channels
+            for block in writer.blocks():
+                grey.add(np.ascontiguousarray(block[..., 0]))
+            return grey.finish()
 
 
-def prepare_arrays(images: np.ndarray, reading: Reading, what: str) -> np.ndarray:
+def prepare_arrays(
+    images: np.ndarray, reading: Reading, what: str, content: str | None
+) -> tuple[np.ndarray, str | None]:
     """Return images of an array, uint8 (n, h, w) or (n, h, w, c), with the size and the colours of a reading.
+
+    Also returns what identifies them. `content`: identifies the array that is given, if it is a mapped one.
 
     Raises:
         DataError: for anything but 8-bit images, if the reading changes them. Messages name them as `what`.
     """
     if not (reading.size or reading.colour or reading.invert):
-        return images
+        return images, content
     if images.dtype != np.uint8 or images.ndim < 3 or images.shape[3:] not in ((), (1,), (3,)):
         raise DataError(
             f"A size, a colour and inverting are for 8-bit images (n, h, w), grey or rgb. {what} has {images.dtype} of "
             f"shape {images.shape}: leave them out, or give such images."
         )
-    flat = images[..., 0] if images.shape[3:] == (1,) else images
-    colour = reading.colour or ("grey" if flat.ndim == 3 else "rgb")
-    return np.stack([_as_read(Image.fromarray(image), reading, colour == "grey") for image in flat])
+    is_grey = (reading.colour or ("grey" if images.shape[3:] != (3,) else "rgb")) == "grey"
+
+    def as_read(some: np.ndarray) -> np.ndarray:
+        flat = some[..., 0] if some.shape[3:] == (1,) else some
+        return np.stack([_as_read(Image.fromarray(image), reading, is_grey) for image in flat])
+
+    if mapped.map_of(images) is None:
+        return as_read(images), content
+    name = decoded.key(content, _VERSION, reading.size, reading.crop, reading.colour, reading.invert)
+    return decoding.stored(name, map(as_read, mapped.pieces(images)), len(images), "resizing"), name
 
 
 def _prepared(picture: Picture, reading: Reading, is_grey: bool) -> np.ndarray:
@@ -301,35 +315,34 @@ def _one_size(pictures: Sequence[Picture], headers: Sequence[Header]) -> tuple[i
     )
 
 
-def _all_equal(images: np.ndarray) -> bool:
-    """Return whether all images (n, h, w, 3) are grey: three equal channels."""
-    return all((image[..., :1] == image[..., 1:]).all() for image in images)
-
-
 def _each(items: Sequence[T], call: Callable[[T], R], title: str, quiet: bool) -> list[R]:
-    """Call a function for each item in parallel, and return the results in order. Shows a progress bar.
+    """Call a function for each item in parallel, and return the results in order. Shows a progress bar."""
+    return [result for some in _in_order(items, call, title, quiet) for result in some]
+
+
+def _in_order(items: Sequence[T], call: Callable[[T], R], title: str, quiet: bool) -> Iterator[list[R]]:
+    """Call a function for each item in parallel, and yield some results at a time, in order. Shows a progress bar.
 
     Pillow, hashing and reading leave the other threads room while they work. The first error, in the order of the
     items, ends it.
     """
     at_once = max(1, min(256, len(items) // 64))
-    starts = range(0, len(items), at_once)
 
     def some(start: int) -> list[R]:
         return [call(item) for item in items[start : start + at_once]]
 
-    results: list[R] = []
+    done = 0
     Image.init()  # not thread-safe
     with warnings.catch_warnings(), bar(0 if quiet else "auto", title) as progress:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         warnings.filterwarnings("ignore", module="PIL")
         with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None) as pool:
-            pending = pool.map(some, starts)
             try:
-                for done in pending:
-                    results += done
-                    progress(Progress(len(results), len(items)))
+                for first in range(0, len(items), _AHEAD * at_once):  # no more results than these wait in memory
+                    for results in pool.map(some, range(first, min(first + _AHEAD * at_once, len(items)), at_once)):
+                        done += len(results)
+                        progress(Progress(done, len(items)))
+                        yield results
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-    return results

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from mlplab.datasets import decoded, decoding
 from mlplab.datasets.arrays import plain_labels, require_inputs
 from mlplab.datasets.pictures import prepare_arrays, read_pictures
 from mlplab.datasets.readers import reader_of
-from mlplab.datasets.readers.rows import Rows, shown
+from mlplab.datasets.readers.rows import Found, Rows, shown
 from mlplab.datasets.reading import Reading, Source
 from mlplab.datasets.splitting import by_group, groups_of, require_apart, stratified
 from mlplab.errors import DataError, UsageError
@@ -46,7 +47,13 @@ def read_source(source: Source, *, quiet: bool) -> Contents:
         DataError: for damaged or contradictory data.
     """
     path, reading = source.path, source.reading
-    found = reader_of(path)(path, reading)
+    with decoding.quietly(quiet):
+        return _contents(source, reader_of(path)(path, reading), quiet)
+
+
+def _contents(source: Source, found: Found, quiet: bool) -> Contents:
+    """Return the content of a source that was read."""
+    path, reading = source.path, source.reading
     sha256 = dict(found.sha256)
     parts = [part for part in (found.train, found.test) if part is not None]
     if not all(len(part) for part in parts):
@@ -60,8 +67,9 @@ def read_source(source: Source, *, quiet: bool) -> Contents:
             part.files,
             _groups(part, source),
             _thumbnails(part, array, source),
+            content,
         )
-        for part, array, name in zip(parts, inputs, names, strict=True)
+        for part, (array, content), name in zip(parts, inputs, names, strict=True)
     ]
     if len(parts) == 2 and parts[0].groups is not None and parts[1].groups is not None:
         require_apart(parts[0].groups, parts[1].groups, shown(path))
@@ -83,18 +91,24 @@ def _checked_labels(rows: Rows, inputs: np.ndarray, what: str) -> np.ndarray:
     return labels
 
 
-def _inputs(parts: Sequence[Rows], source: Source, sha256: dict[str, str], quiet: bool) -> list[np.ndarray]:
-    """Return the inputs of each part as an array. Pictures are decoded, and their hash is added to the others."""
+def _inputs(
+    parts: Sequence[Rows], source: Source, sha256: dict[str, str], quiet: bool
+) -> list[tuple[np.ndarray, str | None]]:
+    """Return the inputs of each part as an array, and what identifies it if it is large.
+
+    Pictures are decoded, and their hash is added to the others.
+    """
     path, reading = source.path, source.reading
     if not isinstance(parts[0].inputs, list):
-        return [prepare_arrays(part.inputs, reading, shown(path)) for part in parts]
+        return [prepare_arrays(part.inputs, reading, shown(path), part.content) for part in parts]
     pictures = [picture for part in parts for picture in part.inputs]
-    images, digests = read_pictures(pictures, reading, quiet=quiet)
+    images, name, digests = read_pictures(pictures, reading, quiet=quiet)
     if all(part.files is not None for part in parts):
         names = [name for part in parts for name in part.files or ()]
         listed = "".join(f"{digest}  {name}\n" for digest, name in zip(digests, names, strict=True))
         sha256[shown(path.name) if path.is_dir() else "images"] = hashlib.sha256(listed.encode()).hexdigest()
-    return [images] if len(parts) == 1 else np.split(images, [len(parts[0])])
+    arrays = [images] if len(parts) == 1 else np.split(images, [len(parts[0])])
+    return [(array, decoded.key(name, place)) for place, array in enumerate(arrays)]
 
 
 def _groups(rows: Rows, source: Source) -> Sequence[Any] | None:

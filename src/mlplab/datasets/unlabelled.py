@@ -11,7 +11,7 @@ import numpy as np
 from mlplab import npz
 from mlplab.datasets.arrays import normal_inputs, whole_bytes
 from mlplab.datasets.dataset import Dataset, Unlabelled
-from mlplab.datasets.idx import read_content, read_idx
+from mlplab.datasets.idx import read_content, read_header, read_idx
 from mlplab.datasets.readers.files import opened
 from mlplab.errors import DataError, brief
 
@@ -61,7 +61,8 @@ def _read(path: Path) -> np.ndarray:
                 return _of_npz(file, path)
             if start.startswith(_NPY):
                 return npz.read_array(file, path.name)
-            content = read_content(gzip.GzipFile(fileobj=file) if start.startswith(_GZIP) else file)
+            plain: Any = gzip.GzipFile(fileobj=file) if start.startswith(_GZIP) else file
+            content = read_content(plain, read_header(plain))
         return read_idx(content, ndim=3, name=str(path))
     except DataError:
         raise

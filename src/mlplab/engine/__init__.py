@@ -5,7 +5,8 @@ population of one. A source (source.py) says what an epoch reads, and is where r
 
 fit.py predict.py population.py    the functions; variations.py: what the members of a population differ in
 inputs.py       arguments → sources; checks.py: whether model and data fit each other
-source.py       what an epoch reads; streams.py: of data that comes batch by batch; placement.py: arrays to the device
+source.py       what an epoch reads; placement.py: arrays to the device; ahead.py: the next one prepared meanwhile
+chunks.py       arrays larger than memory, a part at a time; streams.py: data that comes batch by batch
 augmentation.py a transform of Rows: images flipped, moved and deformed, rows mixed
 semi_supervised.py    labelled rows, and rows without labels
 uint8_images.py images / 255 kept as bytes
@@ -24,6 +25,7 @@ separate_members.py   refuses members that share trained layers; population_prog
 from mlplab.engine.backend import keras  # isort: skip - first: it sets JAX up, and Ctrl-C waits while JAX is imported
 
 from mlplab.engine.augmentation import Augmentation
+from mlplab.engine.chunks import ChunkedSource, chunk_bytes_for
 from mlplab.engine.driver import fit_members
 from mlplab.engine.fit import fit
 from mlplab.engine.member import Member
@@ -35,12 +37,14 @@ from mlplab.engine.source import ArraySource, Rows, Segment, Source
 __all__ = [
     "ArraySource",
     "Augmentation",
+    "ChunkedSource",
     "Member",
     "Population",
     "Rows",
     "Segment",
     "SemiSupervisedSource",
     "Source",
+    "chunk_bytes_for",
     "evaluate",
     "fit",
     "fit_members",

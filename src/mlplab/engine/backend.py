@@ -14,6 +14,7 @@ import numpy as np
 
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.errors import BackendError
+from mlplab.memory import memory_bytes
 
 _wanted = os.environ.get("KERAS_BACKEND", "jax")
 if "keras" not in sys.modules and _wanted != "jax":
@@ -138,6 +139,12 @@ def free_memory() -> int:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # another system than Linux
         return 4 * 2**30
+
+
+def device_memory() -> int:
+    """Return the bytes of an accelerator's memory, or of the machine's; a large number where nothing says."""
+    stats = jax.devices()[0].memory_stats()
+    return (stats or {}).get("bytes_limit") or memory_bytes() or 2**62
 
 
 def peak_device_memory() -> int | None:

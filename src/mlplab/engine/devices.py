@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import jax
 
+from mlplab.engine.ahead import ahead
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.engine.source import ArraySource, Segment, Source
 
@@ -22,7 +23,13 @@ class Device:
         self._arrays: dict[Hashable, Any] = {}
 
     def segments(self, source: Source, position: int) -> Generator[Segment, None, None]:
-        """Yield the segments of one epoch. Arrays that several models have in common go to the device once."""
+        """Yield the segments of one epoch. Arrays that several models have in common go to the device once.
+
+        Of chunks, each is put there while the one before is computed on.
+        """
+        if isinstance(source, ArraySource) and not source.stays_on_device:
+            yield from ahead(self._placed(source, position))
+            return
         for segment in source.segments(position):
             leaves, structure = jax.tree.flatten(segment.arrays)  # sources of several kinds may have the same leaves
             key = structure, *map(id, leaves)
@@ -31,6 +38,14 @@ class Device:
                 # With the originals, so that no other array can take their place in memory, and so their ids.
                 self._arrays[key] = jax.device_put(segment.arrays, self.device), segment.arrays
             yield segment._replace(arrays=self._arrays.get(key, (segment.arrays,))[0])
+
+    def _placed(self, source: Source, position: int) -> Generator[Segment, None, None]:
+        """Yield the segments of one epoch with their arrays on the device, where nothing else keeps them."""
+        before = placed = None
+        for segment in source.segments(position):
+            if segment.arrays is not before:
+                before, placed = segment.arrays, jax.device_put(segment.arrays, self.device)
+            yield segment._replace(arrays=placed)
 
     def check_stop(self) -> None:
         """End the job, between two pieces, if another one failed or after Ctrl-C."""

@@ -105,7 +105,7 @@ def groups(passes: Sequence[Pass], devices: int) -> Iterator[list[Pass]]:
 
 def _layout(source: Source) -> Hashable:
     """Return a key that is equal for sources whose segments can be stacked: same arrays, steps of the same sizes."""
-    if not isinstance(source, ArraySource):
+    if not (isinstance(source, ArraySource) and source.stays_on_device):
         return id(source)
     return source.batch, source.rows, source.batch_size, *(id(leaf) for leaf in jax.tree.leaves(source.arrays))
 

@@ -7,9 +7,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from mlplab import mapped
 from mlplab.engine import checks, uint8_images
 from mlplab.engine.backend import keras
+from mlplab.engine.chunks import ChunkedSource, chunk_bytes_for
 from mlplab.engine.keras_internals import is_stream
+from mlplab.engine.placement import jax_dtype
 from mlplab.engine.source import ArraySource, NotFinite, OrderedSource, Rows, Source
 from mlplab.engine.streams import StreamSource, reads_by_steps
 from mlplab.errors import DataError, UsageError, require_unmasked, require_whole
@@ -77,20 +80,21 @@ def from_arrays(
 ) -> ArraySource:
     """Make the source of `(x, y, sample_weight)`. Images / 255 are bytes on the device, see `uint8_images.py`.
 
+    Arrays that are too large for that, or stay in a file, are read in chunks.
+
     `kind`: with an `order`, or `OrderedSource`. `prefix`: put before the names of arrays in messages.
     """
     x, y, sample_weight = data
-    whole = uint8_images.whole_numbers(x)
+    stays_in_file = mapped.map_of(x) is not None and chunk_bytes_for(x) is not None
+    whole = None if stays_in_file else uint8_images.whole_numbers(x)
     batch = Rows() if whole is None else Rows(uint8_images.over_255)
     not_finite = first_not_finite({"x": x if whole is None else None, "y": y, "sample_weight": sample_weight}, prefix)
-    return kind(
-        x if whole is None else whole,
-        *(y, sample_weight),
-        batch_size=batch_size,
-        batch=batch,
-        not_finite=not_finite,
-        **order,
-    )
+    arrays = (x if whole is None else whole, y, sample_weight)
+    options = {"batch_size": batch_size, "batch": batch, "not_finite": not_finite, **order}
+    chunk_bytes = chunk_bytes_for(*arrays)
+    if chunk_bytes is not None:
+        return ChunkedSource(*arrays, chunk_bytes=chunk_bytes, **options)
+    return kind(*arrays, **options)
 
 
 def arrays_of(data: Any, prefix: str = "") -> tuple[Any, Any, Any]:
@@ -155,9 +159,12 @@ def _as_array(given: Any, name: str) -> Any:
         )
     if array.ndim == 0:
         raise DataError(f"{name} must have rows; got a scalar.")
+    floatx = keras.config.floatx()
     if jax.numpy.issubdtype(array.dtype, np.floating):
+        if mapped.map_of(array) is not None and chunk_bytes_for(array) is not None and jax_dtype(array) == floatx:
+            return array  # which is converted chunk by chunk
         with np.errstate(over="ignore"):  # values that are too large become infinite, see `first_not_finite`
-            return array.astype(keras.config.floatx(), copy=False)
+            return array.astype(floatx, copy=False)
     return array
 
 
@@ -182,15 +189,21 @@ def first_not_finite(trees: dict[str, Any], prefix: str = "") -> NotFinite | Non
     """Find the first NaN or infinity in nests of arrays by name; `prefix` is put before the name in the message."""
     for name, tree in trees.items():
         for array in map(np.asarray, jax.tree.leaves(tree)):
-            # A finite sum has only finite terms, and costs no second array of the data's size.
-            if array.dtype.kind != "f" or np.isfinite(np.sum(array, dtype=np.float64)):
+            if array.dtype.kind != "f":
                 continue
-            bad = np.argwhere(~np.isfinite(array))
-            if len(bad):
+            first, count, start = None, 0, 0
+            for piece in mapped.pieces(array):
+                # A finite sum has only finite terms, and costs no second array of the data's size.
+                if not np.isfinite(np.sum(piece, dtype=np.float64)):
+                    bad = np.argwhere(~np.isfinite(piece))
+                    count += len(bad)
+                    first = [start + bad[0][0], *bad[0][1:]] if first is None and len(bad) else first
+                start += len(piece)
+            if first is not None:
                 return NotFinite(
-                    int(bad[0][0]),
-                    f"{prefix}{name} has {len(bad)} values that are NaN or infinite, the first at {bad[0].tolist()}. "
-                    f"Remove those rows, or fill them: np.nan_to_num({name}).",
+                    int(first[0]),
+                    f"{prefix}{name} has {count} values that are NaN or infinite, the first at "
+                    f"{[int(axis) for axis in first]}. Remove those rows, or fill them: np.nan_to_num({name}).",
                 )
     return None
 

@@ -1,5 +1,6 @@
 """Putting arrays on the device: in the dtypes of JAX, and as copies that nobody changes."""
 
+import math
 from typing import Any
 
 import jax
@@ -28,10 +29,14 @@ def _copy(array: Any) -> np.ndarray:
     """Copy an array to memory that JAX on a CPU takes as it is: in its dtypes, from a multiple of 64 bytes on."""
     require_unmasked("An array of a source", array)
     array = np.asarray(array)
-    dtype = jax_dtype(array)
-    size = array.size * dtype.itemsize
-    memory = np.empty(size + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    copy = memory[start : start + size].view(dtype).reshape(array.shape)
+    copy = aligned_empty(array.shape, jax_dtype(array))
     copy[...] = array
     return copy
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return an array without values, in memory that JAX on a CPU takes as it is: from a multiple of 64 bytes on."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(dtype).reshape(shape)

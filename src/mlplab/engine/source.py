@@ -57,7 +57,7 @@ class Batch(Protocol):
 
 
 class Source(Protocol):
-    """A supplier of batches. Chunks from disk are a source of several segments; two streams, two index arrays."""
+    """A supplier of batches. Chunks are a source of several segments; two streams, two index arrays."""
 
     @property
     def batch(self) -> Batch: ...
@@ -142,7 +142,10 @@ class ArraySource:
     Attributes:
         arrays: `(x, y, sample_weight)` on the device: copies of NumPy arrays, and JAX arrays as they are.
         rows: the number of rows that an epoch reads.
+        stays_on_device: whether each epoch's segments have the same arrays, which then stay on the device.
     """
+
+    stays_on_device = True
 
     def __init__(
         self,
@@ -189,15 +192,17 @@ class ArraySource:
     def _order(self, position: int) -> np.ndarray:
         """Return row numbers, int32 (rows,), in the order of one epoch."""
         order = np.arange(self.rows, dtype=np.int32) if self._subset is None else self._subset.copy()
-        if not self._shuffle:
-            return order
-        rng = np.random.default_rng((self.seed, position))
-        if self._shuffle == "batch":
-            for start in range(0, self.rows, self.batch_size):
-                rng.shuffle(order[start : start + self.batch_size])
-        else:
-            rng.shuffle(order)
+        shuffle_rows(order, self._shuffle, self.batch_size, np.random.default_rng((self.seed, position)))
         return order
+
+
+def shuffle_rows(order: np.ndarray, shuffle: bool | str | None, batch_size: int, rng: np.random.Generator) -> None:
+    """Shuffle row numbers (n,) in place; `shuffle` as in `ArraySource`."""
+    if shuffle == "batch":
+        for start in range(0, len(order), batch_size):
+            rng.shuffle(order[start : start + batch_size])
+    elif shuffle:
+        rng.shuffle(order)
 
 
 class OrderedSource(ArraySource):
@@ -241,8 +246,12 @@ class OrderedSource(ArraySource):
 
 def batch_shapes(source: Source) -> Any:
     """Return shapes and dtypes of one batch as `(x, y, sample_weight)`, without computing anything."""
-    segment = next(iter(source.segments(0)))
-    index = jax.tree.map(lambda rows: rows[0], segment.indices)
+    if isinstance(source, ArraySource):  # without an order, or a chunk that would be read from a file
+        arrays: Any = source.arrays
+        index: Any = np.zeros(source.batch_size, np.int32)
+    else:
+        segment = next(iter(source.segments(0)))
+        arrays, index = segment.arrays, jax.tree.map(lambda rows: rows[0], segment.indices)
     key = jax.random.key(0, impl="threefry2x32")
-    batch = jax.eval_shape(lambda arrays: source.batch(source.batch.rows(arrays, index), key), segment.arrays)
+    batch = jax.eval_shape(lambda arrays: source.batch(source.batch.rows(arrays, index), key), arrays)
     return keras.utils.unpack_x_y_sample_weight(batch)

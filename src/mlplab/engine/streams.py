@@ -4,10 +4,7 @@ Keras's own adapters read them, see `keras_internals.EpochIterator`. Consecutive
 run in one compiled call, while a thread prepares the next stack.
 """
 
-import concurrent.futures
 import itertools
-import queue
-import threading
 import time
 from collections.abc import Generator, Hashable, Iterator
 from dataclasses import dataclass
@@ -18,8 +15,8 @@ import jax.experimental.sparse
 import numpy as np
 
 from mlplab.engine import keras_internals
+from mlplab.engine.ahead import ahead
 from mlplab.engine.backend import keras
-from mlplab.engine.interrupts import is_interrupted
 from mlplab.engine.source import Segment
 from mlplab.errors import DataError
 
@@ -99,7 +96,7 @@ class StreamSource:
             self._batches.reset()
         stacks = self._stacks()
         try:
-            yield from stacks if self._one_by_one else _ahead(stacks)
+            yield from stacks if self._one_by_one else ahead(stacks)
         finally:
             stacks.close()
             self._batches.stop_workers()
@@ -193,44 +190,3 @@ def _form(batch: Any) -> Hashable:
 def _dtype(leaf: Any) -> np.dtype:
     """Return the dtype of an array on the device: JAX computes in 32 bits."""
     return jax.dtypes.canonicalize_dtype(leaf.dtype)
-
-
-def _ahead(stacks: Generator[Segment, None, None]) -> Iterator[Segment]:
-    """Yield the stacks, each while a thread prepares the next. An error of the stream is raised as it is."""
-    wanted: queue.SimpleQueue[concurrent.futures.Future[Segment | None] | None] = queue.SimpleQueue()
-
-    def read() -> None:
-        while (future := wanted.get()) is not None:
-            try:
-                future.set_result(next(stacks, None))
-            except BaseException as error:  # which is raised where the stack is waited for
-                future.set_exception(error)
-
-    def following() -> "concurrent.futures.Future[Segment | None]":
-        future: concurrent.futures.Future[Segment | None] = concurrent.futures.Future()
-        wanted.put(future)
-        return future
-
-    # Not the thread of an executor: a process forked in one, as the workers of a DataLoader are, ends with code 1.
-    thread = threading.Thread(target=read, name="stream", daemon=True)
-    thread.start()
-    try:
-        future = following()
-        while (stack := _waited_for(future)) is not None:
-            future = following()
-            yield stack
-    finally:
-        wanted.put(None)
-        thread.join()
-
-
-def _waited_for(stack: "concurrent.futures.Future[Segment | None]") -> Segment | None:
-    """Return the stack when it is ready. Ctrl-C ends the waiting."""
-    while True:
-        try:
-            return stack.result(timeout=0.1)
-        except TimeoutError:
-            if stack.done():
-                raise
-            if is_interrupted():
-                raise KeyboardInterrupt from None

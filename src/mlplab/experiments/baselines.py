@@ -36,6 +36,9 @@ _MUCH_WORK, _MOST_WORK = 20 * _WORK, 100 * _WORK
 """With more of it, logistic regression stops early, so that it takes seconds; or is left out."""
 _NEIGHBOURS = 5
 
+MOST_TEST_ROWS = 200_000
+"""Test rows for which a report makes the comparison: nearest neighbours of more take minutes, and gigabytes."""
+
 
 @dataclass(frozen=True)
 class Baseline:

@@ -8,13 +8,13 @@ import numpy as np
 
 from mlplab.cluster import workers
 from mlplab.datasets import Data
-from mlplab.engine import Member
+from mlplab.engine import Member, chunk_bytes_for
 from mlplab.errors import RunError, TrainingError, require
 from mlplab.experiments.population import ModelBuilder, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Config, Run
 from mlplab.runs.probabilities import probabilities_of
-from mlplab.training.job import DeviceData
+from mlplab.training.device_data import DeviceData
 from mlplab.training.weight_averaging import weight_averaging
 
 _AT_ONCE = 16
@@ -88,7 +88,7 @@ def _predict_folds(plan: _Plan, numbers: range, progress: ProgressListener | Non
     smallest, largest = min(map(len, plan.parts)), max(map(len, plan.parts))
     rows = len(plan.data.train) - (largest if plan.data.train.groups is None else smallest)
     networks = [plan.builder.build(number, plan.data, rows) for number in numbers]
-    device_data = DeviceData(plan.data)
+    device_data = DeviceData(plan.data, chunk_bytes_for(plan.data.train.inputs))
     members = []
     for number, (model, seed) in zip(numbers, networks, strict=True):
         outside = _rows_outside(plan.parts, number, rows)
@@ -109,8 +109,8 @@ def _predict_folds(plan: _Plan, numbers: range, progress: ProgressListener | Non
             raise TrainingError(f"Fold {number + 1} of {len(plan.parts)} cannot be trained. {member.failure}")
         part = plan.parts[number]
         padded = np.resize(part, largest)  # a fold that is a row short predicts its first row twice
-        inputs = plan.data.train.inputs[padded]
-        predicted.append(probabilities_of(member.model, inputs, plan.config)[: len(part)])
+        inputs = plan.data.train.inputs
+        predicted.append(probabilities_of(member.model, inputs, plan.config, padded)[: len(part)])
     return predicted
 
 

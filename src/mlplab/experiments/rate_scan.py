@@ -15,7 +15,19 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Member, Rows, checks, evaluate, fit, inputs, keras, keras_internals, state
+from mlplab.engine import (
+    ArraySource,
+    Member,
+    Rows,
+    checks,
+    chunk_bytes_for,
+    evaluate,
+    fit,
+    inputs,
+    keras,
+    keras_internals,
+    state,
+)
 from mlplab.errors import ModelError, TrainingError, UsageError
 from mlplab.experiments.population import HELD_OUT, hold_out, train_members
 from mlplab.experiments.rate_plan import TrainingStart, checked_rates
@@ -23,7 +35,7 @@ from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Settings
 from mlplab.training import splits
 from mlplab.training.class_weights import row_weights
-from mlplab.training.job import DeviceData
+from mlplab.training.device_data import DeviceData
 from mlplab.training.network import build_network, check_model, data_for, targets_for
 from mlplab.training.scaling import preprocessing_for
 
@@ -86,7 +98,7 @@ def scan_settings(
         for rate in rates
     ]
     start = TrainingStart.of(settings, models[0], len(split["train"]), steps)
-    device_data = DeviceData(data)
+    device_data = DeviceData(data, chunk_bytes_for(data.train.inputs))
     rows = split["train"][start.rows]
     source = device_data.training_source(models[0], rows, settings, preprocessing=preprocessing, **start.order)
     validation_rows = split["validation"][:_MOST_HELD_OUT]

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mlplab.datasets import Data
-from mlplab.engine import Member, backend
+from mlplab.engine import Member, backend, chunk_bytes_for
 from mlplab.errors import UsageError
 from mlplab.experiments.population import HELD_OUT, hold_out, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Settings
 from mlplab.training import averages, splits
-from mlplab.training.job import DeviceData
+from mlplab.training.device_data import DeviceData
 from mlplab.training.network import build_network
 
 _ESTIMABLE = 0.1
@@ -202,7 +202,7 @@ def _prepare(data: Data, task: HalvingTask) -> list[_Trial]:
     """Build the models, and their sources over one copy of the training rows on the device."""
     split = hold_out(data, replace(task.settings[0], seed=task.seed))
     models = [build_network(one, data, len(split["train"])) for one in task.settings]
-    device_data = DeviceData(data)
+    device_data = DeviceData(data, chunk_bytes_for(data.train.inputs))
     preprocessing = {
         standardize: splits.fit_preprocessing(data.train.inputs, split["train"], standardize)
         for standardize in {one.standardize for one in task.settings}

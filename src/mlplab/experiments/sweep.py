@@ -16,7 +16,6 @@ from typing import Any, Unpack
 
 from mlplab import files
 from mlplab.datasets import Data
-from mlplab.datasets.checks import brief_findings
 from mlplab.datasets.loading import load_for_check
 from mlplab.datasets.unlabelled import read_unlabelled
 from mlplab.errors import DataError, Interrupted, TrainingError, UsageError
@@ -121,7 +120,7 @@ def sweep(
     from mlplab.training import data_log, trainable  # Keras, which takes a second
 
     trainable.require_trainable(plan.all_settings(), loaded, plan.seeds)
-    data_log.log_findings(brief_findings(loaded), plan.data)
+    data_log.checked_briefly(loaded, plan.data)
     return _run(_create(free, plan), plan, loaded, verbose)
 
 

@@ -196,7 +196,6 @@ def _train_predictions(run: Run, data: Data) -> Predictions:
     """Predict the rows that the run was trained on, and keep the predictions in predictions-train.npz."""
     run.require_finished()
     index = run.split["train"]
-    part = data.train if len(index) == len(data.train) else data.train.select(index)
-    predictions = Predictions(index, part.labels, run.predict(part.inputs))
+    predictions = Predictions(index, data.train.labels[index], run.predict(data.train.inputs, index))
     run.directory.keep_predictions("train", predictions)
     return predictions

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.errors import shell_command
-from mlplab.experiments.baselines import compare_with_baselines
+from mlplab.experiments.baselines import MOST_TEST_ROWS, compare_with_baselines
 from mlplab.experiments.label_errors import not_learned
 from mlplab.figures import charts, svg
 from mlplab.figures.canvas import CLASS_COLOURS
@@ -122,8 +122,14 @@ def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
         "model_name": "the ensemble" if run.members else "this network",
         "finished": run.directory.finished_at,
         "recipes": wording.recipes(run.config, table.rows()[0]["high"]),
-        "baselines": None if data is None else compare_with_baselines(examples, data, run),
+        "baselines": _baselines(run, examples, data),
     }
+
+
+def _baselines(run: Run, examples: Examples, data: Data | None) -> Table | None:
+    if data is None or len(data.test) > MOST_TEST_ROWS:
+        return None
+    return compare_with_baselines(examples, data, run)
 
 
 def _seeds(run: Run, examples: Examples) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mlplab import mapped
 from mlplab.datasets.classes import Classes, Label
 from mlplab.errors import RunError, UsageError, require_whole
 from mlplab.runs.settings import Settings
@@ -56,6 +57,8 @@ class Config:
         inputs: `dtype`, `low` and `high` of the training inputs; None in runs of 0.1.0.
         recipe: `name` of the recipe that the settings began with, and `changed`, the settings that differ from it;
             None: no recipe.
+        chunk_bytes: of the chunks in which the training rows are read, on which their order depends; None: rows that
+            are in memory as a whole.
         format: see `FORMAT`.
     """
 
@@ -73,10 +76,13 @@ class Config:
     labels: tuple[Label, ...] | None = None
     inputs: dict[str, Any] | None = None
     recipe: dict[str, Any] | None = None
+    chunk_bytes: int | None = None
     format: int = FORMAT
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seeds", require_whole("seeds", self.seeds))
+        if self.chunk_bytes is not None:
+            object.__setattr__(self, "chunk_bytes", require_whole("chunk_bytes", self.chunk_bytes))
 
     @property
     def classes(self) -> Classes:
@@ -100,7 +106,7 @@ class Config:
         trained = self.inputs or _inputs_before_0_2(self.preprocessing)
         if trained is None or not inputs.size:
             return
-        low, high = float(inputs.min()), float(inputs.max())
+        low, high = mapped.value_range(inputs)
         is_scaled = trained["dtype"] == "uint8" and trained["high"] > 1 and (low < 0 or high <= 1)
         is_larger = max(-low, high) > _OTHER_SCALE * max(-trained["low"], trained["high"], 1)
         if is_larger or (is_scaled and not np.array_equal(inputs, np.rint(inputs))):

@@ -14,16 +14,26 @@ if TYPE_CHECKING:
     import keras
 
 
-def probabilities_of(model: "keras.Model", inputs: np.ndarray, config: Config) -> np.ndarray:
+def probabilities_of(
+    model: "keras.Model", inputs: np.ndarray, config: Config, rows: np.ndarray | None = None
+) -> np.ndarray:
     """Predict the probabilities of the classes, float32 (n, classes), for raw inputs (n, …).
 
-    The model is only read, its seeds too, so that a run predicts the same each time.
+    The model is only read, its seeds too, so that a run predicts the same each time. Inputs in a file are read in
+    chunks.
+
+    `rows`: the numbers of those to predict, in this order; None: all.
     """
-    from mlplab.engine import Rows  # heavy: only for predictions
+    from mlplab.engine import ChunkedSource, Rows, chunk_bytes_for  # heavy: only for predictions
     from mlplab.engine.predict import outputs_of
     from mlplab.engine.source import OrderedSource
 
-    source = OrderedSource(inputs, batch_size=1000, batch=Rows(preprocess=config.preprocessing))
+    order = {"batch_size": 1000, "batch": Rows(preprocess=config.preprocessing)}
+    chunk_bytes = chunk_bytes_for(inputs)
+    if chunk_bytes is None:
+        source = OrderedSource(inputs if rows is None else inputs[rows], **order)
+    else:
+        source = ChunkedSource(inputs, subset=rows, chunk_bytes=chunk_bytes, **order)
     return as_probabilities(model, outputs_of(model, source)[0], len(config.class_names))
 
 

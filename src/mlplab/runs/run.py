@@ -178,14 +178,16 @@ class Run:
         self.require_finished()
         return self.directory.trained_model()
 
-    def predict(self, images: ArrayLike) -> np.ndarray:
+    def predict(self, images: ArrayLike, rows: np.ndarray | None = None) -> np.ndarray:
         """Return the probabilities of the classes for raw inputs, as the data set has them (8-bit images).
 
         The same each time, also where the model draws random numbers when it predicts.
 
         Args:
             images: (n, h, w), (n, h, w, c) or (n, d), of the run's input shape. Inputs whose range is not that of the
-                training inputs are warned about: they were scaled already, or lack a scaling.
+                training inputs are warned about: they were scaled already, or lack a scaling. An `np.memmap` is read in
+                chunks.
+            rows: the numbers of the images to predict, in this order; None: all.
 
         Returns:
             float32 (n, classes).
@@ -202,10 +204,10 @@ class Run:
             )
         self.config.warn_of_range(inputs)
         if self.config.seeds == 1:
-            return probabilities_of(self.model, inputs, self.config)
+            return probabilities_of(self.model, inputs, self.config, rows)
         self.require_finished()
         finished = [member for member in self.members if member.result is not None]
-        return mean_probabilities([probabilities_of(member.model, inputs, member.config) for member in finished])
+        return mean_probabilities([probabilities_of(each.model, inputs, each.config, rows) for each in finished])
 
 
 def list_runs(folder: str | Path = "runs") -> list[Run]:

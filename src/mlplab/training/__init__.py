@@ -9,7 +9,8 @@
     network.py        the model: built from settings, or the user's
     ladders.py        a ladder network: built from settings, its averages, and the classifier that the run keeps
     weight_averaging.py  the mean of the weights after the last epochs, and batch normalisation's statistics for it
-    job.py            the training rows on the device; a model with them, ready to train; model ↔ checkpoint
+    device_data.py    the training rows on the device, as a whole or in chunks
+    job.py            a model with its data, ready to train; model ↔ checkpoint
     session.py        early stopping, and a checkpoint after each epoch
     outcome.py        predictions, scores, seconds
     seeds.py          several seeds as one run

@@ -1,13 +1,14 @@
 """What a training logs about its data before it begins: sizes, and what quick checks found."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from mlplab import mapped
 from mlplab.datasets import Data
-from mlplab.datasets.checks import Finding
+from mlplab.datasets.checks import Finding, brief_findings
 from mlplab.errors import shell_command
 from mlplab.runs.dataset_ref import check_command
 from mlplab.training import splits
@@ -15,14 +16,24 @@ from mlplab.training import splits
 _log = logging.getLogger("mlplab")
 
 
-def log_findings(findings: Sequence[Finding], identity: Mapping[str, Any]) -> None:
-    """Log a line for each finding, and what lists their rows. `identity`: of the data, see `dataset_ref`."""
+def checked_briefly(data: Data, identity: Mapping[str, Any]) -> list[Finding]:
+    """Return what quick checks find in data, and log a line for each finding, and what lists their rows.
+
+    Data that stays in a file is not checked: that would take longer than some epochs.
+
+    `identity`: of the data, see `dataset_ref`.
+    """
+    command = check_command(identity)
+    how = "mlplab.check_data(data)" if command is None else shell_command(*command)
+    if mapped.map_of(data.train.inputs) is not None:
+        _log.info(f"{data.name} is too large for the quick checks before a training. To check it: {how}")
+        return []
+    findings = brief_findings(data)
     for finding in findings:
         _log.info(f"Data: {finding}")
     if findings:
-        command = check_command(identity)
-        how = "mlplab.check_data(data)" if command is None else shell_command(*command)
         _log.info(f"Which rows, and what to do: {how}")
+    return findings
 
 
 def log_data(data: Data, split: Mapping[str, np.ndarray], corrected: int | None) -> None:

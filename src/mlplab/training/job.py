@@ -1,4 +1,4 @@
-"""The training rows on the device; a model that is ready to train on them; and its state as a checkpoint."""
+"""A model that is ready to train on its data, and its state as a checkpoint."""
 
 import dataclasses
 import hashlib
@@ -7,103 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from mlplab import mapped
 from mlplab.datasets import Data
-from mlplab.engine import (
-    ArraySource,
-    Augmentation,
-    Rows,
-    SemiSupervisedSource,
-    backend,
-    checks,
-    keras,
-    keras_internals,
-    placement,
-    state,
-)
+from mlplab.engine import backend, checks, chunk_bytes_for, keras, keras_internals, state
 from mlplab.errors import RunError
 from mlplab.runs import Config, Preprocessing, Run, Settings, architecture, machine
 from mlplab.runs.checkpoint import Checkpoint
 from mlplab.training import ladders
-from mlplab.training.augmentation import augmentation
-from mlplab.training.class_weights import row_weights
-from mlplab.training.network import build_network, check_outputs, takes_class_numbers, targets_for
+from mlplab.training.device_data import DeviceData
+from mlplab.training.network import build_network, check_outputs
 from mlplab.training.splits import rows_of_epoch
-
-
-class DeviceData:
-    """Raw training inputs and targets, on the device once, for any number of models and sources.
-
-    Images without labels come after the training rows, with the target 0, which nothing reads. The test rows of the
-    data set stay where they are.
-    """
-
-    def __init__(self, data: Data):
-        self._data = data
-        inputs, images = data.train.inputs, data.unlabelled
-        self._beside = np.arange(len(images or ())) + len(inputs)
-        self._inputs: Any = placement.on_device(inputs if images is None else np.concatenate([inputs, images.inputs]))
-        self._targets: dict[bool, Any] = {}
-        self._weights: dict[bytes, Any] = {}
-
-    def source(
-        self,
-        model: keras.Model,
-        rows: np.ndarray,
-        *,
-        preprocessing: Preprocessing,
-        transform: Augmentation | None = None,
-        **order: Any,
-    ) -> ArraySource:
-        """Return a source of some training rows, by their integer positions, with the targets that the model takes.
-
-        `order`: the arguments sample_weight, batch_size, shuffle and seed of `ArraySource`.
-        """
-        batch = Rows(preprocessing, transform)
-        return ArraySource(self._inputs, self._targets_for(model), batch=batch, subset=rows, **order)
-
-    def _targets_for(self, model: keras.Model) -> Any:
-        kind = takes_class_numbers(model)
-        if kind not in self._targets:
-            targets = targets_for(model, self._data)
-            beside = np.zeros((len(self._beside), *targets.shape[1:]), targets.dtype)
-            self._targets[kind] = placement.on_device(np.concatenate([targets, beside]))
-        return self._targets[kind]
-
-    def training_source(
-        self,
-        model: keras.Model,
-        rows: np.ndarray,
-        settings: Settings,
-        *,
-        preprocessing: Preprocessing,
-        unlabelled: np.ndarray | None = None,
-        **order: Any,
-    ) -> ArraySource | SemiSupervisedSource:
-        """Return a source of the rows to train a model on: shuffled, changed at random and weighted by class.
-
-        The settings say how. For a ladder network: of labelled rows, and of others that are used without labels, beside
-        the images without labels.
-
-        `order`: as in `source`; batch size and seed are by default those of the settings.
-        """
-        if unlabelled is not None:
-            unlabelled = np.concatenate([unlabelled, self._beside])
-            return SemiSupervisedSource(
-                self._inputs,
-                self._targets_for(model),
-                labelled=rows,
-                unlabelled=unlabelled,
-                batch_size=min(settings.batch_size, len(unlabelled)),
-                seed=settings.seed,
-                preprocess=preprocessing,
-            )
-        order = {"batch_size": settings.batch_size, "shuffle": True, "seed": settings.seed, **order}
-        weights = row_weights(settings.class_weight, self._data.train.labels, self._data.class_names, rows)
-        if weights is not None:  # networks with the same weights share the array
-            weights = self._weights.setdefault(weights.tobytes(), placement.on_device(weights))
-        transform = augmentation(settings, model, self._data, preprocessing)
-        more = {"preprocessing": preprocessing, "transform": transform, "sample_weight": weights}
-        return self.source(model, rows, **more, **order)
 
 
 def weights_digest(model: keras.Model) -> str:
@@ -134,7 +47,7 @@ class TrainingJob:
         device_data: DeviceData | None = None,
     ):
         self.config, self.data, self.split, self.model = config, data, split, model
-        self.device_data = device_data or DeviceData(data)
+        self.device_data = device_data or DeviceData(data, config.chunk_bytes)
         settings, scaling = config.settings, config.preprocessing
         self.source = self.device_data.training_source(
             model, split["train"], settings, preprocessing=scaling, unlabelled=split.get("unlabelled")
@@ -228,6 +141,7 @@ class RunSpec:
     def config(self, seed: int, preprocessing: Preprocessing) -> Config:
         """Return the config of the network with a seed, whose inputs are scaled by its own training rows."""
         inputs = self.data.train.inputs
+        low, high = mapped.value_range(inputs)
         return Config(
             settings=dataclasses.replace(self.settings, seed=seed),
             data=self.identity,
@@ -240,6 +154,7 @@ class RunSpec:
             command=self.command,
             corrected_labels=self.corrected_labels,
             labels=self.data.labels,
-            inputs={"dtype": inputs.dtype.name, "low": float(inputs.min()), "high": float(inputs.max())},
+            inputs={"dtype": inputs.dtype.name, "low": low, "high": high},
             recipe=self.recipe,
+            chunk_bytes=chunk_bytes_for(inputs),
         )

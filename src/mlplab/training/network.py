@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mlplab import mapped
 from mlplab.datasets import Data
 from mlplab.engine import backend, checks, keras, keras_internals
 from mlplab.engine.interrupts import deferred_interrupt
@@ -79,10 +80,13 @@ def _require_pixels(data: Data) -> None:
     inputs = data.train.inputs
     if not data.train.has_images:
         found = f"the rows of {data.name} are {inputs.shape[1]:,} numbers"
-    elif inputs.dtype != np.uint8 and not (inputs.min() >= 0 and inputs.max() <= 1):
-        found = f"those of {data.name} go from {inputs.min():g} to {inputs.max():g}"
-    else:
+    elif inputs.dtype == np.uint8:
         return
+    else:
+        low, high = mapped.value_range(inputs)
+        if low >= 0 and high <= 1:
+            return
+        found = f"those of {data.name} go from {low:g} to {high:g}"
     raise UsageError(
         f"pixel_encoding takes images with pixels of 8 bits, or from 0 to 1, and {found}: leave it out, or give images "
         "in that range.",

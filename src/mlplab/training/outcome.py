@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mlplab import scores
-from mlplab.engine import backend
+from mlplab.engine import backend, chunk_bytes_for, keras
 from mlplab.runs import Predictions, Run, machine
 from mlplab.runs.probabilities import mean_probabilities, probabilities_of
 from mlplab.runs.result import SCHEMA, DivergedResult, Logged, PopulationResult, RunResult, Scores, SeedScores
@@ -48,13 +48,11 @@ class Clock:
 def save_outputs(run: Run, job: TrainingJob) -> dict[str, Any]:
     """Write weights and predictions of a trained model. Returns its scores and size, as fields of its result."""
     train, test, held_out = job.data.train, job.data.test, job.split["validation"]
-    # Both splits in one call: one compilation.
-    inputs = np.concatenate([train.inputs[held_out], test.inputs])
     model = job.classifier()
-    probabilities = probabilities_of(model, inputs, job.config)
+    of_validation, of_test = _probabilities(model, job)
     predictions = {
-        "validation": Predictions(held_out, train.labels[held_out], probabilities[: len(held_out)]),
-        "test": Predictions(np.arange(len(test)), test.labels, probabilities[len(held_out) :]),
+        "validation": Predictions(held_out, train.labels[held_out], of_validation),
+        "test": Predictions(np.arange(len(test)), test.labels, of_test),
     }
     split_scores: dict[str, Scores | None] = dict.fromkeys(predictions)
     for split, kept in predictions.items():
@@ -63,6 +61,17 @@ def save_outputs(run: Run, job: TrainingJob) -> dict[str, Any]:
             split_scores[split] = Scores(**scores.accuracy(kept.label, kept.probabilities))
     run.directory.write_weights(model.get_weights())
     return {**split_scores, **_by_class(predictions["test"], run.class_names), "parameters": model.count_params()}
+
+
+def _probabilities(model: keras.Model, job: TrainingJob) -> tuple[np.ndarray, np.ndarray]:
+    """Predict the probabilities of the classes, (n, classes), for the rows held out, and for the test rows."""
+    train, test, held_out = job.data.train.inputs, job.data.test.inputs, job.split["validation"]
+    if chunk_bytes_for(train) is None and chunk_bytes_for(test) is None:  # both in one call: one compilation
+        both = probabilities_of(model, np.concatenate([train[held_out], test]), job.config)
+        return both[: len(held_out)], both[len(held_out) :]
+    none = np.zeros((0, len(job.data.class_names)), np.float32)
+    of_validation = probabilities_of(model, train, job.config, held_out) if len(held_out) else none
+    return of_validation, probabilities_of(model, test, job.config)
 
 
 def write_result(run: Run, job: TrainingJob, outputs: dict[str, Any], seconds: dict[str, float]) -> None:

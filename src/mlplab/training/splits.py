@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mlplab import mapped
 from mlplab.datasets import Data, Dataset
 from mlplab.datasets.balanced import equally_many
 from mlplab.datasets.splitting import by_group
@@ -90,29 +91,53 @@ def fit_preprocessing(inputs: np.ndarray, rows: np.ndarray, standardize: bool) -
         rows: the training rows, to which the scaling is fitted.
         standardize: images by one mean and standard deviation, each feature by its own.
     """
-    if len(rows) < len(inputs):
-        inputs = inputs[rows]
+    of_all = rows if len(rows) < len(inputs) else None
     if standardize and inputs.dtype == np.uint8 and inputs.ndim > 2:
-        counts = np.bincount(inputs.reshape(-1), minlength=256)
+        parts = mapped.pieces(inputs, of_all)
+        counts = sum(np.bincount(part.reshape(-1), minlength=256) for part in parts)
         values = np.arange(256)
         mean = float(np.average(values, weights=counts))
         return Preprocessing(float(np.sqrt(np.average((values - mean) ** 2, weights=counts))) or 1.0, mean)
     if standardize:
-        axis = 0 if inputs.ndim == 2 else None
-        mean, sd = inputs.mean(axis, dtype=np.float64), inputs.std(axis, dtype=np.float64)
+        mean, sd = _mean_and_sd(inputs, of_all)
         return Preprocessing(_numbers(np.where(sd == 0, 1.0, sd)), _numbers(mean))
     if inputs.dtype == np.uint8:
-        return Preprocessing(float(min(scale for scale in _FULL_SCALES if scale >= inputs.max())))
-    _warn_of_large(inputs)
+        high = 0
+        for part in mapped.pieces(inputs, of_all):
+            high = max(high, int(part.max()))
+            if high > _FULL_SCALES[-2]:
+                break
+        return Preprocessing(float(min(scale for scale in _FULL_SCALES if scale >= high)))
+    _warn_of_large(inputs, of_all)
     return Preprocessing()
 
 
-def _warn_of_large(inputs: np.ndarray) -> None:
+def _mean_and_sd(inputs: np.ndarray, rows: np.ndarray | None) -> tuple[Any, Any]:
+    """Return mean and standard deviation, float64: of each feature of rows (n, d), or of all values of images."""
+    axis = 0 if inputs.ndim == 2 else None
+    if mapped.map_of(inputs) is None:
+        inputs = inputs if rows is None else inputs[rows]
+        return inputs.mean(axis, dtype=np.float64), inputs.std(axis, dtype=np.float64)
+    count, total, squares = 0, 0.0, 0.0
+    for part in mapped.pieces(inputs, rows):
+        count += len(part) if axis == 0 else part.size
+        total = total + part.sum(axis, dtype=np.float64)
+    mean = np.asarray(total / count)
+    for part in mapped.pieces(inputs, rows):
+        squares = squares + ((part - mean) ** 2).sum(axis)
+    return mean, np.sqrt(np.asarray(squares / count))
+
+
+def _warn_of_large(inputs: np.ndarray, rows: np.ndarray | None) -> None:
     """Warn of floats that stay as they are and are too large for a network to learn well from."""
-    flat = inputs.reshape(-1)
-    if float(np.dot(flat, flat)) > _LARGE**2 * flat.size:
+    squares, size, low, high = 0.0, 0, np.inf, -np.inf
+    for part in mapped.pieces(inputs, rows):
+        flat = part.reshape(-1)
+        squares, size = squares + float(np.dot(flat, flat)), size + flat.size
+        low, high = min(low, flat.min()), max(high, flat.max())
+    if squares > _LARGE**2 * size:
         warnings.warn(
-            f"The inputs go from {flat.min():g} to {flat.max():g} and are not scaled; a network learns badly from "
+            f"The inputs go from {low:g} to {high:g} and are not scaled; a network learns badly from "
             "numbers as large as these. Scale them by standardize=True (--standardize), or divide pixels by their "
             "largest value.",
             stacklevel=4,

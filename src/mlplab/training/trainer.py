@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from mlplab.cluster import workers
-from mlplab.datasets.checks import Finding, brief_findings
+from mlplab.datasets.checks import Finding
 from mlplab.datasets.corrections import read_corrections
 from mlplab.datasets.loading import load_for_check
 from mlplab.datasets.unlabelled import read_unlabelled
@@ -25,7 +25,7 @@ from mlplab.runs.settings_arguments import takes_settings
 from mlplab.runs.settings_types import SettingsArguments
 from mlplab.training import seeds as population
 from mlplab.training import splits
-from mlplab.training.data_log import log_data, log_findings
+from mlplab.training.data_log import checked_briefly, log_data
 from mlplab.training.job import RunSpec, TrainingJob
 from mlplab.training.network import build_network, check_model, data_for
 from mlplab.training.outcome import Clock
@@ -116,8 +116,7 @@ def train(
     split = splits.split(data.train, chosen)
     corrected = None if corrections is None else len(corrections)
     log_data(data, split, corrected)
-    findings = brief_findings(data)
-    log_findings(findings, data_identity)
+    findings = checked_briefly(data, data_identity)
     if model is not None:
         check_model(model, data)
     stem = Path(data.name).stem

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mlplab import mapped
 from mlplab.datasets.dataset import Data
 
 _CHUNK = 2**22
@@ -35,9 +36,8 @@ class Survey:
         self.parts = (data.train, data.test)
         self.labels = np.concatenate([part.labels for part in self.parts])
         self._inputs = [part.inputs.reshape(len(part), -1) for part in self.parts]
-        self.low, self.high = (
-            np.concatenate([measure(inputs, axis=1) for inputs in self._inputs]) for measure in (np.min, np.max)
-        )
+        pieces = [piece for inputs in self._inputs for piece in _ends(inputs)]
+        self.low, self.high = (np.concatenate(ends) for ends in zip(*pieces, strict=True))
         self.kind = "images" if data.train.has_images else "rows"
 
     def __len__(self) -> int:
@@ -71,6 +71,7 @@ class Survey:
         for inputs in self._inputs:
             for start in range(0, len(inputs), size):
                 yield inputs[start : start + size]
+                mapped.release(inputs)
 
     @functools.cached_property
     def sample(self) -> np.ndarray:
@@ -134,6 +135,11 @@ class Survey:
         names = [f"{len(numbers):,} {_SPLITS[split]}" for split, numbers in rows.items()]
         single = sum(map(len, rows.values())) == 1
         return f"{' and '.join(names)} {self.kind[:-1] if single else self.kind}"
+
+
+def _ends(inputs: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the least and the largest values of some rows (n, d) after the other."""
+    return ((piece.min(1), piece.max(1)) for piece in mapped.pieces(inputs))
 
 
 def severity(rows: int, of: int) -> str:

@@ -4,9 +4,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from mlplab.datasets import decoded
 from mlplab.datasets.arrays import whole_bytes
 from mlplab.datasets.readers.rows import PARTS, Found, Rows, in_parts, shown
 from mlplab.datasets.reading import Reading
@@ -161,14 +163,44 @@ def check_label(text: str | bytes, path: Path, unit: str, number: int) -> None:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class OtherColumns:
+    """What a table has beside the inputs, one for each row.
+
+    Attributes:
+        labels: (n,).
+        groups, parts: texts; None if there is no such column.
+    """
+
+    labels: np.ndarray
+    groups: Sequence[Any] | None
+    parts: Sequence[str] | None
+
+    @classmethod
+    def kept(cls, name: str) -> "OtherColumns | None":
+        """Return what is kept beside the decoded array of a name; None if there is none."""
+        kept = decoded.find_columns(name)
+        if kept is None or "labels" not in kept:
+            return None
+        groups, parts = (kept[each].tolist() if each in kept else None for each in ("groups", "parts"))
+        return cls(kept["labels"], groups, parts)
+
+    def to_keep(self) -> dict[str, np.ndarray]:
+        """Return arrays for `kept`."""
+        columns = {"labels": self.labels, "groups": self.groups, "parts": self.parts}
+        return {name: np.asarray(column) for name, column in columns.items() if column is not None}
+
+
 def labels_of(texts: Sequence[str]) -> np.ndarray:
     """Return labels as whole numbers if all are, as other numbers if all are, else as texts without spaces around."""
-    words = [text.strip() for text in texts]
-    if all(re.fullmatch(r"-?(0|[1-9]\d{0,17})", word) for word in words):
-        return np.array([int(word) for word in words], np.int64)
-    if all(map(is_number, words)):
-        return np.array([float(word) for word in words])
-    return np.array(words)
+    word_of = {text: text.strip() for text in dict.fromkeys(texts)}
+    if all(re.fullmatch(r"-?(0|[1-9]\d{0,17})", word) for word in word_of.values()):
+        whole = {text: int(word) for text, word in word_of.items()}
+        return np.array([whole[text] for text in texts], np.int64)
+    if all(map(is_number, word_of.values())):
+        numbers = {text: float(word) for text, word in word_of.items()}
+        return np.array([numbers[text] for text in texts])
+    return np.array([word_of[text] for text in texts])
 
 
 def is_number(text: str) -> bool:

@@ -2,7 +2,6 @@
 
 import csv
 import functools
-import hashlib
 import itertools
 import os
 import re
@@ -13,13 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mlplab import npz
-from mlplab.datasets.readers.columns import Columns, check_label, found_in_parts, is_number, labels_of
-from mlplab.datasets.readers.files import is_hidden, opened, read_file
+from mlplab.datasets import decoded, decoding
+from mlplab.datasets.readers.columns import Columns, OtherColumns, check_label, found_in_parts, is_number, labels_of
+from mlplab.datasets.readers.files import is_hidden, opened, read_file, sha256_of
 from mlplab.datasets.readers.rows import Found, Picture, Rows, shown
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError, brief
 
+_VERSION = 1
+"""Of what this module makes of a file: another number makes cached arrays unused."""
 _LONGEST = 2**24
 """Bytes of a line, and of a row that goes over several lines, at most."""
 _MOST_COLUMNS = 2**20
@@ -40,44 +41,45 @@ def read_csv(path: Path, reading: Reading) -> Found:
         UsageError: if it cannot be seen which column has the labels.
         DataError: for anything that is no table of such columns, with file and line.
     """
-    with opened(path) as file:
-        try:
-            npz.require_memory(2 * os.fstat(file.fileno()).st_size)
-        except ValueError as error:
-            raise DataError(f"{shown(path)} cannot be read: {error}.") from error
-        table = _read(_Lines(file, path), reading)
-        file.seek(0)
-        sha256 = {shown(path.name): hashlib.file_digest(file, "sha256").hexdigest()}
-    columns = table.columns
-    if columns.file is None:
-        inputs = columns.shaped(table.numbers(), reading)
-        pictures, files = (None, None) if columns.thumbnail is None else _pictures(path, table.files, table.lines)
-        rows = Rows(inputs, labels_of(table.labels), files, table.groups, pictures)
+    sha256 = {shown(path.name): sha256_of(path)}
+    name = decoded.key("csv", _VERSION, *sha256.values(), reading.label, reading.group, reading.thumbnails)
+    kept, inputs = OtherColumns.kept(name), decoded.find(name)
+    with opened(path) as file, decoding.Writer(name, "reading", os.fstat(file.fileno()).st_size) as writer:
+        table = _read(_Lines(file, path), reading, writer, head_only=kept is not None and inputs is not None)
+        if kept is None or inputs is None:
+            kept, inputs = OtherColumns(labels_of(table.labels), table.groups, table.parts), None
+            if table.columns.file is None:
+                # Pictures are found anew each time, so that what is kept is for tables without.
+                inputs = writer.finish(**({} if table.files else kept.to_keep()))
+    pictures, files = _pictures(path, table.files, table.lines) if table.files else (None, None)
+    if inputs is None:
+        rows = Rows(pictures, kept.labels, files, kept.groups)
     else:
-        pictures, files = _pictures(path, table.files, table.lines)
-        rows = Rows(pictures, labels_of(table.labels), files, table.groups)
-    return found_in_parts(rows, table.parts, sha256, path)
+        inputs = table.columns.shaped(inputs, reading)
+        rows = Rows(inputs, kept.labels, files, kept.groups, pictures, content=name)
+    return found_in_parts(rows, kept.parts, sha256, path)
 
 
 @dataclass
 class _Table:
-    """The cells of a file, by what they are.
+    """The cells of a file, by what they are, with the numbers in `writer`.
 
-    `files` has the names of files with images, or else with thumbnails, and `lines` the line of each.
+    `files` has the names of files with images, or else with thumbnails, and `lines` the line of each, from 1.
     """
 
     path: Path
     columns: Columns
     has_decimal_commas: bool
+    writer: decoding.Writer
     labels: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     groups: list[str] | None = None
     parts: list[str] | None = None
-    blocks: list[np.ndarray] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
-    def add(self, rows: Sequence[list[str]], lines: Sequence[int]) -> None:
+    def add(self, rows: Sequence[list[str]], lines: Sequence[int], place: int) -> None:
+        """Add rows from some lines; `place` is where the file was read up to, in bytes."""
         columns = self.columns
         self.labels += self._cells(rows, columns.label)
         if columns.group is not None:
@@ -96,14 +98,11 @@ class _Table:
         start, stop = positions[0], positions[-1] + 1
         is_block = stop - start == len(positions)
         cells = [row[start:stop] if is_block else [row[position] for position in positions] for row in rows]
-        self.blocks.append(self._converted(cells, positions, lines))
+        self.writer.add(self._converted(cells, positions, lines), place)
 
     def _cells(self, rows: Sequence[list[str]], position: int) -> list[str]:
         """Return the cells of a column. Equal ones are one object, since there are few different ones."""
         return [self.texts.setdefault(row[position], row[position]) for row in rows]
-
-    def numbers(self) -> np.ndarray:
-        return np.concatenate(self.blocks)
 
     def _converted(self, cells: list[list[str]], positions: list[int], lines: Sequence[int]) -> np.ndarray:
         """Return cells as float32."""
@@ -135,17 +134,19 @@ class _Lines(Iterator[str]):
     Attributes:
         path: of the file.
         number: of the newest line, counted from 1.
+        bytes_read: up to its end.
         since_row: bytes of the row that is being read; who reads the lines sets it to 0 at the end of each row.
     """
 
     def __init__(self, file: BufferedReader, path: Path) -> None:
-        self.path, self.number, self.since_row, self._file = path, 0, 0, file
+        self.path, self.number, self.bytes_read, self.since_row, self._file = path, 0, 0, 0, file
 
     def __next__(self) -> str:
         line = self._file.readline(_LONGEST + 1)
         if not line:
             raise StopIteration
         self.number += 1
+        self.bytes_read += len(line)
         self.since_row += len(line)
         if self.number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
@@ -162,8 +163,8 @@ class _Lines(Iterator[str]):
         return f"{shown(self.path)}, line {self.number}"
 
 
-def _read(lines: _Lines, reading: Reading) -> _Table:
-    """Read a file row by row."""
+def _read(lines: _Lines, reading: Reading, writer: decoding.Writer, head_only: bool) -> _Table:
+    """Read a file row by row, or only as far as it says what its columns are."""
     path, head = lines.path, next(lines, "")
     bare = re.sub(r'"[^"]*"', "", head)
     delimiter = max(_DELIMITERS, key=bare.count)
@@ -183,18 +184,20 @@ def _read(lines: _Lines, reading: Reading) -> _Table:
                 f"{len(row):,}. Correct the line."
             )
         if table is None:
-            table = _Table(path, Columns.of(names, row, reading, shown(path), header=header), delimiter != ",")
+            table = _Table(path, Columns.of(names, row, reading, shown(path), header=header), delimiter != ",", writer)
             _require_inputs(table.columns, path)
+            if head_only:
+                return table
         check_label(row[table.columns.label], path, "line", rows.line_num)
         waiting.append(row)
         numbers.append(rows.line_num)
         if len(waiting) * width >= _AT_ONCE:
-            table.add(waiting, numbers)
+            table.add(waiting, numbers, lines.bytes_read)
             waiting, numbers = [], []
     if table is None:
         raise DataError(f"{shown(path)} has no rows below its header: expected a label and numbers in each line.")
     if waiting:
-        table.add(waiting, numbers)
+        table.add(waiting, numbers, lines.bytes_read)
     return table
 
 

@@ -1,5 +1,6 @@
 """The files of a folder of strangers: listed and read without leaving the folder."""
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -76,6 +77,12 @@ def require_inside(path: str | os.PathLike[str], folder: str | os.PathLike[str])
         raise DataError(
             f"{shown(path)} is a link that leads out of the folder. Put the file itself there, or remove it."
         )
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file. Raises `DataError` as `opened` does."""
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

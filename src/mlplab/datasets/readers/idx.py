@@ -2,19 +2,24 @@
 
 import gzip
 import hashlib
+import math
 import os
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from mlplab.datasets.idx import read_content, read_idx
+from mlplab import mapped
+from mlplab.datasets import decoded, decoding
+from mlplab.datasets.idx import announced_shape, read_content, read_header, read_idx
 from mlplab.datasets.readers.files import opened, require_inside
 from mlplab.datasets.readers.rows import Found, Rows, in_parts, shown
 from mlplab.errors import DataError
 
 _FILES = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("t10k", "test")}
 """With what the names of a part's files begin."""
+_BLOCK_BYTES = 2**24
 _IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 
 
@@ -58,7 +63,8 @@ def read_idx_pairs(folder: Path) -> Found:
             raise DataError(f"{shown(there or folder)} lacks its partner, …-{missing}: put it into the same folder.")
         for path in (images, labels):
             require_inside(path, folder)
-        parts[part] = Rows(_read(images, 3, sha256), _read(labels, 1, sha256))
+        arrays = _read(images, 3, sha256), _read(labels, 1, sha256)
+        parts[part] = Rows(*arrays, content=decoded.key("idx", *sha256.values()))
         if len(parts[part].inputs) != len(parts[part].labels):
             raise DataError(
                 f"{shown(images)} has {len(parts[part].inputs):,} images, and {labels.name} "
@@ -69,14 +75,61 @@ def read_idx_pairs(folder: Path) -> Found:
 
 
 def _read(path: Path, ndim: int, sha256: dict[str, str]) -> np.ndarray:
+    """Read one file, no more than its header announces, lest a small gzip file fill the memory.
+
+    An array that is too large for memory is mapped, or unpacked into the cache folder.
+    """
+    name = path.name.removesuffix(".gz")
     try:
         with opened(path) as file:
-            is_gzip = file.read(2) == b"\x1f\x8b"
+            is_packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
-            content = read_content(gzip.GzipFile(fileobj=file) if is_gzip else file)
+            plain: Any = gzip.GzipFile(fileobj=file) if is_packed else file
+            header = read_header(plain)
+            if mapped.is_large(math.prod(announced_shape(header))):
+                array, sha256[name] = (_unpacked if is_packed else _mapped)(path, plain, header)
+                return array
+            content = read_content(plain, header)
     except DataError:
         raise
     except (OSError, ValueError, EOFError, zlib.error) as error:
         raise DataError(f"{shown(path)} cannot be read: {error}. Get the file again.") from error
-    sha256[path.name.removesuffix(".gz")] = hashlib.sha256(content).hexdigest()
+    sha256[name] = hashlib.sha256(content).hexdigest()
     return read_idx(content, ndim=ndim, name=shown(path))
+
+
+def _mapped(path: Path, file: Any, header: bytearray) -> tuple[np.ndarray, str]:
+    """Map a large file. Returns the array, uint8, and the SHA-256 of the file."""
+    shape = announced_shape(header)
+    size = path.stat().st_size
+    if size != len(header) + math.prod(shape):
+        raise DataError(
+            f"{shown(path)} has {size:,} bytes, and its header announces {len(header) + math.prod(shape):,}. Get the "
+            "file again."
+        )
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return np.memmap(path, np.uint8, "r", len(header), shape), digest
+
+
+def _unpacked(path: Path, file: Any, header: bytearray) -> tuple[np.ndarray, str]:
+    """Unpack a large file, open behind its header. Returns the array, and the SHA-256 of the unpacked file."""
+    shape = announced_shape(header)
+    row_bytes = math.prod(shape[1:])
+    with path.open("rb") as packed:
+        name = decoded.key("idx", hashlib.file_digest(packed, "sha256").hexdigest())
+    kept, columns = decoded.find(name), decoded.find_columns(name)
+    if kept is not None and columns is not None:
+        return kept, str(columns["sha256"])
+    digest = hashlib.sha256(header)
+    with decoding.Writer(name, "unpacking", shape[0], expected=math.prod(shape)) as writer:
+        for start in range(0, shape[0], at_once := max(1, _BLOCK_BYTES // row_bytes)):
+            count = min(at_once, shape[0] - start)
+            part = file.read(count * row_bytes)
+            digest.update(part)
+            if len(part) < count * row_bytes:
+                raise DataError(f"{shown(path)} is truncated: it ends within row {start:,} or later. Get it again.")
+            writer.add(np.frombuffer(part, np.uint8).reshape(count, *shape[1:]))
+        if file.read(1):
+            raise DataError(f"{shown(path)} has trailing bytes behind {shape[0]:,} rows. Get the file again.")
+        return writer.finish(sha256=np.array(digest.hexdigest())), digest.hexdigest()

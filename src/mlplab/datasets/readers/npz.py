@@ -1,15 +1,19 @@
 """NPZ files: Keras's `mnist.npz`, MedMNIST's, and arrays under names that a person gives."""
 
-import hashlib
+import dataclasses
+import functools
+import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from mlplab import npz
+from mlplab.datasets import decoded, decoding
 from mlplab.datasets.arrays import plain_texts
-from mlplab.datasets.readers.files import opened
+from mlplab.datasets.readers.files import sha256_of
 from mlplab.datasets.readers.rows import Found, Rows, in_parts, shown
 from mlplab.datasets.reading import Reading
 from mlplab.errors import Advice, DataError, UsageError, brief
@@ -28,6 +32,7 @@ _NAMES = {name for parts in _PARTS for pair in parts.values() for name in pair}
 _CLASSES, _THUMBNAILS = "class_names", "thumbnails"
 _PART_NAMES = {"train": "train", "validation": "val", "test": "test"}
 _WRITTEN_BY = "np.savez_compressed('data.npz', x_train=…, y_train=…, x_test=…, y_test=…)"
+_BLOCK_BYTES = 2**24
 
 
 def read_npz(path: Path, reading: Reading) -> Found:
@@ -44,18 +49,17 @@ def read_npz(path: Path, reading: Reading) -> Found:
         UsageError: if it has no array with the name of `reading.label` or `reading.thumbnails`.
     """
     told = [name for name in (reading.label, reading.group) if name is not None]
+    sha256 = sha256_of(path)
     thumbnails = reading.thumbnails or _THUMBNAILS
     told += [thumbnails, *(f"{thumbnails}_{part}" for part in _PART_NAMES.values())]
-    with opened(path) as file:
-        try:
-            arrays = npz.read(file, names=None if reading.label else {*_NAMES, _CLASSES, *told})
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{shown(path)} is not a readable NPZ file of plain arrays ({brief(error)}). Copy it again, or write "
-                f"it by {_WRITTEN_BY}."
-            ) from error
-        file.seek(0)
-        sha256 = {shown(path.name): hashlib.file_digest(file, "sha256").hexdigest()}
+    try:
+        names = None if reading.label else {*_NAMES, _CLASSES, *told}
+        arrays = npz.read(path, names, functools.partial(_decode, sha256=sha256))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{shown(path)} is not a readable NPZ file of plain arrays ({brief(error)}). Copy it again, or write it by "
+            f"{_WRITTEN_BY}."
+        ) from error
     groups = arrays.pop(reading.group) if reading.group in arrays else None
     names = arrays.pop(_CLASSES, None)
     pictures = {name: arrays.pop(name) for name in told if name.startswith(thumbnails) and name in arrays}
@@ -64,28 +68,46 @@ def read_npz(path: Path, reading: Reading) -> Found:
     parts = _told(arrays, reading.label, path) if reading.label else _known(arrays, path)
     whole = pictures.get(thumbnails) if len(parts) == 1 else None
     rows = {
-        part: _rows(x, y, groups, pictures.get(f"{thumbnails}_{_PART_NAMES[part]}", whole), path)
+        part: _rows(
+            Rows(x, y, content=decoded.key(sha256, part, reading.label)),
+            groups,
+            pictures.get(f"{thumbnails}_{_PART_NAMES[part]}", whole),
+            path,
+        )
         for part, (x, y) in parts.items()
     }
     train, test = in_parts(rows, path)
     if names is not None:
         names = tuple(map(str, plain_texts(names.reshape(-1), f"The class names of {shown(path)}").tolist()))
-    return Found(train, test, sha256, names)
+    return Found(train, test, {shown(path.name): sha256}, names)
 
 
-def _rows(x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, thumbnails: np.ndarray | None, path: Path) -> Rows:
-    """Return the rows of a part. Raises `DataError` for arrays without rows, and groups that are not one a row."""
-    if not x.ndim or not y.ndim:
-        raise DataError(
-            f"{shown(path)} must have inputs (n, …) and labels (n,). Got the shapes {x.shape} and {y.shape}."
-        )
+def _rows(rows: Rows, groups: np.ndarray | None, thumbnails: np.ndarray | None, path: Path) -> Rows:
+    """Return the rows of a part with groups and thumbnails. Raises `DataError` where there is not one for each row."""
+    x, y = np.shape(rows.inputs), np.shape(rows.labels)
+    if not x or not y:
+        raise DataError(f"{shown(path)} must have inputs (n, …) and labels (n,). Got the shapes {x} and {y}.")
     if thumbnails is not None and not thumbnails.ndim:
-        raise DataError(f"{shown(path)} must have one thumbnail for each of its {len(y):,} rows. Got a number.")
-    if groups is not None and groups.shape != y.shape[:1]:
+        raise DataError(f"{shown(path)} must have one thumbnail for each of its {y[0]:,} rows. Got a number.")
+    if groups is not None and groups.shape != y[:1]:
         raise DataError(
-            f"{shown(path)} must have one group for each of its {len(y):,} rows. Got an array of shape {groups.shape}."
+            f"{shown(path)} must have one group for each of its {y[0]:,} rows. Got an array of shape {groups.shape}."
         )
-    return Rows(x, y, groups=None if groups is None else groups.tolist(), thumbnails=thumbnails)
+    return dataclasses.replace(rows, groups=None if groups is None else groups.tolist(), thumbnails=thumbnails)
+
+
+def _decode(name: str, member: IO[bytes], header: npz.Header, sha256: str) -> np.ndarray:
+    """Return an array of a file with this hash that is too large for memory."""
+    rows, row_bytes = header.shape[0], header.size // header.shape[0]
+    at_once = max(1, _BLOCK_BYTES // row_bytes)
+
+    def blocks() -> Iterator[np.ndarray]:
+        for start in range(0, rows, at_once):
+            count = min(at_once, rows - start)
+            yield np.frombuffer(member.read(count * row_bytes), header.dtype).reshape(count, *header.shape[1:])
+
+    options = {"expected": math.prod(header.shape), "narrow": True}
+    return decoding.stored(decoded.key(sha256, name), blocks(), rows, "unpacking", **options)
 
 
 def _known(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 import importlib
 import json
 import re
@@ -13,14 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from mlplab.datasets import decoded, decoding
 from mlplab.datasets.arrays import whole_bytes
-from mlplab.datasets.readers.columns import Columns, check_label, found_in_parts
-from mlplab.datasets.readers.files import list_files, opened
-from mlplab.datasets.readers.parquet_metadata import reading_options, require_sound
+from mlplab.datasets.readers.columns import Columns, OtherColumns, check_label, found_in_parts
+from mlplab.datasets.readers.files import list_files, sha256_of
+from mlplab.datasets.readers.parquet_metadata import reading_options, require_room_for_bytes, require_sound
 from mlplab.datasets.readers.rows import PARTS, Found, Picture, Rows, in_parts, joined, shown
 from mlplab.datasets.reading import Reading
 from mlplab.errors import Advice, DataError, UsageError, brief
 
+_VERSION = 1
+"""Of what this module makes of a file: another number makes cached arrays unused."""
 _THUMBNAILS = ("thumbnail", "thumbnails")
 """Columns with pictures of features, if nothing else is said."""
 
@@ -52,10 +54,9 @@ def read_parquet(path: Path, reading: Reading) -> Found:
     pyarrow = import_pyarrow()
     parquet = importlib.import_module("pyarrow.parquet")
     try:
-        with opened(path) as content:
-            metadata = parquet.read_metadata(path)
-            require_sound(content, metadata, path)
-            sha256 = {shown(path.name): hashlib.file_digest(content, "sha256").hexdigest()}
+        sha256 = {shown(path.name): sha256_of(path)}
+        metadata = parquet.read_metadata(path)
+        require_sound(metadata, path)
         dictionaries, at_once = reading_options(metadata)
         with parquet.ParquetFile(path, metadata=metadata, read_dictionary=dictionaries) as file:
             return _read(pyarrow, file, path, reading, at_once, sha256)
@@ -100,15 +101,15 @@ def _part(name: str) -> str | None:
 
 @dataclass
 class _Cells:
-    """The cells of a file, by what they are."""
+    """The cells of a file, by what they are, with the numbers in `writer`."""
 
+    writer: decoding.Writer
     labels: list[Any] = field(default_factory=list)
     groups: list[Any] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     files: list[str | None] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     thumbnails: list[Picture] = field(default_factory=list)
-    blocks: list[np.ndarray] = field(default_factory=list)
     same: dict[Any, Any] = field(default_factory=dict)
 
     def values(self, column: Any) -> list[Any]:
@@ -150,13 +151,28 @@ def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, at_once: int, s
             f"{shown(path)}: column {brief(repr(texts[0]), 60)} holds {_type_name(schema.field(texts[0]).type)}; "
             "expected numbers, lists of numbers or images. Remove the column."
         )
-    cells = _Cells()
-    used = [names[position] for position in (columns.label, columns.group, columns.part) if position is not None]
-    used += inputs if thumbnails is None else [*inputs, thumbnails]
-    for batch in file.iter_batches(at_once, columns=list(dict.fromkeys(used))):
-        _add(pyarrow, cells, batch, columns, inputs, kinds, thumbnails, path)
-    rows = _rows(cells, columns, inputs, whole, reading)
-    found = found_in_parts(rows, cells.parts or None, sha256, path)
+    if any(kinds[name] == "picture" for name in (*inputs, thumbnails) if name is not None):
+        require_room_for_bytes(file.metadata, path)
+    name = decoded.key("parquet", _VERSION, *sha256.values(), reading.label, reading.group, reading.thumbnails)
+    kept, array = (OtherColumns.kept(name), decoded.find(name)) if thumbnails is None else (None, None)
+    rows = file.metadata.num_rows
+    with decoding.Writer(name, "reading", rows, expected=0 if whole else rows * len(inputs)) as writer:
+        cells = _Cells(writer)
+        if kept is None or array is None:
+            used = [
+                names[position] for position in (columns.label, columns.group, columns.part) if position is not None
+            ]
+            used += inputs if thumbnails is None else [*inputs, thumbnails]
+            for batch in file.iter_batches(at_once, columns=list(dict.fromkeys(used))):
+                _add(pyarrow, cells, batch, columns, inputs, kinds, thumbnails, path)
+            kept = OtherColumns(np.array(cells.labels), cells.groups or None, cells.parts or None)
+            array = cells.pictures or writer.finish(**kept.to_keep())
+    if isinstance(array, np.ndarray):
+        array = _shaped(array, reading) if whole else columns.shaped(array, reading)
+    named = [shown(name) for name in cells.files if name]
+    files = tuple(named) if named and len(named) == len(kept.labels) else None
+    found = Rows(array, kept.labels, files, kept.groups, cells.thumbnails or None, content=name)
+    found = found_in_parts(found, kept.parts, sha256, path)
     class_names = _hub_names(schema.metadata, names[columns.label])
     return Found(found.train, found.test, sha256, class_names)
 
@@ -176,20 +192,13 @@ def _thumbnails(kinds: dict[str, str], reading: Reading, path: Path) -> str | No
     return reading.thumbnails
 
 
-def _rows(cells: _Cells, columns: Columns, inputs: list[str], whole: list[str], reading: Reading) -> Rows:
-    labels, groups, thumbnails = np.array(cells.labels), cells.groups or None, cells.thumbnails or None
-    named = [shown(name) for name in cells.files if name]
-    files = tuple(named) if len(named) == len(labels) else None
-    if cells.pictures:
-        return Rows(cells.pictures, labels, files, groups, thumbnails)
-    numbers = np.concatenate(cells.blocks)
-    if not whole:
-        return Rows(columns.shaped(numbers, reading), labels, files, groups, thumbnails)
+def _shaped(numbers: np.ndarray, reading: Reading) -> np.ndarray:
+    """Return a column of lists (n, …), as images if they are flat ones of the size of a reading."""
     pixels = whole_bytes(numbers)
     numbers = numbers if pixels is None else pixels
     if numbers.ndim == 2 and reading.size is not None and numbers.shape[1] == reading.size[0] * reading.size[1]:
         numbers = numbers.reshape(-1, *reading.size)
-    return Rows(numbers, labels, files, groups, thumbnails)
+    return numbers
 
 
 def _type_name(kind: Any) -> str:
@@ -256,11 +265,11 @@ def _add(
         files = cells.files if thumbnails is None else []
         cells.pictures += _pictures(pyarrow, cells, files, values(inputs[0]), start, path)
     elif kind == "list":
-        cells.blocks.append(_array(pyarrow, values(inputs[0]), start, path))
+        cells.writer.add(_array(pyarrow, values(inputs[0]), start, path))
     elif kind == "number":
         numbers = [np.asarray(_plain(pyarrow, values(name)).to_numpy(zero_copy_only=False)) for name in inputs]
         with np.errstate(over="ignore"):  # inf is refused later, with its row
-            cells.blocks.append(np.stack([each.astype(np.float32) for each in numbers], axis=1))
+            cells.writer.add(np.stack([each.astype(np.float32) for each in numbers], axis=1))
     else:
         raise DataError(f"{shown(path)} has no column of numbers, lists or images beside the labels.")
 

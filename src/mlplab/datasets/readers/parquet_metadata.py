@@ -1,41 +1,50 @@
 """What the metadata of a Parquet file promises, before any of it is read."""
 
 import mmap
-from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from mlplab import npz
+from mlplab.datasets.readers.files import opened
 from mlplab.datasets.readers.rows import shown
 from mlplab.errors import DataError
 
 _MAGIC = b"PAR1"
 """Begins and ends a file."""
-_OF_A_VALUE, _OF_A_ROW = 4, 32
-"""Bytes of memory, at least."""
+_OF_A_ROW = 32
+"""Bytes of memory that a row takes beside its inputs, at least."""
 _DICTIONARY = 2**26
 """Bytes of rows that are read as dictionaries, at most: each batch comes with all of its dictionary."""
 _AT_ONCE, _LARGE_AT_ONCE = 2**14, 2**6
 """Rows that are read at a time; and large rows."""
 
 
-def require_sound(file: BufferedReader, metadata: Any, path: Path) -> None:
-    """Raise `DataError` for a file with more rows than fit in memory, and for two files that were joined.
+def require_sound(metadata: Any, path: Path) -> None:
+    """Raise `DataError` for a file whose rows do not fit in memory, and for two files that were joined.
 
-    A few bytes can promise a billion equal rows, and keep the promise. Of joined files, the metadata of the last one
-    would be taken for those of the first one's rows.
+    Rows count without their inputs, of which a group of rows has to fit. A few bytes can promise a billion equal rows,
+    and keep the promise. Of joined files, the metadata of the last one would be taken for
+    those of the first one's rows.
 
     The metadata of columns are not looked at here: damaged ones end the process in pyarrow 26, where only reading the
     columns is safe.
     """
-    promised = metadata.num_rows * (_OF_A_VALUE * metadata.num_columns + _OF_A_ROW)
-    try:
-        npz.require_memory(max(promised, sum(_sizes(metadata))))
-    except ValueError as error:
-        raise DataError(f"{shown(path)} cannot be read: {error}.") from error
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    _require_memory(max(metadata.num_rows * _OF_A_ROW, *_sizes(metadata), 0), path)
+    with opened(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if content.find(_MAGIC + _MAGIC) > 0:
             raise DataError(f"{shown(path)} is several Parquet files, one after the other: write one table a file.")
+
+
+def require_room_for_bytes(metadata: Any, path: Path) -> None:
+    """Raise `DataError` for a file that does not fit in memory: the bytes of images are held there."""
+    _require_memory(sum(_sizes(metadata)), path)
+
+
+def _require_memory(size: int, path: Path) -> None:
+    try:
+        npz.require_memory(size)
+    except ValueError as error:
+        raise DataError(f"{shown(path)} cannot be read: {error}.") from error
 
 
 def reading_options(metadata: Any) -> tuple[list[str], int]:

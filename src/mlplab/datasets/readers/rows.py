@@ -1,5 +1,6 @@
 """What a reader of one format returns."""
 
+import hashlib
 import os
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mlplab import mapped
+from mlplab.datasets import decoded, decoding
 from mlplab.errors import DataError, printable
 
 PARTS = {
@@ -46,6 +49,7 @@ class Rows:
         files: the name of each row's file, relative to the source, if rows come from files.
         groups: the group of each row, if the source has a column for it.
         thumbnails: a picture of each row, if the source has them beside features: an array (n, …), or pictures.
+        content: identifies the array of inputs, for files that are made of it; needed for one that is mapped.
     """
 
     inputs: Any
@@ -53,24 +57,26 @@ class Rows:
     files: tuple[str, ...] | None = None
     groups: Sequence[Hashable] | None = None
     thumbnails: Any = None
+    content: str | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def select(self, mask: np.ndarray) -> "Rows":
         """Return the rows where a mask, bool (n,), is True."""
-        chosen = np.flatnonzero(mask).tolist()
-        files, groups = self.files, self.groups
-        inputs, thumbnails = (
-            [values[row] for row in chosen] if isinstance(values, list) else None if values is None else values[mask]
-            for values in (self.inputs, self.thumbnails)
-        )
+        rows, inputs, files, groups, content = np.flatnonzero(mask), self.inputs, self.files, self.groups, None
+        if mapped.map_of(inputs) is None:
+            inputs = _selected(inputs, rows)
+        else:
+            content = decoded.key("rows", self.content, hashlib.sha256(rows.tobytes()).hexdigest())
+            inputs = decoding.stored(content, mapped.pieces(inputs, rows), len(rows), "splitting")
         return Rows(
             inputs,
             np.asarray(self.labels)[mask],
-            None if files is None else tuple(files[row] for row in chosen),
-            None if groups is None else [groups[row] for row in chosen],
-            thumbnails,
+            None if files is None else tuple(files[row] for row in rows.tolist()),
+            None if groups is None else [groups[row] for row in rows.tolist()],
+            _selected(self.thumbnails, rows),
+            content,
         )
 
 
@@ -99,12 +105,25 @@ def joined(rows: Sequence[Rows]) -> Rows:
     """Return the rows of several parts as one."""
     if len(rows) == 1:
         return rows[0]
-    inputs = _joined([part.inputs for part in rows])
+    content = None
+    if all(mapped.map_of(part.inputs) is None for part in rows):
+        inputs = _joined([part.inputs for part in rows])
+    else:
+        content = decoded.key("joined", *(part.content for part in rows))
+        pieces = (piece for part in rows for piece in mapped.pieces(part.inputs))
+        inputs = decoding.stored(content, pieces, sum(map(len, rows)), "joining parts")
     thumbnails = _joined([part.thumbnails for part in rows])
     labels = np.concatenate([np.asarray(part.labels) for part in rows])
     files = None if any(part.files is None for part in rows) else tuple(f for part in rows for f in part.files or ())
     groups = None if any(part.groups is None for part in rows) else [g for part in rows for g in part.groups or ()]
-    return Rows(inputs, labels, files, groups, thumbnails)
+    return Rows(inputs, labels, files, groups, thumbnails, content)
+
+
+def _selected(values: Any, rows: np.ndarray) -> Any:
+    """Return some rows of an array or a list; None stays None."""
+    if isinstance(values, list):
+        return [values[row] for row in rows.tolist()]
+    return None if values is None else values[rows]
 
 
 def _joined(parts: Sequence[Any]) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlplab import mapped
 from mlplab.inspection.network.graph import Network
 from mlplab.runs.probabilities import class_outputs, takes_logits
 
@@ -54,6 +55,7 @@ class Forward:
             missing = self._block - len(block)
             padded = np.concatenate([block, np.zeros((missing, *rows.shape[1:]), rows.dtype)]) if missing else block
             yield [np.asarray(values, np.float32)[: len(block)] for values in self._compiled(self._weights, padded)]
+            mapped.release(rows)
 
 
 def saliency(model: "keras.Model", inputs: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
