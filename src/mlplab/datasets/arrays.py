@@ -17,6 +17,7 @@ from mlplab.errors import DataError, require_unmasked
 
 _OTHER_SCALE = 50
 """Inputs that are this many times larger than others are on another scale."""
+_FULL_SCALES = (1, 16, 255)
 _AT_ONCE = 2**18
 """Values that are checked at a time: as many as stay in a core's cache."""
 
@@ -50,6 +51,11 @@ def check_ranges(train: np.ndarray, test: np.ndarray, name: str) -> None:
             f"{test_high:g}: if only one part was scaled, scale both in the same way, or neither.",
             stacklevel=5,
         )
+
+
+def full_scale(high: float) -> int:
+    """Return the smallest full scale of 8-bit numbers up to `high`: 255, 16 for `digits`, 1 for black and white."""
+    return min(scale for scale in _FULL_SCALES if scale >= high)
 
 
 def content_hash(*arrays: np.ndarray) -> str:

@@ -66,7 +66,7 @@ def read_pictures(pictures: Sequence[Picture], reading: Reading, *, quiet: bool)
         DataError: for a picture that cannot be read; for pictures of different sizes where no size is given; and if the
             array is larger than this machine's memory.
     """
-    digests = _each(pictures, lambda picture: hashlib.sha256(picture.read()).hexdigest(), "reading", quiet)
+    digests = each(pictures, lambda picture: hashlib.sha256(picture.read()).hexdigest(), "reading", quiet)
     options = [_VERSION, reading.size, reading.crop, reading.colour, reading.invert]
     key = hashlib.sha256("\n".join([repr(options), *digests]).encode()).hexdigest()
     path = cache_folder() / "pictures" / f"{key[:32]}.npz"
@@ -102,7 +102,7 @@ def decode(
     colour = colour or reading.colour
     size, is_grey = reading.size, colour == "grey"
     if size is None or colour is None:
-        headers = _each(pictures, _header, "looking at images", quiet)
+        headers = each(pictures, _header, "looking at images", quiet)
         size = size or _one_size(pictures, headers)
         is_grey = is_grey or (colour is None and all(header.is_grey for header in headers))
     shape = (len(pictures), *size) if is_grey else (len(pictures), *size, 3)
@@ -114,11 +114,12 @@ def decode(
             f"The images do not fit in memory: {error}. Give a smaller size: {smaller}.", advice=[smaller]
         ) from error
     images = np.empty(shape, np.uint8)
+    side = None if reading.size is None else max(reading.size)
 
     def put(row: int) -> None:
-        images[row] = _prepared(pictures[row], reading, is_grey)
+        images[row] = decode_one(pictures[row], side, lambda image: as_read(image, reading, is_grey))
 
-    _each(range(len(pictures)), put, "decoding images", quiet)
+    each(range(len(pictures)), put, "decoding images", quiet)
     if colour is None and not is_grey and _all_equal(images):
         images = np.ascontiguousarray(images[..., 0])
     return images
@@ -139,19 +140,30 @@ def prepare_arrays(images: np.ndarray, reading: Reading, what: str) -> np.ndarra
         )
     flat = images[..., 0] if images.shape[3:] == (1,) else images
     colour = reading.colour or ("grey" if flat.ndim == 3 else "rgb")
-    return np.stack([_as_read(Image.fromarray(image), reading, colour == "grey") for image in flat])
+    return np.stack([as_read(Image.fromarray(image), reading, colour == "grey") for image in flat])
 
 
-def _prepared(picture: Picture, reading: Reading, is_grey: bool) -> np.ndarray:
-    """Decode one picture: uint8 (h, w) or (h, w, 3)."""
+def decode_one(picture: Picture, side: int | None, finish: Callable[[Image.Image], R]) -> R:
+    """Decode one picture, and return what a function makes of it while at most one large image is in memory.
+
+    Args:
+        picture: as in `decode`.
+        side: pixels of the result's longer side, if it is known: a JPEG file is decoded at a part of its size, no less
+            than twice this.
+        finish: gets the upright image, in grey or rgb of 8 bits.
+
+    Raises:
+        DataError: if the picture cannot be read.
+    """
     with _opened(picture) as image:
-        if reading.size is not None:  # JPEG is decoded at a part of its size, no less than twice what is needed
-            image.draft(None, (2 * max(reading.size), 2 * max(reading.size)))
+        if side is not None:
+            image.draft(None, (2 * side, 2 * side))
         with _ONE_LARGE if image.width * image.height > _LARGE else contextlib.nullcontext():
-            return _as_read(_eight_bits(ImageOps.exif_transpose(image), picture.name), reading, is_grey)
+            return finish(_eight_bits(ImageOps.exif_transpose(image), picture.name))
 
 
-def _as_read(image: Image.Image, reading: Reading, is_grey: bool) -> np.ndarray:
+def as_read(image: Image.Image, reading: Reading, is_grey: bool) -> np.ndarray:
+    """Return an image as a reading says: uint8 (h, w) or (h, w, 3)."""
     image = image.convert("L" if is_grey else "RGB")
     if reading.size is not None and (image.height, image.width) != reading.size:
         (height, width), method = reading.size, Image.Resampling.BICUBIC
@@ -244,7 +256,7 @@ def _all_equal(images: np.ndarray) -> bool:
     return all((image[..., :1] == image[..., 1:]).all() for image in images)
 
 
-def _each(items: Sequence[T], call: Callable[[T], R], title: str, quiet: bool) -> list[R]:
+def each(items: Sequence[T], call: Callable[[T], R], title: str, quiet: bool) -> list[R]:
     """Call a function for each item in parallel, and return the results in order. Shows a progress bar.
 
     Pillow, hashing and reading leave the other threads room while they work. The first error, in the order of the

@@ -1,6 +1,7 @@
 """The training rows on the device; a model that is ready to train on them; and its state as a checkpoint."""
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data
+from mlplab.datasets.framing import framing_of
 from mlplab.engine import (
     ArraySource,
     Augmentation,
@@ -227,11 +229,10 @@ class RunSpec:
 
     def config(self, seed: int, preprocessing: Preprocessing) -> Config:
         """Return the config of the network with a seed, whose inputs are scaled by its own training rows."""
-        inputs = self.data.train.inputs
         return Config(
             settings=dataclasses.replace(self.settings, seed=seed),
             data=self.identity,
-            input_shape=inputs.shape[1:],
+            input_shape=self.data.train.inputs.shape[1:],
             class_names=self.data.class_names,
             preprocessing=preprocessing,
             versions=machine.versions(),
@@ -240,6 +241,17 @@ class RunSpec:
             command=self.command,
             corrected_labels=self.corrected_labels,
             labels=self.data.labels,
-            inputs={"dtype": inputs.dtype.name, "low": float(inputs.min()), "high": float(inputs.max())},
+            inputs=self._about_inputs,
             recipe=self.recipe,
         )
+
+    @functools.cached_property
+    def _about_inputs(self) -> dict[str, Any]:
+        """What `Config.inputs` keeps of the training inputs, the same for all networks."""
+        inputs, framing = self.data.train.inputs, framing_of(self.data.train.inputs)
+        return {
+            "dtype": inputs.dtype.name,
+            "low": float(inputs.min()),
+            "high": float(inputs.max()),
+            "framing": None if framing is None else framing.to_json(),
+        }

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from mlplab.datasets import Data, Dataset
+from mlplab.datasets.arrays import full_scale
 from mlplab.datasets.balanced import equally_many
 from mlplab.datasets.splitting import by_group
 from mlplab.errors import DataError, UsageError
 from mlplab.runs import Preprocessing, Settings
 
-_FULL_SCALES = (1, 16, 255)
 _LARGE = 10
 """Root mean square of inputs that are too large."""
 
@@ -97,7 +97,7 @@ def fit_preprocessing(inputs: np.ndarray, rows: np.ndarray, standardize: bool) -
         mean, sd = inputs.mean(axis, dtype=np.float64), inputs.std(axis, dtype=np.float64)
         return Preprocessing(_numbers(np.where(sd == 0, 1.0, sd)), _numbers(mean))
     if inputs.dtype == np.uint8:
-        return Preprocessing(float(min(scale for scale in _FULL_SCALES if scale >= inputs.max())))
+        return Preprocessing(float(full_scale(inputs.max())))
     _warn_of_large(inputs)
     return Preprocessing()
 

@@ -4,11 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mlplab.datasets.arrays import whole_bytes
-from mlplab.datasets.readers.rows import PARTS, Found, Rows, in_parts
+from mlplab.datasets.readers.rows import PARTS, Found, Rows, in_parts, part_to_predict
 from mlplab.datasets.reading import Reading
 from mlplab.errors import Advice, DataError, UsageError
 
@@ -16,6 +17,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """Of files with images."""
 _LABELS = ("label", "labels", "class", "target", "category", "species", "y", "fine_label")
 _PARTS = ("split", "part", "subset", "set")
+_IDS = ("id", "imageid", "image_id", "rowid", "row_id", "index", "")
+"""Of columns that number or name the rows to predict; pandas writes the numbers of rows below no name."""
 _SMALLEST = 8
 """Pixels of the side of an image in a table that does not name its columns."""
 
@@ -26,17 +29,21 @@ class Columns:
 
     Attributes:
         names: of all columns; "0", "1", … where the table has no header.
-        label: has the labels.
+        label: has the labels; None where rows to predict have none.
         group, part, file: have the groups, the names of parts, the names of files; None if there is no such column.
         has_header: whether the names are the table's.
+        id: numbers or names rows to predict; None if there is no such column.
+        needs_labels: whether each row has to have a label.
     """
 
     names: tuple[str, ...]
-    label: int
+    label: int | None
     group: int | None = None
     part: int | None = None
     file: int | None = None
     has_header: bool = True
+    id: int | None = None
+    needs_labels: bool = True
 
     @classmethod
     def of(
@@ -62,11 +69,7 @@ class Columns:
         Raises:
             UsageError: if it cannot be seen which column has the labels.
         """
-        words = [str(value).strip() for value in first]
-        lower = [name.strip().lower() for name in names]
-        file = next((i for i, word in enumerate(words) if Path(word).suffix.lower() in SUFFIXES), None)
-        part = next((i for i, word in enumerate(words) if lower[i] in _PARTS and word.lower() in PARTS), None)
-        group = names.index(reading.group) if reading.group in names else None
+        words, lower, (file, part, group) = _special(names, first, reading)
         taken = {file, part, group}
         if reading.label is not None:
             if reading.label not in names:
@@ -86,10 +89,54 @@ class Columns:
             label = candidates[0]
         return cls(tuple(names), label, group, part, file, header)
 
+    @classmethod
+    def to_predict(
+        cls,
+        names: Sequence[str],
+        first: Sequence[str],
+        reading: Reading,
+        width: int,
+        *,
+        header: bool,
+        has_inputs: bool = False,
+    ) -> "Columns":
+        """Return the columns of a table whose rows are to be predicted: labels and ids may be there or not.
+
+        The number of inputs decides: a table of just as many columns has inputs alone, whatever their names. Else a
+        column of labels is left out, by its name, as the only texts, or without a header as the first; else one of ids,
+        by its name; else both. A table that fits in no way has columns of both kinds left out.
+
+        Args:
+            names, first, reading, header, has_inputs: as in `of`.
+            width: number of inputs of the network.
+        """
+        words, lower, (file, part, group) = _special(names, first, reading)
+        rest = [i for i in range(len(names)) if i not in (file, part, group)]
+        usual = (reading.label, *_LABELS)
+        label = next((i for name in usual for i in rest if name in (names[i], lower[i])), None)
+        id = next((i for name in _IDS for i in rest if lower[i] == name and i != label), None) if header else None
+        texts = [i for i in rest if i not in (label, id) and not is_number(words[i])]
+        if label is None and len(texts) == 1:
+            label = texts[0]
+        if file is None and not has_inputs:
+            label = rest[0] if label is None and not header else label
+            if len(names) == width and reading.label not in names:
+                return cls(tuple(names), None, has_header=header, needs_labels=False)
+            left_out = ((None, None), (label, None), (None, id), (label, id))
+            if reading.label in names:
+                left_out = ((label, None), (label, id))
+            label, id = next((pair for pair in left_out if len(set(rest) - {*pair}) == width), left_out[-1])
+        return cls(tuple(names), label, group, part, file, header, id, needs_labels=False)
+
+    @property
+    def required_label(self) -> int | None:
+        """The position of the column in which no label may be missing; None if labels may be missing."""
+        return self.label if self.needs_labels else None
+
     @property
     def numbers(self) -> list[int]:
         """The positions of the columns that are inputs."""
-        others = {self.label, self.group, self.part, self.file}
+        others = {self.label, self.group, self.part, self.file, self.id}
         return [position for position in range(len(self.names)) if position not in others]
 
     def shaped(self, numbers: np.ndarray, reading: Reading) -> np.ndarray:
@@ -116,8 +163,22 @@ class Columns:
         return (side_rgb, side_rgb, 3) if are_pixels and 3 * side_rgb**2 == count else None
 
 
-def found_in_parts(rows: Rows, parts: Sequence[str] | None, sha256: dict[str, str], path: Path) -> Found:
+def _special(names: Sequence[str], first: Sequence[str], reading: Reading) -> tuple[list[str], list[str], list[Any]]:
+    """Return the words of the first row, names in lower case, and the columns of files, parts and groups, or None."""
+    words = [str(value).strip() for value in first]
+    lower = [name.strip().lower() for name in names]
+    file = next((i for i, word in enumerate(words) if Path(word).suffix.lower() in SUFFIXES), None)
+    part = next((i for i, word in enumerate(words) if lower[i] in _PARTS and word.lower() in PARTS), None)
+    group = names.index(reading.group) if reading.group in names else None
+    return words, lower, [file, part, group]
+
+
+def found_in_parts(
+    rows: Rows, parts: Sequence[str] | None, sha256: dict[str, str], path: Path, *, to_predict: bool = False
+) -> Found:
     """Return the rows of a table, in the parts that one of its columns names.
+
+    `to_predict`: the rows of one part alone, see `part_to_predict`.
 
     Raises:
         DataError: for the name of a part that means nothing.
@@ -129,6 +190,8 @@ def found_in_parts(rows: Rows, parts: Sequence[str] | None, sha256: dict[str, st
         wrong = parts[names.index(None)]
         raise DataError(f"A part is called train, validation or test. {path} has {wrong!r} in row {names.index(None)}.")
     masks = {str(name): np.array([each == name for each in names]) for name in dict.fromkeys(names)}
+    if to_predict:
+        return Found(rows.select(part_to_predict(masks)), sha256=sha256)
     train, test = in_parts({name: rows.select(mask) for name, mask in masks.items()}, path)
     return Found(train, test, sha256)
 

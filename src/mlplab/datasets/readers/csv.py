@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +27,10 @@ _AT_ONCE = 2**18
 _DELIMITERS = (",", ";", "\t")
 
 
-def read_csv(path: Path, reading: Reading) -> Found:
+def read_csv(path: Path, reading: Reading, width: int | None = None) -> Found:
     """Return the rows of a file, in its order.
+
+    `width`: number of inputs of the network that is to predict these rows, which need no labels then.
 
     A header is a first line without numbers, or one that has a column called label, class or target. Cells are
     separated by commas, semicolons or tabs. Columns called pixel0, pixel1, … or 1x1, 1x2, … are images, and so are
@@ -44,15 +47,16 @@ def read_csv(path: Path, reading: Reading) -> Found:
         npz.require_memory(2 * path.stat().st_size)
     except (OSError, ValueError) as error:
         raise DataError(f"{shown(path)} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
-    table = _read(path, reading)
-    columns = table.columns
+    table = _read(path, reading, width)
+    columns, files = table.columns, None
     if columns.file is None:
-        inputs = columns.shaped(table.numbers(), reading)
-        rows = Rows(inputs, labels_of(table.labels), groups=table.groups)
+        inputs: Any = columns.shaped(table.numbers(), reading)
     else:
-        pictures, files = _pictures(path, table.files, table.lines)
-        rows = Rows(pictures, labels_of(table.labels), files, table.groups)
-    return found_in_parts(rows, table.parts, sha256, path)
+        inputs, files = _pictures(path, table.files, table.lines)
+    labels = None if columns.label is None else labels_of(table.labels)
+    ids = None if columns.id is None else (columns.names[columns.id], table.ids)
+    rows = Rows(inputs, labels, files, table.groups, ids)
+    return found_in_parts(rows, table.parts, sha256, path, to_predict=width is not None)
 
 
 @dataclass
@@ -65,6 +69,7 @@ class _Table:
     labels: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
     groups: list[str] | None = None
     parts: list[str] | None = None
     blocks: list[np.ndarray] = field(default_factory=list)
@@ -72,7 +77,10 @@ class _Table:
     def add(self, rows: Sequence[list[str]], lines: Sequence[int]) -> None:
         columns = self.columns
         self.lines += lines
-        self.labels += [row[columns.label] for row in rows]
+        if columns.label is not None:
+            self.labels += [row[columns.label] for row in rows]
+        if columns.id is not None:
+            self.ids += [row[columns.id] for row in rows]
         if columns.group is not None:
             self.groups = (self.groups or []) + [row[columns.group] for row in rows]
         if columns.part is not None:
@@ -113,7 +121,7 @@ def read_csv_pair(train: Path, test: Path, reading: Reading) -> Found:
     return Found(parts[0].train, parts[1].train, parts[0].sha256 | parts[1].sha256)
 
 
-def _read(path: Path, reading: Reading) -> _Table:
+def _read(path: Path, reading: Reading, width_to_predict: int | None) -> _Table:
     """Read a file line by line."""
     lines = _lines(path)
     head = next(lines, "")
@@ -124,7 +132,7 @@ def _read(path: Path, reading: Reading) -> _Table:
     names: list[str] | None = None
     for row in _rows(rows, path):
         if names is None:
-            width = _checked_width(row, path)
+            width = _checked_width(row, path, least=2 if width_to_predict is None else 1)
             header = _is_header(row, reading)
             names = [name.strip() for name in row] if header else [str(column) for column in range(width)]
             if header:
@@ -135,9 +143,10 @@ def _read(path: Path, reading: Reading) -> _Table:
                 f"{len(row):,}. Correct the line."
             )
         if table is None:
-            table = _Table(path, Columns.of(names, row, reading, shown(path), header=header), delimiter != ",")
-            _require_inputs(table.columns, path)
-        if not row[table.columns.label].strip():
+            columns = _columns(names, row, reading, path, header, width_to_predict)
+            table = _Table(path, columns, delimiter != ",")
+        label = table.columns.required_label
+        if label is not None and not row[label].strip():
             raise DataError(f"{shown(path)}, line {rows.line_num} has no label: add it, or remove the line.")
         waiting.append(row)
         numbers.append(rows.line_num)
@@ -190,18 +199,26 @@ def _is_header(row: Sequence[str], reading: Reading) -> bool:
     return is_named or not any(map(is_number, words))
 
 
-def _checked_width(row: Sequence[str], path: Path) -> int:
-    if not 2 <= len(row) <= _MOST_COLUMNS:
+def _checked_width(row: Sequence[str], path: Path, least: int) -> int:
+    if not least <= len(row) <= _MOST_COLUMNS:
         raise DataError(
-            f"{shown(path)} has {len(row):,} columns; expected from 2 to {_MOST_COLUMNS:,}, one of labels and others "
-            "of numbers, separated by commas, semicolons or tabs."
+            f"{shown(path)} has {len(row):,} columns; expected from {least} to {_MOST_COLUMNS:,}, one of labels and "
+            "others of numbers, separated by commas, semicolons or tabs."
         )
     return len(row)
 
 
-def _require_inputs(columns: Columns, path: Path) -> None:
+def _columns(
+    names: Sequence[str], first: Sequence[str], reading: Reading, path: Path, header: bool, width: int | None
+) -> Columns:
+    """Return the columns of a file, of rows to predict if a width is given. Raises `DataError` if it has no inputs."""
+    if width is None:
+        columns = Columns.of(names, first, reading, shown(path), header=header)
+    else:
+        columns = Columns.to_predict(names, first, reading, width, header=header)
     if columns.file is None and not columns.numbers:
         raise DataError(f"{shown(path)} has no column of numbers, or of names of image files, beside the labels.")
+    return columns
 
 
 def _pictures(path: Path, names: Sequence[str], lines: Sequence[int]) -> tuple[list[Picture], tuple[str, ...]]:

@@ -55,7 +55,7 @@ def read_idx_pairs(folder: Path) -> Found:
             there = images or labels
             missing = _IMAGES if images is None else _LABELS
             raise DataError(f"{shown(there or folder)} lacks its partner, …-{missing}: put it into the same folder.")
-        parts[part] = Rows(_read(images, 3, sha256), _read(labels, 1, sha256))
+        parts[part] = Rows(read_idx_file(images, 3, sha256), read_idx_file(labels, 1, sha256))
         if len(parts[part].inputs) != len(parts[part].labels):
             raise DataError(
                 f"{shown(images)} has {len(parts[part].inputs):,} images, and {labels.name} "
@@ -65,8 +65,25 @@ def read_idx_pairs(folder: Path) -> Found:
     return Found(train, test, sha256)
 
 
-def _read(path: Path, ndim: int, sha256: dict[str, str]) -> np.ndarray:
-    """Read one file, no more than its header announces, lest a small gzip file fill the memory."""
+def is_idx(path: Path) -> bool:
+    """Return whether a file, plain or gzipped, begins as an IDX file of 8-bit numbers does."""
+    try:
+        with path.open("rb") as start:
+            opened = gzip.open if start.read(2) == b"\x1f\x8b" else open
+        with opened(path, "rb") as file:
+            return file.read(3) == b"\0\0\x08"
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        return False
+
+
+def read_idx_file(path: Path, ndim: int, sha256: dict[str, str]) -> np.ndarray:
+    """Read one file, no more than its header announces, lest a small gzip file fill the memory.
+
+    `sha256`: gets the hexadecimal SHA-256 of the decompressed content, by the name of the file.
+
+    Raises:
+        DataError: if it is damaged, or has another number of axes than `ndim`.
+    """
     try:
         with path.open("rb") as start:
             opened = gzip.open if start.read(2) == b"\x1f\x8b" else open

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,20 +44,51 @@ def read_npz(path: Path, reading: Reading) -> Found:
     """
     content = read_file(path, _LARGEST)
     told = [name for name in (reading.label, reading.group) if name is not None]
-    try:
-        file = io.BytesIO(content)
-        arrays = npz.read(file, names=None if reading.label else {*_NAMES, _CLASSES, *told})
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{shown(path)} is not a readable NPZ file of plain arrays ({error}). Copy it again, or write it by "
-            f"{_WRITTEN_BY}."
-        ) from error
+    arrays = _arrays(path, content, None if reading.label else {*_NAMES, _CLASSES, *told})
     groups = arrays.pop(reading.group).tolist() if reading.group in arrays else None
     names = arrays.pop(_CLASSES, None)
     parts = _told(arrays, reading.label, path) if reading.label else _known(arrays, path)
     train, test = in_parts({part: Rows(x, y, groups=groups) for part, (x, y) in parts.items()}, path)
     sha256 = {shown(path.name): hashlib.sha256(content).hexdigest()}
     return Found(train, test, sha256, None if names is None else tuple(map(str, names.reshape(-1))))
+
+
+def arrays_to_predict(path: Path, reading: Reading) -> Rows:
+    """Return the inputs of a file that a network is to predict, with their labels if it has them.
+
+    The arrays are those for testing, else for validation, else for training, by the names that `read_npz` knows, or the
+    inputs beside the labels that `reading.label` names, or the only array with several axes.
+
+    Raises:
+        DataError: as `read_npz` does, and if it cannot be seen which array has the inputs.
+    """
+    content = read_file(path, _LARGEST)
+    arrays = _arrays(path, content, {*_NAMES, *filter(None, [reading.label])})
+    if reading.label is not None and reading.label in arrays:
+        inputs, labels = _told(_arrays(path, content, None), reading.label, path)["train"]
+        return Rows(inputs, labels)
+    for parts in _PARTS:
+        for part in ("test", "validation", "train"):
+            x, y = parts.get(part, ("", ""))
+            if x in arrays:
+                return Rows(arrays[x], arrays.get(y))
+    if len(arrays) != 1:
+        raise DataError(
+            f"{shown(path)} must hold an array x_test, x, images or data, or a single array. Got {_listed(arrays)}."
+        )
+    (inputs,) = _arrays(path, content, None).values()
+    return Rows(inputs, None)
+
+
+def _arrays(path: Path, content: bytes, names: Collection[str] | None) -> dict[str, np.ndarray]:
+    """Read the arrays of a file, see `npz.read`. Raises `DataError` if it is damaged or holds objects."""
+    try:
+        return npz.read(io.BytesIO(content), names)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{shown(path)} is not a readable NPZ file of plain arrays ({error}). Copy it again, or write it by "
+            f"{_WRITTEN_BY}."
+        ) from error
 
 
 def _known(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:

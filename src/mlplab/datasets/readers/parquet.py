@@ -16,7 +16,7 @@ from mlplab import npz
 from mlplab.datasets.arrays import whole_bytes
 from mlplab.datasets.readers.columns import Columns, found_in_parts
 from mlplab.datasets.readers.files import list_files
-from mlplab.datasets.readers.rows import PARTS, Found, Picture, Rows, in_parts, joined, shown
+from mlplab.datasets.readers.rows import PARTS, Found, Picture, Rows, in_parts, joined, part_to_predict, shown
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError, UsageError
 
@@ -35,8 +35,10 @@ def import_pyarrow() -> Any:
         ) from error
 
 
-def read_parquet(path: Path, reading: Reading) -> Found:
+def read_parquet(path: Path, reading: Reading, width: int | None = None) -> Found:
     """Return the rows of a file, in its order.
+
+    `width`: number of inputs of the network that is to predict these rows, which need no labels then.
 
     Images are bytes in a column, or in the field `bytes` of one, beside which `path` may have a name. Otherwise the
     inputs are a column of lists of numbers (n, d), (n, h, w) or (n, h, w, c), or all columns of numbers. Names of
@@ -53,7 +55,7 @@ def read_parquet(path: Path, reading: Reading) -> Found:
         with importlib.import_module("pyarrow.parquet").ParquetFile(path) as file:
             groups = [file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups)]
             npz.require_memory(sum(groups))
-            return _read(pyarrow, file, path, reading, sha256)
+            return _read(pyarrow, file, path, reading, sha256, width)
     except (DataError, UsageError):
         raise
     except Exception as error:  # of a damaged file pyarrow raises ArrowException, OSError, OverflowError, and more
@@ -63,8 +65,10 @@ def read_parquet(path: Path, reading: Reading) -> Found:
         ) from error
 
 
-def read_parquet_folder(root: Path, reading: Reading) -> Found:
+def read_parquet_folder(root: Path, reading: Reading, width: int | None = None) -> Found:
     """Return the rows of all files in a folder, sorted by their paths.
+
+    `width`: as in `read_parquet`; of rows to predict, one part is returned alone, see `part_to_predict`.
 
     The part of a file is the word with which its name begins (train-00000-of-00002.parquet), or else its folder. Files
     of a folder without such words are one part.
@@ -73,13 +77,19 @@ def read_parquet_folder(root: Path, reading: Reading) -> Found:
         UsageError, DataError: as `read_parquet` does.
     """
     names = parquet_files(root)
-    found = [read_parquet(root / name, reading) for name in names]
+    if width is not None:
+        parts_of = {name: _part(name) or "train" for name in names}
+        chosen = part_to_predict({part: part for part in parts_of.values()})
+        names = [name for name in names if parts_of[name] == chosen]
+    found = [read_parquet(root / name, reading, width) for name in names]
     sha256 = {shown(name): digest for name, each in zip(names, found, strict=True) for digest in each.sha256.values()}
     parts: dict[str, list[Rows]] = {}
     for name, each in zip(names, found, strict=True):
         if each.test is not None:
             raise DataError(f"{shown(root / name)} has parts of its own: give that file alone.")
         parts.setdefault(_part(name) or "train", []).append(each.train)
+    if width is not None:
+        return Found(joined([rows for each in parts.values() for rows in each]), sha256=sha256)
     train, test = in_parts({part: joined(rows) for part, rows in parts.items()}, root)
     return Found(train, test, sha256, found[0].class_names)
 
@@ -100,6 +110,8 @@ class _Cells:
     """The cells of a file, by what they are."""
 
     labels: list[Any] = field(default_factory=list)
+    ids: list[Any] = field(default_factory=list)
+    rows: int = 0
     groups: list[Any] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     files: list[str | None] = field(default_factory=list)
@@ -107,7 +119,7 @@ class _Cells:
     blocks: list[np.ndarray] = field(default_factory=list)
 
 
-def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, sha256: dict[str, str]) -> Found:
+def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, sha256: dict[str, str], width: int | None) -> Found:
     schema = file.schema_arrow
     if file.metadata.num_rows == 0:
         raise DataError(f"{shown(path)} has no rows.")
@@ -122,7 +134,10 @@ def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, sha256: dict[st
     for position, name in enumerate(names):  # the words of parts
         if kinds[name] == "text":
             first[position] = str(next(file.iter_batches(1, columns=[name])).column(0)[0].as_py())
-    columns = Columns.of(names, first, reading, shown(path), header=True, has_inputs=bool(whole))
+    if width is None:
+        columns = Columns.of(names, first, reading, shown(path), header=True, has_inputs=bool(whole))
+    else:
+        columns = Columns.to_predict(names, first, reading, width, header=True, has_inputs=bool(whole))
     inputs = whole or [names[position] for position in columns.numbers]
     if texts := [name for name in inputs if kinds[name] in ("text", "other")]:
         raise DataError(
@@ -133,25 +148,27 @@ def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, sha256: dict[st
     for batch in file.iter_batches(_AT_ONCE):
         _add(pyarrow, cells, batch, columns, inputs, kinds, path)
     rows = _rows(cells, columns, inputs, whole, reading)
-    found = found_in_parts(rows, cells.parts or None, sha256, path)
-    class_names = _hub_names(schema.metadata, names[columns.label])
+    found = found_in_parts(rows, cells.parts or None, sha256, path, to_predict=width is not None)
+    class_names = None if columns.label is None else _hub_names(schema.metadata, names[columns.label])
     return Found(found.train, found.test, sha256, class_names)
 
 
 def _rows(cells: _Cells, columns: Columns, inputs: list[str], whole: list[str], reading: Reading) -> Rows:
-    labels, groups = np.array(cells.labels), cells.groups or None
+    labels = None if columns.label is None else np.array(cells.labels)
+    ids = None if columns.id is None else (columns.names[columns.id], cells.ids)
+    groups = cells.groups or None
     if cells.pictures:
         files = [name for name in cells.files if name]
         named = len(files) == len(cells.pictures)
-        return Rows(cells.pictures, labels, tuple(map(shown, files)) if named else None, groups)
+        return Rows(cells.pictures, labels, tuple(map(shown, files)) if named else None, groups, ids)
     numbers = np.concatenate(cells.blocks)
     if not whole:
-        return Rows(columns.shaped(numbers, reading), labels, groups=groups)
+        return Rows(columns.shaped(numbers, reading), labels, groups=groups, ids=ids)
     pixels = whole_bytes(numbers)
     numbers = numbers if pixels is None else pixels
     if numbers.ndim == 2 and reading.size is not None and numbers.shape[1] == reading.size[0] * reading.size[1]:
         numbers = numbers.reshape(-1, *reading.size)
-    return Rows(numbers, labels, groups=groups)
+    return Rows(numbers, labels, groups=groups, ids=ids)
 
 
 def _kind(pyarrow: Any, kind: Any) -> str:
@@ -179,18 +196,22 @@ def _add(
     pyarrow: Any, cells: _Cells, batch: Any, columns: Columns, inputs: list[str], kinds: dict[str, str], path: Path
 ) -> None:
     """Add a batch of rows. Raises `DataError` for an empty cell."""
-    start = len(cells.labels)
+    start = cells.rows
+    cells.rows += batch.num_rows
 
-    def values(name: str) -> Any:
+    def values(name: str, *, may_be_empty: bool = False) -> Any:
         column = batch.column(batch.schema.names.index(name))
         column = getattr(column, "storage", column)
         column = column.dictionary_decode() if pyarrow.types.is_dictionary(column.type) else column
-        if column.null_count:
+        if column.null_count and not may_be_empty:
             row = start + column.is_null().to_pylist().index(True)
             raise DataError(f"{shown(path)}, row {row}: column {name!r} is empty. Fill it, or remove the row.")
         return column
 
-    cells.labels += values(columns.names[columns.label]).to_pylist()
+    if columns.label is not None:
+        cells.labels += values(columns.names[columns.label], may_be_empty=columns.required_label is None).to_pylist()
+    if columns.id is not None:
+        cells.ids += values(columns.names[columns.id]).to_pylist()
     if columns.group is not None:
         cells.groups += values(columns.names[columns.group]).to_pylist()
     if columns.part is not None:

@@ -1,14 +1,16 @@
 """What a reader of one format returns."""
 
 import os
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from mlplab.errors import DataError
+
+T = TypeVar("T")
 
 PARTS = {
     "train": "train",
@@ -42,28 +44,31 @@ class Rows:
 
     Attributes:
         inputs: an array (n, …), or pictures.
-        labels: (n,), of any kind that `arrays.plain_labels` takes.
+        labels: (n,), of any kind that `arrays.plain_labels` takes; None where rows to predict have none.
         files: the name of each row's file, relative to the source, if rows come from files.
         groups: the group of each row, if the source has a column for it.
+        ids: of rows to predict, the name of a column that numbers or names them, and its cells, if there is one.
     """
 
     inputs: Any
-    labels: np.ndarray | Sequence[Any]
+    labels: Any
     files: tuple[str, ...] | None = None
     groups: Sequence[Hashable] | None = None
+    ids: tuple[str, Sequence[Any]] | None = None
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.inputs if self.labels is None else self.labels)
 
     def select(self, mask: np.ndarray) -> "Rows":
         """Return the rows where a mask, bool (n,), is True."""
         chosen = np.flatnonzero(mask).tolist()
-        inputs, files, groups = self.inputs, self.files, self.groups
+        inputs, files, groups, ids = self.inputs, self.files, self.groups, self.ids
         return Rows(
             [inputs[row] for row in chosen] if isinstance(inputs, list) else inputs[mask],
-            np.asarray(self.labels)[mask],
+            None if self.labels is None else np.asarray(self.labels)[mask],
             None if files is None else tuple(files[row] for row in chosen),
             None if groups is None else [groups[row] for row in chosen],
+            None if ids is None else (ids[0], [ids[1][row] for row in chosen]),
         )
 
 
@@ -94,10 +99,22 @@ def joined(rows: Sequence[Rows]) -> Rows:
         return rows[0]
     pictures = isinstance(rows[0].inputs, list)
     inputs = [each for part in rows for each in part.inputs] if pictures else np.concatenate([r.inputs for r in rows])
-    labels = np.concatenate([np.asarray(part.labels) for part in rows])
+    has_labels = all(part.labels is not None for part in rows)
+    labels = np.concatenate([np.asarray(part.labels) for part in rows]) if has_labels else None
     files = None if any(part.files is None for part in rows) else tuple(f for part in rows for f in part.files or ())
     groups = None if any(part.groups is None for part in rows) else [g for part in rows for g in part.groups or ()]
-    return Rows(inputs, labels, files, groups)
+    named = [part.ids for part in rows if part.ids is not None]
+    are_alike = len(named) == len(rows) and len({name for name, _ in named}) == 1
+    ids = (named[0][0], [each for _, cells in named for each in cells]) if are_alike else None
+    return Rows(inputs, labels, files, groups, ids)
+
+
+def part_to_predict(parts: Mapping[str, T]) -> T:
+    """Return the part of a data set on which a network is tried: for testing, else for validation, else what is there.
+
+    `parts`: by the names train, validation and test.
+    """
+    return next(parts[name] for name in ("test", "validation", "train") if name in parts)
 
 
 def in_parts(parts: dict[str, Rows], path: Path) -> tuple[Rows, Rows | None]:
