@@ -29,6 +29,7 @@ from mlplab.inspection.network.attribution import show_saliency as show_saliency
 from mlplab.inspection.network.hidden_layers import show_projection as show_projection
 from mlplab.inspection.network.hidden_layers import show_units as show_units
 from mlplab.inspection.network.model_graph import plot_model as plot_model
+from mlplab.inspection.predictions import predict_files as predict_files
 from mlplab.inspection.seeds import show_seeds as show_seeds
 from mlplab.models import ladder as ladder
 from mlplab.models import mlp as mlp

@@ -26,6 +26,7 @@ from mlplab.cli import (
     labels,
     learning_curve,
     lr,
+    predict,
     recipes,
     report,
     runs,
@@ -57,6 +58,7 @@ app.command("failures")(failures.show)
 app.command("figure")(figure.show)
 app.command("labels")(labels.labels)
 app.command("compare")(compare.compare)
+app.command("predict")(predict.predict)
 app.add_typer(data.app, name="data")
 app.add_typer(course.app, name="course")
 

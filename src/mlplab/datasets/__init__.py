@@ -6,6 +6,8 @@ arrays.py       arrays of any kind, checked and brought into one form; classes.p
 sources.py      a file or folder → arrays; reading.py: how it is read; readers/: one file a format
 pictures.py     images decoded, brought to one size, cached; splitting.py: test rows where there are none
 decoding.py     arrays too large for memory, written into the cache folder; decoded.py: found there again, and deleted
+preparation.py  new rows and pictures → inputs of a network that is trained: framing.py measures how images lie in their
+                frames, drawings.py brings what is drawn on a new one there
 catalog.py      the data sets with a name; digits.py: the one that comes with scikit-learn
 fetch.py        their files: found, downloaded, verified; payload.py: one file and its hash; idx.py: its format
 providers.py    where files come from; commands.py: package managers as processes; cache.py: the folder of files

@@ -17,6 +17,7 @@ from mlplab.errors import DataError, brief, require_unmasked
 
 _LARGEST = 2.0**63
 """No label is as large."""
+_FULL_SCALES = (1, 16, 255)
 _AT_ONCE = 2**18
 """Values that are checked at a time: as many as stay in a core's cache."""
 
@@ -37,6 +38,11 @@ def inputs_alike(train: ArrayLike, test: ArrayLike, name: str) -> tuple[np.ndarr
         array.astype(np.float32) if array.ndim == 2 and array.dtype.kind in "iub" else array for array in arrays
     )
     return train, test
+
+
+def full_scale(high: float) -> int:
+    """Return the smallest full scale of 8-bit numbers up to `high`: 255, 16 for `digits`, 1 for black and white."""
+    return min(scale for scale in _FULL_SCALES if scale >= high)
 
 
 def content_hash(*arrays: np.ndarray) -> str:

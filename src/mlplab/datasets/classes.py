@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -98,6 +99,16 @@ class Classes:
             )
         return np.array([number_of[label] for label in present.tolist()], np.int32)[inverse]
 
+    def find(self, labels: Sequence[Any]) -> np.ndarray:
+        """Return the class numbers, int32 (n,), of labels of rows to predict; -1 for those of no class.
+
+        A label may be written as a text, and as a fraction that is whole; names of classes are known too.
+        """
+        known = {name: number for number, name in enumerate(self.names)}
+        known |= {str(label): number for number, label in enumerate(self.labels)}
+        numbers = {text: known.get(text, known.get(text.removesuffix(".0"), -1)) for text in set(map(_text, labels))}
+        return np.array([numbers[_text(label)] for label in labels], np.int32)
+
 
 def _labels_of(names: Sequence[str], present: list[Label], what: str) -> tuple[Label, ...]:
     """Return the labels that mean the named classes."""
@@ -113,6 +124,10 @@ def _labels_of(names: Sequence[str], present: list[Label], what: str) -> tuple[L
         f"The labels of {what} must be names of its {len(names)} classes, or their positions from 0 to "
         f"{len(names) - 1}. Got {listed(unknown)}: correct these labels, or give a class name for each label."
     )
+
+
+def _text(label: Any) -> str:
+    return str(label).strip()
 
 
 def _are_positions(present: Sequence[Label], classes: int) -> bool:

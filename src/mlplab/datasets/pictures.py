@@ -97,7 +97,7 @@ def read_pictures(pictures: Sequence[Picture], reading: Reading, *, quiet: bool)
         DataError: for a picture that cannot be read; for pictures of different sizes where no size is given; and if a
             large array cannot be kept in the cache folder.
     """
-    digests = _each(pictures, lambda picture: hashlib.sha256(picture.read()).hexdigest(), "reading", quiet)
+    digests = each(pictures, lambda picture: hashlib.sha256(picture.read()).hexdigest(), "reading", quiet)
     options = [_VERSION, reading.size, reading.crop, reading.colour, reading.invert]
     name = decoded.key(*options, *digests)
     images = decoded.find(name)
@@ -136,13 +136,18 @@ def _decode(
     """Decode pictures, into a file of this name if they are many, or if it is to be kept."""
     size, is_grey = reading.size, colour == "grey"
     if size is None or colour is None:
-        headers = _each(pictures, _header, "looking at images", quiet)
+        headers = each(pictures, _header, "looking at images", quiet)
         size = size or _one_size(pictures, headers)
         is_grey = is_grey or (colour is None and all(header.is_grey for header in headers))
     seem_grey = colour is None and not is_grey
     expected = len(pictures) * math.prod(size) * (1 if is_grey else 3)
+    side = None if reading.size is None else max(reading.size)
+
+    def one(picture: Picture) -> np.ndarray:
+        return decode_one(picture, side, lambda image: as_read(image, reading, is_grey))
+
     with decoding.Writer(name, None, expected=expected, always=keep) as writer:
-        for some in _in_order(pictures, lambda each: _prepared(each, reading, is_grey), "decoding images", quiet):
+        for some in _in_order(pictures, one, "decoding images", quiet):
             block = np.stack(some)
             seem_grey = seem_grey and bool((block[..., :1] == block[..., 1:]).all())
             writer.add(block)
@@ -173,28 +178,39 @@ def prepare_arrays(
         )
     is_grey = (reading.colour or ("grey" if images.shape[3:] != (3,) else "rgb")) == "grey"
 
-    def as_read(some: np.ndarray) -> np.ndarray:
+    def all_as_read(some: np.ndarray) -> np.ndarray:
         flat = some[..., 0] if some.shape[3:] == (1,) else some
-        return np.stack([_as_read(Image.fromarray(image), reading, is_grey) for image in flat])
+        return np.stack([as_read(Image.fromarray(image), reading, is_grey) for image in flat])
 
     if mapped.map_of(images) is None:
-        return as_read(images), content
+        return all_as_read(images), content
     name = decoded.key(content, _VERSION, reading.size, reading.crop, reading.colour, reading.invert)
-    return decoding.stored(name, map(as_read, mapped.pieces(images)), len(images), "resizing"), name
+    return decoding.stored(name, map(all_as_read, mapped.pieces(images)), len(images), "resizing"), name
 
 
-def _prepared(picture: Picture, reading: Reading, is_grey: bool) -> np.ndarray:
-    """Decode one picture: uint8 (h, w) or (h, w, 3)."""
+def decode_one(picture: Picture, side: int | None, finish: Callable[[Image.Image], R]) -> R:
+    """Decode one picture, and return what a function makes of it while few large images are in memory.
+
+    Args:
+        picture: as in `decode`.
+        side: pixels of the result's longer side, if it is known: a JPEG file is decoded at a part of its size, no less
+            than twice this.
+        finish: gets the upright image, in grey or rgb of 8 bits.
+
+    Raises:
+        DataError: if the picture cannot be read.
+    """
     with _opened(picture) as image:
-        if reading.size is not None:  # JPEG is decoded at a part of its size, no less than twice what is needed
-            image.draft(None, (2 * max(reading.size), 2 * max(reading.size)))
+        if side is not None:
+            image.draft(None, (2 * side, 2 * side))
         with _BUDGET.take(image.width * image.height):
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
-            return _as_read(_eight_bits(image, picture.name), reading, is_grey)
+            return finish(_eight_bits(image, picture.name))
 
 
-def _as_read(image: Image.Image, reading: Reading, is_grey: bool) -> np.ndarray:
+def as_read(image: Image.Image, reading: Reading, is_grey: bool) -> np.ndarray:
+    """Return an image as a reading says: uint8 (h, w) or (h, w, 3)."""
     image = _in_mode(image, "L" if is_grey else "RGB")
     if reading.size is not None and (image.height, image.width) != reading.size:
         (height, width), method = reading.size, Image.Resampling.BICUBIC
@@ -315,7 +331,7 @@ def _one_size(pictures: Sequence[Picture], headers: Sequence[Header]) -> tuple[i
     )
 
 
-def _each(items: Sequence[T], call: Callable[[T], R], title: str, quiet: bool) -> list[R]:
+def each(items: Sequence[T], call: Callable[[T], R], title: str, quiet: bool) -> list[R]:
     """Call a function for each item in parallel, and return the results in order. Shows a progress bar."""
     return [result for some in _in_order(items, call, title, quiet) for result in some]
 

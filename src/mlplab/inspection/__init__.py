@@ -8,6 +8,7 @@
     network/           units, saliency, neighbours, projection and graph of the model
     comparison/        several runs on the same rows
     data_check/        what is wrong with a data set
+    predictions/       images and files that a run has never seen
 
 Results kept in a run are read without Keras and JAX.
 """

@@ -13,6 +13,7 @@ checksums.py      SHA256SUMS: whether files are as they were written
 probabilities.py  what a model's outputs mean
 architecture.py   a model as JSON without code, and back
 dataset_ref.py    the data set of a run, verified
+preparation.py    how new pictures become inputs of a run
 travel.py         a run directory as bytes, to a cluster and back
 machine.py        versions, threads, memory of this process, and whether they are those of a run
 """

@@ -54,7 +54,8 @@ class Config:
         seeds: number of members of a population. The first has the seed of the settings, each other the next one.
             1: a run of one network.
         labels: the label of each class in the data set; None: 0, 1, ….
-        inputs: `dtype`, `low` and `high` of the training inputs; None in runs of 0.1.0.
+        inputs: `dtype`, `low` and `high` of the training inputs, and the `framing` of images, see
+            `datasets.framing.Framing`; None in the first runs of 0.1.0.
         recipe: `name` of the recipe that the settings began with, and `changed`, the settings that differ from it;
             None: no recipe.
         chunk_bytes: of the chunks in which the training rows are read, on which their order depends; None: rows that
@@ -101,9 +102,14 @@ class Config:
         changed = ", ".join(name.replace("_", " ") for name in self.recipe["changed"])
         return f"{self.recipe['name']}{f' (changed: {changed})' if changed else ''}"
 
+    @property
+    def input_range(self) -> dict[str, Any] | None:
+        """`dtype`, `low` and `high` of the training inputs; None if they are not known."""
+        return self.inputs or _inputs_before_0_2(self.preprocessing)
+
     def warn_of_range(self, inputs: np.ndarray) -> None:
         """Warn of raw inputs (n, …) that seem to be scaled already, or to lack the scaling of the training inputs."""
-        trained = self.inputs or _inputs_before_0_2(self.preprocessing)
+        trained = self.input_range
         if trained is None or not inputs.size:
             return
         low, high = mapped.value_range(inputs)

@@ -66,6 +66,6 @@ def class_outputs(outputs: Any, classes: int, logits: bool) -> Any:
     return np.array(constant, np.float32) + outputs * np.array(factor, np.float32)
 
 
-def mean_probabilities(members: Sequence[np.ndarray]) -> np.ndarray:
+def mean_probabilities(members: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """Compute the predictions of an ensemble: the mean of its members' probabilities, float32 (n, classes)."""
     return np.mean(members, axis=0, dtype=np.float64).astype(np.float32)

@@ -203,11 +203,22 @@ class Run:
                 f"got {inputs.dtype} of shape {inputs.shape}. One image alone is images[None]."
             )
         self.config.warn_of_range(inputs)
-        if self.config.seeds == 1:
-            return probabilities_of(self.model, inputs, self.config, rows)
+        each = self.predict_each(inputs, rows)
+        return mean_probabilities(each) if self.config.seeds > 1 else each[0]
+
+    def predict_each(self, inputs: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """Return what each finished network of the run predicts, of a population one for each seed.
+
+        Args:
+            inputs, rows: as in `predict`, which checks them.
+
+        Returns:
+            float32 (networks, n, classes).
+        """
         self.require_finished()
-        finished = [member for member in self.members if member.result is not None]
-        return mean_probabilities([probabilities_of(each.model, inputs, each.config, rows) for each in finished])
+        networks = self.members or [self]
+        finished = [network for network in networks if network.result is not None]
+        return np.stack([probabilities_of(each.model, inputs, each.config, rows) for each in finished])
 
 
 def list_runs(folder: str | Path = "runs") -> list[Run]:

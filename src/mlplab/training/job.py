@@ -1,6 +1,7 @@
 """A model that is ready to train on its data, and its state as a checkpoint."""
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 
 from mlplab import mapped
 from mlplab.datasets import Data
+from mlplab.datasets.framing import framing_of
 from mlplab.engine import backend, checks, chunk_bytes_for, keras, keras_internals, state
 from mlplab.errors import RunError
 from mlplab.runs import Config, Preprocessing, Run, Settings, architecture, machine
@@ -140,12 +142,10 @@ class RunSpec:
 
     def config(self, seed: int, preprocessing: Preprocessing) -> Config:
         """Return the config of the network with a seed, whose inputs are scaled by its own training rows."""
-        inputs = self.data.train.inputs
-        low, high = mapped.value_range(inputs)
         return Config(
             settings=dataclasses.replace(self.settings, seed=seed),
             data=self.identity,
-            input_shape=inputs.shape[1:],
+            input_shape=self.data.train.inputs.shape[1:],
             class_names=self.data.class_names,
             preprocessing=preprocessing,
             versions=machine.versions(),
@@ -154,7 +154,19 @@ class RunSpec:
             command=self.command,
             corrected_labels=self.corrected_labels,
             labels=self.data.labels,
-            inputs={"dtype": inputs.dtype.name, "low": low, "high": high},
+            inputs=self._about_inputs,
             recipe=self.recipe,
-            chunk_bytes=chunk_bytes_for(inputs),
+            chunk_bytes=chunk_bytes_for(self.data.train.inputs),
         )
+
+    @functools.cached_property
+    def _about_inputs(self) -> dict[str, Any]:
+        """What `Config.inputs` keeps of the training inputs, the same for all networks."""
+        inputs = self.data.train.inputs
+        (low, high), framing = mapped.value_range(inputs), framing_of(inputs)
+        return {
+            "dtype": inputs.dtype.name,
+            "low": low,
+            "high": high,
+            "framing": None if framing is None else framing.to_json(),
+        }

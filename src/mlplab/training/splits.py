@@ -8,12 +8,12 @@ import numpy as np
 
 from mlplab import mapped
 from mlplab.datasets import Data, Dataset
+from mlplab.datasets.arrays import full_scale
 from mlplab.datasets.balanced import equally_many
 from mlplab.datasets.splitting import by_group
 from mlplab.errors import DataError, UsageError
 from mlplab.runs import Preprocessing, Settings
 
-_FULL_SCALES = (1, 16, 255)
 _LARGE = 10
 """Root mean square of inputs that are too large."""
 
@@ -105,9 +105,9 @@ def fit_preprocessing(inputs: np.ndarray, rows: np.ndarray, standardize: bool) -
         high = 0
         for part in mapped.pieces(inputs, of_all):
             high = max(high, int(part.max()))
-            if high > _FULL_SCALES[-2]:
+            if full_scale(high) == full_scale(255):
                 break
-        return Preprocessing(float(min(scale for scale in _FULL_SCALES if scale >= high)))
+        return Preprocessing(float(full_scale(high)))
     _warn_of_large(inputs, of_all)
     return Preprocessing()
 

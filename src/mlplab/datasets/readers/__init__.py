@@ -7,6 +7,7 @@ npz.py       NPZ files
 idx.py       IDX files of MNIST and its descendants
 parquet.py   Parquet files; needs pyarrow
 csv.py       CSV files; columns.py: what the columns of a table are
+to_predict.py  rows of any of these, and images, whose labels may be missing
 """
 
 import os

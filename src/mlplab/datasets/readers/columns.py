@@ -1,5 +1,6 @@
 """Tables: which column has the labels, groups, parts and names of files, and what shape rows of pixels have."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 
 from mlplab.datasets import decoded
 from mlplab.datasets.arrays import whole_bytes
-from mlplab.datasets.readers.rows import PARTS, Found, Rows, in_parts, shown
+from mlplab.datasets.readers.rows import PARTS, Found, Rows, in_parts, part_to_predict, shown
 from mlplab.datasets.reading import Reading
 from mlplab.errors import Advice, DataError, UsageError, brief
 
@@ -19,6 +20,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _LABELS = ("label", "labels", "class", "target", "category", "species", "y", "fine_label")
 _PARTS = ("split", "part", "subset", "set")
 _LONGEST_LABEL = 256
+_IDS = ("id", "imageid", "image_id", "rowid", "row_id", "index", "")
+"""Of columns that number or name the rows to predict; pandas writes the numbers of rows below no name."""
 _SMALLEST = 8
 """Pixels of the side of an image in a table that does not name its columns."""
 
@@ -29,19 +32,25 @@ class Columns:
 
     Attributes:
         names: of all columns; "0", "1", … where the table has no header.
-        label: has the labels.
+        label: has the labels; None where rows to predict have none.
         group, part, file, thumbnail: have the groups, the names of parts, the names of files with images, and of files
             with thumbnails; None if there is no such column.
         has_header: whether the names are the table's.
+        id: numbers or names rows to predict; None if there is no such column.
+        left_out: has thumbnails of rows to predict, which are not read; None if there is no such column.
+        needs_labels: whether each row has to have a label.
     """
 
     names: tuple[str, ...]
-    label: int
+    label: int | None
     group: int | None = None
     part: int | None = None
     file: int | None = None
     has_header: bool = True
     thumbnail: int | None = None
+    id: int | None = None
+    left_out: int | None = None
+    needs_labels: bool = True
 
     @classmethod
     def of(
@@ -67,15 +76,9 @@ class Columns:
         Raises:
             UsageError: if it cannot be seen which column has the labels, or there is no column with a given name.
         """
-        words = [str(value).strip() for value in first]
-        lower = [name.strip().lower() for name in names]
-        thumbnail = _position(reading.thumbnails, names, what)
-        is_image = [Path(word).suffix.lower() in SUFFIXES for word in words]
-        file = next((i for i in range(len(names)) if is_image[i] and i != thumbnail), None)
-        part = next((i for i, word in enumerate(words) if lower[i] in _PARTS and word.lower() in PARTS), None)
-        group = names.index(reading.group) if reading.group in names else None
+        label, thumbnail = (_position(name, names, what) for name in (reading.label, reading.thumbnails))
+        words, lower, (file, part, group) = _special(names, first, reading)
         taken = {file, part, group, thumbnail}
-        label = _position(reading.label, names, what)
         if label is not None:
             return cls(tuple(names), label, group, part, file, header, thumbnail)
         label = next((lower.index(name) for name in _LABELS if name in lower and lower.index(name) not in taken), None)
@@ -92,10 +95,51 @@ class Columns:
             label = candidates[0]
         return cls(tuple(names), label, group, part, file, header, thumbnail)
 
+    @classmethod
+    def to_predict(
+        cls,
+        names: Sequence[str],
+        first: Sequence[str],
+        reading: Reading,
+        width: int,
+        *,
+        header: bool,
+        has_inputs: bool = False,
+    ) -> "Columns":
+        """Return the columns of a table whose rows are to be predicted: labels and ids may be there or not.
+
+        The number of inputs decides: a table of just as many columns has inputs alone, whatever their names. Else a
+        column of labels is left out, by its name, as the only texts, or without a header as the first; else one of ids,
+        by its name; else both. A table that fits in no way has columns of both kinds left out.
+
+        Args:
+            names, first, reading, header, has_inputs: as in `of`.
+            width: number of inputs of the network.
+        """
+        words, lower, (file, part, group) = _special(names, first, reading)
+        thumbnail = names.index(reading.thumbnails) if reading.thumbnails in names else None
+        rest = [i for i in range(len(names)) if i not in (file, part, group, thumbnail)]
+        usual = (reading.label, *_LABELS)
+        label = next((i for name in usual for i in rest if name in (names[i], lower[i])), None)
+        id = next((i for name in _IDS for i in rest if lower[i] == name and i != label), None) if header else None
+        texts = [i for i in rest if i not in (label, id) and not is_number(words[i])]
+        if label is None and len(texts) == 1:
+            label = texts[0]
+        if file is None and not has_inputs:
+            label = rest[0] if label is None and not header else label
+            if len(names) == width and thumbnail is None and reading.label not in names:
+                return cls(tuple(names), None, has_header=header, needs_labels=False)
+            left_out = ((None, None), (label, None), (None, id), (label, id))
+            if reading.label in names:
+                left_out = ((label, None), (label, id))
+            label, id = next((pair for pair in left_out if len(set(rest) - {*pair}) == width), left_out[-1])
+        special = {"id": id, "left_out": thumbnail, "needs_labels": False}
+        return cls(tuple(names), label, group, part, file, header, **special)
+
     @property
     def numbers(self) -> list[int]:
         """The positions of the columns that are inputs."""
-        others = {self.label, self.group, self.part, self.file, self.thumbnail}
+        others = {self.label, self.group, self.part, self.file, self.thumbnail, self.id, self.left_out}
         return [position for position in range(len(self.names)) if position not in others]
 
     def shaped(self, numbers: np.ndarray, reading: Reading) -> np.ndarray:
@@ -129,8 +173,25 @@ def _position(name: str | None, names: Sequence[str], what: str) -> int | None:
     return None if name is None else names.index(name)
 
 
-def found_in_parts(rows: Rows, parts: Sequence[str] | None, sha256: dict[str, str], path: Path) -> Found:
+def _special(
+    names: Sequence[str], first: Sequence[str], reading: Reading
+) -> tuple[list[str], list[str], list[int | None]]:
+    """Return the words of the first row, names in lower case, and the columns of files, parts and groups, or None."""
+    words = [str(value).strip() for value in first]
+    lower = [name.strip().lower() for name in names]
+    is_image = [Path(word).suffix.lower() in SUFFIXES for word in words]
+    file = next((i for i in range(len(names)) if is_image[i] and names[i] != reading.thumbnails), None)
+    part = next((i for i, word in enumerate(words) if lower[i] in _PARTS and word.lower() in PARTS), None)
+    group = names.index(reading.group) if reading.group in names else None
+    return words, lower, [file, part, group]
+
+
+def found_in_parts(
+    rows: Rows, parts: Sequence[str] | None, sha256: dict[str, str], path: Path, *, to_predict: bool = False
+) -> Found:
     """Return the rows of a table, in the parts that one of its columns names.
+
+    `to_predict`: the rows of one part alone, see `part_to_predict`.
 
     Raises:
         DataError: for the name of a part that means nothing.
@@ -145,16 +206,18 @@ def found_in_parts(rows: Rows, parts: Sequence[str] | None, sha256: dict[str, st
             f"{names.index(None)}."
         )
     masks = {str(name): np.array([each == name for each in names]) for name in dict.fromkeys(names)}
+    if to_predict:
+        return Found(rows.select(part_to_predict(masks)), sha256=sha256)
     train, test = in_parts({name: rows.select(mask) for name, mask in masks.items()}, path)
     return Found(train, test, sha256)
 
 
-def check_label(text: str | bytes, path: Path, unit: str, number: int) -> None:
-    """Raise `DataError` for a label that is missing, or too long for one.
+def check_label(text: str | bytes, path: Path, unit: str, number: int, *, is_needed: bool) -> None:
+    """Raise `DataError` for a label that is missing where it is needed, or too long for one.
 
     `path`, `unit`, `number`: where it is, for messages: the file, "line" or "row", and which.
     """
-    if not text.strip():
+    if is_needed and not text.strip():
         raise DataError(f"{shown(path)}, {unit} {number} has no label: add it, or remove the {unit}.")
     if len(text) > _LONGEST_LABEL:
         raise DataError(
@@ -169,26 +232,34 @@ class OtherColumns:
 
     Attributes:
         labels: (n,).
-        groups, parts: texts; None if there is no such column.
+        groups, parts, ids: lists. None, as `labels`, if there is no such column.
     """
 
-    labels: np.ndarray
-    groups: Sequence[Any] | None
-    parts: Sequence[str] | None
+    labels: np.ndarray | None
+    groups: list[Any] | None
+    parts: list[str] | None
+    ids: list[Any] | None
 
     @classmethod
     def kept(cls, name: str) -> "OtherColumns | None":
         """Return what is kept beside the decoded array of a name; None if there is none."""
         kept = decoded.find_columns(name)
-        if kept is None or "labels" not in kept:
+        if kept is None or "lists" not in kept:
             return None
-        groups, parts = (kept[each].tolist() if each in kept else None for each in ("groups", "parts"))
-        return cls(kept["labels"], groups, parts)
+        lists = json.loads(kept["lists"].tobytes())
+        labels = lists.pop("labels")
+        return cls(kept.get("labels") if labels is None else np.array(labels, object), **lists)
 
     def to_keep(self) -> dict[str, np.ndarray]:
-        """Return arrays for `kept`."""
-        columns = {"labels": self.labels, "groups": self.groups, "parts": self.parts}
-        return {name: np.asarray(column) for name, column in columns.items() if column is not None}
+        """Return arrays for `kept`: none where cells are of another kind than JSON has."""
+        lists: dict[str, Any] = {"groups": self.groups, "parts": self.parts, "ids": self.ids, "labels": None}
+        arrays = {} if self.labels is None else {"labels": self.labels}
+        if self.labels is not None and self.labels.dtype.kind == "O":  # some are missing
+            arrays, lists["labels"] = {}, self.labels.tolist()
+        try:
+            return arrays | {"lists": np.frombuffer(json.dumps(lists).encode(), np.uint8)}
+        except TypeError:
+            return {}
 
 
 def labels_of(texts: Sequence[str]) -> np.ndarray:

@@ -29,8 +29,10 @@ _AT_ONCE = 2**18
 _DELIMITERS = (",", ";", "\t")
 
 
-def read_csv(path: Path, reading: Reading) -> Found:
+def read_csv(path: Path, reading: Reading, width: int | None = None) -> Found:
     """Return the rows of a file, in its order.
+
+    `width`: number of inputs of the network that is to predict these rows, which need no labels then.
 
     A header is a first line without numbers, or one that has a column called label, class or target. Cells are
     separated by commas, semicolons or tabs. Columns called pixel0, pixel1, … or 1x1, 1x2, … are images, and so are
@@ -42,22 +44,25 @@ def read_csv(path: Path, reading: Reading) -> Found:
         DataError: for anything that is no table of such columns, with file and line.
     """
     sha256 = {shown(path.name): sha256_of(path)}
-    name = decoded.key("csv", _VERSION, *sha256.values(), reading.label, reading.group, reading.thumbnails)
+    name = decoded.key("csv", _VERSION, *sha256.values(), reading.label, reading.group, reading.thumbnails, width)
     kept, inputs = OtherColumns.kept(name), decoded.find(name)
     with opened(path) as file, decoding.Writer(name, "reading", os.fstat(file.fileno()).st_size) as writer:
-        table = _read(_Lines(file, path), reading, writer, head_only=kept is not None and inputs is not None)
+        is_kept = kept is not None and inputs is not None
+        table = _read(_Lines(file, path), reading, writer, width, head_only=is_kept)
+        columns = table.columns
         if kept is None or inputs is None:
-            kept, inputs = OtherColumns(labels_of(table.labels), table.groups, table.parts), None
-            if table.columns.file is None:
+            kept, inputs = table.others(), None
+            if columns.file is None:
                 # Pictures are found anew each time, so that what is kept is for tables without.
                 inputs = writer.finish(**({} if table.files else kept.to_keep()))
     pictures, files = _pictures(path, table.files, table.lines) if table.files else (None, None)
+    ids = None if columns.id is None or kept.ids is None else (columns.names[columns.id], kept.ids)
     if inputs is None:
-        rows = Rows(pictures, kept.labels, files, kept.groups)
+        rows = Rows(pictures, kept.labels, files, kept.groups, ids=ids)
     else:
-        inputs = table.columns.shaped(inputs, reading)
-        rows = Rows(inputs, kept.labels, files, kept.groups, pictures, content=name)
-    return found_in_parts(rows, kept.parts, sha256, path)
+        inputs = columns.shaped(inputs, reading)
+        rows = Rows(inputs, kept.labels, files, kept.groups, pictures, content=name, ids=ids)
+    return found_in_parts(rows, kept.parts, sha256, path, to_predict=width is not None)
 
 
 @dataclass
@@ -74,6 +79,7 @@ class _Table:
     labels: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
     groups: list[str] | None = None
     parts: list[str] | None = None
     texts: dict[str, str] = field(default_factory=dict)
@@ -81,7 +87,10 @@ class _Table:
     def add(self, rows: Sequence[list[str]], lines: Sequence[int], place: int) -> None:
         """Add rows from some lines; `place` is where the file was read up to, in bytes."""
         columns = self.columns
-        self.labels += self._cells(rows, columns.label)
+        if columns.label is not None:
+            self.labels += self._cells(rows, columns.label)
+        if columns.id is not None:
+            self.ids += [row[columns.id] for row in rows]
         if columns.group is not None:
             self.groups = self.groups or []
             self.groups += self._cells(rows, columns.group)
@@ -99,6 +108,11 @@ class _Table:
         is_block = stop - start == len(positions)
         cells = [row[start:stop] if is_block else [row[position] for position in positions] for row in rows]
         self.writer.add(self._converted(cells, positions, lines), place)
+
+    def others(self) -> OtherColumns:
+        """Return what the rows have beside their inputs."""
+        labels = None if self.columns.label is None else labels_of(self.labels)
+        return OtherColumns(labels, self.groups, self.parts, None if self.columns.id is None else self.ids)
 
     def _cells(self, rows: Sequence[list[str]], position: int) -> list[str]:
         """Return the cells of a column. Equal ones are one object, since there are few different ones."""
@@ -163,7 +177,9 @@ class _Lines(Iterator[str]):
         return f"{shown(self.path)}, line {self.number}"
 
 
-def _read(lines: _Lines, reading: Reading, writer: decoding.Writer, head_only: bool) -> _Table:
+def _read(
+    lines: _Lines, reading: Reading, writer: decoding.Writer, width_to_predict: int | None, *, head_only: bool
+) -> _Table:
     """Read a file row by row, or only as far as it says what its columns are."""
     path, head = lines.path, next(lines, "")
     bare = re.sub(r'"[^"]*"', "", head)
@@ -173,7 +189,7 @@ def _read(lines: _Lines, reading: Reading, writer: decoding.Writer, head_only: b
     names: list[str] | None = None
     for row in _rows(rows, lines):
         if names is None:
-            width = _checked_width(row, path)
+            width = _checked_width(row, path, least=2 if width_to_predict is None else 1)
             header = _is_header(row, reading)
             names = [name.strip() for name in row] if header else [str(column) for column in range(width)]
             if header:
@@ -184,11 +200,13 @@ def _read(lines: _Lines, reading: Reading, writer: decoding.Writer, head_only: b
                 f"{len(row):,}. Correct the line."
             )
         if table is None:
-            table = _Table(path, Columns.of(names, row, reading, shown(path), header=header), delimiter != ",", writer)
-            _require_inputs(table.columns, path)
+            columns = _columns(names, row, reading, path, header, width_to_predict)
+            table = _Table(path, columns, delimiter != ",", writer)
             if head_only:
                 return table
-        check_label(row[table.columns.label], path, "line", rows.line_num)
+        if table.columns.label is not None:
+            is_needed = table.columns.needs_labels
+            check_label(row[table.columns.label], path, "line", rows.line_num, is_needed=is_needed)
         waiting.append(row)
         numbers.append(rows.line_num)
         if len(waiting) * width >= _AT_ONCE:
@@ -219,18 +237,26 @@ def _is_header(row: Sequence[str], reading: Reading) -> bool:
     return is_named or not any(map(is_number, words))
 
 
-def _checked_width(row: Sequence[str], path: Path) -> int:
-    if not 2 <= len(row) <= _MOST_COLUMNS:
+def _checked_width(row: Sequence[str], path: Path, least: int) -> int:
+    if not least <= len(row) <= _MOST_COLUMNS:
         raise DataError(
-            f"{shown(path)} has {len(row):,} columns; expected from 2 to {_MOST_COLUMNS:,}, one of labels and others "
-            "of numbers, separated by commas, semicolons or tabs."
+            f"{shown(path)} has {len(row):,} columns; expected from {least} to {_MOST_COLUMNS:,}, one of labels and "
+            "others of numbers, separated by commas, semicolons or tabs."
         )
     return len(row)
 
 
-def _require_inputs(columns: Columns, path: Path) -> None:
+def _columns(
+    names: Sequence[str], first: Sequence[str], reading: Reading, path: Path, header: bool, width: int | None
+) -> Columns:
+    """Return the columns of a file, of rows to predict if a width is given. Raises `DataError` if it has no inputs."""
+    if width is None:
+        columns = Columns.of(names, first, reading, shown(path), header=header)
+    else:
+        columns = Columns.to_predict(names, first, reading, width, header=header)
     if columns.file is None and not columns.numbers:
         raise DataError(f"{shown(path)} has no column of numbers, or of names of image files, beside the labels.")
+    return columns
 
 
 def _pictures(path: Path, names: Sequence[str], lines: Sequence[int]) -> tuple[list[Picture], tuple[str, ...]]:

@@ -63,7 +63,7 @@ def read_idx_pairs(folder: Path) -> Found:
             raise DataError(f"{shown(there or folder)} lacks its partner, …-{missing}: put it into the same folder.")
         for path in (images, labels):
             require_inside(path, folder)
-        arrays = _read(images, 3, sha256), _read(labels, 1, sha256)
+        arrays = read_idx_file(images, 3, sha256), read_idx_file(labels, 1, sha256)
         parts[part] = Rows(*arrays, content=decoded.key("idx", *sha256.values()))
         if len(parts[part].inputs) != len(parts[part].labels):
             raise DataError(
@@ -74,10 +74,27 @@ def read_idx_pairs(folder: Path) -> Found:
     return Found(train, test, sha256)
 
 
-def _read(path: Path, ndim: int, sha256: dict[str, str]) -> np.ndarray:
+def is_idx(path: Path) -> bool:
+    """Return whether a file, plain or gzipped, begins as an IDX file of 8-bit numbers does."""
+    try:
+        with opened(path) as file:
+            is_packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            plain: Any = gzip.GzipFile(fileobj=file) if is_packed else file
+            return plain.read(3) == b"\0\0\x08"
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        return False
+
+
+def read_idx_file(path: Path, ndim: int, sha256: dict[str, str]) -> np.ndarray:
     """Read one file, no more than its header announces, lest a small gzip file fill the memory.
 
     An array that is too large for memory is mapped, or unpacked into the cache folder.
+
+    `sha256`: gets the hexadecimal SHA-256 of the decompressed content, by the name of the file.
+
+    Raises:
+        DataError: if it is damaged, or has another number of axes than `ndim`.
     """
     name = path.name.removesuffix(".gz")
     try:

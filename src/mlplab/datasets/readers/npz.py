@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -50,19 +50,12 @@ def read_npz(path: Path, reading: Reading) -> Found:
     """
     told = [name for name in (reading.label, reading.group) if name is not None]
     sha256 = sha256_of(path)
-    thumbnails = reading.thumbnails or _THUMBNAILS
-    told += [thumbnails, *(f"{thumbnails}_{part}" for part in _PART_NAMES.values())]
-    try:
-        names = None if reading.label else {*_NAMES, _CLASSES, *told}
-        arrays = npz.read(path, names, functools.partial(_decode, sha256=sha256))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{shown(path)} is not a readable NPZ file of plain arrays ({brief(error)}). Copy it again, or write it by "
-            f"{_WRITTEN_BY}."
-        ) from error
+    thumbnails, *thumbnails_of_parts = _names_of_thumbnails(reading)
+    told += [thumbnails, *thumbnails_of_parts]
+    arrays = _arrays(path, sha256, None if reading.label else {*_NAMES, _CLASSES, *told})
     groups = arrays.pop(reading.group) if reading.group in arrays else None
     names = arrays.pop(_CLASSES, None)
-    pictures = {name: arrays.pop(name) for name in told if name.startswith(thumbnails) and name in arrays}
+    pictures = {name: arrays.pop(name) for name in (thumbnails, *thumbnails_of_parts) if name in arrays}
     if reading.thumbnails and not pictures:
         raise UsageError(f"{shown(path)} has no array {reading.thumbnails!r}. Got {_listed(arrays)}.")
     parts = _told(arrays, reading.label, path) if reading.label else _known(arrays, path)
@@ -108,6 +101,57 @@ def _decode(name: str, member: IO[bytes], header: npz.Header, sha256: str) -> np
 
     options = {"expected": math.prod(header.shape), "narrow": True}
     return decoding.stored(decoded.key(sha256, name), blocks(), rows, "unpacking", **options)
+
+
+def arrays_to_predict(path: Path, reading: Reading) -> Rows:
+    """Return the inputs of a file that a network is to predict, with their labels if it has them.
+
+    The arrays are those for testing, else for validation, else for training, by the names that `read_npz` knows, or the
+    inputs beside the labels that `reading.label` names, or the only array that is not beside inputs.
+
+    Raises:
+        DataError: as `read_npz` does, and if it cannot be seen which array has the inputs.
+    """
+    sha256 = sha256_of(path)
+    arrays = _arrays(path, sha256, {*_NAMES, *filter(None, [reading.label])})
+    beside = {_CLASSES, reading.group, *_names_of_thumbnails(reading)}
+    arrays = {name: array for name, array in arrays.items() if name not in beside}
+    if reading.label is not None and reading.label in arrays:
+        read = _arrays(path, sha256, arrays)
+        inputs, labels = _told({name: read[name] for name in arrays}, reading.label, path)["train"]
+        return Rows(inputs, labels, content=decoded.key(sha256, "train", reading.label))
+    for parts in _PARTS:
+        for part in ("test", "validation", "train"):
+            x, y = parts.get(part, ("", ""))
+            if x in arrays:
+                return Rows(arrays[x], arrays.get(y), content=decoded.key(sha256, x))
+    if len(arrays) != 1:
+        raise DataError(
+            f"{shown(path)} must hold an array x_test, x, images or data, or a single array. Got {_listed(arrays)}."
+        )
+    (name,) = arrays
+    return Rows(_arrays(path, sha256, arrays)[name], None, content=decoded.key(sha256, name))
+
+
+def _arrays(path: Path, sha256: str, names: Collection[str] | None) -> dict[str, np.ndarray]:
+    """Read the arrays of a file with this hash, see `npz.read`; large ones are mapped, or decoded into the cache.
+
+    Raises:
+        DataError: if the file is damaged or holds objects.
+    """
+    try:
+        return npz.read(path, names, functools.partial(_decode, sha256=sha256))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{shown(path)} is not a readable NPZ file of plain arrays ({brief(error)}). Copy it again, or write it by "
+            f"{_WRITTEN_BY}."
+        ) from error
+
+
+def _names_of_thumbnails(reading: Reading) -> list[str]:
+    """Return the names of arrays with thumbnails: of all rows, and of those of each part."""
+    name = reading.thumbnails or _THUMBNAILS
+    return [name, *(f"{name}_{part}" for part in _PART_NAMES.values())]
 
 
 def _known(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:

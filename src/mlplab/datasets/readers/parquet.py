@@ -17,7 +17,7 @@ from mlplab.datasets.arrays import whole_bytes
 from mlplab.datasets.readers.columns import Columns, OtherColumns, check_label, found_in_parts
 from mlplab.datasets.readers.files import list_files, sha256_of
 from mlplab.datasets.readers.parquet_metadata import reading_options, require_room_for_bytes, require_sound
-from mlplab.datasets.readers.rows import PARTS, Found, Picture, Rows, in_parts, joined, shown
+from mlplab.datasets.readers.rows import PARTS, Found, Picture, Rows, in_parts, joined, part_to_predict, shown
 from mlplab.datasets.reading import Reading
 from mlplab.errors import Advice, DataError, UsageError, brief
 
@@ -38,8 +38,10 @@ def import_pyarrow() -> Any:
         ) from error
 
 
-def read_parquet(path: Path, reading: Reading) -> Found:
+def read_parquet(path: Path, reading: Reading, width: int | None = None) -> Found:
     """Return the rows of a file, in its order.
+
+    `width`: number of inputs of the network that is to predict these rows, which need no labels then.
 
     Images are bytes in a column, or in the field `bytes` of one, beside which `path` may have a name. Otherwise the
     inputs are a column of lists of numbers (n, d), (n, h, w) or (n, h, w, c), or all columns of numbers. Names of
@@ -59,7 +61,7 @@ def read_parquet(path: Path, reading: Reading) -> Found:
         require_sound(metadata, path)
         dictionaries, at_once = reading_options(metadata)
         with parquet.ParquetFile(path, metadata=metadata, read_dictionary=dictionaries) as file:
-            return _read(pyarrow, file, path, reading, at_once, sha256)
+            return _read(pyarrow, file, path, reading, at_once, sha256, width)
     except (DataError, UsageError):
         raise
     except Exception as error:  # of a damaged file pyarrow raises ArrowException, OSError, OverflowError, and more
@@ -67,8 +69,10 @@ def read_parquet(path: Path, reading: Reading) -> Found:
         raise DataError(f"{shown(path)} is no readable Parquet file: {brief(reason)}. Get it again.") from error
 
 
-def read_parquet_folder(root: Path, reading: Reading) -> Found:
+def read_parquet_folder(root: Path, reading: Reading, width: int | None = None) -> Found:
     """Return the rows of all files in a folder, sorted by their paths.
+
+    `width`: as in `read_parquet`; of rows to predict, one part is returned alone, see `part_to_predict`.
 
     The part of a file is the word with which its name begins (train-00000-of-00002.parquet), or else its folder. Files
     of a folder without such words are one part.
@@ -77,13 +81,19 @@ def read_parquet_folder(root: Path, reading: Reading) -> Found:
         UsageError, DataError: as `read_parquet` does.
     """
     names = parquet_files(root)
-    found = [read_parquet(root / name, reading) for name in names]
+    if width is not None:
+        parts_of = {name: _part(name) or "train" for name in names}
+        chosen = part_to_predict({part: part for part in parts_of.values()})
+        names = [name for name in names if parts_of[name] == chosen]
+    found = [read_parquet(root / name, reading, width) for name in names]
     sha256 = {shown(name): digest for name, each in zip(names, found, strict=True) for digest in each.sha256.values()}
     parts: dict[str, list[Rows]] = {}
     for name, each in zip(names, found, strict=True):
         if each.test is not None:
             raise DataError(f"{shown(root / name)} has parts of its own: give that file alone.")
         parts.setdefault(_part(name) or "train", []).append(each.train)
+    if width is not None:
+        return Found(joined([rows for each in parts.values() for rows in each]), sha256=sha256)
     train, test = in_parts({part: joined(rows) for part, rows in parts.items()}, root)
     return Found(train, test, sha256, found[0].class_names)
 
@@ -105,12 +115,19 @@ class _Cells:
 
     writer: decoding.Writer
     labels: list[Any] = field(default_factory=list)
+    ids: list[Any] = field(default_factory=list)
+    rows: int = 0
     groups: list[Any] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     files: list[str | None] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     thumbnails: list[Picture] = field(default_factory=list)
     same: dict[Any, Any] = field(default_factory=dict)
+
+    def others(self, columns: Columns) -> OtherColumns:
+        """Return what the rows have beside their inputs."""
+        labels = None if columns.label is None else np.array(self.labels)
+        return OtherColumns(labels, self.groups or None, self.parts or None, self.ids or None)
 
     def values(self, column: Any) -> list[Any]:
         """Return the values of a column. Equal texts or bytes are one object, however often a file repeats them."""
@@ -122,12 +139,14 @@ class _Cells:
         return [next(values) if valid else None for valid in column.is_valid().to_pylist()]
 
 
-def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, at_once: int, sha256: dict[str, str]) -> Found:
+def _read(
+    pyarrow: Any, file: Any, path: Path, reading: Reading, at_once: int, sha256: dict[str, str], width: int | None
+) -> Found:
     schema = file.schema_arrow
     if file.metadata.num_rows == 0:
         raise DataError(f"{shown(path)} has no rows.")
     kinds = {column.name: _kind(pyarrow, column.type) for column in schema}
-    thumbnails = _thumbnails(kinds, reading, path)
+    thumbnails = _thumbnails(kinds, reading, path, is_asked=width is None)
     wholes = [name for name, kind in kinds.items() if kind in ("picture", "list") and name != reading.label]
     whole = [name for name in wholes if name != thumbnails]
     if len(whole) > 1:
@@ -143,46 +162,62 @@ def _read(pyarrow: Any, file: Any, path: Path, reading: Reading, at_once: int, s
     for position, name in enumerate(names):  # the words of parts
         if kinds[name] == "text":
             first[position] = str(next(file.iter_batches(1, columns=[name])).column(0)[0].as_py())
-    told = dataclasses.replace(reading, thumbnails=None)
-    columns = Columns.of(names, first, told, shown(path), header=True, has_inputs=bool(whole))
+    columns = _columns(names, first, reading, path, bool(whole), width)
     inputs = whole or [names[position] for position in columns.numbers]
     if texts := [name for name in inputs if kinds[name] in ("text", "other")]:
         raise DataError(
             f"{shown(path)}: column {brief(repr(texts[0]), 60)} holds {_type_name(schema.field(texts[0]).type)}; "
             "expected numbers, lists of numbers or images. Remove the column."
         )
+    if width is not None:
+        thumbnails = None
     if any(kinds[name] == "picture" for name in (*inputs, thumbnails) if name is not None):
         require_room_for_bytes(file.metadata, path)
-    name = decoded.key("parquet", _VERSION, *sha256.values(), reading.label, reading.group, reading.thumbnails)
+    name = decoded.key("parquet", _VERSION, *sha256.values(), reading.label, reading.group, reading.thumbnails, width)
     kept, array = (OtherColumns.kept(name), decoded.find(name)) if thumbnails is None else (None, None)
     rows = file.metadata.num_rows
     with decoding.Writer(name, "reading", rows, expected=0 if whole else rows * len(inputs)) as writer:
         cells = _Cells(writer)
         if kept is None or array is None:
-            used = [
-                names[position] for position in (columns.label, columns.group, columns.part) if position is not None
-            ]
-            used += inputs if thumbnails is None else [*inputs, thumbnails]
+            others = (columns.label, columns.id, columns.group, columns.part)
+            used = [*(names[position] for position in others if position is not None), *inputs]
+            used += [] if thumbnails is None else [thumbnails]
             for batch in file.iter_batches(at_once, columns=list(dict.fromkeys(used))):
                 _add(pyarrow, cells, batch, columns, inputs, kinds, thumbnails, path)
-            kept = OtherColumns(np.array(cells.labels), cells.groups or None, cells.parts or None)
+            kept = cells.others(columns)
             array = cells.pictures or writer.finish(**kept.to_keep())
     if isinstance(array, np.ndarray):
         array = _shaped(array, reading) if whole else columns.shaped(array, reading)
     named = [shown(name) for name in cells.files if name]
-    files = tuple(named) if named and len(named) == len(kept.labels) else None
-    found = Rows(array, kept.labels, files, kept.groups, cells.thumbnails or None, content=name)
-    found = found_in_parts(found, kept.parts, sha256, path)
-    class_names = _hub_names(schema.metadata, names[columns.label])
+    files = tuple(named) if named and len(named) == rows else None
+    ids = None if columns.id is None or kept.ids is None else (names[columns.id], kept.ids)
+    found = Rows(array, kept.labels, files, kept.groups, cells.thumbnails or None, name, ids)
+    found = found_in_parts(found, kept.parts, sha256, path, to_predict=width is not None)
+    class_names = None if columns.label is None else _hub_names(schema.metadata, names[columns.label])
     return Found(found.train, found.test, sha256, class_names)
 
 
-def _thumbnails(kinds: dict[str, str], reading: Reading, path: Path) -> str | None:
-    """Return the column with thumbnails: the one that a person named, or `thumbnail` beside a column of lists."""
+def _columns(
+    names: list[str], first: list[str], reading: Reading, path: Path, has_inputs: bool, width: int | None
+) -> Columns:
+    """Return the columns of a file but those of images and lists, of rows to predict if a width is given."""
+    reading = dataclasses.replace(reading, thumbnails=None)
+    if width is None:
+        return Columns.of(names, first, reading, shown(path), header=True, has_inputs=has_inputs)
+    return Columns.to_predict(names, first, reading, width, header=True, has_inputs=has_inputs)
+
+
+def _thumbnails(kinds: dict[str, str], reading: Reading, path: Path, is_asked: bool) -> str | None:
+    """Return the column with thumbnails: the one that a person named, or `thumbnail` beside a column of lists.
+
+    `is_asked`: the one that was named has to be there.
+    """
     if reading.thumbnails is None:
         has_list = "list" in kinds.values()
         return next((name for name in _THUMBNAILS if has_list and kinds.get(name) == "picture"), None)
     if kinds.get(reading.thumbnails) != "picture":
+        if not is_asked:
+            return None
         pictures = ", ".join(name for name, kind in kinds.items() if kind == "picture") or "none"
         raise UsageError(
             f"Thumbnails must be a column of images, as bytes. {shown(path)} has {pictures} of that kind, not "
@@ -237,23 +272,27 @@ def _add(
     path: Path,
 ) -> None:
     """Add a batch of rows. Raises `DataError` for an empty cell."""
-    start = len(cells.labels)
+    start = cells.rows
+    cells.rows += batch.num_rows
 
-    def values(name: str) -> Any:
+    def values(name: str, *, may_be_empty: bool = False) -> Any:
         column = batch.column(batch.schema.names.index(name))
         column = getattr(column, "storage", column)
-        if column.null_count:
+        if column.null_count and not may_be_empty:
             row = start + column.is_null().to_pylist().index(True)
             raise DataError(
                 f"{shown(path)}, row {row}: column {brief(repr(name), 60)} is empty. Fill it, or remove the row."
             )
         return column
 
-    labels = cells.values(values(columns.names[columns.label]))
-    for row, label in enumerate(labels, start):
-        if isinstance(label, str | bytes):
-            check_label(label, path, "row", row)
-    cells.labels += labels
+    if columns.label is not None:
+        labels = cells.values(values(columns.names[columns.label], may_be_empty=not columns.needs_labels))
+        for row, label in enumerate(labels, start):
+            if isinstance(label, str | bytes):
+                check_label(label, path, "row", row, is_needed=columns.needs_labels)
+        cells.labels += labels
+    if columns.id is not None:
+        cells.ids += cells.values(values(columns.names[columns.id]))
     if columns.group is not None:
         cells.groups += cells.values(values(columns.names[columns.group]))
     if columns.part is not None:

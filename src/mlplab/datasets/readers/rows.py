@@ -2,16 +2,18 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from mlplab import mapped
 from mlplab.datasets import decoded, decoding
 from mlplab.errors import DataError, printable
+
+T = TypeVar("T")
 
 PARTS = {
     "train": "train",
@@ -45,22 +47,24 @@ class Rows:
 
     Attributes:
         inputs: an array (n, …), or pictures.
-        labels: (n,), of any kind that `arrays.plain_labels` takes.
+        labels: (n,), of any kind that `arrays.plain_labels` takes; None where rows to predict have none.
         files: the name of each row's file, relative to the source, if rows come from files.
         groups: the group of each row, if the source has a column for it.
         thumbnails: a picture of each row, if the source has them beside features: an array (n, …), or pictures.
         content: identifies the array of inputs, for files that are made of it; needed for one that is mapped.
+        ids: of rows to predict, the name of a column that numbers or names them, and its cells, if there is one.
     """
 
     inputs: Any
-    labels: np.ndarray | Sequence[Any]
+    labels: Any
     files: tuple[str, ...] | None = None
     groups: Sequence[Hashable] | None = None
     thumbnails: Any = None
     content: str | None = None
+    ids: tuple[str, Sequence[Any]] | None = None
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.inputs if self.labels is None else self.labels)
 
     def select(self, mask: np.ndarray) -> "Rows":
         """Return the rows where a mask, bool (n,), is True."""
@@ -72,11 +76,12 @@ class Rows:
             inputs = decoding.stored(content, mapped.pieces(inputs, rows), len(rows), "splitting")
         return Rows(
             inputs,
-            np.asarray(self.labels)[mask],
+            None if self.labels is None else np.asarray(self.labels)[mask],
             None if files is None else tuple(files[row] for row in rows.tolist()),
             None if groups is None else [groups[row] for row in rows.tolist()],
             _selected(self.thumbnails, rows),
             content,
+            None if self.ids is None else (self.ids[0], [self.ids[1][row] for row in rows.tolist()]),
         )
 
 
@@ -113,10 +118,13 @@ def joined(rows: Sequence[Rows]) -> Rows:
         pieces = (piece for part in rows for piece in mapped.pieces(part.inputs))
         inputs = decoding.stored(content, pieces, sum(map(len, rows)), "joining parts")
     thumbnails = _joined([part.thumbnails for part in rows])
-    labels = np.concatenate([np.asarray(part.labels) for part in rows])
+    labels = _joined([None if part.labels is None else np.asarray(part.labels) for part in rows])
     files = None if any(part.files is None for part in rows) else tuple(f for part in rows for f in part.files or ())
     groups = None if any(part.groups is None for part in rows) else [g for part in rows for g in part.groups or ()]
-    return Rows(inputs, labels, files, groups, thumbnails, content)
+    named = [part.ids for part in rows if part.ids is not None]
+    are_alike = len(named) == len(rows) and len({name for name, _ in named}) == 1
+    ids = (named[0][0], [each for _, cells in named for each in cells]) if are_alike else None
+    return Rows(inputs, labels, files, groups, thumbnails, content, ids)
 
 
 def _selected(values: Any, rows: np.ndarray) -> Any:
@@ -131,6 +139,14 @@ def _joined(parts: Sequence[Any]) -> Any:
     if any(part is None for part in parts):
         return None
     return [each for part in parts for each in part] if isinstance(parts[0], list) else np.concatenate(parts)
+
+
+def part_to_predict(parts: Mapping[str, T]) -> T:
+    """Return the part of a data set on which a network is tried: for testing, else for validation, else what is there.
+
+    `parts`: by the names train, validation and test.
+    """
+    return next(parts[name] for name in ("test", "validation", "train") if name in parts)
 
 
 def in_parts(parts: dict[str, Rows], path: Path) -> tuple[Rows, Rows | None]:

@@ -1,0 +1,161 @@
+"""Rows to predict: read from files of any kind, in a stated order, told from labels and ids by their number."""
+
+import gzip
+import os
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mlplab.datasets.classes import Classes
+from mlplab.datasets.readers.to_predict import read_rows_to_predict
+from mlplab.datasets.reading import Reading
+from mlplab.errors import DataError
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (6, 8, 8), dtype=np.uint8)
+LABELS = np.array([3, 5, 3, 3, 5, 5])
+IDS = [f"a{row}" for row in range(6)]
+PIXELS = [f"pixel{i}" for i in range(64)]
+
+
+def read(path, reading=None, shape=(8, 8)):
+    return read_rows_to_predict(path, reading or Reading(), shape)
+
+
+def table(header, *columns, delimiter=","):
+    """Return a table as text, whose columns are of one number or of several."""
+    rows = [[str(cell) for column in columns for cell in np.atleast_1d(column[row]).ravel()] for row in range(6)]
+    return "".join(delimiter.join(row) + "\n" for row in ([header] if header else []) + rows)
+
+
+FLAT = IMAGES.reshape(6, 64)
+TABLES = {
+    "pixels": (PIXELS, FLAT),
+    "no header": (None, FLAT),
+    "labels": (["label", *PIXELS], LABELS, FLAT),
+    "labels, no header": (None, LABELS, FLAT),
+    "ids": (["ImageId", *PIXELS], IDS, FLAT),
+    "rows of pandas": (["", *PIXELS], np.arange(6), FLAT),
+    "both": (["id", *PIXELS, "kind"], IDS, FLAT, np.array(["c", "d", "c", "c", "d", "d"])),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_number_of_inputs_tells_labels_and_ids(name, tmp_path):
+    header, *columns = TABLES[name]
+    path = tmp_path / "test.csv"
+    path.write_text(table(header, *columns))
+    rows = read(path)
+    np.testing.assert_array_equal(np.reshape(rows.inputs, (6, 64)), FLAT)
+    labels = {"labels": LABELS, "labels, no header": LABELS, "both": ["c", "d", "c", "c", "d", "d"]}.get(name)
+    ids = {"ids": ("ImageId", IDS), "both": ("id", IDS), "rows of pandas": ("", list("012345"))}.get(name)
+    assert (rows.labels is None) == (labels is None)
+    assert labels is None or list(rows.labels) == list(labels)
+    assert rows.ids == ids
+
+
+def test_names_of_columns_do_not_matter_where_their_number_fits(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("x,y\n1,2\n3,4\n")
+    rows = read(path, shape=(2,))
+    np.testing.assert_array_equal(rows.inputs, [[1, 2], [3, 4]])
+    assert rows.labels is None
+    assert list(read(path, shape=(1,)).labels) == [2, 4]
+    assert list(read(path, Reading(label="x"), (1,)).labels) == [1, 3]
+    np.testing.assert_array_equal(read(path, Reading(label="x"), (1,)).inputs, [[2], [4]])
+
+
+def test_labels_may_be_empty_and_one_part_is_read(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("label,split,a,b\n1,train,1,2\n,test,3,4\n7,test,5,6\n")
+    rows = read(path, shape=(2,))
+    np.testing.assert_array_equal(rows.inputs, [[3, 4], [5, 6]])
+    assert Classes(("one", "seven"), (1, 7)).find(rows.labels).tolist() == [-1, 1]
+
+
+def test_labels_are_found_however_they_are_written():
+    classes = Classes(("cat", "dog"), (0, 5))
+    assert classes.find([5, "0", "dog", 5.0, " cat ", "5.0"]).tolist() == [1, 0, 1, 1, 0, 1]
+    assert classes.find([None, "bird", 1, float("nan"), ""]).tolist() == [-1] * 5
+
+
+def idx_bytes(array):
+    return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.mark.parametrize("has_labels", [False, True])
+def test_arrays_and_idx_files(has_labels, tmp_path):
+    label = LABELS.astype(np.uint8)
+    np.savez(tmp_path / "a.npz", x_train=IMAGES[::-1], x_test=IMAGES, **({"y_test": label} if has_labels else {}))
+    np.savez(tmp_path / "b.npz", x=IMAGES, **({"y": label} if has_labels else {}))
+    (tmp_path / "images.gz").write_bytes(gzip.compress(idx_bytes(IMAGES)))
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(IMAGES))
+    if has_labels:
+        (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(label))
+    for name in ("a.npz", "b.npz", "t10k-images-idx3-ubyte", "."):
+        rows = read(tmp_path / name)
+        np.testing.assert_array_equal(rows.inputs, IMAGES)
+        assert (rows.labels is not None) == has_labels
+        assert not has_labels or list(rows.labels) == list(LABELS)
+    np.save(tmp_path / "one.npy", IMAGES[0])
+    np.testing.assert_array_equal(read(tmp_path / "one.npy").inputs, IMAGES[:1])
+    np.testing.assert_array_equal(read(tmp_path / "images.gz").inputs, IMAGES)
+    np.savez(tmp_path / "single.npz", anything=IMAGES)
+    np.testing.assert_array_equal(read(tmp_path / "single.npz").inputs, IMAGES)
+    named = Reading(label="y" if has_labels else "z")
+    np.testing.assert_array_equal(read(tmp_path / "b.npz", named).inputs, IMAGES)
+
+
+def test_parquet(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = {"id": IDS, "image": [image.tolist() for image in IMAGES], "label": [None, 1, 2, 3, 4, 5]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "test-0.parquet")
+    parquet.write_table(pyarrow.table({"image": columns["image"][:2]}), tmp_path / "train-0.parquet")
+    for path in (tmp_path / "test-0.parquet", tmp_path):
+        rows = read(path)
+        np.testing.assert_array_equal(rows.inputs, IMAGES)
+        assert rows.ids == ("id", IDS)
+        assert list(rows.labels) == columns["label"]
+    assert read(tmp_path / "train-0.parquet").labels is None
+
+
+def test_images_of_a_folder_are_in_natural_order(tmp_path):
+    for name in ("b/10.png", "b/2.png", "a/x1.JPG", "a/x01.png", "c.png", "readme.txt", ".hidden.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(IMAGES[0]).save(tmp_path / name, "PNG") if name[-4] == "." else None
+    rows = read(tmp_path)
+    assert sorted(rows.files[:2]) == ["a/x01.png", "a/x1.JPG"]
+    assert rows.files[2:] == ("b/2.png", "b/10.png", "c.png")
+    assert rows.labels == ["a", "a", "b", "b", None]
+    assert read(tmp_path / "b").labels is None
+    (tmp_path / "c.png").unlink()
+    (tmp_path / "a").rename(tmp_path / "train")
+    (tmp_path / "b").rename(tmp_path / "test")
+    assert read(tmp_path).files == ("test/2.png", "test/10.png")
+
+
+def test_what_cannot_be_read_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"a\.csv is not there\. Expected images"):
+        read(tmp_path / "a.csv")
+    with pytest.raises(DataError, match=r"has no images\. Expected images, a folder"):
+        read(tmp_path)
+    (tmp_path / "a.txt").write_text("a")
+    with pytest.raises(DataError, match=r"has no images, but 1 other files, such as a\.txt"):
+        read(tmp_path)
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("a\n1\n")
+    with pytest.raises(DataError, match=r"several tables: a\.csv, b\.csv\. Give one"):
+        read(tmp_path)
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY")
+    with pytest.raises(DataError, match=r"a\.npy is no readable NPY file"):
+        read(tmp_path / "a.npy")
+    np.savez(tmp_path / "a.npz", a=IMAGES, b=IMAGES)
+    with pytest.raises(DataError, match=r"must hold an array x_test, x, images or data, or a single array. Got a, b"):
+        read(tmp_path / "a.npz")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(DataError, match="is no regular file, but a device or a pipe"):
+            read(tmp_path / "pipe")
