@@ -105,8 +105,8 @@ def _mapped(path: Path, file: Any, header: bytearray) -> tuple[np.ndarray, str]:
     if size != (announced := len(header) + math.prod(shape)):
         fault = "is truncated" if size < announced else "has trailing bytes"
         raise DataError(
-            f"{shown(path)} {fault}: its header announces {announced:,} bytes in all, and it has {size:,}. Get the file "
-            "again."
+            f"{shown(path)} {fault}: its header announces {announced:,} bytes in all, and it has {size:,}. Get the "
+            "file again."
         )
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256").hexdigest()
