@@ -119,9 +119,10 @@ def _mapped(path: Path, file: Any, header: bytearray) -> tuple[np.ndarray, str]:
     """Map a large file. Returns the array, uint8, and the SHA-256 of the file."""
     shape = announced_shape(header)
     size = path.stat().st_size
-    if size != len(header) + math.prod(shape):
+    if size != (announced := len(header) + math.prod(shape)):
+        fault = "is truncated" if size < announced else "has trailing bytes"
         raise DataError(
-            f"{shown(path)} has {size:,} bytes, and its header announces {len(header) + math.prod(shape):,}. Get the "
+            f"{shown(path)} {fault}: its header announces {announced:,} bytes in all, and it has {size:,}. Get the "
             "file again."
         )
     file.seek(0)
