@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mlplab import mapped
+from mlplab.datasets import decoded
 from mlplab.datasets.classes import Classes
+from mlplab.datasets.preparation import Preparation
+from mlplab.datasets.readers import reader_of
 from mlplab.datasets.readers.to_predict import read_rows_to_predict
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError
@@ -159,3 +163,92 @@ def test_what_cannot_be_read_is_refused(tmp_path):
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(DataError, match="is no regular file, but a device or a pipe"):
             read(tmp_path / "pipe")
+
+
+def written(kind, folder, rows):
+    """Write rows with labels, of which the second is missing where a table can say so; return the file."""
+    path, label = folder / f"data.{kind}", LABELS.astype(np.uint8)
+    if kind == "npz":
+        np.savez(path, x_test=IMAGES, y_test=label, x_train=IMAGES[::-1], y_train=label)
+    elif kind == "idx":
+        path = folder / "t10k-images-idx3-ubyte"
+        path.write_bytes(idx_bytes(IMAGES))
+        (folder / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(label))
+    elif kind == "csv":
+        path.write_text(table(["id", "label", *PIXELS], IDS, rows, FLAT))
+    else:
+        pyarrow, parquet = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
+        images = [image.tolist() for image in IMAGES]
+        parquet.write_table(pyarrow.table({"id": IDS, "label": rows, "image": images}), path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "npz", "idx"])
+def test_large_files_stay_in_files_with_the_same_rows(kind, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLPLAB_CACHE", str(tmp_path / "cache"))
+    labels = [3, {"csv": ""}.get(kind), 3, 3, 5, 5] if kind in ("csv", "parquet") else LABELS.tolist()
+    path = written(kind, tmp_path, labels)
+    small = read(path)
+    assert mapped.map_of(small.inputs) is None
+    monkeypatch.setenv("MLPLAB_CHUNK_BYTES", "30")
+    for _ in range(2):  # decoded, and found again
+        rows = read(path)
+        assert mapped.map_of(rows.inputs) is not None
+        prepared = Preparation.of((8, 8), Reading(), None, None, as_is=False).rows(rows.inputs, "a", rows.content)
+        assert mapped.map_of(prepared) is not None
+        np.testing.assert_array_equal(prepared, IMAGES)
+        assert list(rows.labels) == list(small.labels)
+        assert rows.ids == small.ids
+    assert len(list(decoded.folder().glob("*.npy"))) == (kind in ("csv", "parquet"))
+
+
+@pytest.mark.parametrize("first", ["training", "predicting"])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_what_is_kept_of_a_table_is_for_one_way_of_reading(kind, first, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLPLAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MLPLAB_CHUNK_BYTES", "30")
+    path, numbers = tmp_path / f"a.{kind}", np.arange(36).reshape(6, 6) % 7
+    if kind == "csv":
+        path.write_text(table(["id", "a", "b", "c", "d", "label"], *numbers.T))
+    else:
+        pyarrow, parquet = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
+        parquet.write_table(pyarrow.table(dict(zip(["id", "a", "b", "c", "d", "label"], numbers.T, strict=True))), path)
+    steps = ["training", "predicting"] if first == "training" else ["predicting", "training"]
+    for step in steps * 2:
+        rows = reader_of(path)(path, Reading()).train if step == "training" else read(path, shape=(4,))
+        np.testing.assert_array_equal(rows.inputs, numbers[:, :5] if step == "training" else numbers[:, 1:5])
+        np.testing.assert_array_equal(np.asarray(rows.labels).astype(int), numbers[:, 5])
+        assert (rows.ids is None) == (step == "training")
+    np.testing.assert_array_equal(read(path, shape=(6,)).inputs, numbers)
+
+
+def test_thumbnails_are_no_inputs_and_may_be_missing(tmp_path):
+    pyarrow, parquet = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
+    rows, reading = RNG.integers(0, 9, (6, 2)), Reading(thumbnails="photo")
+    path = tmp_path / "a.csv"
+    path.write_text(table(["photo", "a", "b"], [f"none/{row}.png" for row in range(6)], rows))
+    np.testing.assert_array_equal(read(path, reading, (2,)).inputs, rows)
+    path.write_text(table(["a", "b"], rows))
+    np.testing.assert_array_equal(read(path, reading, (2,)).inputs, rows)
+    path = tmp_path / "a.parquet"
+    lists = {"vector": rows.tolist(), "photo": [b"no image"] * 6}
+    for columns in (lists, {"vector": lists["vector"]}, {"a": rows[:, 0], "b": rows[:, 1], "photo": lists["photo"]}):
+        parquet.write_table(pyarrow.table(columns), path)
+        found = read(path, reading, (2,))
+        np.testing.assert_array_equal(found.inputs, rows)
+        assert found.thumbnails is None
+    path = tmp_path / "a.npz"
+    np.savez(path, vectors=rows, y=LABELS, photo=IMAGES, class_names=["c", "d"])
+    np.testing.assert_array_equal(read(path, Reading(label="y", thumbnails="photo"), (2,)).inputs, rows)
+    np.savez(path, vectors=rows, photo=IMAGES)
+    np.testing.assert_array_equal(read(path, reading, (2,)).inputs, rows)
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="needs links")
+def test_labels_beside_an_idx_file_do_not_lie_elsewhere(tmp_path):
+    (tmp_path / "secret").write_bytes(idx_bytes(LABELS.astype(np.uint8)))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(IMAGES))
+    (tmp_path / "a" / "t10k-labels-idx1-ubyte").symlink_to(tmp_path / "secret")
+    with pytest.raises(DataError, match="is a link that leads out of the folder"):
+        read(tmp_path / "a" / "t10k-images-idx3-ubyte")

@@ -166,8 +166,8 @@ def places(folder: Path) -> dict[str, tuple[Path, str]]:
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory) -> dict[str, tuple[str, list]]:
-    """The message that is expected of each source, and what came of it: all are read in one process."""
+def sources(tmp_path_factory) -> dict[str, tuple[Path, str]]:
+    """Each source, and the message that is expected of it."""
     sources = {}
     for name, (file, content, message) in FILES.items():
         path = tmp_path_factory.mktemp("source") / file
@@ -181,15 +181,24 @@ def outcomes(tmp_path_factory) -> dict[str, tuple[str, list]]:
         path.write_bytes(content if isinstance(content, bytes) else content())
         source = next(parent for parent in (path, *path.parents) if parent.name in ("f", file))
         sources[name] = (source, message)
-    sources |= places(tmp_path_factory.mktemp("places"))
+    return sources | places(tmp_path_factory.mktemp("places"))
+
+
+@pytest.fixture(scope="module")
+def outcomes(sources) -> dict[str, tuple[str, list]]:
+    """The message that is expected of each source, and what came of it: all are read in one process."""
     told = {"groups of groups": {"group": "g"}, "two groups": {"group": "g"}, "binary labels": {"label": "label"}}
-    lines = [json.dumps([os.fspath(path), told.get(name, {})]) for name, (path, _) in sources.items()]
+    results = measured([[os.fspath(path), told.get(name, {})] for name, (path, _) in sources.items()])
+    return {name: (message, result) for (name, (_, message)), result in zip(sources.items(), results, strict=True)}
+
+
+def measured(lines: list) -> list:
+    """Return what comes of lines for `measure.py`."""
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("measure.py"))],
-        input="\n".join(lines), capture_output=True, text=True, timeout=300, check=True,
+        input="\n".join(map(json.dumps, lines)), capture_output=True, text=True, timeout=300, check=True,
     )  # fmt: skip
-    results = map(json.loads, done.stdout.splitlines())
-    return {name: (message, result) for (name, (_, message)), result in zip(sources.items(), results, strict=True)}
+    return list(map(json.loads, done.stdout.splitlines()))
 
 
 NAMES = [*FILES, "a link to a table", "a link to images", "escapes", "a long path", "a zero in a path"]
@@ -206,3 +215,17 @@ def test_hostile_sources_are_refused_with_one_message(name, outcomes):
     assert "\n" not in message
     assert len(message) < 6500
     assert peak < 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+def test_hostile_sources_are_predicted_or_refused_with_one_message(sources):
+    pytest.importorskip("pyarrow", reason='Parquet needs pyarrow: pip install "mlplab[data]"')
+    images = [(path / "b" / "3", path) for path, _ in sources.values()]
+    paths = [image if os.path.isfile(image) else path for image, path in images]
+    results = measured([[os.fspath(path), [4, 5]] for path in paths])
+    assert len(results) == len(sources)
+    for name, (kind, message, _, peak) in zip(sources, results, strict=True):
+        assert kind == "DataError", (name, message)
+        assert "\n" not in message
+        assert len(message) < 6500
+        assert peak < 1024

@@ -78,7 +78,7 @@ def read_npz(path: Path, reading: Reading) -> Found:
 def _rows(rows: Rows, groups: np.ndarray | None, thumbnails: np.ndarray | None, path: Path) -> Rows:
     """Return the rows of a part with groups and thumbnails. Raises `DataError` where there is not one for each row."""
     x, y = np.shape(rows.inputs), np.shape(rows.labels)
-    if not x or not y:
+    if not x or not (y or rows.labels is None):
         raise DataError(f"{shown(path)} must have inputs (n, …) and labels (n,). Got the shapes {x} and {y}.")
     if thumbnails is not None and not thumbnails.ndim:
         raise DataError(f"{shown(path)} must have one thumbnail for each of its {y[0]:,} rows. Got a number.")
@@ -119,18 +119,18 @@ def arrays_to_predict(path: Path, reading: Reading) -> Rows:
     if reading.label is not None and reading.label in arrays:
         read = _arrays(path, sha256, arrays)
         inputs, labels = _told({name: read[name] for name in arrays}, reading.label, path)["train"]
-        return Rows(inputs, labels, content=decoded.key(sha256, "train", reading.label))
+        return _rows(Rows(inputs, labels, content=decoded.key(sha256, "train", reading.label)), None, None, path)
     for parts in _PARTS:
         for part in ("test", "validation", "train"):
             x, y = parts.get(part, ("", ""))
             if x in arrays:
-                return Rows(arrays[x], arrays.get(y), content=decoded.key(sha256, x))
+                return _rows(Rows(arrays[x], arrays.get(y), content=decoded.key(sha256, x)), None, None, path)
     if len(arrays) != 1:
         raise DataError(
             f"{shown(path)} must hold an array x_test, x, images or data, or a single array. Got {_listed(arrays)}."
         )
     (name,) = arrays
-    return Rows(_arrays(path, sha256, arrays)[name], None, content=decoded.key(sha256, name))
+    return _rows(Rows(_arrays(path, sha256, arrays)[name], None, content=decoded.key(sha256, name)), None, None, path)
 
 
 def _arrays(path: Path, sha256: str, names: Collection[str] | None) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlplab import mapped
-from mlplab.datasets.arrays import plain_labels
+from mlplab.datasets.arrays import plain_labels, plain_texts
 from mlplab.datasets.preparation import Preparation
 from mlplab.datasets.readers.rows import Picture, Rows, shown
 from mlplab.datasets.readers.to_predict import read_rows_to_predict
@@ -229,7 +229,7 @@ def _labels(run: Run, rows: Rows, index: np.ndarray) -> tuple[np.ndarray | None,
 
 def _plain(labels: Any) -> Any:
     """Return labels of an array or a column, (n,), as `plain_labels` does; some may be missing."""
-    array = np.asarray(labels)
+    array = plain_texts(np.asarray(labels), "The labels of the file")
     return plain_labels(array, "the file") if array.ndim > 1 else array
 
 
