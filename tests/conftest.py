@@ -1,5 +1,6 @@
 """What all tests share: compiled programs, the real data sets, runs on them, and files made once for all workers."""
 
+import gc
 import os
 import shutil
 import signal
@@ -25,6 +26,9 @@ def pytest_configure() -> None:
     compiled_programs.keep()
     for library in ("OPENBLAS", "OMP"):  # several threads for each of as many workers as cores wait for one another
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")  # before the workers and child processes import NumPy
+    gc.set_threshold(
+        20_000, 20, 100
+    )  # a worker grows to gigabytes of programs and models, which are slow to look through
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it, each process that a test starts compiles all files again
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background does this, and child processes inherit
         signal.signal(signal.SIGINT, signal.default_int_handler)

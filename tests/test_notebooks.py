@@ -1,8 +1,7 @@
 """The notebooks run from top to bottom on real data, and show what is kept in them.
 
-The first runs with Task 1 solved and, but for its ladder network, as it stands, since its numbers are held against the
-original's. The others train for fewer epochs than they say (`SHORTER`): the test compares what kinds of output each
-cell has.
+The first runs as it stands, but for its ladder network, since its numbers are held against the original's. The others
+train for fewer epochs than they say (`SHORTER`): the test compares what kinds of output each cell has.
 """
 
 import copy
@@ -22,7 +21,6 @@ import pytest
 from nbformat import NotebookNode
 
 import mlplab
-from mlplab.course.exercise import find
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "notebooks"
@@ -144,7 +142,6 @@ def with_changes(notebook, changes: dict[str, str]) -> NotebookNode:
 def run(notebook, tmp_path, monkeypatch) -> NotebookNode:
     """Execute a copy, in an environment that names another backend, as Colab's does."""
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    monkeypatch.delenv("JAX_DISABLE_MOST_OPTIMIZATIONS")  # it trains for longer than it compiles
     return make.execute(copy.deepcopy(notebook), tmp_path)
 
 
@@ -164,19 +161,15 @@ def test_it_runs_and_shows_what_is_kept(name, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_first_runs_shows_all_points_and_agrees_with_the_original(mnist, tmp_path, monkeypatch):
+    monkeypatch.delenv("JAX_DISABLE_MOST_OPTIMIZATIONS")  # it trains for longer than it compiles
     notebook = kept(FIRST)
     longer = with_changes(notebook, {**SHORTER[FIRST], "ex1_epochs = 10": "ex1_epochs = 1"})  # of what is no answer yet
-    checked = cell_with(notebook, "course.check").source
     longer.cells += [
         code("print(np.array(by_class).tolist())"),
         code(cell_with(notebook, "%%time\nepochs = 10").source.replace("epochs = 10", "epochs = 3")),
-        code("from mlplab.course import reference_scores\nreference_scores.SEEDS = (1, 2, 3)"),  # as in tests/course
-        code(find("two-dense-layers").solution + "\nex1_model = model\nprint(f'{ex1_model.count_params():,}')"),
-        code(checked),
-        code('course.solution("two-dense-layers")'),
     ]
     fresh = run(longer, tmp_path, monkeypatch)
-    by_class, again, _, solution, answer, opened = fresh.cells[-6:]
+    by_class, again = fresh.cells[-2:]
 
     assert_shows_what_is_kept(notebook, fresh)
     for point in POINTS:
@@ -185,9 +178,6 @@ def test_the_first_runs_shows_all_points_and_agrees_with_the_original(mnist, tmp
     assert_matrix_is_whole(cell_with(fresh, "matrix = "))
     assert_agrees(cell_with(fresh, "for seed in seeds"), json.loads(text_of(by_class)))
     assert_resumes(cell_with(fresh, "%%time\nepochs = 10"), again)
-    assert "42,310" in text_of(solution)
-    assert text_of(answer).strip().startswith("✓"), text_of(answer)
-    assert "Dropout(0.2)" in json.dumps(opened.outputs)
 
 
 def assert_shows(notebook, point):

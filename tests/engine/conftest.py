@@ -6,11 +6,6 @@ import pytest
 BATCH = 32
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled_as_people_do(fully_optimized):
-    """These tests hold programs against Keras's, and a population's against that of one model, bit by bit."""
-
-
 @pytest.fixture(scope="session")
 def rows(fashion_mnist):
     """100 full batches of Fashion-MNIST: images scaled to [0, 1], labels."""

@@ -35,6 +35,14 @@ def notebook(optimizer="adam", **compile_arguments):
     return sequential(layers.Dense(20, "relu"), optimizer=optimizer, **compile_arguments)
 
 
+def varied(learning_rate=1e-3, units=8):
+    """A network whose learning rate and units differ between the members of a population."""
+    model = keras.Sequential([keras.Input((28, 28)), layers.Flatten(), layers.Dense(units, "relu"), layers.Dense(10)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss=loss, metrics=["accuracy"])
+    return model
+
+
 @seeded
 def small(optimizer="adam", **compile_arguments):
     """Few weights and quickly compiled: for what is not about the model."""

@@ -15,6 +15,8 @@ from against import (
 from mlplab import keras
 from mlplab.engine import inputs
 
+pytestmark = pytest.mark.usefixtures("fully_optimized")  # as people compile: it compares bits
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", models.DENSE)

@@ -10,6 +10,8 @@ from mlplab import keras
 from mlplab.engine import keras_internals
 from mlplab.engine.packing import Packing
 
+pytestmark = pytest.mark.usefixtures("fully_optimized")  # as people compile: it compares bits
+
 layers, optimizers = keras.layers, keras.optimizers
 
 
