@@ -11,7 +11,9 @@ from PIL import Image
 from mlplab.datasets.arrays import full_scale, normal_inputs, whole_bytes
 from mlplab.datasets.drawings import find_ink, framed, has_light_background
 from mlplab.datasets.framing import Framing
-from mlplab.datasets.pictures import as_read, decode_one, each, prepare_arrays
+from mlplab.datasets.image_files import decode_one, pillow_in_threads
+from mlplab.datasets.parallel import map_parallel
+from mlplab.datasets.pictures import are_images, as_read, changes_images, prepare_arrays
 from mlplab.datasets.readers.rows import Picture
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError
@@ -74,7 +76,7 @@ class Preparation:
         """
         array = np.asarray(rows)
         if not self.as_is:
-            array, _ = prepare_arrays(array, self.reading, what, content)
+            array, _ = prepare_arrays(self._as_images(array, what), self.reading, what, content)
         if array.shape[1:] != self.shape and np.prod(array.shape[1:]) == np.prod(self.shape):
             pixels = whole_bytes(array)
             array = (array if pixels is None else pixels).reshape(-1, *self.shape)
@@ -100,7 +102,26 @@ class Preparation:
             except DataError as error:
                 return error
 
-        return each(pictures, one, "", quiet=True)
+        with pillow_in_threads():
+            return map_parallel(pictures, one, "", quiet=True)
+
+    def _as_images(self, array: np.ndarray, what: str) -> np.ndarray:
+        """Return rows as 8-bit images, flat ones in the shape of the run's, if the run's images were changed as they
+        were read. Raises `DataError` for rows that are none."""
+        if not changes_images(self.reading):
+            return array
+        pixels = whole_bytes(array)
+        if pixels is not None and pixels.ndim == 2 and pixels.shape[1] == np.prod(self.shape):
+            pixels = pixels.reshape(-1, *self.shape)
+        if pixels is None or not are_images(pixels):
+            raise DataError(
+                f"{what} must have images of whole numbers from 0 to 255, (n, h, w), grey or rgb, or flat rows of "
+                f"{np.prod(self.shape)} such numbers: the run's own images got their size and colours as they were "
+                f"read, and new ones get the same. Got {array.dtype} of shape {array.shape}. Give such images, or "
+                "as_is if the rows are prepared already.",
+                arguments=("as_is",),
+            )
+        return pixels
 
     def _require_images(self) -> int:
         """Return `white`. Raises `DataError` if the network does not take pictures."""

@@ -63,15 +63,27 @@ def read_idx_pairs(folder: Path) -> Found:
             raise DataError(f"{shown(there or folder)} lacks its partner, …-{missing}: put it into the same folder.")
         for path in (images, labels):
             require_inside(path, folder)
-        arrays = read_idx_file(images, 3, sha256), read_idx_file(labels, 1, sha256)
-        parts[part] = Rows(*arrays, content=decoded.key("idx", *sha256.values()))
-        if len(parts[part].inputs) != len(parts[part].labels):
-            raise DataError(
-                f"{shown(images)} has {len(parts[part].inputs):,} images, and {labels.name} "
-                f"{len(parts[part].labels):,} labels: they do not belong together."
-            )
+        parts[part] = read_idx_pair(images, labels, sha256)
     train, test = in_parts(parts, folder)
     return Found(train, test, sha256)
+
+
+def read_idx_pair(images: Path, labels: Path | None, sha256: dict[str, str]) -> Rows:
+    """Return the images of a file, uint8 (n, h, w), and the labels of another, uint8 (n,), or None.
+
+    `sha256`: gets the hashes of both, see `read_idx_file`.
+
+    Raises:
+        DataError: for a damaged file, and if there is not one label for each image.
+    """
+    inputs = read_idx_file(images, 3, sha256)
+    numbers = None if labels is None else read_idx_file(labels, 1, sha256)
+    if labels is not None and numbers is not None and len(inputs) != len(numbers):
+        raise DataError(
+            f"{shown(images)} has {len(inputs):,} images, and {labels.name} {len(numbers):,} labels: they do not "
+            "belong together."
+        )
+    return Rows(inputs, numbers, content=decoded.key("idx", *sha256.values()))
 
 
 def is_idx(path: Path) -> bool:

@@ -14,10 +14,11 @@ import numpy as np
 
 from mlplab.datasets import decoded, decoding
 from mlplab.datasets.arrays import whole_bytes
-from mlplab.datasets.readers.columns import Columns, OtherColumns, check_label, found_in_parts
+from mlplab.datasets.readers.columns import Columns
 from mlplab.datasets.readers.files import list_files, sha256_of
 from mlplab.datasets.readers.parquet_metadata import reading_options, require_room_for_bytes, require_sound
 from mlplab.datasets.readers.rows import PARTS, Found, Picture, Rows, in_parts, joined, part_to_predict, shown
+from mlplab.datasets.readers.table_rows import OtherColumns, check_label, found_in_parts
 from mlplab.datasets.reading import Reading
 from mlplab.errors import Advice, DataError, UsageError, brief
 
@@ -87,13 +88,14 @@ def read_parquet_folder(root: Path, reading: Reading, width: int | None = None) 
         names = [name for name in names if parts_of[name] == chosen]
     found = [read_parquet(root / name, reading, width) for name in names]
     sha256 = {shown(name): digest for name, each in zip(names, found, strict=True) for digest in each.sha256.values()}
-    parts: dict[str, list[Rows]] = {}
+    parts: dict[str, dict[str, Rows]] = {}
     for name, each in zip(names, found, strict=True):
         if each.test is not None:
             raise DataError(f"{shown(root / name)} has parts of its own: give that file alone.")
-        parts.setdefault(_part(name) or "train", []).append(each.train)
+        parts.setdefault(_part(name) or "train", {})[shown(root / name)] = each.train
     if width is not None:
-        return Found(joined([rows for each in parts.values() for rows in each]), sha256=sha256)
+        (rows,) = parts.values()
+        return Found(joined(rows), sha256=sha256)
     train, test = in_parts({part: joined(rows) for part, rows in parts.items()}, root)
     return Found(train, test, sha256, found[0].class_names)
 
