@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlplab import mapped
+from mlplab.datasets import decoding
 from mlplab.datasets.arrays import plain_labels, plain_texts
 from mlplab.datasets.preparation import Preparation
 from mlplab.datasets.readers.rows import Picture, Rows, shown
@@ -31,7 +32,9 @@ _AT_ONCE = 2**24
 _MOST = 2000
 """Rows in a batch, at most, so that the progress bar moves."""
 _KEPT = 60
+"""Inputs that the result keeps, to be looked at."""
 _STRANGE = 5
+"""Labels that are no class of the run, of which the result names so many."""
 _MISSING = ("", "None", "nan", "NaN", "<NA>")
 """How tables write that there is no label."""
 
@@ -57,7 +60,7 @@ def predict_files(
             with such a file. Labels may be there or not: a column, an array, the folders that images are in.
         as_is: images go in pixel for pixel: those of another size are refused, and nothing is inverted or centred.
         calibrated: probabilities at the temperature that `calibrate` fits to the run's validation rows.
-        verbose: 0: no progress bar.
+        verbose: 0: no progress bars.
 
     Raises:
         UsageError: for no paths, or files with rows beside others.
@@ -72,13 +75,18 @@ def predict_files(
         predictions = mlplab.predict_files(run, ["photo.png"])
         print(predictions.table["predicted"], predictions.probabilities)
     """
-    run = open_run(run)
+    listed = [Path(paths)] if isinstance(paths, str | os.PathLike) else [Path(path) for path in paths]
+    with decoding.quietly(verbose == 0):
+        return _predict(open_run(run), listed, as_is, calibrated, verbose)
+
+
+def _predict(run: Run, paths: Sequence[Path], as_is: bool, calibrated: bool, verbose: int | str) -> FilePredictions:
+    """Predict as `predict_files` does."""
     run.require_finished()
     temperature = calibrate(run)["temperature"] if calibrated else None
     preparation = preparation_of(run, as_is=as_is)
-    listed = [Path(paths)] if isinstance(paths, str | os.PathLike) else [Path(path) for path in paths]
-    rows = _read(run, listed)
-    batches = _batches(run, rows, preparation, shown(listed[0]))
+    rows = _read(run, paths)
+    batches = _batches(run, rows, preparation, shown(paths[0]))
     found = _Predicted()
     with bar(verbose, "predicting") as progress:
         for batch in batches:
@@ -103,8 +111,16 @@ def predict_files(
         prepared=tuple(found.prepared) if isinstance(rows.inputs, list) else None,
         unreadable=tuple(found.unreadable),
         inputs=np.concatenate(found.inputs),
+        sources=_sources(rows),
         temperature=temperature,
     )
+
+
+def _sources(rows: Rows) -> frozenset[Path]:
+    """Return the files that were read, without links in their paths."""
+    pictures = rows.inputs if isinstance(rows.inputs, list) else []
+    paths = [*rows.paths, *(picture.path for picture in pictures if picture.path is not None)]
+    return frozenset(path.resolve() for path in paths)
 
 
 @dataclass(frozen=True, eq=False)
