@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from made_data import idx_bytes
 
 from mlplab import mapped
 from mlplab.datasets import decoded, decoding, load
@@ -26,10 +27,6 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def tiny_chunks(monkeypatch):
     monkeypatch.setenv("MLPLAB_CHUNK_BYTES", "300")
-
-
-def idx(array: np.ndarray) -> bytes:
-    return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
 
 
 def csv(rows, labels=LABELS, extra=None) -> str:
@@ -65,7 +62,7 @@ def write(kind: str, root):
         path.mkdir()
         for part, rows in (("train", slice(0, 90)), ("t10k", slice(90, None))):
             for name, array in (("images-idx3", ROWS[rows]), ("labels-idx1", LABELS[rows])):
-                content = idx(array)
+                content = idx_bytes(array)
                 name = f"{part}-{name}-ubyte" + (".gz" if kind == "idx.gz" else "")
                 (path / name).write_bytes(gzip.compress(content) if kind == "idx.gz" else content)
     elif kind == "pixels.csv":
@@ -152,10 +149,10 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, tiny_chunks):
 
 
 def test_a_disk_without_room_for_what_a_header_promises(tmp_path, tiny_chunks):
-    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(LABELS))
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(LABELS))
     huge = struct.pack(">4B3I", 0, 0, 8, 3, 2**31, 2**10, 2**10)
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(huge))
-    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(LABELS))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx_bytes(LABELS))
     with pytest.raises(DataError, match=r"takes 2,251,799\.8 GB, and the disk .* has .* GB free"):
         load(tmp_path)
 

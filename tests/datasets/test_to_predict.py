@@ -2,10 +2,10 @@
 
 import gzip
 import os
-import struct
 
 import numpy as np
 import pytest
+from made_data import idx_bytes
 from PIL import Image
 
 from mlplab import mapped
@@ -17,8 +17,7 @@ from mlplab.datasets.readers.to_predict import read_rows_to_predict
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError
 
-RNG = np.random.default_rng(0)
-IMAGES = RNG.integers(0, 256, (6, 8, 8), dtype=np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 8), dtype=np.uint8)
 LABELS = np.array([3, 5, 3, 3, 5, 5])
 IDS = [f"a{row}" for row in range(6)]
 PIXELS = [f"pixel{i}" for i in range(64)]
@@ -85,10 +84,6 @@ def test_labels_are_found_however_they_are_written():
     assert classes.find([None, "bird", 1, float("nan"), ""]).tolist() == [-1] * 5
 
 
-def idx_bytes(array):
-    return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
-
-
 @pytest.mark.parametrize("has_labels", [False, True])
 def test_arrays_and_idx_files(has_labels, tmp_path):
     label = LABELS.astype(np.uint8)
@@ -147,7 +142,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"has no images\. Expected images, a folder"):
         read(tmp_path)
     (tmp_path / "a.txt").write_text("a")
-    with pytest.raises(DataError, match=r"has no images, but 1 other files, such as a\.txt"):
+    with pytest.raises(DataError, match=r"has no images, but 1 other file, such as a\.txt"):
         read(tmp_path)
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text("a\n1\n")
@@ -222,9 +217,9 @@ def test_what_is_kept_of_a_table_is_for_one_way_of_reading(kind, first, tmp_path
     np.testing.assert_array_equal(read(path, shape=(6,)).inputs, numbers)
 
 
-def test_thumbnails_are_no_inputs_and_may_be_missing(tmp_path):
+def test_thumbnails_are_no_inputs_and_may_be_missing(tmp_path, rng):
     pyarrow, parquet = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
-    rows, reading = RNG.integers(0, 9, (6, 2)), Reading(thumbnails="photo")
+    rows, reading = rng.integers(0, 9, (6, 2)), Reading(thumbnails="photo")
     path = tmp_path / "a.csv"
     path.write_text(table(["photo", "a", "b"], [f"none/{row}.png" for row in range(6)], rows))
     np.testing.assert_array_equal(read(path, reading, (2,)).inputs, rows)
@@ -244,7 +239,6 @@ def test_thumbnails_are_no_inputs_and_may_be_missing(tmp_path):
     np.testing.assert_array_equal(read(path, reading, (2,)).inputs, rows)
 
 
-@pytest.mark.skipif(not hasattr(os, "symlink"), reason="needs links")
 def test_labels_beside_an_idx_file_do_not_lie_elsewhere(tmp_path):
     (tmp_path / "secret").write_bytes(idx_bytes(LABELS.astype(np.uint8)))
     (tmp_path / "a").mkdir()
@@ -252,3 +246,107 @@ def test_labels_beside_an_idx_file_do_not_lie_elsewhere(tmp_path):
     (tmp_path / "a" / "t10k-labels-idx1-ubyte").symlink_to(tmp_path / "secret")
     with pytest.raises(DataError, match="is a link that leads out of the folder"):
         read(tmp_path / "a" / "t10k-images-idx3-ubyte")
+
+
+def test_digits_of_any_script_in_names_of_images(tmp_path):
+    for name in ("٣abc.png", "a²3.png", "a²10.png", "9" * 30 + ".png"):
+        Image.fromarray(IMAGES[0]).save(tmp_path / name)
+    assert read(tmp_path).files == ("9" * 30 + ".png", "a²3.png", "a²10.png", "٣abc.png")
+
+
+def test_a_table_of_one_column_that_is_no_input_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("1\n2\n")
+    with pytest.raises(DataError, match=r"a\.csv has no column of numbers"):
+        read(tmp_path / "a.csv", Reading(group="0"), (2,))
+
+
+FOLDERS = {
+    "an image beside a table": (["logo.png", "test.csv"], "test.csv"),
+    "a word within another": (["latest.csv", "numbers.csv"], None),
+    "parts by their words": (["data_Train.csv", "data-test2.csv", "latest.csv"], "data-test2.csv"),
+    "no part for testing": (["train.csv", "val.csv"], "val.csv"),
+    "two tables of a part": (["test.csv", "test_labels.csv", "train.csv"], None),
+    "class folders beside a table": (["a/1.png", "b/1.png", "labels.csv"], "a/1.png b/1.png"),
+}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_is_read_by_the_same_files_as_in_training(name, tmp_path):
+    """Each table has one row, with its position in the list as the number, and a label."""
+    files, expected = FOLDERS[name]
+    for row, file in enumerate(files):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        if file.endswith("png"):
+            Image.fromarray(IMAGES[0]).save(tmp_path / file)
+        else:
+            (tmp_path / file).write_text(f"label,x\nkind,{row}\n")
+    if expected is None:
+        with pytest.raises(DataError, match="has several tables: "):
+            read(tmp_path, shape=(1,))
+        return
+    rows = read(tmp_path, shape=(1,))
+    found = reader_of(tmp_path)(tmp_path, Reading())
+    if isinstance(rows.inputs, list):
+        assert rows.files == found.train.files == tuple(expected.split())
+    else:
+        assert rows.inputs.tolist() == [[files.index(expected)]] == (found.test or found.train).inputs.tolist()
+
+
+def test_a_table_of_a_part_has_no_parts_itself(tmp_path):
+    (tmp_path / "train.csv").write_text("label,split,x\n1,train,1\n2,test,2\n")
+    (tmp_path / "test.csv").write_text("label,x\n1,1\n")
+    with pytest.raises(DataError, match=r"train\.csv has parts of its own: give that file alone"):
+        reader_of(tmp_path)(tmp_path, Reading())
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+def test_parts_that_cannot_be_joined_are_refused_by_their_names(is_large, tmp_path, monkeypatch):
+    if is_large:
+        monkeypatch.setenv("MLPLAB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setenv("MLPLAB_CHUNK_BYTES", "30")
+    path = tmp_path / "a.npz"
+    whole = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "y_test": LABELS, "x_val": IMAGES, "y_val": LABELS}
+    for changed, message in (
+        ({"x_val": IMAGES[:, 1:]}, r"inputs of .*a\.npz train and .*a\.npz validation .* Got \(n, 8, 8\) and \(n, 7"),
+        ({"y_val": LABELS[:, None]}, r"labels of .* Got \(n,\) and \(n, 1\)"),
+        ({"thumbnails_train": IMAGES, "thumbnails_val": IMAGES[:, 1:]}, r"thumbnails of .* Got \(n, 8, 8\) and \(n, 7"),
+    ):
+        np.savez(path, **whole | changed)
+        with pytest.raises(DataError, match=message):
+            reader_of(path)(path, Reading())
+
+
+def test_files_of_a_parquet_folder_that_cannot_be_joined(tmp_path):
+    pyarrow, parquet = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
+    for name, column in (("a", [[1, 2]]), ("b", [[1, 2, 3]])):
+        parquet.write_table(pyarrow.table({"x": column, "label": [1]}), tmp_path / f"{name}.parquet")
+    message = r"inputs of .*a\.parquet and .*b\.parquet are joined.* Got \(n, 2\) and \(n, 3\)"
+    for read_folder in (lambda: reader_of(tmp_path)(tmp_path, Reading()), lambda: read(tmp_path, shape=(2,))):
+        with pytest.raises(DataError, match=message):
+            read_folder()
+    parquet.write_table(pyarrow.table({"x": [b"no image"], "label": [1]}), tmp_path / "b.parquet")
+    with pytest.raises(DataError, match=r"Got \(n, 2\) and pictures"):
+        read(tmp_path, shape=(2,))
+
+
+def test_rows_get_the_size_and_the_colours_of_the_runs_images():
+    """Flat rows, and whole numbers of any dtype, are images where the run's were changed as they were read."""
+    preparation = Preparation.of((8, 8), Reading(size=(8, 8), invert=True), None, None, as_is=False)
+    for rows in (FLAT, FLAT.astype(float), IMAGES, np.stack([IMAGES] * 3, -1)):
+        np.testing.assert_array_equal(preparation.rows(rows, "a", None), 255 - IMAGES)
+    with pytest.raises(DataError, match=r"^a must have images of whole numbers .*float64 of shape \(6, 64\).* as_is"):
+        preparation.rows(FLAT / 255, "a", None)
+    unchanged = Preparation.of((8, 8), Reading(size=(8, 8), invert=True), None, None, as_is=True)
+    np.testing.assert_array_equal(unchanged.rows(FLAT / 255, "a", None), np.float32(IMAGES / 255))
+
+
+@pytest.mark.parametrize("header", ["picture,label\n", ""])
+def test_images_of_a_table_without_ids_are_named_by_it(header, tmp_path):
+    (tmp_path / "test_images").mkdir()
+    for row in range(2):
+        Image.fromarray(IMAGES[row]).save(tmp_path / "test_images" / f"{row}.png")
+    (tmp_path / "a.csv").write_text(f"{header}1.png,cat\n0.png,dog\n")
+    rows = read(tmp_path / "a.csv")
+    assert rows.ids == ("picture" if header else "file", ["1.png", "0.png"])
+    assert rows.files == ("test_images/1.png", "test_images/0.png")
+    assert list(rows.labels) == ["cat", "dog"]

@@ -75,8 +75,9 @@ class Preparation:
             DataError: for rows of another size, and for anything but finite numbers.
         """
         array = np.asarray(rows)
-        if not self.as_is:
-            array, _ = prepare_arrays(self._as_images(array, what), self.reading, what, content)
+        if not self.as_is and changes_images(self.reading):
+            reading = dataclasses.replace(self.reading, colour="grey" if self._is_grey else "rgb")
+            array, _ = prepare_arrays(self._as_images(array, what), reading, what, content)
         if array.shape[1:] != self.shape and np.prod(array.shape[1:]) == np.prod(self.shape):
             pixels = whole_bytes(array)
             array = (array if pixels is None else pixels).reshape(-1, *self.shape)
@@ -90,10 +91,13 @@ class Preparation:
     def pictures(self, pictures: Sequence[Picture]) -> "list[tuple[np.ndarray, str] | DataError]":
         """Return each picture as an input and what was done to it, or the error if it cannot be read.
 
+        Args:
+            pictures: at least one.
+
         Raises:
             DataError: if the network does not take pictures.
         """
-        white = self._require_images()
+        white = self._require_images(pictures[0].name)
 
         def one(picture: Picture) -> tuple[np.ndarray, str] | DataError:
             try:
@@ -106,10 +110,7 @@ class Preparation:
             return map_parallel(pictures, one, "", quiet=True)
 
     def _as_images(self, array: np.ndarray, what: str) -> np.ndarray:
-        """Return rows as 8-bit images, flat ones in the shape of the run's, if the run's images were changed as they
-        were read. Raises `DataError` for rows that are none."""
-        if not changes_images(self.reading):
-            return array
+        """Return rows as 8-bit images, flat ones in the shape of the run's. Raises `DataError` for any others."""
         pixels = whole_bytes(array)
         if pixels is not None and pixels.ndim == 2 and pixels.shape[1] == np.prod(self.shape):
             pixels = pixels.reshape(-1, *self.shape)
@@ -123,17 +124,17 @@ class Preparation:
             )
         return pixels
 
-    def _require_images(self) -> int:
-        """Return `white`. Raises `DataError` if the network does not take pictures."""
+    def _require_images(self, name: str) -> int:
+        """Return `white`. Raises `DataError` if the network does not take pictures, such as the one of this name."""
         if len(self.shape) < 2 or self.shape[2:] not in ((), (1,), (3,)):
             raise DataError(
-                f"The run was trained on rows of the shape {_times(self.shape)}, and a picture has height and width, "
-                "grey or rgb. Give a table or an array with such rows: .csv, .parquet, .npz, .npy."
+                f"{name} is a picture, with height and width, and the run was trained on rows of the shape "
+                f"{_times(self.shape)}. Give a table or an array with such rows: .csv, .parquet, .npz, .npy."
             )
         if self.white is None:
             raise DataError(
-                "The run was trained on numbers below 0 or above 255, and how a picture becomes such numbers is not "
-                "known. Scale the pixels as before, and give them as an array: .npz or .npy."
+                f"{name} is a picture, and the run was trained on numbers below 0 or above 255: how pixels become such "
+                "numbers is not known. Scale them as before, and give them as an array: .npz or .npy."
             )
         return self.white
 

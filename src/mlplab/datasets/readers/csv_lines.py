@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
 
-from mlplab.datasets.readers.columns import is_number
+from mlplab.datasets.readers.columns import SUFFIXES, is_number
 from mlplab.datasets.readers.rows import shown
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError, brief
@@ -89,11 +89,11 @@ def rows_of(lines: Lines, head: str, least: int) -> Iterator[tuple[int, list[str
 
 
 def is_header(row: Sequence[str], reading: Reading) -> bool:
-    """Return whether a first row names the columns: it has no numbers, or a usual name for labels."""
+    """Return whether a first row names the columns: it has no number and no image, or names labels."""
     words = [cell.strip() for cell in row]
     named = {"label", "class", "target", reading.label} - {None}
     is_named = any(word.lower() in named or word == reading.label for word in words if not is_number(word))
-    return is_named or not any(map(is_number, words))
+    return is_named or not any(is_number(word) or Path(word).suffix.lower() in SUFFIXES for word in words)
 
 
 def _checked_width(row: Sequence[str], path: Path, least: int) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from mlplab import mapped
 from mlplab.datasets import decoding
 from mlplab.datasets.arrays import plain_labels, plain_texts
+from mlplab.datasets.classes import Classes
 from mlplab.datasets.preparation import Preparation
 from mlplab.datasets.readers.rows import Picture, Rows, shown
 from mlplab.datasets.readers.to_predict import read_rows_to_predict
@@ -85,7 +86,7 @@ def _predict(run: Run, paths: Sequence[Path], as_is: bool, calibrated: bool, ver
     run.require_finished()
     temperature = calibrate(run)["temperature"] if calibrated else None
     preparation = preparation_of(run, as_is=as_is)
-    rows = _read(run, paths)
+    rows = read_rows(paths, preparation.reading, run.config.input_shape)
     batches = _batches(run, rows, preparation, shown(paths[0]))
     found = _Predicted()
     with bar(verbose, "predicting") as progress:
@@ -96,7 +97,7 @@ def _predict(run: Run, paths: Sequence[Path], as_is: bool, calibrated: bool, ver
         error = found.unreadable[0][1]
         raise DataError(f"None of {len(rows):,} images can be predicted. {error}", arguments=error.arguments)
     index = np.concatenate(found.index)
-    labels, strange = _labels(run, rows, index)
+    labels, strange = numbers_of_labels(rows, run.config.classes)
     probabilities = np.concatenate(found.probabilities)
     return FilePredictions(
         run=run,
@@ -106,7 +107,7 @@ def _predict(run: Run, paths: Sequence[Path], as_is: bool, calibrated: bool, ver
         probabilities=probabilities if temperature is None else at_temperature(probabilities, temperature),
         agreeing=np.concatenate(found.agreeing) if run.members else None,
         networks=found.networks,
-        labels=labels,
+        labels=None if labels is None else labels[index],
         strange=strange,
         prepared=tuple(found.prepared) if isinstance(rows.inputs, list) else None,
         unreadable=tuple(found.unreadable),
@@ -171,14 +172,22 @@ class _Predicted:
         self.networks = len(each)
 
 
-def _read(run: Run, paths: Sequence[Path]) -> Rows:
-    """Return the rows of all paths: images of any number of them, or the rows of one file."""
+def read_rows(paths: Sequence[Path], reading: Reading, shape: tuple[int, ...]) -> Rows:
+    """Return the rows of all paths: images of any number of them, or the rows of one file.
+
+    Args:
+        paths: images, folders of images, or a single file with rows.
+        reading: how the data of the run was read.
+        shape: of one input of the run.
+
+    Raises:
+        UsageError, DataError: as `predict_files` does.
+    """
     if not paths:
         raise UsageError("Give an image, a folder or a file to predict: several images, or one file with rows.")
-    reading = Reading.from_json(run.config.data.get("reading", {}))
     parts = []
     for path in paths:
-        part = read_rows_to_predict(path, reading, run.config.input_shape)
+        part = read_rows_to_predict(path, reading, shape)
         if len(paths) > 1 and not (isinstance(part.inputs, list) and part.ids is None):
             raise UsageError(f"{shown(path)} is a file with rows: give it alone, or images and folders of images.")
         if not len(part.inputs):
@@ -229,18 +238,18 @@ def _of_pictures(pictures: Sequence[Picture], index: np.ndarray, preparation: Pr
     )
 
 
-def _labels(run: Run, rows: Rows, index: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Return the class numbers of the predicted rows, -1 where not known, and the first labels that are no class.
+def numbers_of_labels(rows: Rows, classes: Classes) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Return the class numbers of rows, int (n,), -1 where not known, and the first labels that are no class.
 
-    None where no row has a label that is a class of the run.
+    None in place of numbers where no row has a label that is a class. Raises `DataError` for texts that are none.
     """
     if rows.labels is None:
         return None, ()
     labels = rows.labels if isinstance(rows.inputs, list) else _plain(rows.labels)
-    numbers = run.config.classes.find(labels)
+    numbers = classes.find(labels)
     texts = [str(label).strip() for label, number in zip(labels, numbers, strict=True) if number < 0]
     strange = tuple([text for text in dict.fromkeys(texts) if text not in _MISSING][:_STRANGE])
-    return (numbers[index] if (numbers >= 0).any() else None), strange
+    return (numbers if (numbers >= 0).any() else None), strange
 
 
 def _plain(labels: Any) -> Any:
