@@ -221,3 +221,26 @@ def test_what_does_not_fit_the_run_is_refused(photo_run, feature_run, photos, tm
         mlplab.predict_files(photo_run, [photos, tmp_path / "a.npy"], verbose=0)
     with pytest.raises(UsageError, match="Give an image, a folder or a file"):
         mlplab.predict_files(photo_run, [], verbose=0)
+
+
+def test_no_progress_bar_of_a_large_file(feature_run, tmp_path, monkeypatch, capsys, rng):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # to Rich, a terminal
+    monkeypatch.setenv("MLPLAB_CHUNK_BYTES", "30")
+    np.savetxt(tmp_path / "a.csv", rng.normal(size=(60, 4)), delimiter=",")
+    mlplab.predict_files(feature_run, tmp_path / "a.csv", verbose=0)
+    assert capsys.readouterr().err == ""
+
+
+def test_pictures_of_a_table_are_submitted_by_its_names_and_never_replaced(photo_run, photos, tmp_path):
+    shutil.copytree(photos / "nut", tmp_path / "test_images")
+    (tmp_path / "test.csv").write_text("picture\n2.png\n10.png\n")
+    found = mlplab.predict_files(photo_run, tmp_path / "test.csv", verbose=0)
+    lines = found.submission().to_csv().split()
+    assert [line.split(",")[0] for line in lines] == ["picture", "2.png", "10.png"]
+    read = [tmp_path / "test.csv", *(tmp_path / "test_images" / name for name in ("2.png", "10.png"))]
+    assert found.sources == {path.resolve() for path in read}
+    before = read[1].read_bytes()
+    for path in read[:2]:
+        with pytest.raises(UsageError, match=r"was read to be predicted, and would be overwritten: name another file"):
+            found.save(path)
+    assert read[1].read_bytes() == before
