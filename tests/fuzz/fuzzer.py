@@ -8,7 +8,16 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(
-    include=["mlplab.datasets", "mlplab.npz", "PIL", "zipfile", "gzip", "numpy.lib", "targets"]
+    include=[
+        "mlplab.datasets",
+        "mlplab.inspection.predictions.rows",
+        "mlplab.npz",
+        "PIL",
+        "zipfile",
+        "gzip",
+        "numpy.lib",
+        "targets",
+    ]
 ):
     import targets
 

@@ -13,7 +13,8 @@ import time
 import warnings
 from pathlib import Path
 
-from targets import no_cache, prepare
+from prepared import prepare
+from targets import no_cache
 
 from mlplab.datasets import load
 from mlplab.errors import MlplabError

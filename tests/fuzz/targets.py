@@ -13,15 +13,12 @@ from typing import Any
 
 import numpy as np
 import seeds
+from prepared import check_prepared, prepare
 
 from mlplab.datasets import load
-from mlplab.datasets.classes import Classes
 from mlplab.datasets.dataset import Data, Dataset, Provenance
-from mlplab.datasets.preparation import Preparation
-from mlplab.datasets.reading import Reading
 from mlplab.datasets.unlabelled import read_unlabelled
-from mlplab.errors import DataError, MlplabError
-from mlplab.inspection.predictions.files import numbers_of_labels, read_rows
+from mlplab.errors import MlplabError
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 LONGEST = 2_000
@@ -153,46 +150,6 @@ def _read_unlabelled(path: Path, quiet: bool) -> Data:
     images = read_unlabelled(path, _TRAIN)
     part = Dataset(images.inputs, np.zeros(len(images), np.int32), ("a",), Provenance("hostile", "train"))
     return Data("hostile", part, part)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What a network is to predict: inputs of this shape, one for each row, and the numbers of their classes."""
-
-    inputs: list[np.ndarray]
-    shape: tuple[int, ...]
-    labels: np.ndarray | None
-    texts: tuple[str, ...]
-
-
-def prepare(path: Path, shape: tuple[int, ...], *, quiet: bool = True, **reading: Any) -> Prepared:
-    """Read and prepare what a network is to predict. Raises the error of the first image that cannot be read."""
-    del quiet  # nothing is shown
-    kept = Reading.of(**reading)
-    rows = read_rows([path], kept, shape)
-    labels, strange = numbers_of_labels(rows, Classes(("a", "b"), (0, 1)))
-    preparation = Preparation.of(shape, kept, None, None, as_is=False)
-    if not isinstance(rows.inputs, list):
-        return Prepared(list(preparation.rows(rows.inputs, path.name, rows.content)), shape, labels, strange)
-    images = []
-    for result in preparation.pictures(rows.inputs):
-        if isinstance(result, DataError):
-            raise result
-        images.append(result[0])
-    return Prepared(images, shape, labels, (*strange, *(rows.files or ())))
-
-
-def check_prepared(prepared: Prepared) -> None:
-    assert prepared.inputs
-    for array in prepared.inputs:
-        assert array.shape == prepared.shape
-        assert array.dtype in (np.uint8, np.float32)
-        assert np.isfinite(array).all()
-    if prepared.labels is not None:
-        assert len(prepared.labels) == len(prepared.inputs)
-        assert set(prepared.labels.tolist()) <= {-1, 0, 1}
-    for text in prepared.texts:
-        assert text.encode() or not text
 
 
 def _named(folder: Path, content: bytes) -> Path:

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from targets import TARGETS, Target, no_cache
@@ -58,3 +59,10 @@ def test_files_that_fuzzing_found(path: Path):
     command = [sys.executable, str(Path(__file__).with_name("run.py")), reader, "--input", str(path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_input_is_read_again_by_the_reader_that_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["run.py", "--input", "a"])
+    with pytest.raises(SystemExit):
+        run.main()
+    assert "--input reads one file with one reader: got 0" in capsys.readouterr().err
