@@ -239,13 +239,19 @@ def test_thumbnails_are_no_inputs_and_may_be_missing(tmp_path, rng):
     np.testing.assert_array_equal(read(path, reading, (2,)).inputs, rows)
 
 
-def test_labels_beside_an_idx_file_do_not_lie_elsewhere(tmp_path):
+def test_idx_files_of_a_folder_do_not_lie_elsewhere(tmp_path):
     (tmp_path / "secret").write_bytes(idx_bytes(LABELS.astype(np.uint8)))
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(IMAGES))
     (tmp_path / "a" / "t10k-labels-idx1-ubyte").symlink_to(tmp_path / "secret")
     with pytest.raises(DataError, match="is a link that leads out of the folder"):
         read(tmp_path / "a" / "t10k-images-idx3-ubyte")
+    (tmp_path / "a" / "t10k-labels-idx1-ubyte").unlink()
+    (tmp_path / "images").write_bytes((tmp_path / "a" / "t10k-images-idx3-ubyte").read_bytes())
+    (tmp_path / "a" / "t10k-images-idx3-ubyte").unlink()
+    (tmp_path / "a" / "t10k-images-idx3-ubyte").symlink_to(tmp_path / "images")
+    with pytest.raises(DataError, match="is a link that leads out of the folder"):
+        read(tmp_path / "a")
 
 
 def test_digits_of_any_script_in_names_of_images(tmp_path):

@@ -32,7 +32,7 @@ class Columns:
         group, part, file, thumbnail: have the groups, the names of parts, the names of files with images, and of files
             with thumbnails; None if there is no such column.
         has_header: whether the names are the table's.
-        id: numbers or names rows to predict: else it is `file`; None if there is no such column.
+        id: numbers or names rows to predict, such as `file`; None if there is no such column.
         left_out: has thumbnails of rows to predict, which are not read; None if there is no such column.
         needs_labels: whether each row has to have a label.
     """

@@ -78,7 +78,9 @@ def _of_folder(folder: Path, reading: Reading, shape: tuple[int, ...]) -> Rows:
         return _of_file(part_to_predict(layout.tables), reading, shape)
     if layout.kind == "idx":
         pairs = idx_files(folder).items()
-        return _of_idx(part_to_predict({part: images or labels or folder for part, (images, labels) in pairs}))
+        path = part_to_predict({part: images or labels or folder for part, (images, labels) in pairs})
+        require_inside(path, folder)
+        return _of_idx(path)
     if layout.kind == "parquet":
         rows = read_parquet_folder(folder, reading, math.prod(shape)).train
         return dataclasses.replace(rows, paths=tuple(folder / name for name in parquet_files(folder)))

@@ -48,7 +48,8 @@ def read_rows(paths: Sequence[Path], reading: Reading, shape: tuple[int, ...]) -
         return parts[0]
     pictures = [picture for part in parts for picture in part.inputs]
     labels = [each for part in parts for each in (part.labels if part.labels is not None else [None] * len(part))]
-    return Rows(pictures, labels, tuple(picture.name for picture in pictures))
+    names = tuple(picture.name for picture in pictures)
+    return Rows(pictures, labels, names, paths=tuple(path for part in parts for path in part.paths))
 
 
 def sources_of(rows: Rows) -> frozenset[Path]:
