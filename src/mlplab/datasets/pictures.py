@@ -47,7 +47,7 @@ _SCAN = b"\xff\xda"
 _AHEAD = 64
 """Groups of items that are worked on in parallel before the next ones begin."""
 _VERSION = 2
-"""Of what this module makes of a picture: another number makes cached arrays unused."""
+"""Part of every cache key; raise it when pictures are decoded differently."""
 
 
 class _Budget:
@@ -100,10 +100,9 @@ def read_pictures(pictures: Sequence[Picture], reading: Reading, *, quiet: bool)
     digests = each(pictures, lambda picture: hashlib.sha256(picture.read()).hexdigest(), "reading", quiet)
     options = [_VERSION, reading.size, reading.crop, reading.colour, reading.invert]
     name = decoded.key(*options, *digests)
-    images = decoded.find(name)
-    if images is None:
-        images = _decode(pictures, reading, reading.colour, name, quiet, keep=True)
-    return images, name, digests
+    if (kept := decoded.find(name)) is not None:
+        return kept.array, name, digests
+    return _decode(pictures, reading, reading.colour, name, quiet, keep=True), name, digests
 
 
 def decode(

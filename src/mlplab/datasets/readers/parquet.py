@@ -174,7 +174,8 @@ def _read(
     if any(kinds[name] == "picture" for name in (*inputs, thumbnails) if name is not None):
         require_room_for_bytes(file.metadata, path)
     name = decoded.key("parquet", _VERSION, *sha256.values(), reading.label, reading.group, reading.thumbnails, width)
-    kept, array = (OtherColumns.kept(name), decoded.find(name)) if thumbnails is None else (None, None)
+    stored = decoded.find(name) if thumbnails is None else None
+    kept, array = OtherColumns.from_kept(stored), None if stored is None else stored.array
     rows = file.metadata.num_rows
     with decoding.Writer(name, "reading", rows, expected=0 if whole else rows * len(inputs)) as writer:
         cells = _Cells(writer)

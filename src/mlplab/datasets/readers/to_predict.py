@@ -24,6 +24,7 @@ TABLES = (".csv", ".tsv", ".parquet", ".npz", ".npy")
 _EXPECTED = "Expected images, a folder of images, or a file with rows: .csv, .tsv, .parquet, .npz, .npy, or IDX"
 
 
+@decoded.kept_together()
 def read_rows_to_predict(path: Path, reading: Reading, shape: tuple[int, ...]) -> Rows:
     """Return the rows of a file or folder, in a stated order.
 
