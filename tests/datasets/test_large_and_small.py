@@ -105,6 +105,18 @@ def test_what_is_refused_in_memory_is_refused_in_a_file(images, message, tmp_pat
         load(path)
 
 
+def test_images_in_lists_of_numbers_are_refused_alike(tmp_path, large):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    images = pyarrow.array((IMAGES.astype("i4") * 2).tolist(), pyarrow.list_(pyarrow.list_(pyarrow.int32())))
+    parquet.write_table(pyarrow.table({"x": images, "label": LABELS}), tmp_path / "a.parquet")
+    message = "must be 8-bit, from 0 to 255. Those of .* go from 0 to 510"
+    with pytest.raises(DataError, match=message):
+        load(tmp_path / "a.parquet")
+    large()
+    with pytest.raises(DataError, match=message):
+        load(tmp_path / "a.parquet")
+
+
 @pytest.mark.parametrize("end", ["", ".gz"])
 def test_an_idx_file_with_other_axes_is_refused_alike(end, tmp_path, large):
     flat = IMAGES.reshape(-1)

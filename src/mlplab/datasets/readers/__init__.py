@@ -5,7 +5,8 @@ files.py     the files of a folder, which no link leaves
 folder.py    class folders with images
 npz.py       NPZ files
 idx.py       IDX files of MNIST and its descendants
-parquet.py   Parquet files; needs pyarrow
+parquet.py   Parquet files; needs pyarrow, see parquet_library.py; parquet_metadata.py: what a file promises;
+             parquet_layout.py: what its columns are; parquet_cells.py: what is in them
 csv.py       CSV files; columns.py: what the columns of a table are
 to_predict.py  rows of any of these, and images, whose labels may be missing
 """
