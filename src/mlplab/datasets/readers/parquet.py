@@ -109,9 +109,11 @@ def _read(file: Any, path: Path, reading: Reading, at_once: int, sha256: dict[st
             inputs = kept.array
             for batch in batches(file, path, [layout.thumbnails], at_once) if layout.thumbnails else ():
                 cells.add_thumbnails(batch)
+            cells.require_rows(rows if layout.thumbnails else 0)
         else:
             for batch in batches(file, path, layout.used, at_once):
                 cells.add(batch)
+            cells.require_rows(rows)
             others = cells.others()
             inputs = cells.pictures or writer.finish(**others.to_keep())
     if isinstance(inputs, np.ndarray):

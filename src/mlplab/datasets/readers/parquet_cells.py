@@ -60,6 +60,14 @@ class Cells:
             self.thumbnails += self._pictures(self._column(batch, self.layout.thumbnails), names_files=True)
         self.rows += batch.num_rows
 
+    def require_rows(self, expected: int) -> None:
+        """Raise `DataError` unless as many rows were added as the metadata promise."""
+        if self.rows != expected:
+            raise DataError(
+                f"{shown(self.path)} is no readable Parquet file: it promises {expected:,} rows and has {self.rows:,}. "
+                "Get it again."
+            )
+
     def others(self) -> OtherColumns:
         """Return what the rows have beside their inputs."""
         try:
