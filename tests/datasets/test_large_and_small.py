@@ -88,6 +88,13 @@ def test_labels_and_groups_keep_every_digit(named, tmp_path, large):
     assert len(set(data.train.groups + data.test.groups)) == 200
 
 
+def test_thumbnails_of_any_numbers_are_taken(tmp_path, large):
+    parts = {f"thumbnails_{part}": IMAGES.astype("u2") * 257 for part in ("train", "test")}
+    path = write(tmp_path / "a.npz", TABLE, TABLE, **parts)
+    large()
+    np.testing.assert_array_equal(load(path).test.thumbnails.pictures, parts["thumbnails_test"])
+
+
 @pytest.mark.parametrize(
     ("images", "message"),
     [

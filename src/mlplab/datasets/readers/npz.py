@@ -90,15 +90,18 @@ def _rows(rows: Rows, groups: np.ndarray | None, thumbnails: np.ndarray | None, 
     return dataclasses.replace(rows, groups=None if groups is None else groups.tolist(), thumbnails=thumbnails)
 
 
-def _decode(name: str, member: IO[bytes], header: npz.Header, path: Path, sha256: str) -> np.ndarray:
+def _decode(
+    name: str, member: IO[bytes], header: npz.Header, path: Path, sha256: str, thumbnails: Collection[str]
+) -> np.ndarray:
     """Return an array of a file with this hash that is too large for memory.
 
-    Floats stay floats here: whether they become uint8 depends on the other part too, see `inputs_alike`.
+    Floats stay floats here: whether they become uint8 depends on the other part too, see `inputs_alike`. Images that
+    are not thumbnails are refused beyond 8 bits, which they would not show any more as floats.
     """
     rows = header.shape[0]
     blocks = decoding.blocks_of(member, header.dtype, header.shape)
     are_whole = header.dtype.kind in "iub"
-    if are_whole and len(header.shape) > 2:
+    if are_whole and len(header.shape) > 2 and name not in thumbnails:
         blocks = _of_8_bits(blocks, f"{shown(path.name)} {shown(name)}")
     options = {"expected": math.prod(header.shape) * (1 if are_whole else 4), "narrow": are_whole}
     key = decoded.key("npz", _VERSION, sha256, name)
@@ -153,8 +156,9 @@ def _arrays(path: Path, sha256: str, names: Collection[str] | None, reading: Rea
         DataError: if the file is damaged or holds objects.
     """
     in_memory = {*([reading.label] if reading.label else _LABELS), *filter(None, [reading.group]), _CLASSES}
+    decode = functools.partial(_decode, path=path, sha256=sha256, thumbnails=_names_of_thumbnails(reading))
     try:
-        return npz.read(path, names, functools.partial(_decode, path=path, sha256=sha256), in_memory)
+        return npz.read(path, names, decode, in_memory)
     except DataError:
         raise
     except (OSError, ValueError) as error:
