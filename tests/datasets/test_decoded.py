@@ -1,7 +1,6 @@
 """Data sets too large for memory: decoded once, then mapped, with the rows that they have in memory."""
 
 import gzip
-import os
 import resource
 import struct
 import zipfile
@@ -11,7 +10,7 @@ import pytest
 from made_data import idx_bytes
 
 from mlplab import mapped
-from mlplab.datasets import decoded, decoding, load
+from mlplab.datasets import decoded, load
 from mlplab.errors import DataError
 
 ROWS = np.random.default_rng(0).integers(0, 256, (120, 8, 8), dtype=np.uint8)
@@ -55,6 +54,8 @@ def write(kind: str, root):
         save(path, x_train=ROWS[:90], y_train=LABELS[:90], x_test=ROWS[90:], y_test=LABELS[90:])
     elif kind == "float64.npz":
         np.savez(path, x=ROWS / 7, y=LABELS)
+    elif kind == "whole-floats.npz":
+        np.savez(path, x=ROWS.astype("f4"), y=LABELS)
     elif kind == "validation.npz":
         parts = {"x_val": ROWS[60:90], "y_val": LABELS[60:90], "x_test": ROWS[90:], "y_test": LABELS[90:]}
         np.savez(path, x_train=ROWS[:60], y_train=LABELS[:60], **parts)
@@ -87,12 +88,13 @@ def write(kind: str, root):
 
 
 KINDS = (
-    *("stored.npz", "packed.npz", "float64.npz", "validation.npz", "idx", "idx.gz", "pixels.csv", "parts.csv"),
+    *("stored.npz", "packed.npz", "float64.npz", "whole-floats.npz", "validation.npz"),
+    *("idx", "idx.gz", "pixels.csv", "parts.csv"),
     *("late-floats.csv", "lists.parquet", "columns.parquet", "folder", "grey-as-rgb"),
 )
 
 
-NO_IMAGES = ("float64.npz", "late-floats.csv", "lists.parquet", "columns.parquet")
+NO_IMAGES = ("float64.npz", "whole-floats.npz", "late-floats.csv", "lists.parquet", "columns.parquet")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_rows_are_those_that_are_read_into_memory(kind, reading, tmp_path, monke
             assert part.content_hash() == expected.content_hash()
 
 
-@pytest.mark.parametrize("kind", ["packed.npz", "pixels.csv", "lists.parquet", "folder", "idx.gz"])
+@pytest.mark.parametrize("kind", ["packed.npz", "whole-floats.npz", "pixels.csv", "lists.parquet", "folder", "idx.gz"])
 def test_the_second_load_decodes_nothing(kind, tmp_path, tiny_chunks):
     path = write(kind, tmp_path)
     load(path, quiet=True)
@@ -175,22 +177,3 @@ def test_a_damaged_archive_is_refused(tmp_path, tiny_chunks):
     with pytest.raises(DataError, match="is not a readable NPZ file"):
         load(path)
     assert not list(decoded.folder().glob("*.npy"))
-
-
-def test_those_not_used_for_longest_are_deleted(tmp_path, tiny_chunks):
-    arrays = {}
-    for age, name in enumerate("abcd"):
-        arrays[name] = decoding.stored(name, [ROWS + age], len(ROWS), "")
-        os.utime(decoded.folder() / f"{name}.npy", (1000 + age, 1000 + age))
-    decoded.find("a")  # used just now
-    size = ROWS.nbytes + 128
-    decoded.trim(keep="b", most=3 * size)
-    assert {path.name[0] for path in decoded.folder().iterdir()} == {"a", "b", "d"}
-    decoded.trim(keep="b", most=0)
-    assert {path.name for path in decoded.folder().iterdir()} == {"b.npy", "b.npz"}
-    np.testing.assert_array_equal(arrays["c"], ROWS + 2)  # still mapped
-    abandoned = decoded.folder() / ".new-killed"
-    abandoned.mkdir()
-    os.utime(abandoned, (0, 0))
-    decoded.trim(keep="b")
-    assert not abandoned.exists()

@@ -24,7 +24,7 @@ _SIDES = (16, 28, 32, 48, 64)
 _SQUARE = 1.3
 """A longer side that is less than this many times the shorter one counts as equal."""
 _VERSION = 2
-"""Of what this module makes of a picture: another number makes cached arrays unused."""
+"""Part of every cache key; raise it when pictures are decoded differently."""
 
 
 def read_pictures(pictures: Sequence[Picture], reading: Reading, *, quiet: bool) -> tuple[np.ndarray, str, list[str]]:
@@ -46,10 +46,9 @@ def read_pictures(pictures: Sequence[Picture], reading: Reading, *, quiet: bool)
     digests = map_parallel(pictures, _sha256, "reading", quiet)
     options = [_VERSION, reading.size, reading.crop, reading.colour, reading.invert]
     name = decoded.key(*options, *digests)
-    images = decoded.find(name)
-    if images is None:
-        images = _decode(pictures, reading, name, quiet, keep=True)
-    return images, name, digests
+    if (kept := decoded.find(name)) is not None:
+        return kept.array, name, digests
+    return _decode(pictures, reading, name, quiet, keep=True), name, digests
 
 
 def decode(pictures: Sequence[Picture], reading: Reading) -> np.ndarray:

@@ -6,7 +6,8 @@ layout.py    what a folder is read by: one rule for training and predicting
 folder.py    class folders with images
 npz.py       NPZ files
 idx.py       IDX files of MNIST and its descendants
-parquet.py   Parquet files; needs pyarrow
+parquet.py   Parquet files; needs pyarrow, see parquet_library.py; parquet_metadata.py: what a file promises;
+             parquet_layout.py: what its columns are; parquet_cells.py: what is in them
 csv.py       CSV files; csv_lines.py: their lines and cells
 columns.py   what the columns of a table are; table_rows.py: labels and other columns beside the inputs
 to_predict.py  new rows of any of these, and images, for a trained network

@@ -67,7 +67,7 @@ class Columns:
             reading: may name the columns of labels, groups and thumbnails.
             what: names the table in messages.
             header: whether the names are the table's.
-            has_inputs: whether the inputs are in a column that is not among these.
+            has_inputs: the inputs are one column of images or lists, not in `names`.
 
         Raises:
             UsageError: if it cannot be seen which column has the labels, or there is no column with a given name.

@@ -16,8 +16,8 @@ from mlplab.datasets.readers.table_rows import OtherColumns, check_label, found_
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError, brief
 
-_VERSION = 1
-"""Of what this module makes of a file: another number makes cached arrays unused."""
+_VERSION = 2
+"""Part of every cache key; raise it when files are decoded differently."""
 _AT_ONCE = 2**18
 """Cells that are converted at a time."""
 
@@ -38,17 +38,17 @@ def read_csv(path: Path, reading: Reading, width: int | None = None) -> Found:
     """
     sha256 = {shown(path.name): sha256_of(path)}
     name = decoded.key("csv", _VERSION, *sha256.values(), reading.label, reading.group, reading.thumbnails, width)
-    kept, inputs = OtherColumns.kept(name), decoded.find(name)
+    found = decoded.find(name)
+    kept, inputs = OtherColumns.from_kept(found), None
     with opened(path) as file, decoding.Writer(name, "reading", os.fstat(file.fileno()).st_size) as writer:
-        is_kept = kept is not None and inputs is not None
-        table = _read(Lines(file, path), reading, writer, width, head_only=is_kept)
+        table = _read(Lines(file, path), reading, writer, width, head_only=kept is not None)
         columns = table.columns
-        if kept is None or inputs is None:
-            kept, inputs = table.others(), None
-            if columns.file is None:
-                # Pictures are found anew each time, so that what is kept is for tables without.
-                inputs = writer.finish(**({} if table.files else kept.to_keep()))
-    pictures, files = _pictures(path, table.files, table.lines) if table.files else (None, None)
+        if found is not None and kept is not None:
+            inputs = found.array
+        else:
+            kept = table.others()
+            inputs = writer.finish(**kept.to_keep()) if columns.file is None else None
+    pictures, files = _pictures(path, kept.files, kept.lines or []) if kept.files else (None, None)
     ids = None
     if columns.id is not None and kept.ids is not None:
         ids = columns.names[columns.id] if columns.has_header else "file", kept.ids
@@ -107,7 +107,8 @@ class _Table:
     def others(self) -> OtherColumns:
         """Return what the rows have beside their inputs."""
         labels = None if self.columns.label is None else labels_of(self.labels)
-        return OtherColumns(labels, self.groups, self.parts, None if self.columns.id is None else self.ids)
+        ids = None if self.columns.id is None else self.ids
+        return OtherColumns(labels, self.groups, self.parts, ids, self.files or None, self.lines or None)
 
     def _cells(self, rows: Sequence[list[str]], position: int) -> list[str]:
         """Return the cells of a column. Equal ones are one object, since there are few different ones."""

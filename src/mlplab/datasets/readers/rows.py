@@ -60,7 +60,7 @@ class Rows:
         files: the name of each row's file, relative to the source, if rows come from files.
         groups: the group of each row, if the source has a column for it.
         thumbnails: a picture of each row, if the source has them beside features: an array (n, …), or pictures.
-        content: identifies the array of inputs, for files that are made of it; needed for one that is mapped.
+        content: identifies `inputs` in cache keys of arrays made from it; required if `inputs` is memory-mapped.
         ids: of rows to predict, the name of a column that numbers or names them, and its cells, if there is one.
         paths: of rows to predict, the files that they were read from, besides those of pictures.
     """

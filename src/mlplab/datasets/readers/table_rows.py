@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.datasets import decoded
+from mlplab.datasets.decoded import Kept
 from mlplab.datasets.readers.columns import is_number
 from mlplab.datasets.readers.rows import PARTS, Found, Rows, in_parts, part_to_predict, shown
 from mlplab.errors import DataError, brief
@@ -25,26 +25,29 @@ class OtherColumns:
     Attributes:
         labels: (n,).
         groups, parts, ids: lists. None, as `labels`, if there is no such column.
+        files, lines: of a CSV file, lists of the names of pictures, and the line of each, from 1.
     """
 
     labels: np.ndarray | None
     groups: list[Any] | None
     parts: list[str] | None
     ids: list[Any] | None
+    files: list[str] | None = None
+    lines: list[int] | None = None
 
     @classmethod
-    def kept(cls, name: str) -> "OtherColumns | None":
-        """Return what is kept beside the decoded array of a name; None if there is none."""
-        kept = decoded.find_columns(name)
-        if kept is None or "lists" not in kept:
+    def from_kept(cls, kept: Kept | None) -> "OtherColumns | None":
+        """Return what `to_keep` put beside a decoded array; None if it put nothing there, or there is no array."""
+        if kept is None or "lists" not in kept.columns:
             return None
-        lists = json.loads(kept["lists"].tobytes())
+        lists = json.loads(kept.columns["lists"].tobytes())
         labels = lists.pop("labels")
-        return cls(kept.get("labels") if labels is None else np.array(labels, object), **lists)
+        return cls(kept.columns.get("labels") if labels is None else np.array(labels, object), **lists)
 
     def to_keep(self) -> dict[str, np.ndarray]:
-        """Return arrays for `kept`: none where cells are of another kind than JSON has."""
+        """Return arrays for `from_kept`: none where cells are of another kind than JSON has."""
         lists: dict[str, Any] = {"groups": self.groups, "parts": self.parts, "ids": self.ids, "labels": None}
+        lists |= {"files": self.files, "lines": self.lines}
         arrays = {} if self.labels is None else {"labels": self.labels}
         if self.labels is not None and self.labels.dtype.kind == "O":  # some are missing
             arrays, lists["labels"] = {}, self.labels.tolist()

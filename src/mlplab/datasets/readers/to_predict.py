@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mlplab import npz
+from mlplab.datasets import decoded
 from mlplab.datasets.readers.columns import SUFFIXES as IMAGES
 from mlplab.datasets.readers.csv import read_csv
 from mlplab.datasets.readers.files import list_files, opened, picture_of, require_inside
@@ -25,6 +26,7 @@ from mlplab.errors import DataError, brief
 _EXPECTED = "Expected images, a folder of images, or a file with rows: .csv, .tsv, .parquet, .npz, .npy, or IDX"
 
 
+@decoded.kept_together()
 def read_rows_to_predict(path: Path, reading: Reading, shape: tuple[int, ...]) -> Rows:
     """Return the rows of a file or folder, in a stated order.
 
