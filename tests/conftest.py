@@ -93,6 +93,12 @@ def once(shared_folder: Path) -> Once:
     return once
 
 
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers that are the same in whatever order tests run."""
+    return np.random.default_rng(0)
+
+
 @pytest.fixture(scope="session")
 def fashion_mnist() -> Data:
     return load("fashion-mnist", quiet=True)

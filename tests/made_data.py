@@ -1,5 +1,6 @@
-"""Data sets that scripts make, as people bring them: a folder of colour photos, and embeddings in a Parquet file."""
+"""Data that scripts make, as people bring it: a folder of colour photos, embeddings in a Parquet file, IDX files."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +59,8 @@ def embeddings(path: Path, rows: dict[str, int] = SPECIES, features: int = 24) -
     }
     pq.write_table(pa.table(columns), path)
     return path
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    """Return an array of whole numbers from 0 to 255 as an IDX file of 8-bit numbers."""
+    return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()

@@ -49,7 +49,7 @@ def map_of(array: Any) -> np.memmap | None:
 
 
 def release(array: np.ndarray) -> None:
-    """Give back the memory of a mapped array's pages, which are read again when they are needed.
+    """Drop a mapped array's pages from memory (MADV_DONTNEED). They are read again when they are needed.
 
     Nothing happens to other arrays, to one whose changes stay in memory (mode "c"), and on Windows.
     """

@@ -42,15 +42,19 @@ Decode = Callable[[str, IO[bytes], Header], np.ndarray]
 
 
 def read(
-    file: str | os.PathLike[str] | IO[bytes], names: Collection[str] | None = None, decode: Decode | None = None
+    file: str | os.PathLike[str] | IO[bytes],
+    names: Collection[str] | None = None,
+    decode: Decode | None = None,
+    in_memory: Collection[str] = (),
 ) -> dict[str, np.ndarray]:
     """Read the arrays of an NPZ file.
 
     Args:
         file: a path, or an open file.
         names: the arrays to read. Others come out empty: they may be large, or objects. None: all.
-        decode: called for arrays that are too large for memory; those that lie in the file of a path as they are
-            needed, uint8 or float32, are mapped instead. None: all are read into memory.
+        decode: called for arrays (n, …) of rows of numbers that are too large for memory; those that lie in the file of
+            a path as they are needed, uint8 or float32, are mapped instead. None: all are read into memory.
+        in_memory: arrays that are read into memory in any case: labels, which `decode` might change.
 
     Raises:
         OSError: if the file cannot be opened.
@@ -64,7 +68,7 @@ def read(
             for name in wanted:
                 with archive.open(members[name]) as member:
                     headers[name] = checked_header(member, members[name].filename, members[name].file_size)
-            large = {name for name, header in headers.items() if decode and _stays_out(header)}
+            large = {name for name, header in headers.items() if decode and _stays_out(header)} - {*in_memory}
             require_memory(sum(header.size for name, header in headers.items() if name not in large))
             arrays = dict.fromkeys(members, np.empty(0))
             for name in wanted:
@@ -96,7 +100,8 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 
 
 def _stays_out(header: Header) -> bool:
-    return mapped.is_large(header.size) and not header.is_fortran and header.dtype.kind in "iubf"
+    are_rows = len(header.shape) > 1 and header.dtype.kind in "iubf" and not header.is_fortran
+    return are_rows and mapped.is_large(header.size)
 
 
 def _is_plain(file: object, dtype: np.dtype) -> bool:

@@ -60,7 +60,7 @@ def test_training_on_a_folder_of_colour_images(photos):
     assert (test["balanced_accuracy"], test["macro_f1"]) == (pytest.approx(balanced), pytest.approx(f1))
 
 
-def test_its_report_names_the_files_and_the_bar(photos):
+def test_its_report_names_the_files_and_the_baseline(photos):
     run, _ = photos
     page = (run.path / "report.html").read_text()
     script = script_of(page)

@@ -93,7 +93,19 @@ def test_unreadable_images_are_named_and_the_exit_code_is_1(trained, images, tmp
 def test_wrong_use_is_refused_before_anything_is_predicted(trained, images, tmp_path):
     run, table = trained[1], tmp_path / "test.csv"
     table.write_text("label,a\n1,2\n")
-    assert refused(mlplab("predict", run, table, "--out", table), 2, "would be overwritten by what is predicted")
+    assert refused(
+        mlplab("predict", run, table, "--out", table), 2, "is among what is predicted, and would be overwritten"
+    )
+    picture = next(images.rglob("*.png"))
+    before = picture.read_bytes()
+    assert refused(mlplab("predict", run, images, "--out", picture), 2, "is among what is predicted")
+    (images.parent / "named.csv").write_text(f"file\n{picture.relative_to(images.parent)}\n")
+    named = mlplab("predict", run, images.parent / "named.csv", "--out", picture, "--submission", tmp_path / "a.csv")
+    assert refused(named, 2, "was read to be predicted, and would be overwritten")
+    assert picture.read_bytes() == before
+    assert not (tmp_path / "a.csv").exists()
+    twice = mlplab("predict", run, images, "--out", tmp_path / "a.csv", "--submission", tmp_path / "a.csv")
+    assert refused(twice, 2, "--out and --submission both name")
     assert refused(mlplab("predict", run, images, "--out", "-", "--json"), 2, "both print to standard output")
     assert refused(mlplab("predict", run, images, "--out", "a.txt"), 2, "--out names a file: .csv")
     assert refused(mlplab("predict", run, images, "--submission", "a.json"), 2, "--submission names a .csv file")

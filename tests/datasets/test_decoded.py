@@ -1,16 +1,16 @@
 """Data sets too large for memory: decoded once, then mapped, with the rows that they have in memory."""
 
 import gzip
-import os
 import resource
 import struct
 import zipfile
 
 import numpy as np
 import pytest
+from made_data import idx_bytes
 
 from mlplab import mapped
-from mlplab.datasets import decoded, decoding, load
+from mlplab.datasets import decoded, load
 from mlplab.errors import DataError
 
 ROWS = np.random.default_rng(0).integers(0, 256, (120, 8, 8), dtype=np.uint8)
@@ -26,10 +26,6 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def tiny_chunks(monkeypatch):
     monkeypatch.setenv("MLPLAB_CHUNK_BYTES", "300")
-
-
-def idx(array: np.ndarray) -> bytes:
-    return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
 
 
 def csv(rows, labels=LABELS, extra=None) -> str:
@@ -58,6 +54,8 @@ def write(kind: str, root):
         save(path, x_train=ROWS[:90], y_train=LABELS[:90], x_test=ROWS[90:], y_test=LABELS[90:])
     elif kind == "float64.npz":
         np.savez(path, x=ROWS / 7, y=LABELS)
+    elif kind == "whole-floats.npz":
+        np.savez(path, x=ROWS.astype("f4"), y=LABELS)
     elif kind == "validation.npz":
         parts = {"x_val": ROWS[60:90], "y_val": LABELS[60:90], "x_test": ROWS[90:], "y_test": LABELS[90:]}
         np.savez(path, x_train=ROWS[:60], y_train=LABELS[:60], **parts)
@@ -65,7 +63,7 @@ def write(kind: str, root):
         path.mkdir()
         for part, rows in (("train", slice(0, 90)), ("t10k", slice(90, None))):
             for name, array in (("images-idx3", ROWS[rows]), ("labels-idx1", LABELS[rows])):
-                content = idx(array)
+                content = idx_bytes(array)
                 name = f"{part}-{name}-ubyte" + (".gz" if kind == "idx.gz" else "")
                 (path / name).write_bytes(gzip.compress(content) if kind == "idx.gz" else content)
     elif kind == "pixels.csv":
@@ -90,12 +88,13 @@ def write(kind: str, root):
 
 
 KINDS = (
-    *("stored.npz", "packed.npz", "float64.npz", "validation.npz", "idx", "idx.gz", "pixels.csv", "parts.csv"),
+    *("stored.npz", "packed.npz", "float64.npz", "whole-floats.npz", "validation.npz"),
+    *("idx", "idx.gz", "pixels.csv", "parts.csv"),
     *("late-floats.csv", "lists.parquet", "columns.parquet", "folder", "grey-as-rgb"),
 )
 
 
-NO_IMAGES = ("float64.npz", "late-floats.csv", "lists.parquet", "columns.parquet")
+NO_IMAGES = ("float64.npz", "whole-floats.npz", "late-floats.csv", "lists.parquet", "columns.parquet")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +117,7 @@ def test_rows_are_those_that_are_read_into_memory(kind, reading, tmp_path, monke
             assert part.content_hash() == expected.content_hash()
 
 
-@pytest.mark.parametrize("kind", ["packed.npz", "pixels.csv", "lists.parquet", "folder", "idx.gz"])
+@pytest.mark.parametrize("kind", ["packed.npz", "whole-floats.npz", "pixels.csv", "lists.parquet", "folder", "idx.gz"])
 def test_the_second_load_decodes_nothing(kind, tmp_path, tiny_chunks):
     path = write(kind, tmp_path)
     load(path, quiet=True)
@@ -152,10 +151,10 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, tiny_chunks):
 
 
 def test_a_disk_without_room_for_what_a_header_promises(tmp_path, tiny_chunks):
-    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(LABELS))
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(LABELS))
     huge = struct.pack(">4B3I", 0, 0, 8, 3, 2**31, 2**10, 2**10)
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(huge))
-    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(LABELS))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx_bytes(LABELS))
     with pytest.raises(DataError, match=r"takes 2,251,799\.8 GB, and the disk .* has .* GB free"):
         load(tmp_path)
 
@@ -178,22 +177,3 @@ def test_a_damaged_archive_is_refused(tmp_path, tiny_chunks):
     with pytest.raises(DataError, match="is not a readable NPZ file"):
         load(path)
     assert not list(decoded.folder().glob("*.npy"))
-
-
-def test_those_not_used_for_longest_are_deleted(tmp_path, tiny_chunks):
-    arrays = {}
-    for age, name in enumerate("abcd"):
-        arrays[name] = decoding.stored(name, [ROWS + age], len(ROWS), "")
-        os.utime(decoded.folder() / f"{name}.npy", (1000 + age, 1000 + age))
-    decoded.find("a")  # used just now
-    size = ROWS.nbytes + 128
-    decoded.trim(keep="b", most=3 * size)
-    assert {path.name[0] for path in decoded.folder().iterdir()} == {"a", "b", "d"}
-    decoded.trim(keep="b", most=0)
-    assert {path.name for path in decoded.folder().iterdir()} == {"b.npy", "b.npz"}
-    np.testing.assert_array_equal(arrays["c"], ROWS + 2)  # still mapped
-    abandoned = decoded.folder() / ".new-killed"
-    abandoned.mkdir()
-    os.utime(abandoned, (0, 0))
-    decoded.trim(keep="b")
-    assert not abandoned.exists()

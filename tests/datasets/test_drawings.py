@@ -7,7 +7,6 @@ from PIL import Image
 from mlplab.datasets.drawings import find_ink, framed, has_light_background
 from mlplab.datasets.framing import Framing, framing_of
 
-RNG = np.random.default_rng(0)
 MNIST = Framing("dark", 20, (14.0, 14.0))
 
 
@@ -33,8 +32,8 @@ def test_framings_of_known_data_sets(mnist, fashion_mnist, digits):
     assert all(has_light_background(255 - image) for image in mnist.test.inputs[:500])
 
 
-def test_what_has_no_framing():
-    noise = RNG.integers(0, 256, (50, 16, 16), dtype=np.uint8)
+def test_what_has_no_framing(rng):
+    noise = rng.integers(0, 256, (50, 16, 16), dtype=np.uint8)
     for inputs in (noise, np.stack([noise] * 3, axis=-1), noise.reshape(50, -1), np.zeros((50, 8, 8), np.uint8)):
         assert framing_of(inputs) is None
     sizes = np.zeros((60, 28, 28), np.uint8)
@@ -55,10 +54,10 @@ def test_clean_ink_is_found_exactly(on_light):
     np.testing.assert_array_equal(ink.amount, drawn)
 
 
-def test_ink_on_shaded_noisy_dirty_paper_is_nearly_found_exactly():
+def test_ink_on_shaded_noisy_dirty_paper_is_nearly_found_exactly(rng):
     drawn = drawing()
     rows, columns = np.indices(drawn.shape)
-    paper = 190 + 0.4 * rows - 0.3 * columns + RNG.normal(0, 3, drawn.shape)
+    paper = 190 + 0.4 * rows - 0.3 * columns + rng.normal(0, 3, drawn.shape)
     paper[100:102, 70:72] = 40  # a speck
     ink = find_ink((paper * (1 - drawn) + 50 * drawn).clip(0, 255).astype(np.uint8))
     assert ink is not None
@@ -66,10 +65,10 @@ def test_ink_on_shaded_noisy_dirty_paper_is_nearly_found_exactly():
     assert ink.amount[drawn == 1].min() > 0.75
 
 
-def test_nothing_is_found_where_nothing_is_drawn_and_on_a_photograph():
+def test_nothing_is_found_where_nothing_is_drawn_and_on_a_photograph(rng):
     assert find_ink(np.full((30, 30), 240, np.uint8)) is None
-    assert find_ink((240 + RNG.normal(0, 2, (40, 40))).clip(0, 255).astype(np.uint8)) is None
-    assert find_ink(RNG.integers(0, 256, (40, 40), dtype=np.uint8)) is None
+    assert find_ink((240 + rng.normal(0, 2, (40, 40))).clip(0, 255).astype(np.uint8)) is None
+    assert find_ink(rng.integers(0, 256, (40, 40), dtype=np.uint8)) is None
     assert find_ink(np.zeros((1, 1), np.uint8)) is None
 
 

@@ -9,6 +9,10 @@ import pytest
 from PIL import Image
 
 from mlplab.datasets import load
+from mlplab.datasets.readers.parquet import read_parquet
+from mlplab.datasets.readers.parquet_cells import Cells
+from mlplab.datasets.readers.parquet_library import readable
+from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError
 
 pa = pytest.importorskip("pyarrow", reason='Parquet needs pyarrow: pip install "mlplab[data]"')
@@ -119,6 +123,8 @@ def test_columns_of_numbers_groups_and_parts(tmp_path):
         ({"x": pa.array([[1, 2], [1]] * 10)}, "row 1: all lists of numbers must have one length"),
         ({"x": pa.array([[1, 2], [1, None]] * 10)}, "row 1 has an empty number"),
         ({"x": pa.array([[], []] * 10, pa.list_(pa.int8()))}, "one length, at least 1"),
+        ({"x": pa.array([[[1], [2]], [[1]]] * 10)}, "row 1: all lists of numbers must have one length"),
+        ({"x": pa.array([[[300]], [[1]]] * 10)}, "must be 8-bit, from 0 to 255. Those of .*, rows 0 to 19, go from 1"),
         ({"x": pa.array([1.0, None] * 10)}, "row 1: column 'x' is empty"),
         ({"x": pa.array([[1]] * 20), "y": pa.array([[1]] * 20)}, "must have one column of images or lists. Got x, y"),
         ({}, "no column of numbers, lists or images"),
@@ -128,6 +134,32 @@ def test_bad_columns_are_refused_with_their_row(columns, message, tmp_path):
     write(tmp_path / "d", label=pa.array(LABELS), **columns)
     with pytest.raises(DataError, match=message):
         load(tmp_path / "d" / "train-00000-of-00001.parquet")
+
+
+def test_lists_of_other_lengths_in_later_batches_are_refused_with_their_row(tmp_path):
+    lists = [[1]] * 2**14 + [[1, 2]] * 3
+    pq.write_table(pa.table({"x": lists, "label": [0, 1] * 2**13 + [0, 1, 0]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"row 16384: all lists .* Got 2, and 1 in the rows before"):
+        load(tmp_path / "a.parquet")
+
+
+def test_labels_in_lists_of_different_lengths_are_refused(tmp_path):
+    write(tmp_path / "d", x=pa.array(FEATURES.tolist()), y=pa.array([[1], [1, 2]] * 10))
+    with pytest.raises(DataError, match="a label must be one number or text"):
+        load(tmp_path / "d", label="y")
+
+
+@pytest.mark.parametrize("error", [TypeError("a bug"), MemoryError()])
+def test_a_bug_and_want_of_memory_are_not_taken_for_a_damaged_file(error, tmp_path, monkeypatch):
+    def fail(_: object) -> None:
+        raise error
+
+    path = write(tmp_path / "d", x=pa.array(FEATURES.tolist()), label=pa.array(LABELS)) / "train-00000-of-00001.parquet"
+    monkeypatch.setattr(Cells, "others", fail)
+    with pytest.raises(type(error)):
+        read_parquet(path, Reading())
+    with pytest.raises(MemoryError), readable(path):
+        raise MemoryError
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"hello", b"PAR1" + bytes(100) + b"\xff\xff\xff\x7fPAR1"])

@@ -7,12 +7,12 @@ import dataclasses
 import gzip
 import hashlib
 import io
-import struct
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_data import idx_bytes
 from PIL import Image, ImageDraw
 
 import mlplab
@@ -33,16 +33,12 @@ def drawn(character: str) -> np.ndarray:
     return np.asarray(image)
 
 
-def idx(array: np.ndarray) -> bytes:
-    return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
-
-
 def small_files(entry: Entry) -> dict[str, bytes]:
     """The files of an entry with one image of each class, as they are published but for their number of rows."""
     images = np.stack([drawn(name[0]) for name in entry.class_names])
     labels = np.arange(len(images), dtype=np.uint8) + np.uint8(entry.first_label)
     stored = np.ascontiguousarray(images.swapaxes(1, 2)) if entry.is_transposed else images
-    contents = (idx(stored), idx(labels)) * 2
+    contents = (idx_bytes(stored), idx_bytes(labels)) * 2
     return {p.file: gzip.compress(c, mtime=0) for p, c in zip(entry.payloads, contents, strict=True)}
 
 

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from made_data import idx_bytes
 from PIL import Image
 
 from mlplab.datasets import load
@@ -161,10 +162,6 @@ def test_bad_tables_are_refused(content, message, tmp_path):
     (tmp_path / "in" / "bad.csv").write_bytes(content)
     with pytest.raises(DataError, match=message):
         load(tmp_path / "in" / "bad.csv")
-
-
-def idx_bytes(array):
-    return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
 @pytest.mark.parametrize("end", ["", ".gz"])

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import mlplab
-from mlplab.datasets import load
+from mlplab.datasets import decoded, load
 from mlplab.errors import DataError, UsageError
 
 RNG = np.random.default_rng(0)
@@ -100,13 +100,18 @@ def test_parquet(parquet):
         load(parquet(vector=None, image_like=[list(map(list, p)) for p in PICTURES]), thumbnails="thumbnail")
 
 
-def test_csv(tmp_path):
+@pytest.fixture
+def table(tmp_path):
     (tmp_path / "faces").mkdir()
     for row, picture in enumerate(PICTURES):
         Image.fromarray(picture).save(tmp_path / "faces" / f"{row}.png")
     rows = enumerate(zip(FEATURES, LABELS, strict=True))
     lines = [f"{','.join(map(str, features))},{row}.png,{label}" for row, (features, label) in rows]
     (tmp_path / "a.csv").write_text("\n".join(["a,b,c,d,face,label", *lines]))
+    return tmp_path / "a.csv"
+
+
+def test_csv(table, tmp_path):
     data = load(tmp_path / "a.csv", thumbnails="face", split_seed=1)
     assert data.train.features.shape == (32, 4)
     row = int(data.test.files[0].removeprefix("faces/").removesuffix(".png"))
@@ -114,6 +119,23 @@ def test_csv(tmp_path):
     assert load(tmp_path / "a.csv", size=8).train.has_images  # without the word, the images are the inputs
     with pytest.raises(UsageError, match="has no column 'fase'"):
         load(tmp_path / "a.csv", thumbnails="fase")
+
+
+@pytest.mark.parametrize(("kind", "name"), [("parquet", "thumbnail"), ("table", "face")])
+def test_the_numbers_of_a_large_table_are_decoded_once(kind, name, tmp_path, monkeypatch, request):
+    made = request.getfixturevalue(kind)
+    path = made if kind == "table" else made()
+    small = load(path, thumbnails=name)
+    monkeypatch.setenv("MLPLAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MLPLAB_CHUNK_BYTES", "10")
+    load(path, thumbnails=name, quiet=True)
+    before = {each.name: each.stat().st_ino for each in decoded.folder().iterdir()}
+    data = load(path, thumbnails=name, quiet=True)
+    assert {each.name: each.stat().st_ino for each in decoded.folder().iterdir()} == before
+    np.testing.assert_array_equal(data.test.features, small.test.features)
+    rows = np.arange(len(data.test))
+    np.testing.assert_array_equal(data.test.thumbnails[rows], small.test.thumbnails[rows])
+    assert data.test.files == small.test.files
 
 
 def test_they_are_refused_where_there_are_none(tmp_path):

@@ -2,10 +2,10 @@
 
 import gzip
 import os
-import struct
 
 import numpy as np
 import pytest
+from made_data import idx_bytes
 from PIL import Image
 
 from mlplab import mapped
@@ -17,8 +17,7 @@ from mlplab.datasets.readers.to_predict import read_rows_to_predict
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError
 
-RNG = np.random.default_rng(0)
-IMAGES = RNG.integers(0, 256, (6, 8, 8), dtype=np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 8), dtype=np.uint8)
 LABELS = np.array([3, 5, 3, 3, 5, 5])
 IDS = [f"a{row}" for row in range(6)]
 PIXELS = [f"pixel{i}" for i in range(64)]
@@ -85,10 +84,6 @@ def test_labels_are_found_however_they_are_written():
     assert classes.find([None, "bird", 1, float("nan"), ""]).tolist() == [-1] * 5
 
 
-def idx_bytes(array):
-    return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
-
-
 @pytest.mark.parametrize("has_labels", [False, True])
 def test_arrays_and_idx_files(has_labels, tmp_path):
     label = LABELS.astype(np.uint8)
@@ -147,7 +142,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"has no images\. Expected images, a folder"):
         read(tmp_path)
     (tmp_path / "a.txt").write_text("a")
-    with pytest.raises(DataError, match=r"has no images, but 1 other files, such as a\.txt"):
+    with pytest.raises(DataError, match=r"has no images, but 1 other file, such as a\.txt"):
         read(tmp_path)
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text("a\n1\n")
@@ -222,9 +217,9 @@ def test_what_is_kept_of_a_table_is_for_one_way_of_reading(kind, first, tmp_path
     np.testing.assert_array_equal(read(path, shape=(6,)).inputs, numbers)
 
 
-def test_thumbnails_are_no_inputs_and_may_be_missing(tmp_path):
+def test_thumbnails_are_no_inputs_and_may_be_missing(tmp_path, rng):
     pyarrow, parquet = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
-    rows, reading = RNG.integers(0, 9, (6, 2)), Reading(thumbnails="photo")
+    rows, reading = rng.integers(0, 9, (6, 2)), Reading(thumbnails="photo")
     path = tmp_path / "a.csv"
     path.write_text(table(["photo", "a", "b"], [f"none/{row}.png" for row in range(6)], rows))
     np.testing.assert_array_equal(read(path, reading, (2,)).inputs, rows)
@@ -244,11 +239,51 @@ def test_thumbnails_are_no_inputs_and_may_be_missing(tmp_path):
     np.testing.assert_array_equal(read(path, reading, (2,)).inputs, rows)
 
 
-@pytest.mark.skipif(not hasattr(os, "symlink"), reason="needs links")
-def test_labels_beside_an_idx_file_do_not_lie_elsewhere(tmp_path):
+def test_idx_files_of_a_folder_do_not_lie_elsewhere(tmp_path):
     (tmp_path / "secret").write_bytes(idx_bytes(LABELS.astype(np.uint8)))
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(IMAGES))
     (tmp_path / "a" / "t10k-labels-idx1-ubyte").symlink_to(tmp_path / "secret")
     with pytest.raises(DataError, match="is a link that leads out of the folder"):
         read(tmp_path / "a" / "t10k-images-idx3-ubyte")
+    (tmp_path / "a" / "t10k-labels-idx1-ubyte").unlink()
+    (tmp_path / "images").write_bytes((tmp_path / "a" / "t10k-images-idx3-ubyte").read_bytes())
+    (tmp_path / "a" / "t10k-images-idx3-ubyte").unlink()
+    (tmp_path / "a" / "t10k-images-idx3-ubyte").symlink_to(tmp_path / "images")
+    with pytest.raises(DataError, match="is a link that leads out of the folder"):
+        read(tmp_path / "a")
+
+
+def test_digits_of_any_script_in_names_of_images(tmp_path):
+    for name in ("٣abc.png", "a²3.png", "a²10.png", "9" * 30 + ".png"):
+        Image.fromarray(IMAGES[0]).save(tmp_path / name)
+    assert read(tmp_path).files == ("9" * 30 + ".png", "a²3.png", "a²10.png", "٣abc.png")
+
+
+def test_a_table_of_one_column_that_is_no_input_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("1\n2\n")
+    with pytest.raises(DataError, match=r"a\.csv has no column of numbers"):
+        read(tmp_path / "a.csv", Reading(group="0"), (2,))
+
+
+def test_rows_get_the_size_and_the_colours_of_the_runs_images():
+    """Flat rows, and whole numbers of any dtype, are images where the run's were changed as they were read."""
+    preparation = Preparation.of((8, 8), Reading(size=(8, 8), invert=True), None, None, as_is=False)
+    for rows in (FLAT, FLAT.astype(float), IMAGES, np.stack([IMAGES] * 3, -1)):
+        np.testing.assert_array_equal(preparation.rows(rows, "a", None), 255 - IMAGES)
+    with pytest.raises(DataError, match=r"^a must have images of whole numbers .*float64 of shape \(6, 64\).* as_is"):
+        preparation.rows(FLAT / 255, "a", None)
+    unchanged = Preparation.of((8, 8), Reading(size=(8, 8), invert=True), None, None, as_is=True)
+    np.testing.assert_array_equal(unchanged.rows(FLAT / 255, "a", None), np.float32(IMAGES / 255))
+
+
+@pytest.mark.parametrize("header", ["picture,label\n", ""])
+def test_images_of_a_table_without_ids_are_named_by_it(header, tmp_path):
+    (tmp_path / "test_images").mkdir()
+    for row in range(2):
+        Image.fromarray(IMAGES[row]).save(tmp_path / "test_images" / f"{row}.png")
+    (tmp_path / "a.csv").write_text(f"{header}1.png,cat\n0.png,dog\n")
+    rows = read(tmp_path / "a.csv")
+    assert rows.ids == ("picture" if header else "file", ["1.png", "0.png"])
+    assert rows.files == ("test_images/1.png", "test_images/0.png")
+    assert list(rows.labels) == ["cat", "dog"]

@@ -9,8 +9,7 @@ import pytest
 from mlplab.datasets import load
 from mlplab.errors import DataError
 
-RNG = np.random.default_rng(0)
-IMAGES = RNG.integers(0, 256, (6, 4, 5), dtype=np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 4, 5), dtype=np.uint8)
 LABELS = np.array([0, 1, 2, 0, 1, 2])
 
 
@@ -52,9 +51,9 @@ def test_other_numbers_are_floats(given: np.ndarray) -> None:
         np.testing.assert_array_equal(part, given.astype("float32"))
 
 
-def test_both_parts_are_of_one_kind() -> None:
+def test_both_parts_are_of_one_kind(rng) -> None:
     """Whole numbers in one part alone are chance, or a scaling that was forgotten."""
-    table = RNG.normal(size=(6, 3)).round(1) + 0.05
+    table = rng.normal(size=(6, 3)).round(1) + 0.05
     for part in (*inputs(table, table.round()), *inputs(np.abs(table.round()).astype(int), table)):
         assert part.dtype == np.float32
     assert inputs(table, table.round())[1].tolist() == table.round().astype("float32").tolist()

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(
-    include=["mlplab.datasets", "mlplab.npz", "PIL", "zipfile", "gzip", "numpy.lib", "targets"]
-):
+OURS = ["mlplab.datasets", "mlplab.inspection.predictions.rows", "mlplab.npz", "prepared", "targets"]
+with atheris.instrument_imports(include=[*OURS, "PIL", "zipfile", "gzip", "numpy.lib"]):
     import targets
 
 

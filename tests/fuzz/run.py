@@ -28,6 +28,8 @@ def main() -> int:
     readers = options.reader or list(TARGETS)
     if unknown := set(readers) - set(TARGETS):
         parser.error(f"unknown readers: {', '.join(sorted(unknown))}. Known: {', '.join(TARGETS)}.")
+    if options.input and len(options.reader) != 1:
+        parser.error(f"--input reads one file with one reader: got {len(options.reader)}. Name one before --input.")
     if options.input:
         return once(readers[0], options.input)
     return max([fuzz(reader, options.seconds) for reader in readers])

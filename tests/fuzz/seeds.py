@@ -3,11 +3,15 @@
 import gzip
 import io
 import json
-import struct
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # run.py, fuzzer.py and measure.py start without it
+from made_data import idx_bytes
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (6, 4, 5), dtype=np.uint8)
@@ -95,10 +99,6 @@ def csv() -> list[bytes]:
         b"1x1,1x2,2x1,2x2,label\n0,0,0,1,a\n0,0,0,2,a\n0,0,0,3,b\n0,0,0,4,b\n",
         b"3,0.5,1\n3,0.5,1\n4,0.5,1\n4,0.5,1\n",
     ]
-
-
-def idx_bytes(array: np.ndarray) -> bytes:
-    return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
 
 
 def idx() -> list[bytes]:

@@ -1,7 +1,8 @@
-"""Every reader, as something that takes bytes of strangers and keeps its promise: a data set, or one clear message."""
+"""Every reader, as something that takes bytes of strangers and keeps its promise: data, or one clear message."""
 
 import os
 import re
+import shutil
 import struct
 import warnings
 import zlib
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import seeds
+from prepared import check_prepared, prepare
 
 from mlplab.datasets import load
 from mlplab.datasets.dataset import Data, Dataset, Provenance
@@ -33,6 +35,7 @@ class Target:
         file: what a message has to name.
         readings: the arguments with which the source is read; the length of the input says which.
         read: reads it.
+        check_content: raises `AssertionError` if what was read breaks a promise; None: `check_data`.
     """
 
     seeds: Callable[[], list[bytes]]
@@ -40,6 +43,7 @@ class Target:
     file: str
     readings: tuple[dict[str, Any], ...] = ({},)
     read: Callable[..., Any] = load
+    check_content: Callable[[Any], None] | None = None
 
     def check(self, folder: Path, content: bytes) -> None:
         """Read an input. Raises whatever the reader should not have raised, and `AssertionError` for broken promises.
@@ -56,7 +60,7 @@ class Target:
         except MlplabError as error:
             check_message(str(error), self.file)
         else:
-            check_data(data)
+            (self.check_content or check_data)(data)
 
 
 def check_message(message: str, file: str) -> None:
@@ -148,6 +152,32 @@ def _read_unlabelled(path: Path, quiet: bool) -> Data:
     return Data("hostile", part, part)
 
 
+def _named(folder: Path, content: bytes) -> Path:
+    """Put an image below a name of any bytes beside other images: the first byte says how long the name is."""
+    root = folder / "hostile"
+    shutil.rmtree(root, ignore_errors=True)
+    (root / "a").mkdir(parents=True)
+    for name in ("1.png", "a/10.png"):
+        (root / name).write_bytes(GOOD)
+    length = content[0] % 32 if content else 0
+    words = [word for word in content[1 : 1 + length].replace(b"\0", b"").split(b"/") if word.strip(b".")]
+    path = Path(os.fsdecode(b"/".join([os.fsencode(root), *words]) + b".png"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_with_sums(content[1 + length :]))
+    return root
+
+
+def _names() -> list[bytes]:
+    names = ["٣abc", "a/2", "a\n\x1b[31m", "test/²", "١٢/10", "0" * 20, "é"]
+    return [bytes([len(os.fsencode(name))]) + os.fsencode(name) + GOOD for name in names]
+
+
+def _to_predict(seeds: Callable[[], list[bytes]], place: Callable[[Path, bytes], Path], *readings: dict) -> Target:
+    """Return the target of a format, with rows for a network. `readings`: the shape of its inputs, and how they are
+    read."""
+    return Target(seeds, place, "hostile", readings, prepare, check_prepared)
+
+
 GOOD = seeds.images()[0]
 MEMBERS = {"x": seeds.npy(seeds.GREY), "y": seeds.npy(seeds.LABELS), "g": seeds.npy(np.arange(6) // 2)}
 _TRAIN = Dataset(seeds.GREY, seeds.LABELS, ("a", "b"), Provenance("digits", "train"))
@@ -170,6 +200,25 @@ TARGETS = {
         read=_read_unlabelled,
     ),
     "parquet": Target(seeds.parquet, _of_file("hostile.parquet"), "hostile", ({}, {"size": 4})),
+    "predict-images": _to_predict(_names, _named, {"shape": (4, 5)}, {"shape": (6, 6, 3)}),
+    "predict-csv": _to_predict(
+        seeds.csv,
+        _table,
+        {"shape": (2, 2)},
+        {"shape": (2,)},
+        {"shape": (4, 4), "size": 4},
+        {"shape": (1,), "group": "0"},
+    ),
+    "predict-npz": _to_predict(
+        seeds.npz, _of_file("hostile.npz"), {"shape": (4, 5)}, {"shape": (3,), "label": "y"}, {"shape": (20,)}
+    ),
+    "predict-npy": _to_predict(
+        seeds.arrays, _of_file("hostile.npy"), {"shape": (4, 5)}, {"shape": (3,)}, {"shape": (4, 5), "size": "4x5"}
+    ),
+    "predict-idx": _to_predict(lambda: [*seeds.idx(), *seeds.idx()], _pair(""), {"shape": (4, 5)}, {"shape": (20,)}),
+    "predict-parquet": _to_predict(
+        seeds.parquet, _of_file("hostile.parquet"), {"shape": (4, 5)}, {"shape": (3,)}, {"shape": (2,)}
+    ),
 }
 """All readers by name."""
 

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from targets import TARGETS, Target, no_cache
@@ -34,7 +35,7 @@ def changed(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS.keys())
 def test_changed_files_are_read_or_refused_with_one_message(target: Target):
-    if target is TARGETS["parquet"]:
+    if target in (TARGETS["parquet"], TARGETS["predict-parquet"]):
         pytest.importorskip("pyarrow", reason='Parquet needs pyarrow: pip install "mlplab[data]"')
 
     @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
@@ -52,9 +53,16 @@ FOUND = sorted((Path(__file__).parent / "found").iterdir())
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.name)
 def test_files_that_fuzzing_found(path: Path):
     """In a process of its own, which such a file ended. The name of a file begins with its reader."""
-    reader = path.name.partition("-")[0]
-    if reader == "parquet":
+    reader = max((name for name in TARGETS if path.name.startswith(f"{name}-")), key=len)
+    if reader.endswith("parquet"):
         pytest.importorskip("pyarrow", reason='Parquet needs pyarrow: pip install "mlplab[data]"')
     command = [sys.executable, str(Path(__file__).with_name("run.py")), reader, "--input", str(path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_input_is_read_again_by_the_reader_that_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["run.py", "--input", "a"])
+    with pytest.raises(SystemExit):
+        run.main()
+    assert "--input reads one file with one reader: got 0" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The most frequent class as the bar, held against scikit-learn."""
+"""The majority-class baseline, held against scikit-learn."""
 
 import dataclasses
 
@@ -8,29 +8,30 @@ from sklearn import metrics
 from sklearn.dummy import DummyClassifier
 
 from mlplab.inspection.examples import examples_of
-from mlplab.inspection.majority import Bar, advice, bar_of, bar_of_result, doubt, imbalance
+from mlplab.inspection.majority import Baseline, advice, baseline_of, baseline_of_result, imbalance, warning_of
 from mlplab.runs import Settings
 
 
-def test_the_bar_is_the_accuracy_of_always_naming_the_most_frequent_class(examples):
-    bar, counts = bar_of(examples), np.bincount(examples.labels)
+def test_the_baseline_is_the_accuracy_of_always_naming_the_most_frequent_class(examples):
+    baseline, counts = baseline_of(examples), np.bincount(examples.labels)
     nothing = np.zeros((len(examples), 1))
-    assert bar.share == DummyClassifier().fit(nothing, examples.labels).score(nothing, examples.labels)
-    assert bar.majority == examples.class_names[counts.argmax()]
-    assert bar.accuracy == metrics.accuracy_score(examples.labels, examples.predicted)
-    assert bar.balanced_accuracy == pytest.approx(metrics.balanced_accuracy_score(examples.labels, examples.predicted))
-    assert bar.macro_f1 == pytest.approx(metrics.f1_score(examples.labels, examples.predicted, average="macro"))
-    assert bool(imbalance(bar)) == bar.unbalanced == (counts.max() >= 1.5 * counts.min())
+    assert baseline.share == DummyClassifier().fit(nothing, examples.labels).score(nothing, examples.labels)
+    assert baseline.majority == examples.class_names[counts.argmax()]
+    assert baseline.accuracy == metrics.accuracy_score(examples.labels, examples.predicted)
+    balanced = metrics.balanced_accuracy_score(examples.labels, examples.predicted)
+    assert baseline.balanced_accuracy == pytest.approx(balanced)
+    assert baseline.macro_f1 == pytest.approx(metrics.f1_score(examples.labels, examples.predicted, average="macro"))
+    assert bool(imbalance(baseline)) == baseline.unbalanced == (counts.max() >= 1.5 * counts.min())
 
 
-def test_a_result_has_the_bar_of_its_predictions(unbalanced_run):
-    assert bar_of_result(unbalanced_run.result) == bar_of(examples_of(unbalanced_run, inputs=False))
+def test_a_result_has_the_baseline_of_its_predictions(unbalanced_run):
+    assert baseline_of_result(unbalanced_run.result) == baseline_of(examples_of(unbalanced_run, inputs=False))
 
 
-def test_rows_of_one_class_have_no_bar():
-    bar = bar_of(examples_of(np.eye(3)[[0, 0, 1]], [0, 0, 0]))
-    assert bar is None
-    assert (imbalance(bar), doubt(bar), advice(bar, Settings())) == ("", "", "")
+def test_rows_of_one_class_have_no_baseline():
+    baseline = baseline_of(examples_of(np.eye(3)[[0, 0, 1]], [0, 0, 0]))
+    assert baseline is None
+    assert (imbalance(baseline), warning_of(baseline), advice(baseline, Settings())) == ("", "", "")
 
 
 @pytest.mark.parametrize(
@@ -42,10 +43,10 @@ def test_rows_of_one_class_have_no_bar():
         ([0] * 6 + [1] * 4, ""),
     ],
 )
-def test_a_network_at_or_under_the_bar_is_told_so(predicted, said):
-    bar = bar_of(examples_of(np.eye(3)[predicted], [0] * 6 + [1] * 4, class_names=["0", "1", "2"]))
-    assert doubt(bar).startswith(said)
-    assert bar.is_passed == (said == "")
+def test_a_network_no_better_than_the_baseline_is_warned_of(predicted, said):
+    baseline = baseline_of(examples_of(np.eye(3)[predicted], [0] * 6 + [1] * 4, class_names=["0", "1", "2"]))
+    assert warning_of(baseline).startswith(said)
+    assert baseline.is_beaten == (said == "")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,8 @@ def test_a_network_at_or_under_the_bar_is_told_so(predicted, said):
     ],
 )
 def test_weights_are_advised_where_they_may_help(changes, settings, said):
-    bar = Bar("a", 0.5, unbalanced=True, accuracy=0.9, low=0.8, high=0.95, balanced_accuracy=0.7, macro_f1=0.7, only="")
-    text = advice(dataclasses.replace(bar, **changes), Settings(**settings))
+    scores = {"accuracy": 0.9, "low": 0.8, "high": 0.95, "balanced_accuracy": 0.7, "macro_f1": 0.7}
+    baseline = Baseline("a", 0.5, unbalanced=True, **scores, only="")
+    text = advice(dataclasses.replace(baseline, **changes), Settings(**settings))
     assert text.startswith(said)
     assert bool(text) == bool(said)

@@ -13,7 +13,6 @@ from mlplab.inspection.calibration import at_temperature
 from mlplab.inspection.predictions import files
 
 SMALL = {"epochs": 2, "seed": 1, "verbose": 0}
-RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(autouse=True)
@@ -24,11 +23,11 @@ def cache(tmp_path_factory, monkeypatch):
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """Colour images of three classes and of many sizes, in class folders."""
-    root = tmp_path_factory.mktemp("own") / "photos"
+    root, rng = tmp_path_factory.mktemp("own") / "photos", np.random.default_rng(0)
     for label, colour in (("bolt", 0), ("nut", 1), ("screw", 2)):
         (root / label).mkdir(parents=True)
         for row in range(12):
-            image = RNG.integers(0, 120, (10 + row, 20 - row % 5, 3), dtype=np.uint8)
+            image = rng.integers(0, 120, (10 + row, 20 - row % 5, 3), dtype=np.uint8)
             image[..., colour] += 100
             Image.fromarray(image).save(root / label / f"{row}.png")
     return root
@@ -43,18 +42,18 @@ def photo_run(photos, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def mnist_run(mnist, tmp_path_factory):
+def mnist_run(mnist, once):
     """A network that is right for about nine of ten images."""
-    arrays = ((part.inputs[:8000], part.labels[:8000]) for part in (mnist.train, mnist.test))
-    out = tmp_path_factory.mktemp("mnist") / "run"
-    return mlplab.train(tuple(arrays), hidden=[32], epochs=4, batch_size=64, seed=0, out=out, verbose=0)
+    arrays = tuple((part.inputs[:8000], part.labels[:8000]) for part in (mnist.train, mnist.test))
+    options = {"hidden": [32], "epochs": 4, "batch_size": 64, "seed": 0, "verbose": 0}
+    return mlplab.Run(once("some-mnist", lambda out: mlplab.train(arrays, **options, out=out)))
 
 
 @pytest.fixture(scope="module")
 def feature_run(tmp_path_factory):
     """Four features of two classes, whose labels are the texts yes and no, read from a table."""
-    root = tmp_path_factory.mktemp("features")
-    rows = RNG.normal(size=(60, 4)).astype(np.float32)
+    root, rng = tmp_path_factory.mktemp("features"), np.random.default_rng(0)
+    rows = rng.normal(size=(60, 4)).astype(np.float32)
     words = np.where(rows[:, 0] > 0, "yes", "no")
     lines = [",".join([*map(str, row.tolist()), word]) for row, word in zip(rows, words, strict=True)]
     (root / "train.csv").write_text("\n".join(["a,b,c,d,answer", *lines]))
@@ -83,7 +82,7 @@ def test_images_of_the_data_set_are_prepared_as_in_training_to_the_bit(photo_run
     assert whole.accuracy["accuracy"] == correct.mean()
 
 
-def test_drawings_and_photos_of_digits_are_read(mnist_run, mnist, tmp_path):
+def test_drawings_and_photos_of_digits_are_read(mnist_run, mnist, tmp_path, rng):
     images, labels = mnist.test.inputs[-80:], mnist.test.labels[-80:]
     native = write(tmp_path / "native", images, [f"{row}.png" for row in range(80)])
     probabilities = mnist_run.predict(images)
@@ -94,10 +93,10 @@ def test_drawings_and_photos_of_digits_are_read(mnist_run, mnist, tmp_path):
     np.testing.assert_array_equal(found.probabilities, probabilities)
     for row, (image, label) in enumerate(zip(images, labels, strict=True)):
         ink = np.asarray(Image.fromarray(image).resize((112, 112), Image.Resampling.BICUBIC)) / 255
-        top, left = RNG.integers(5, 60, 2)
+        top, left = rng.integers(5, 60, 2)
         ink = np.pad(ink, ((top, 70 - top), (left, 90 - left)))
         rows, columns = np.indices(ink.shape)
-        paper = 200 - 0.1 * rows + 0.1 * columns + RNG.normal(0, 3, ink.shape)
+        paper = 200 - 0.1 * rows + 0.1 * columns + rng.normal(0, 3, ink.shape)
         photo = (paper * (1 - ink) + 60 * ink).clip(0, 255).astype(np.uint8)
         write(tmp_path / "photos" / str(label), [photo], [f"{row}.jpg"])
     found = mlplab.predict_files(mnist_run, tmp_path / "photos", verbose=0)
@@ -129,8 +128,8 @@ def test_white_is_the_largest_number_of_the_data(digits_run, digits, tmp_path):
         np.testing.assert_array_equal(found.probabilities, digits_run.predict(images))
 
 
-def test_rows_of_a_table_with_ids_and_labels(feature_run, tmp_path):
-    rows = RNG.normal(size=(5, 4)).astype(np.float32)
+def test_rows_of_a_table_with_ids_and_labels(feature_run, tmp_path, rng):
+    rows = rng.normal(size=(5, 4)).astype(np.float32)
     cells = [[f"r{number}", *map(str, row.tolist()), "yes"] for number, row in enumerate(rows)]
     cells[3][-1] = "maybe"
     cells[4][-1] = ""
@@ -205,7 +204,10 @@ def test_unreadable_images_are_named_and_the_rest_goes_on(photo_run, photos, tmp
 
 
 def test_what_does_not_fit_the_run_is_refused(photo_run, feature_run, photos, tmp_path):
-    with pytest.raises(DataError, match="trained on rows of the shape 4, and a picture has height and width"):
+    with pytest.raises(
+        DataError,
+        match=r"bolt/0\.png is a picture, .* and the run was trained on rows of the shape 4",
+    ):
         mlplab.predict_files(feature_run, photos, verbose=0)
     np.save(tmp_path / "a.npy", np.zeros((3, 5)))
     with pytest.raises(
@@ -219,3 +221,26 @@ def test_what_does_not_fit_the_run_is_refused(photo_run, feature_run, photos, tm
         mlplab.predict_files(photo_run, [photos, tmp_path / "a.npy"], verbose=0)
     with pytest.raises(UsageError, match="Give an image, a folder or a file"):
         mlplab.predict_files(photo_run, [], verbose=0)
+
+
+def test_no_progress_bar_of_a_large_file(feature_run, tmp_path, monkeypatch, capsys, rng):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # to Rich, a terminal
+    monkeypatch.setenv("MLPLAB_CHUNK_BYTES", "30")
+    np.savetxt(tmp_path / "a.csv", rng.normal(size=(60, 4)), delimiter=",")
+    mlplab.predict_files(feature_run, tmp_path / "a.csv", verbose=0)
+    assert capsys.readouterr().err == ""
+
+
+def test_pictures_of_a_table_are_submitted_by_its_names_and_never_replaced(photo_run, photos, tmp_path):
+    shutil.copytree(photos / "nut", tmp_path / "test_images")
+    (tmp_path / "test.csv").write_text("picture\n2.png\n10.png\n")
+    found = mlplab.predict_files(photo_run, tmp_path / "test.csv", verbose=0)
+    lines = found.submission().to_csv().split()
+    assert [line.split(",")[0] for line in lines] == ["picture", "2.png", "10.png"]
+    read = [tmp_path / "test.csv", *(tmp_path / "test_images" / name for name in ("2.png", "10.png"))]
+    assert found.sources == {path.resolve() for path in read}
+    before = read[1].read_bytes()
+    for path in read[:2]:
+        with pytest.raises(UsageError, match=r"was read to be predicted, and would be overwritten: name another file"):
+            found.save(path)
+    assert read[1].read_bytes() == before

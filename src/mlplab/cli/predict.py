@@ -18,7 +18,9 @@ from mlplab.runs import Run
 _ROWS = 30
 """Rows that are printed."""
 _PICTURES = 20
+"""Images that are shown."""
 _PROBLEMS = 10
+"""Images that cannot be read, of which so many are named."""
 _STANDARD_OUTPUT = Path("-")
 
 
@@ -62,6 +64,8 @@ def predict(
     _check_files(out, submission, paths, json_)
     with reports_interrupt("Interrupted: nothing was written."):
         found = predict_files(Run(path), paths, as_is=as_is, calibrated=calibrated, verbose=0 if quiet else "auto")
+    for file in _written(out, submission):
+        found.require_no_source(file)
     _print(console, found, show)
     if out == _STANDARD_OUTPUT:
         typer.echo(found.full_table().to_csv(), nl=False)
@@ -85,10 +89,17 @@ def _check_files(out: Path | None, submission: Path | None, paths: list[Path], j
     if submission is not None and submission.suffix.lower() != ".csv":
         raise UsageError(f"--submission names a .csv file; got {submission}.")
     inputs = {path.resolve() for path in paths}
-    written = [file.resolve() for file in (out, submission) if file not in (None, _STANDARD_OUTPUT)]
+    written = [file.resolve() for file in _written(out, submission)]
     for file in written:
-        if file in inputs or written.count(file) > 1:
-            raise UsageError(f"{file} would be overwritten by what is predicted: name another file.")
+        if written.count(file) > 1:
+            raise UsageError(f"--out and --submission both name {file}: name two files.")
+        if file in inputs or (file.exists() and inputs & set(file.parents)):
+            raise UsageError(f"{file} is among what is predicted, and would be overwritten: name another file.")
+
+
+def _written(out: Path | None, submission: Path | None) -> list[Path]:
+    """Return the files that are written."""
+    return [file for file in (out, submission) if file not in (None, _STANDARD_OUTPUT)]
 
 
 def _print(console: Console, found: FilePredictions, show: bool) -> None:

@@ -42,16 +42,16 @@ def print_result(console: Console, run: Run, page: Path | None) -> None:
     say(console, f"{accuracy(run)}, {parameters}, {run.result['seconds']['total']:.1f} s", style="bold")
     if not run.members and (run.config.settings.early_stopping or len(run.epochs) < run.config.settings.epochs):
         say(console, ending(run))
-    print_bar(console, majority.bar_of_result(run.result), run)
+    print_baseline(console, majority.baseline_of_result(run.result), run)
     say(console, f"Run: {os.path.relpath(run.path)}" if page is None else f"Report: {os.path.relpath(page)}")
     say(console, _next(run, reported=page is not None))
 
 
-def print_bar(console: Console, bar: majority.Bar | None, run: Run) -> None:
-    """Print what the accuracy hides where classes are unbalanced, and whether the network passes the bar."""
-    if text := majority.imbalance(bar):
+def print_baseline(console: Console, baseline: majority.Baseline | None, run: Run) -> None:
+    """Print what the accuracy hides where classes are unbalanced, and a warning of a network that learned nothing."""
+    if text := majority.imbalance(baseline):
         say(console, text)
-    if text := " ".join(filter(None, (majority.doubt(bar), majority.advice(bar, run.config.settings)))):
+    if text := " ".join(filter(None, (majority.warning_of(baseline), majority.advice(baseline, run.config.settings)))):
         say(console, text, style="yellow")
 
 
@@ -85,13 +85,13 @@ def accuracy(run: Run) -> str:
 def _members(run: Run) -> list[dict[str, Any]]:
     """Return a row for each seed."""
     assert run.result is not None
-    bar = majority.bar_of_result(run.result)
+    baseline = majority.baseline_of_result(run.result)
     splits = {"test accuracy": "test"} | ({} if run.result["validation"] is None else {"validation": "validation"})
     rows = []
     for member, result in zip(run.members, run.result["members"], strict=True):
         row = {"seed": result["seed"]}
         row |= {name: result[split]["accuracy"] if split in result else None for name, split in splits.items()}
-        if bar is not None and bar.unbalanced:
+        if baseline is not None and baseline.unbalanced:
             names = {"balanced accuracy": "balanced_accuracy", "macro F1": "macro_f1"}
             row |= {name: result["test"][field] if "test" in result else None for name, field in names.items()}
         row["log-loss"] = result["test"]["loss"] if "test" in result else None

@@ -9,7 +9,7 @@ import typer
 from mlplab.cli.options import Json, Quiet
 from mlplab.cli.output import open_console, print_json, print_rows, say
 from mlplab.files import resuming
-from mlplab.inspection.majority import bar_of_result
+from mlplab.inspection.majority import baseline_of_result
 from mlplab.runs import Run, list_runs
 from mlplab.runs.result import PopulationResult
 
@@ -50,8 +50,8 @@ def _described(run: Run) -> dict[str, object]:
 
 
 def _has_unbalanced_classes(run: Run) -> bool:
-    bar = None if run.result is None else bar_of_result(run.result)
-    return bar is not None and bar.unbalanced
+    baseline = None if run.result is None else baseline_of_result(run.result)
+    return baseline is not None and baseline.unbalanced
 
 
 def _row(run: Run, unbalanced: bool) -> dict[str, object]:

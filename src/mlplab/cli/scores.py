@@ -8,7 +8,7 @@ import typer
 
 from mlplab.cli.options import Json, Quiet, RunPath, Split
 from mlplab.cli.output import open_console, print_json, print_table, say
-from mlplab.cli.run_summary import print_bar
+from mlplab.cli.run_summary import print_baseline
 from mlplab.errors import DataError, FetchError, UsageError
 from mlplab.experiments import baselines
 from mlplab.inspection import calibration, classification, confusion, examples, majority
@@ -57,8 +57,8 @@ def show(
             tables["baselines"] = baselines.compare_with_baselines(rows, data_of(run, quiet=True), run)
         except (DataError, FetchError) as error:
             logging.getLogger("mlplab").info(f"No comparison with simple methods: {error}")
-    bar = majority.bar_of(rows)
-    unbalanced = bar is not None and bar.unbalanced
+    majority_class = majority.baseline_of(rows)
+    unbalanced = majority_class is not None and majority_class.unbalanced
     baselines_without = (*_NOT_PRINTED, *(_OF_BALANCED if unbalanced else _OF_UNBALANCED))
     for name, table in tables.items():
         say(console, table.title, style="bold")
@@ -67,10 +67,14 @@ def show(
         most = _MAX_PRINTED_ROWS.get(name, len(table))
         print_table(console, columns, table.rows()[:most])
         say(console, f"… {len(table) - most:,} more rows: --json prints all\n" if len(table) > most else "")
-    print_bar(console, bar, run)
+    print_baseline(console, majority_class, run)
     if out is not None:
         say(console, f"Written: {save_tables(tables, out)}")
     if json_:
-        said = bar and {"class": bar.majority, "share": bar.share, "passed": bar.is_passed}
+        described = majority_class and {
+            "class": majority_class.majority,
+            "share": majority_class.share,
+            "passed": majority_class.is_beaten,
+        }
         content = {name: table.rows() for name, table in tables.items()}
-        print_json(run=str(run.path), split=split, **content, majority=said)
+        print_json(run=str(run.path), split=split, **content, majority=described)

@@ -25,7 +25,7 @@ from mlplab.datasets.unlabelled import check_images
 from mlplab.errors import UsageError, flag, shell_command, unknown_name
 from mlplab.experiments.sweep_plan import SweepPlan
 from mlplab.experiments.sweep_table import in_words
-from mlplab.inspection.majority import bar_of_result, doubt
+from mlplab.inspection.majority import baseline_of_result, warning_of
 from mlplab.recipes import Recipe
 from mlplab.runs.setting import Setting
 from mlplab.runs.settings import SETTINGS
@@ -103,14 +103,14 @@ def sweep(
             options |= {"recipe": recipe, "seeds": seeds, "unlabelled": unlabelled, "runs": runs}
             table = run_sweep(dataset, values, **options, command=["mlplab", *sys.argv[1:]], **settings)
     say(console, table.title, style="bold")
-    bars = [None if run is None else bar_of_result(run.require_finished()) for run in table.runs]
-    unbalanced = next((bar for bar in bars if bar is not None and bar.unbalanced), None)
+    baselines = [None if run is None else baseline_of_result(run.require_finished()) for run in table.runs]
+    unbalanced = next((each for each in baselines if each is not None and each.unbalanced), None)
     print_rows(console, [_row(row, table.varied, unbalanced is not None) for row in table])
     if unbalanced is not None:
-        bar_in_words = f"{unbalanced.majority} (right for {unbalanced.share:.4f} of the test rows)"
-        say(console, f"Classes are unbalanced: the bar to pass is always naming the most frequent, {bar_in_words}.")
-    for row, bar in zip(table, bars, strict=True):
-        if text := doubt(bar, what=in_words({name: row[name] for name in table.varied})):
+        majority_in_words = f"{unbalanced.majority} (right for {unbalanced.share:.4f} of the test rows)"
+        say(console, f"Classes are unbalanced: the baseline is always naming the most frequent, {majority_in_words}.")
+    for row, baseline in zip(table, baselines, strict=True):
+        if text := warning_of(baseline, what=in_words({name: row[name] for name in table.varied})):
             say(console, text, style="yellow")
     if out is not None:
         say(console, f"Written: {table.save(out)}")

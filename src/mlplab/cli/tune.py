@@ -12,11 +12,11 @@ from rich.console import Console
 from mlplab.cli.options import Dataset, Json, Quiet, check_resume
 from mlplab.cli.output import open_console, print_json, reports_interrupt, say
 from mlplab.cli.reading_options import takes_reading
-from mlplab.cli.run_summary import accuracy, print_bar
+from mlplab.cli.run_summary import accuracy, print_baseline
 from mlplab.cli.train import device_line
 from mlplab.datasets.reading import Source
 from mlplab.errors import UsageError
-from mlplab.inspection.majority import bar_of_result
+from mlplab.inspection.majority import baseline_of_result
 from mlplab.tuning.config import check
 from mlplab.tuning.sampling import import_optuna
 from mlplab.tuning.space import Space
@@ -141,6 +141,6 @@ def _print_result(console: Console, study: "Study") -> None:
         f"diverged. Best: trial {best['number']}, validation {study.config.metric} {best['value']:.4f}.",
     )
     say(console, f"The winner was trained again. {accuracy(winner)}", style="bold")
-    print_bar(console, bar_of_result(winner.result), winner)
+    print_baseline(console, baseline_of_result(winner.result), winner)
     say(console, f"Study, as a page: {os.path.relpath(study.path / 'study.html')}")
     say(console, f"The winner again: {study.command}")

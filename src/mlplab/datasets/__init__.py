@@ -4,7 +4,9 @@ dataset.py      `Dataset`, labelled rows; `Data`, a training and a test set
 loading.py      `load`: a name, a file or arrays → `Data`
 arrays.py       arrays of any kind, checked and brought into one form; classes.py: names and numbers of classes
 sources.py      a file or folder → arrays; reading.py: how it is read; readers/: one file a format
-pictures.py     images decoded, brought to one size, cached; splitting.py: test rows where there are none
+alike.py        arrays of training and test inputs → arrays of one kind
+pictures.py     images brought to one size and cached; image_files.py: one image, decoded; parallel.py: many at once
+splitting.py    test rows where there are none
 decoding.py     arrays too large for memory, written into the cache folder; decoded.py: found there again, and deleted
 preparation.py  new rows and pictures → inputs of a network that is trained: framing.py measures how images lie in their
                 frames, drawings.py brings what is drawn on a new one there

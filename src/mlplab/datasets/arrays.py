@@ -22,24 +22,6 @@ _AT_ONCE = 2**18
 """Values that are checked at a time: as many as stay in a core's cache."""
 
 
-def inputs_alike(train: ArrayLike, test: ArrayLike, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return training and test inputs as arrays of one kind.
-
-    Whole numbers from 0 to 255 in both become uint8, whatever their dtype and shape: 8-bit images are often kept as
-    floats, as flat rows or as a table. Features of any other numbers become float32. Other images stay unchanged.
-    """
-    arrays = [
-        _as_array(inputs, f"The inputs of {name} {split}") for inputs, split in ((train, "train"), (test, "test"))
-    ]
-    in_bytes = [whole_bytes(array) for array in arrays]
-    if in_bytes[0] is not None and in_bytes[1] is not None:
-        return in_bytes[0], in_bytes[1]
-    train, test = (
-        array.astype(np.float32) if array.ndim == 2 and array.dtype.kind in "iub" else array for array in arrays
-    )
-    return train, test
-
-
 def full_scale(high: float) -> int:
     """Return the smallest full scale of 8-bit numbers up to `high`: 255, 16 for `digits`, 1 for black and white."""
     return min(scale for scale in _FULL_SCALES if scale >= high)
@@ -66,7 +48,7 @@ def normal_inputs(inputs: ArrayLike, what: str) -> np.ndarray:
         DataError: if the shape is not (n, d), (n, h, w) or (n, h, w, c), if an axis is empty, or if the values are not
             finite numbers, or are whole numbers of images outside 0 to 255.
     """
-    array = _as_array(inputs, f"The inputs of {what}")
+    array = as_array(inputs, f"The inputs of {what}")
     require_inputs(array, what)
     are_bytes = array.dtype == np.uint8 or (array.ndim > 2 and array.dtype.kind in "iub")
     return _frozen(array.astype(np.uint8 if are_bytes else np.float32, copy=False))
@@ -116,7 +98,7 @@ def plain_labels(labels: ArrayLike, what: str) -> np.ndarray:
     Raises:
         DataError: for fractions, missing labels, several labels a row, and anything else.
     """
-    array = _as_array(labels, f"The labels of {what}")
+    array = as_array(labels, f"The labels of {what}")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2:
@@ -188,7 +170,7 @@ def _is_missing(value: Any) -> bool:
     )
 
 
-def _as_array(values: ArrayLike, what: str) -> np.ndarray:
+def as_array(values: ArrayLike, what: str) -> np.ndarray:
     """Return an array. Objects, as tables have them, become the numbers or texts that they all are."""
     require_unmasked(what, values)
     try:
@@ -215,21 +197,24 @@ def _not_a_number(array: np.ndarray) -> str:
 
 
 def whole_bytes(array: np.ndarray) -> np.ndarray | None:
-    """Return an array (n, …) of whole numbers from 0 to 255 as uint8; None for any other."""
+    """Return an array (n, …) of whole numbers from 0 to 255 as uint8, in memory; None for any other."""
+    return array.astype(np.uint8, copy=False) if are_whole_bytes(array) else None
+
+
+def are_whole_bytes(array: np.ndarray) -> bool:
+    """Return whether an array (n, …) has only whole numbers from 0 to 255. A mapped one is read piece by piece."""
     if array.dtype == np.uint8:
-        return array
+        return True
     if array.ndim < 2 or not array.size or array.dtype.kind not in "iubf":
-        return None
-    whole = np.empty(array.shape, np.uint8)
+        return False
     rows = max(1, _AT_ONCE * len(array) // array.size)
-    for start in range(0, len(array), rows):
-        part = array[start : start + rows]
-        if not (part.min() >= 0 and part.max() <= 255):
-            return None
-        whole[start : start + rows] = part
-        if not np.array_equal(whole[start : start + rows], part):
-            return None
-    return whole
+    return all(
+        _is_whole(piece[start : start + rows]) for piece in mapped.pieces(array) for start in range(0, len(piece), rows)
+    )
+
+
+def _is_whole(part: np.ndarray) -> bool:
+    return bool(part.min() >= 0 and part.max() <= 255 and np.array_equal(part.astype(np.uint8), part))
 
 
 def _check_shape(array: np.ndarray, what: str) -> None:
@@ -250,7 +235,11 @@ def _check_shape(array: np.ndarray, what: str) -> None:
 def _require_bytes(array: np.ndarray, what: str) -> None:
     if array.dtype == np.uint8:
         return
-    low, high = int(array.min()), int(array.max())
+    require_8_bits(int(array.min()), int(array.max()), what)
+
+
+def require_8_bits(low: float, high: float, what: str) -> None:
+    """Raise `DataError` for images of whole numbers from `low` to `high` that 8 bits do not have."""
     if low < 0 or high > 255:
         raise DataError(
             f"Images of whole numbers must be 8-bit, from 0 to 255. Those of {what} go from {low} to {high}: "

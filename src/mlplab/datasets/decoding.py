@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import io
 import math
 import os
 import shutil
@@ -13,26 +14,44 @@ from typing import IO, Any, Self
 
 import numpy as np
 from numpy.lib import format as npy
+from numpy.typing import DTypeLike
 
 from mlplab import mapped
 from mlplab.datasets.arrays import whole_bytes
 from mlplab.datasets.decoded import find, folder, trim
 from mlplab.errors import DataError
+from mlplab.files.writing import remedy
 from mlplab.progress import Progress, bar
 
 _BLOCK_BYTES = 2**24
+"""Bytes that are read of a file at a time."""
 
 _quiet: contextvars.ContextVar[bool] = contextvars.ContextVar("quiet", default=False)
 
 
 @contextlib.contextmanager
 def quietly(quiet: bool) -> Iterator[None]:
-    """Show no progress bars meanwhile, if `quiet`."""
+    """Hide `Writer`'s progress bars in this block, if `quiet`."""
     token = _quiet.set(quiet)
     try:
         yield
     finally:
         _quiet.reset(token)
+
+
+def blocks_of(file: IO[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+    """Yield the rows of an array (n, …) in C order, which an open file has from here on, in blocks of about 16 MB.
+
+    Raises `EOFError` if the file ends before the array does.
+    """
+    row_bytes = np.dtype(dtype).itemsize * math.prod(shape[1:])
+    at_once = max(1, _BLOCK_BYTES // row_bytes)
+    for start in range(0, shape[0], at_once):
+        rows = min(at_once, shape[0] - start)
+        content = file.read(rows * row_bytes)
+        if len(content) < rows * row_bytes:
+            raise EOFError(f"it is truncated within row {start + len(content) // row_bytes:,}")
+        yield np.frombuffer(content, dtype).reshape(rows, *shape[1:])
 
 
 def stored(
@@ -44,7 +63,7 @@ def stored(
     """
     kept = find(name)
     if kept is not None:
-        return kept
+        return kept.array
     with Writer(name, title, total, expected=expected, narrow=narrow) as writer:
         for piece in pieces:
             writer.add(piece)
@@ -114,11 +133,8 @@ class Writer:
         if self._file is None:
             yield from self._blocks
             return
-        row_bytes = math.prod(self._row_shape) * self._dtype.itemsize
-        at_once = max(1, _BLOCK_BYTES // row_bytes) * row_bytes
         self._file.seek(len(self._header()))
-        while part := self._file.read(at_once):
-            yield np.frombuffer(part, self._dtype).reshape(-1, *self._row_shape)
+        yield from blocks_of(self._file, self._dtype, (self._rows, *self._row_shape))
 
     def finish(self, **columns: np.ndarray) -> np.ndarray:
         """Return the array, read-only if it is in a file. `columns`: small arrays to keep beside one in a file."""
@@ -147,18 +163,18 @@ class Writer:
             os.replace(beside.name, place.with_suffix(".npz"))
             os.replace(written, place)
         self._stack.close()
-        trim(keep=self._name)
-        array = find(self._name)
-        if array is None:
+        kept = find(self._name)
+        if kept is None:
             raise DataError(f"{place} was written and cannot be read. Set MLPLAB_CACHE to another folder.")
-        return array
+        trim(keep=self._name)
+        return kept.array
 
     def _begin(self) -> None:
         """Open the file, and write what is in memory."""
         with self._disk():
             folder().mkdir(parents=True, exist_ok=True)
             scratch = self._stack.enter_context(tempfile.TemporaryDirectory(prefix=".new-", dir=folder()))
-            self._file = self._stack.enter_context(open(Path(scratch) / "array.npy", "w+b"))  # noqa: SIM115 - the stack closes it
+            self._file = self._stack.enter_context(_created(Path(scratch) / "array.npy"))
             self._row_shape = self._blocks[0].shape[1:]
             self._file.write(self._header())
         is_quiet = self._title is None or _quiet.get()
@@ -175,7 +191,8 @@ class Writer:
                 self._become_floats()
             else:
                 block = whole
-        content = np.ascontiguousarray(block, self._dtype).data
+        with np.errstate(over="ignore"):  # inf is refused later, with its row
+            content = np.ascontiguousarray(block, self._dtype).data
         self._crc = zlib.crc32(content, self._crc)
         with self._disk():
             self._file.write(content)
@@ -186,7 +203,7 @@ class Writer:
         old, self._dtype, self._crc = self._file, np.dtype(np.float32), 0
         with self._disk():
             old.seek(len(self._header()))
-            self._file = self._stack.enter_context(open(f"{old.name[:-4]}-float32.npy", "w+b"))  # noqa: SIM115 - as above
+            self._file = self._stack.enter_context(_created(Path(old.name).with_stem("array-float32")))
             self._file.write(self._header())
             while part := old.read(_BLOCK_BYTES):
                 content = np.frombuffer(part, np.uint8).astype(np.float32).data
@@ -198,10 +215,9 @@ class Writer:
     def _header(self) -> bytes:
         """Return the header of the file, of the same length whatever the number of rows."""
         header = {"descr": self._dtype.str, "fortran_order": False, "shape": (self._rows, *self._row_shape)}
-        with tempfile.SpooledTemporaryFile() as file:
-            npy.write_array_header_1_0(file, header)
-            file.seek(0)
-            return file.read()
+        file = io.BytesIO()
+        npy.write_array_header_1_0(file, header)
+        return file.getvalue()
 
     @contextlib.contextmanager
     def _disk(self) -> Iterator[None]:
@@ -211,8 +227,13 @@ class Writer:
         except OSError as error:
             raise DataError(
                 f"The data is decoded into the cache folder {folder()}, which cannot be written ({error.strerror}) "
-                f"after {self._rows:,} rows. Free some space, or set MLPLAB_CACHE to a folder on another disk."
+                f"after {self._rows:,} rows. {remedy(error)}, or set MLPLAB_CACHE to a folder on another disk."
             ) from error
+
+
+def _created(path: Path) -> IO[bytes]:
+    """Return a new file, open to write and to read."""
+    return open(path, "w+b")
 
 
 def _require_space(size: int) -> None:

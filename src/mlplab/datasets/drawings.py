@@ -1,4 +1,4 @@
-"""A drawing or a photo of one → an image as a data set of drawings has them: background, size and place alike."""
+"""Convert a drawing, or a photo of one, to the size, position and background of the training images."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,10 +6,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mlplab.datasets.framing import INK, Framing
+from mlplab.datasets.framing import INK, Framing, are_dark_and_light, border_of, is_mostly, is_near
 
-_PLAIN = 0.15
-"""A border is plain if at least three of four pixels are within this part of the full range from the background."""
 _LEAST_CONTRAST = 0.1
 """What is drawn differs from the background by at least this part of the full range."""
 _SPECK = 0.02
@@ -48,7 +46,7 @@ def find_ink(image: np.ndarray) -> Ink | None:
     difference = (background - values if on_light else values - background).clip(0)
     if difference.max() < _LEAST_CONTRAST:
         return None
-    noise = _NOISE * float(np.median(np.abs(_ring(values - background))))
+    noise = _NOISE * float(np.median(np.abs(border_of(values - background))))
     full = float(np.percentile(difference[difference >= _otsu(difference)], 75))
     if full < _LEAST_CONTRAST or full <= noise:
         return None
@@ -59,9 +57,10 @@ def find_ink(image: np.ndarray) -> Ink | None:
 def has_light_background(image: np.ndarray) -> bool | None:
     """Return whether the background of a grey image, uint8 (h, w), is light; None if it is not plain, or of neither
     kind."""
-    shade = float(np.median(_ring(image)))
-    is_plain = (np.abs(_ring(image) - shade) <= _PLAIN * 255).mean() >= 0.75
-    return None if not is_plain or 64 <= shade <= 191 else shade > 191
+    border = border_of(image)
+    shade = float(np.median(border))
+    is_dark, is_light = are_dark_and_light(shade, 0, 255)
+    return bool(is_light) if is_mostly(is_near(border, shade, 255)) and (is_dark or is_light) else None
 
 
 def framed(ink: Ink, framing: Framing, shape: tuple[int, int]) -> np.ndarray:
@@ -83,11 +82,11 @@ def framed(ink: Ink, framing: Framing, shape: tuple[int, int]) -> np.ndarray:
     resized = Image.fromarray(drawn).resize((size[0], size[1]), Image.Resampling.BICUBIC)
     small = np.asarray(resized).clip(0, 1)
     small = small / max(float(small.max()), 1e-9)
-    image = _placed(small, framing.centre, shape)
+    image = _in_frame(small, framing.centre, shape)
     return np.rint(255 * (image if framing.background == "dark" else 1 - image)).astype(np.uint8)
 
 
-def _placed(small: np.ndarray, centre: tuple[float, float] | None, shape: tuple[int, int]) -> np.ndarray:
+def _in_frame(small: np.ndarray, centre: tuple[float, float] | None, shape: tuple[int, int]) -> np.ndarray:
     """Return a frame with an image in it: its centre of mass at a place, or the image in the middle."""
     image, cut, mass = np.zeros(shape, np.float32), [], small.sum()
     for axis in (0, 1):
@@ -104,21 +103,16 @@ def _placed(small: np.ndarray, centre: tuple[float, float] | None, shape: tuple[
 def _background(values: np.ndarray) -> np.ndarray | None:
     """Return the background of an image (h, w), a plane through its border; None if the border is not plain."""
     at = np.moveaxis(np.indices(values.shape), 0, -1).astype(np.float32)
-    places = np.stack([_ring(at[..., axis]) for axis in (0, 1)] + [np.ones_like(_ring(values))], axis=1)
-    border = _ring(values)
+    border = border_of(values)
+    places = np.stack([border_of(at[..., 0]), border_of(at[..., 1]), np.ones_like(border)], axis=1)
     is_plain = np.ones(len(border), bool)
     plane = np.array([0, 0, np.median(border)], np.float32)
     for _ in range(3):  # what is drawn over the border is left out
-        is_plain = np.abs(border - places @ plane) <= _PLAIN
-        if is_plain.mean() < 0.75:
+        is_plain = is_near(border, places @ plane, 1)
+        if not is_mostly(is_plain):
             return None
         plane = np.linalg.lstsq(places[is_plain], border[is_plain], rcond=None)[0]
     return at[..., 0] * plane[0] + at[..., 1] * plane[1] + plane[2]
-
-
-def _ring(values: np.ndarray) -> np.ndarray:
-    """Return the outermost pixels of an image (h, w), (n,)."""
-    return np.concatenate([values[0], values[-1], values[1:-1, 0], values[1:-1, -1]])
 
 
 def _otsu(values: np.ndarray) -> float:

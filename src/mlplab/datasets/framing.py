@@ -17,11 +17,15 @@ _SAMPLE = 1000
 """Images, evenly spaced, that are looked at; fewer large ones."""
 _SAMPLE_PIXELS = 2**24
 _LEAST_SIDE = 4
-_PLAIN = 0.15
-"""A border is plain if at least three of four pixels are within this part of the usual range from their median."""
+_PLAIN, _PLAIN_PIXELS = 0.15, 0.75
+"""A border is plain if at least the second part of its pixels is within the first part of the range from the
+background."""
 _LEAST_PLAIN = 0.6
+"""Least fraction of images with a plain border."""
 _MOSTLY = 0.9
-"""Part of the images with a plain border whose backgrounds are of one kind."""
+"""Least fraction of plain-bordered images with the same background."""
+_DARK, _LIGHT = 0.25, 0.75
+"""Parts of the range: backgrounds below the first are dark, above the second light."""
 _SAME_SIZE = 0.8
 """Part of the images in which the longer side of what is drawn is the usual one, or a pixel less or more."""
 INK = 0.1
@@ -68,21 +72,41 @@ def framing_of(inputs: np.ndarray) -> Framing | None:
     low, high = float(np.median(images.min((1, 2)))), float(np.median(images.max((1, 2))))
     if high <= low:
         return None
-    border = np.concatenate([images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]], axis=1)
+    border = border_of(images)
     shade = np.median(border, axis=1)
-    is_plain = (np.abs(border - shade[:, None]) <= _PLAIN * (high - low)).mean(1) >= 0.75
+    is_plain = is_mostly(is_near(border, shade[:, None], high - low))
     images, shade = images[is_plain], shade[is_plain]
     if len(images) < _LEAST_PLAIN * len(rows):
         return None
-    is_dark, is_light = shade < low + 0.25 * (high - low), shade > low + 0.75 * (high - low)
-    for background, is_such in (("dark", is_dark), ("light", is_light)):
+    for background, is_such in zip(("dark", "light"), are_dark_and_light(shade, low, high), strict=True):
         if is_such.mean() >= _MOSTLY:
             ink = np.abs(images[is_such] - shade[is_such, None, None])
-            return Framing(background, *_placed(ink, INK * (high - low)))
+            return Framing(background, *_box_and_centre(ink, INK * (high - low)))
     return None
 
 
-def _placed(ink: np.ndarray, threshold: float) -> tuple[int | None, tuple[float, float] | None]:
+def border_of(images: np.ndarray) -> np.ndarray:
+    """Return the outermost pixels of images (…, h, w), (…, n)."""
+    return np.concatenate([images[..., 0, :], images[..., -1, :], images[..., 1:-1, 0], images[..., 1:-1, -1]], axis=-1)
+
+
+def is_near(border: np.ndarray, background: np.ndarray | float, full: float) -> np.ndarray:
+    """Return which pixels of borders (…, n) are like the background. `full`: the difference of black and white."""
+    return np.abs(border - background) <= _PLAIN * full
+
+
+def is_mostly(near: np.ndarray) -> np.ndarray:
+    """Return for which borders (…, n) enough pixels are like the background, so that they are plain: bool (…,)."""
+    return near.mean(-1) >= _PLAIN_PIXELS
+
+
+def are_dark_and_light(shade: np.ndarray | float, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return which backgrounds (…,) are dark and which are light, of a range from `low` to `high`."""
+    part = (np.asarray(shade) - low) / (high - low)
+    return part < _DARK, part > _LIGHT
+
+
+def _box_and_centre(ink: np.ndarray, threshold: float) -> tuple[int | None, tuple[float, float] | None]:
     """Return the box and the centre of mass, see `Framing`, of how much ink each pixel of images (n, h, w) has."""
     is_ink = ink > threshold
     ink = ink[is_ink.any((1, 2))]

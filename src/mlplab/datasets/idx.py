@@ -33,6 +33,15 @@ def announced_shape(header: bytes | bytearray) -> tuple[int, ...]:
     return tuple(np.frombuffer(header[4:], ">u4").tolist()) if is_whole else (0,)
 
 
+def require_axes(shape: tuple[int, ...], ndim: int, name: str) -> None:
+    """Raise `DataError` for an array `name` of another number of axes than `ndim`."""
+    if len(shape) != ndim:
+        raise DataError(
+            f"{name} should have {ndim} axes, but its header announces {len(shape)} ({'x'.join(map(str, shape))}). "
+            "Are images (3 axes) and labels (1 axis) swapped?"
+        )
+
+
 def read_content(file: BufferedIOBase, header: bytearray) -> bytearray:
     """Return the bytes of an IDX file, open behind its header: a single one more than that announces, if any.
 
@@ -71,15 +80,11 @@ def read_idx(content: bytes | bytearray, *, ndim: int, name: str) -> np.ndarray:
     if len(content) < offset:
         raise DataError(f"{name} is truncated: it ends within the header. Get the file again.")
     shape = tuple(np.frombuffer(content[4:offset], ">u4").tolist())
-    times = "x".join(map(str, shape))
-    if len(shape) != ndim:
-        raise DataError(
-            f"{name} should have {ndim} axes, but its header announces {len(shape)} ({times}). "
-            "Are images (3 axes) and labels (1 axis) swapped?"
-        )
+    require_axes(shape, ndim, name)
     expected, got = math.prod(shape), len(content) - offset
     if got != expected:
         fault = "is truncated" if got < expected else "has trailing bytes"
+        times = "x".join(map(str, shape))
         raise DataError(
             f"{name} {fault}: its header announces {times} elements of 1 byte, {expected} bytes in all, but {got} "
             "follow it. Get the file again."

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab import mapped
-from mlplab.datasets.arrays import inputs_alike, plain_labels
+from mlplab.datasets import decoded, decoding
+from mlplab.datasets.alike import inputs_alike
+from mlplab.datasets.arrays import plain_labels
 from mlplab.datasets.catalog import CATALOG, Arrays, Entry, find_entry
 from mlplab.datasets.classes import Classes, listed
 from mlplab.datasets.dataset import Data, Dataset, Provenance
@@ -179,10 +181,11 @@ def _load_named(entry: Entry, quiet: bool) -> Data:
 
 def _load_source(source: Source, class_names: Sequence[str] | Classes | None, quiet: bool) -> Data:
     try:
-        contents = read_source(source, quiet=quiet)
-        name = shown(source.path.stem if os.path.isfile(source.path) else source.path.resolve().name)
-        names = class_names or contents.class_names
-        data = _data(name, contents.train, contents.test, names, contents.sha256, str(source.path))
+        with decoded.kept_together(), decoding.quietly(quiet):
+            contents = read_source(source, quiet=quiet)
+            name = shown(source.path.stem if os.path.isfile(source.path) else source.path.resolve().name)
+            names = class_names or contents.class_names
+            data = _data(name, contents.train, contents.test, names, contents.sha256, str(source.path))
     except MemoryError as error:
         raise DataError(
             f"{shown(source.path)} does not fit in the memory of this machine. Give fewer rows or smaller images."
@@ -215,7 +218,7 @@ def _data(
     sha256: dict[str, str],
     source: str,
 ) -> Data:
-    inputs = inputs_alike(train.inputs, test.inputs, name)
+    inputs = inputs_alike(train, test, name)
     origins = [Provenance(name, split, sha256, source) for split in ("train", "test")]
     labels = [plain_labels(part.labels, str(origin)) for part, origin in zip((train, test), origins, strict=True)]
     classes = class_names if isinstance(class_names, Classes) else Classes.of(labels[0], labels[1], class_names, name)

@@ -11,7 +11,9 @@ from PIL import Image
 from mlplab.datasets.arrays import full_scale, normal_inputs, whole_bytes
 from mlplab.datasets.drawings import find_ink, framed, has_light_background
 from mlplab.datasets.framing import Framing
-from mlplab.datasets.pictures import as_read, decode_one, each, prepare_arrays
+from mlplab.datasets.image_files import decode_one, pillow_in_threads
+from mlplab.datasets.parallel import map_parallel
+from mlplab.datasets.pictures import are_images, as_read, changes_images, prepare_arrays
 from mlplab.datasets.readers.rows import Picture
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError
@@ -73,8 +75,9 @@ class Preparation:
             DataError: for rows of another size, and for anything but finite numbers.
         """
         array = np.asarray(rows)
-        if not self.as_is:
-            array, _ = prepare_arrays(array, self.reading, what, content)
+        if not self.as_is and changes_images(self.reading):
+            reading = dataclasses.replace(self.reading, colour="grey" if self._is_grey else "rgb")
+            array, _ = prepare_arrays(self._as_images(array, what), reading, what, content)
         if array.shape[1:] != self.shape and np.prod(array.shape[1:]) == np.prod(self.shape):
             pixels = whole_bytes(array)
             array = (array if pixels is None else pixels).reshape(-1, *self.shape)
@@ -88,10 +91,13 @@ class Preparation:
     def pictures(self, pictures: Sequence[Picture]) -> "list[tuple[np.ndarray, str] | DataError]":
         """Return each picture as an input and what was done to it, or the error if it cannot be read.
 
+        Args:
+            pictures: at least one.
+
         Raises:
             DataError: if the network does not take pictures.
         """
-        white = self._require_images()
+        white = self._require_images(pictures[0].name)
 
         def one(picture: Picture) -> tuple[np.ndarray, str] | DataError:
             try:
@@ -100,19 +106,35 @@ class Preparation:
             except DataError as error:
                 return error
 
-        return each(pictures, one, "", quiet=True)
+        with pillow_in_threads():
+            return map_parallel(pictures, one, "", quiet=True)
 
-    def _require_images(self) -> int:
-        """Return `white`. Raises `DataError` if the network does not take pictures."""
+    def _as_images(self, array: np.ndarray, what: str) -> np.ndarray:
+        """Return rows as 8-bit images, flat ones in the shape of the run's. Raises `DataError` for any others."""
+        pixels = whole_bytes(array)
+        if pixels is not None and pixels.ndim == 2 and pixels.shape[1] == np.prod(self.shape):
+            pixels = pixels.reshape(-1, *self.shape)
+        if pixels is None or not are_images(pixels):
+            raise DataError(
+                f"{what} must have images of whole numbers from 0 to 255, (n, h, w), grey or rgb, or flat rows of "
+                f"{np.prod(self.shape)} such numbers: the run's own images got their size and colours as they were "
+                f"read, and new ones get the same. Got {array.dtype} of shape {array.shape}. Give such images, or "
+                "as_is if the rows are prepared already.",
+                arguments=("as_is",),
+            )
+        return pixels
+
+    def _require_images(self, name: str) -> int:
+        """Return `white`. Raises `DataError` if the network does not take pictures, such as the one of this name."""
         if len(self.shape) < 2 or self.shape[2:] not in ((), (1,), (3,)):
             raise DataError(
-                f"The run was trained on rows of the shape {_times(self.shape)}, and a picture has height and width, "
-                "grey or rgb. Give a table or an array with such rows: .csv, .parquet, .npz, .npy."
+                f"{name} is a picture, with height and width, and the run was trained on rows of the shape "
+                f"{_times(self.shape)}. Give a table or an array with such rows: .csv, .parquet, .npz, .npy."
             )
         if self.white is None:
             raise DataError(
-                "The run was trained on numbers below 0 or above 255, and how a picture becomes such numbers is not "
-                "known. Scale the pixels as before, and give them as an array: .npz or .npy."
+                f"{name} is a picture, and the run was trained on numbers below 0 or above 255: how pixels become such "
+                "numbers is not known. Scale them as before, and give them as an array: .npz or .npy."
             )
         return self.white
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from mlplab.datasets import decoded, decoding
+from mlplab.datasets import decoded
 from mlplab.datasets.arrays import plain_labels, require_inputs
 from mlplab.datasets.pictures import prepare_arrays, read_pictures
 from mlplab.datasets.readers import reader_of
-from mlplab.datasets.readers.rows import Found, Rows, shown
+from mlplab.datasets.readers.rows import Rows, shown
 from mlplab.datasets.reading import Reading, Source
 from mlplab.datasets.splitting import by_group, groups_of, require_apart, stratified
 from mlplab.errors import DataError, UsageError
@@ -47,13 +47,7 @@ def read_source(source: Source, *, quiet: bool) -> Contents:
         DataError: for damaged or contradictory data.
     """
     path, reading = source.path, source.reading
-    with decoding.quietly(quiet):
-        return _contents(source, reader_of(path)(path, reading), quiet)
-
-
-def _contents(source: Source, found: Found, quiet: bool) -> Contents:
-    """Return the content of a source that was read."""
-    path, reading = source.path, source.reading
+    found = reader_of(path)(path, reading)
     sha256 = dict(found.sha256)
     parts = [part for part in (found.train, found.test) if part is not None]
     if not all(len(part) for part in parts):

@@ -109,8 +109,13 @@ def _run_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         raise RunError(
             f"{path} could not be written ({error.strerror or error}). What was there before is unchanged. "
-            f"{'Free some space' if is_full(error) else 'Make the folder writable'}, then resume."
+            f"{remedy(error)}, then resume."
         ) from error
+
+
+def remedy(error: OSError) -> str:
+    """Return what to do where the system refused to write."""
+    return "Free some space" if is_full(error) else "Make the folder writable"
 
 
 def is_full(error: OSError) -> bool:

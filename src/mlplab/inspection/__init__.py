@@ -3,7 +3,7 @@
     examples.py        labelled rows with their predictions: the input of every function
     checked_arrays.py  predictions and labels as plain arrays, checked
     classification.py  scores, overall and by class; paired_tests.py: tests of two classifiers on the same rows
-    majority.py        the most frequent class as the bar to pass
+    majority.py        the majority-class baseline
     confusion.py failures.py calibration.py curves.py seeds.py    a table with a figure each
     network/           units, saliency, neighbours, projection and graph of the model
     comparison/        several runs on the same rows

@@ -1,4 +1,7 @@
-"""The most frequent class as the bar that a network has to pass, and scores in which every class counts the same."""
+"""The majority-class baseline: the accuracy of always predicting the most frequent class.
+
+Beside it stand scores in which every class counts the same.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,8 +25,8 @@ _BEHIND = 0.02
 
 
 @dataclass(frozen=True)
-class Bar:
-    """Accuracies of a network, beside that of always naming the most frequent class.
+class Baseline:
+    """The majority-class baseline, beside the accuracies of a network.
 
     Attributes:
         majority: the name of the most frequent class.
@@ -46,7 +49,7 @@ class Bar:
     only: str
 
     @property
-    def is_passed(self) -> bool:
+    def is_beaten(self) -> bool:
         """Whether the network is clearly better: its interval lies above the share."""
         return self.low > self.share
 
@@ -56,26 +59,26 @@ class Bar:
         return self.unbalanced and self.balanced_accuracy < self.accuracy - _BEHIND
 
 
-def bar_of(examples: Examples) -> Bar | None:
-    """Return the bar for labelled rows with predictions; None where all rows are of one class."""
+def baseline_of(examples: Examples) -> Baseline | None:
+    """Return the baseline for labelled rows with predictions; None where all rows are of one class."""
     counts = ClassCounts.of(examples.labels, examples.predicted, len(examples.class_names))
-    return _bar(counts, examples.class_names)
+    return _baseline(counts, examples.class_names)
 
 
-def bar_of_result(result: RunResult | PopulationResult) -> Bar | None:
-    """Return the bar for the test rows of a finished run, of a population its ensemble's."""
+def baseline_of_result(result: RunResult | PopulationResult) -> Baseline | None:
+    """Return the baseline for the test rows of a finished run, of a population beside its ensemble."""
     names = list(result.per_class)
-    return _bar(ClassCounts.of_confusion(result.confusion, len(names)), names)
+    return _baseline(ClassCounts.of_confusion(result.confusion, len(names)), names)
 
 
-def _bar(counts: ClassCounts, names: Sequence[str]) -> Bar | None:
+def _baseline(counts: ClassCounts, names: Sequence[str]) -> Baseline | None:
     present, most = counts.true[counts.true > 0], int(counts.true.argmax())
     if len(present) < 2:
         return None
     n, right = int(present.sum()), int(counts.correct.sum())
     low, high = wilson_interval(right, n)
     named = np.flatnonzero(counts.predicted)
-    return Bar(
+    return Baseline(
         majority=names[most],
         share=float(present.max() / n),
         unbalanced=are_unbalanced(counts.true),
@@ -88,51 +91,54 @@ def _bar(counts: ClassCounts, names: Sequence[str]) -> Bar | None:
     )
 
 
-def imbalance(bar: Bar | None, number: Callable[[float], str] = FRACTION) -> str:
-    """State balanced accuracy, macro F1 and the bar; "" where classes are balanced. `number` formats a fraction."""
-    if bar is None or not bar.unbalanced:
+def imbalance(baseline: Baseline | None, number: Callable[[float], str] = FRACTION) -> str:
+    """State balanced accuracy, macro F1 and the baseline; "" where classes are balanced.
+
+    `number` formats a fraction.
+    """
+    if baseline is None or not baseline.unbalanced:
         return ""
-    majority = shortened(bar.majority, LETTERS)
+    majority, balanced = shortened(baseline.majority, LETTERS), number(baseline.balanced_accuracy)
     return (
-        f"Classes are unbalanced: balanced accuracy, the mean over classes, is {number(bar.balanced_accuracy)}, and "
-        f"macro F1 {number(bar.macro_f1)}; always naming the most frequent class, {majority}, is right for "
-        f"{number(bar.share)} of the rows."
+        f"Classes are unbalanced: balanced accuracy, the mean over classes, is {balanced}, and macro F1 "
+        f"{number(baseline.macro_f1)}; always naming the most frequent class, {majority}, is right for "
+        f"{number(baseline.share)} of the rows."
     )
 
 
-def doubt(bar: Bar | None, number: Callable[[float], str] = FRACTION, what: str = "That") -> str:
-    """Say that a network is no better than always naming the most frequent class; "" for one that is.
+def warning_of(baseline: Baseline | None, number: Callable[[float], str] = FRACTION, what: str = "That") -> str:
+    """Warn of a network that is no better than always predicting the most frequent class; "" for one that is.
 
     Args:
-        bar: see `bar_of`.
+        baseline: see `baseline_of`.
         number: formats a fraction.
         what: names the network.
     """
-    if bar is None or bar.is_passed:
+    if baseline is None or baseline.is_beaten:
         return ""
-    how = "worse than" if bar.high < bar.share else "not clearly better than"
-    majority, named = (shortened(name, LETTERS) for name in (bar.majority, bar.only))
+    how = "worse than" if baseline.high < baseline.share else "not clearly better than"
+    majority, named = (shortened(name, LETTERS) for name in (baseline.majority, baseline.only))
     only = f" It names {named} for every row." if named else ""
-    return f"{what} is {how} always naming the most frequent class, {majority} ({number(bar.share)}).{only}"
+    return f"{what} is {how} always naming the most frequent class, {majority} ({number(baseline.share)}).{only}"
 
 
-def advice(bar: Bar | None, settings: Settings) -> str:
-    """Say what to try where a run is no better than the bar, or rare classes do worse than frequent ones; else "".
+def advice(baseline: Baseline | None, settings: Settings) -> str:
+    """Say what to try where a run is no better than the baseline, or rare classes do worse than frequent ones; else "".
 
     Args:
-        bar: see `bar_of`.
+        baseline: see `baseline_of`.
         settings: of the run.
     """
     can_weight = settings.class_weight is None and settings.ladder == "none" and not settings.mixup
-    if bar is None:
+    if baseline is None:
         return ""
-    if not bar.is_passed:
-        weights = "mlplab train with --class-weight balanced, " if can_weight and bar.unbalanced else ""
+    if not baseline.is_beaten:
+        weights = "mlplab train with --class-weight balanced, " if can_weight and baseline.unbalanced else ""
         return (
             f"Try {weights}a smaller learning rate (mlplab lr suggests one) or more epochs, or see whether the labels "
             "belong to the inputs."
         )
-    if bar.hurts_rare_classes and can_weight:
+    if baseline.hurts_rare_classes and can_weight:
         return (
             "Rare classes do worse than frequent ones: mlplab train with --class-weight balanced makes every class "
             "count the same."

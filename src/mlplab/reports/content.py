@@ -107,15 +107,15 @@ def _why_no_images(run: Run, examples: Examples, why_no_data: str) -> str:
 
 
 def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
-    table, bar = score(examples), majority.bar_of(examples)
+    table, baseline = score(examples), majority.baseline_of(examples)
     return {
         "scores": table,
         "accuracy": table.rows()[0],
         "n": len(examples),
-        "bar": bar,
-        "imbalance": majority.imbalance(bar, percent),
-        "doubt": majority.doubt(bar, percent),
-        "advice": majority.advice(bar, run.config.settings),
+        "majority": baseline,
+        "imbalance": majority.imbalance(baseline, percent),
+        "warning": majority.warning_of(baseline, percent),
+        "advice": majority.advice(baseline, run.config.settings),
         "item_name": run.config.item_name,
         "network": wording.network(run.config),
         "settings": wording.settings(run.config, len(run.epochs)),
@@ -135,8 +135,8 @@ def _baselines(run: Run, examples: Examples, data: Data | None) -> Table | None:
 def _seeds(run: Run, examples: Examples) -> dict[str, Any] | None:
     if not run.members:
         return None
-    bar = majority.bar_of(examples)
-    unbalanced = bar is not None and bar.unbalanced
+    baseline = majority.baseline_of(examples)
+    unbalanced = baseline is not None and baseline.unbalanced
     table, result = seeds(run), run.require_finished()
     return {
         "table": table,

@@ -2,24 +2,27 @@
 
 rows.py      `Found`, `Rows`, `Picture`
 files.py     the files of a folder, which no link leaves
+layout.py    what a folder is read by: one rule for training and predicting
 folder.py    class folders with images
 npz.py       NPZ files
 idx.py       IDX files of MNIST and its descendants
-parquet.py   Parquet files; needs pyarrow
-csv.py       CSV files; columns.py: what the columns of a table are
-to_predict.py  rows of any of these, and images, whose labels may be missing
+parquet.py   Parquet files; needs pyarrow, see parquet_library.py; parquet_metadata.py: what a file promises;
+             parquet_layout.py: what its columns are; parquet_cells.py: what is in them
+csv.py       CSV files; csv_lines.py: their lines and cells
+columns.py   what the columns of a table are; table_rows.py: labels and other columns beside the inputs
+to_predict.py  new rows of any of these, and images, for a trained network
 """
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-from mlplab.datasets.readers.csv import read_csv, read_csv_pair
-from mlplab.datasets.readers.files import is_hidden, require_inside
+from mlplab.datasets.readers.csv import read_csv, read_csv_parts
 from mlplab.datasets.readers.folder import read_folder
-from mlplab.datasets.readers.idx import idx_files, read_idx_pairs
+from mlplab.datasets.readers.idx import read_idx_pairs
+from mlplab.datasets.readers.layout import layout_of
 from mlplab.datasets.readers.npz import read_npz
-from mlplab.datasets.readers.parquet import parquet_files, read_parquet, read_parquet_folder
+from mlplab.datasets.readers.parquet import read_parquet, read_parquet_folder
 from mlplab.datasets.readers.rows import Found, shown
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError, UsageError
@@ -56,26 +59,15 @@ def reader_of(path: Path) -> Reader:
 
 
 def _reader_of_folder(folder: Path) -> Reader:
-    """Return the function that reads a folder: of IDX files, of a table, or of class folders.
-
-    A folder with one table, or with one for training and one for testing, is read by it, unless there are class
-    folders, two or more.
-    """
-    try:
-        entries = [path for path in sorted(folder.iterdir()) if not is_hidden(path.name)]
-    except OSError as error:
-        raise DataError(f"{shown(folder)} cannot be read: {error.strerror}.") from error
-    if idx_files(folder):
+    """Return the function that reads a folder: of IDX files, of tables, of Parquet files, or of class folders."""
+    layout = layout_of(folder)
+    if layout.kind == "tables":
+        if len(layout.tables) == 1:
+            (table,) = layout.tables.values()
+            return lambda path, reading: read_csv(table, reading)
+        return lambda path, reading: read_csv_parts(layout.tables, path, reading)
+    if layout.kind == "idx":
         return lambda path, reading: read_idx_pairs(path)
-    tables = [path for path in entries if path.suffix.lower() in (".csv", ".tsv") and os.path.isfile(path)]
-    for table in tables:
-        require_inside(table, folder)
-    if sum(os.path.isdir(path) for path in entries) < 2:
-        train, test = ([path for path in tables if word in path.stem.lower()] for word in ("train", "test"))
-        if len(train) == len(test) == 1:
-            return lambda path, reading: read_csv_pair(train[0], test[0], reading)
-        if len(tables) == 1:
-            return lambda path, reading: read_csv(tables[0], reading)
-    if parquet_files(folder):
+    if layout.kind == "parquet":
         return read_parquet_folder
     return lambda path, reading: read_folder(path)

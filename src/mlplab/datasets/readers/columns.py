@@ -1,25 +1,21 @@
 """Tables: which column has the labels, groups, parts and names of files, and what shape rows of pixels have."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from mlplab.datasets import decoded
 from mlplab.datasets.arrays import whole_bytes
-from mlplab.datasets.readers.rows import PARTS, Found, Rows, in_parts, part_to_predict, shown
+from mlplab.datasets.readers.rows import PARTS
 from mlplab.datasets.reading import Reading
-from mlplab.errors import Advice, DataError, UsageError, brief
+from mlplab.errors import Advice, UsageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """Of files with images."""
 _LABELS = ("label", "labels", "class", "target", "category", "species", "y", "fine_label")
 _PARTS = ("split", "part", "subset", "set")
-_LONGEST_LABEL = 256
 _IDS = ("id", "imageid", "image_id", "rowid", "row_id", "index", "")
 """Of columns that number or name the rows to predict; pandas writes the numbers of rows below no name."""
 _SMALLEST = 8
@@ -36,7 +32,7 @@ class Columns:
         group, part, file, thumbnail: have the groups, the names of parts, the names of files with images, and of files
             with thumbnails; None if there is no such column.
         has_header: whether the names are the table's.
-        id: numbers or names rows to predict; None if there is no such column.
+        id: numbers or names rows to predict, such as `file`; None if there is no such column.
         left_out: has thumbnails of rows to predict, which are not read; None if there is no such column.
         needs_labels: whether each row has to have a label.
     """
@@ -71,7 +67,7 @@ class Columns:
             reading: may name the columns of labels, groups and thumbnails.
             what: names the table in messages.
             header: whether the names are the table's.
-            has_inputs: whether the inputs are in a column that is not among these.
+            has_inputs: the inputs are one column of images or lists, not in `names`.
 
         Raises:
             UsageError: if it cannot be seen which column has the labels, or there is no column with a given name.
@@ -87,10 +83,10 @@ class Columns:
             texts = [i for i in rest if not is_number(words[i])]
             candidates = texts or (rest if file is not None or has_inputs else [] if header else rest[:1])
             if len(candidates) != 1:
-                told = Advice("label=COLUMN", "--label COLUMN")
+                advice = Advice("label=COLUMN", "--label COLUMN")
                 raise UsageError(
-                    f"Which column of {what} has the labels? Its columns are {_listed(names)}. Name it: {told}.",
-                    advice=[told],
+                    f"Which column of {what} has the labels? Its columns are {_listed(names)}. Name it: {advice}.",
+                    advice=[advice],
                 )
             label = candidates[0]
         return cls(tuple(names), label, group, part, file, header, thumbnail)
@@ -110,7 +106,8 @@ class Columns:
 
         The number of inputs decides: a table of just as many columns has inputs alone, whatever their names. Else a
         column of labels is left out, by its name, as the only texts, or without a header as the first; else one of ids,
-        by its name; else both. A table that fits in no way has columns of both kinds left out.
+        by its name; else both. A table that fits in no way has columns of both kinds left out. Images of a table
+        without ids are named by their files.
 
         Args:
             names, first, reading, header, has_inputs: as in `of`.
@@ -126,13 +123,14 @@ class Columns:
         if label is None and len(texts) == 1:
             label = texts[0]
         if file is None and not has_inputs:
-            label = rest[0] if label is None and not header else label
+            label = next(iter(rest), None) if label is None and not header else label
             if len(names) == width and thumbnail is None and reading.label not in names:
                 return cls(tuple(names), None, has_header=header, needs_labels=False)
             left_out = ((None, None), (label, None), (None, id), (label, id))
             if reading.label in names:
                 left_out = ((label, None), (label, id))
             label, id = next((pair for pair in left_out if len(set(rest) - {*pair}) == width), left_out[-1])
+        id = file if id is None else id
         special = {"id": id, "left_out": thumbnail, "needs_labels": False}
         return cls(tuple(names), label, group, part, file, header, **special)
 
@@ -184,94 +182,6 @@ def _special(
     part = next((i for i, word in enumerate(words) if lower[i] in _PARTS and word.lower() in PARTS), None)
     group = names.index(reading.group) if reading.group in names else None
     return words, lower, [file, part, group]
-
-
-def found_in_parts(
-    rows: Rows, parts: Sequence[str] | None, sha256: dict[str, str], path: Path, *, to_predict: bool = False
-) -> Found:
-    """Return the rows of a table, in the parts that one of its columns names.
-
-    `to_predict`: the rows of one part alone, see `part_to_predict`.
-
-    Raises:
-        DataError: for the name of a part that means nothing.
-    """
-    if parts is None:
-        return Found(rows, sha256=sha256)
-    names = [PARTS.get(part.strip().lower()) for part in parts]
-    if None in names:
-        wrong = parts[names.index(None)]
-        raise DataError(
-            f"A part is called train, validation or test. {shown(path)} has {brief(repr(wrong), 60)} in row "
-            f"{names.index(None)}."
-        )
-    masks = {str(name): np.array([each == name for each in names]) for name in dict.fromkeys(names)}
-    if to_predict:
-        return Found(rows.select(part_to_predict(masks)), sha256=sha256)
-    train, test = in_parts({name: rows.select(mask) for name, mask in masks.items()}, path)
-    return Found(train, test, sha256)
-
-
-def check_label(text: str | bytes, path: Path, unit: str, number: int, *, is_needed: bool) -> None:
-    """Raise `DataError` for a label that is missing where it is needed, or too long for one.
-
-    `path`, `unit`, `number`: where it is, for messages: the file, "line" or "row", and which.
-    """
-    if is_needed and not text.strip():
-        raise DataError(f"{shown(path)}, {unit} {number} has no label: add it, or remove the {unit}.")
-    if len(text) > _LONGEST_LABEL:
-        raise DataError(
-            f"{shown(path)}, {unit} {number}: a label must have at most {_LONGEST_LABEL} characters. Got "
-            f"{len(text):,}, {brief(repr(text), 40)}. Is another column the one with the labels?"
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class OtherColumns:
-    """What a table has beside the inputs, one for each row.
-
-    Attributes:
-        labels: (n,).
-        groups, parts, ids: lists. None, as `labels`, if there is no such column.
-    """
-
-    labels: np.ndarray | None
-    groups: list[Any] | None
-    parts: list[str] | None
-    ids: list[Any] | None
-
-    @classmethod
-    def kept(cls, name: str) -> "OtherColumns | None":
-        """Return what is kept beside the decoded array of a name; None if there is none."""
-        kept = decoded.find_columns(name)
-        if kept is None or "lists" not in kept:
-            return None
-        lists = json.loads(kept["lists"].tobytes())
-        labels = lists.pop("labels")
-        return cls(kept.get("labels") if labels is None else np.array(labels, object), **lists)
-
-    def to_keep(self) -> dict[str, np.ndarray]:
-        """Return arrays for `kept`: none where cells are of another kind than JSON has."""
-        lists: dict[str, Any] = {"groups": self.groups, "parts": self.parts, "ids": self.ids, "labels": None}
-        arrays = {} if self.labels is None else {"labels": self.labels}
-        if self.labels is not None and self.labels.dtype.kind == "O":  # some are missing
-            arrays, lists["labels"] = {}, self.labels.tolist()
-        try:
-            return arrays | {"lists": np.frombuffer(json.dumps(lists).encode(), np.uint8)}
-        except TypeError:
-            return {}
-
-
-def labels_of(texts: Sequence[str]) -> np.ndarray:
-    """Return labels as whole numbers if all are, as other numbers if all are, else as texts without spaces around."""
-    word_of = {text: text.strip() for text in dict.fromkeys(texts)}
-    if all(re.fullmatch(r"-?(0|[1-9]\d{0,17})", word) for word in word_of.values()):
-        whole = {text: int(word) for text, word in word_of.items()}
-        return np.array([whole[text] for text in texts], np.int64)
-    if all(map(is_number, word_of.values())):
-        numbers = {text: float(word) for text, word in word_of.items()}
-        return np.array([numbers[text] for text in texts])
-    return np.array([word_of[text] for text in texts])
 
 
 def is_number(text: str) -> bool:

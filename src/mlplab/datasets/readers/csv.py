@@ -1,32 +1,25 @@
 """CSV files: a column of labels with columns of numbers, or with a column of names of image files."""
 
-import csv
-import functools
-import itertools
 import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
 
 from mlplab.datasets import decoded, decoding
-from mlplab.datasets.readers.columns import Columns, OtherColumns, check_label, found_in_parts, is_number, labels_of
-from mlplab.datasets.readers.files import is_hidden, opened, read_file, sha256_of
-from mlplab.datasets.readers.rows import Found, Picture, Rows, shown
+from mlplab.datasets.readers.columns import Columns, is_number
+from mlplab.datasets.readers.csv_lines import Lines, delimiter_of, is_header, rows_of
+from mlplab.datasets.readers.files import is_hidden, opened, picture_of, sha256_of
+from mlplab.datasets.readers.rows import Found, Picture, Rows, in_parts, shown
+from mlplab.datasets.readers.table_rows import OtherColumns, check_label, found_in_parts, labels_of
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError, brief
 
-_VERSION = 1
-"""Of what this module makes of a file: another number makes cached arrays unused."""
-_LONGEST = 2**24
-"""Bytes of a line, and of a row that goes over several lines, at most."""
-_MOST_COLUMNS = 2**20
+_VERSION = 2
+"""Part of every cache key; raise it when files are decoded differently."""
 _AT_ONCE = 2**18
 """Cells that are converted at a time."""
-_DELIMITERS = (",", ";", "\t")
 
 
 def read_csv(path: Path, reading: Reading, width: int | None = None) -> Found:
@@ -45,18 +38,20 @@ def read_csv(path: Path, reading: Reading, width: int | None = None) -> Found:
     """
     sha256 = {shown(path.name): sha256_of(path)}
     name = decoded.key("csv", _VERSION, *sha256.values(), reading.label, reading.group, reading.thumbnails, width)
-    kept, inputs = OtherColumns.kept(name), decoded.find(name)
+    found = decoded.find(name)
+    kept, inputs = OtherColumns.from_kept(found), None
     with opened(path) as file, decoding.Writer(name, "reading", os.fstat(file.fileno()).st_size) as writer:
-        is_kept = kept is not None and inputs is not None
-        table = _read(_Lines(file, path), reading, writer, width, head_only=is_kept)
+        table = _read(Lines(file, path), reading, writer, width, head_only=kept is not None)
         columns = table.columns
-        if kept is None or inputs is None:
-            kept, inputs = table.others(), None
-            if columns.file is None:
-                # Pictures are found anew each time, so that what is kept is for tables without.
-                inputs = writer.finish(**({} if table.files else kept.to_keep()))
-    pictures, files = _pictures(path, table.files, table.lines) if table.files else (None, None)
-    ids = None if columns.id is None or kept.ids is None else (columns.names[columns.id], kept.ids)
+        if found is not None and kept is not None:
+            inputs = found.array
+        else:
+            kept = table.others()
+            inputs = writer.finish(**kept.to_keep()) if columns.file is None else None
+    pictures, files = _pictures(path, kept.files, kept.lines or []) if kept.files else (None, None)
+    ids = None
+    if columns.id is not None and kept.ids is not None:
+        ids = columns.names[columns.id] if columns.has_header else "file", kept.ids
     if inputs is None:
         rows = Rows(pictures, kept.labels, files, kept.groups, ids=ids)
     else:
@@ -112,7 +107,8 @@ class _Table:
     def others(self) -> OtherColumns:
         """Return what the rows have beside their inputs."""
         labels = None if self.columns.label is None else labels_of(self.labels)
-        return OtherColumns(labels, self.groups, self.parts, None if self.columns.id is None else self.ids)
+        ids = None if self.columns.id is None else self.ids
+        return OtherColumns(labels, self.groups, self.parts, ids, self.files or None, self.lines or None)
 
     def _cells(self, rows: Sequence[list[str]], position: int) -> list[str]:
         """Return the cells of a column. Equal ones are one object, since there are few different ones."""
@@ -136,80 +132,44 @@ class _Table:
             ) from error
 
 
-def read_csv_pair(train: Path, test: Path, reading: Reading) -> Found:
-    """Return the rows of two files as training and test set. Raises what `read_csv` does."""
-    parts = [read_csv(path, reading) for path in (train, test)]
-    return Found(parts[0].train, parts[1].train, parts[0].sha256 | parts[1].sha256)
+def read_csv_parts(tables: Mapping[str, Path], folder: Path, reading: Reading) -> Found:
+    """Return the rows of several files, each a part of a data set. `tables`: by the names train, validation and test.
 
-
-class _Lines(Iterator[str]):
-    """The lines of a file in UTF-8, with or without a byte-order mark.
-
-    Attributes:
-        path: of the file.
-        number: of the newest line, counted from 1.
-        bytes_read: up to its end.
-        since_row: bytes of the row that is being read; who reads the lines sets it to 0 at the end of each row.
+    Raises:
+        UsageError, DataError: as `read_csv` does, and if a file has parts itself, or none is for training.
     """
-
-    def __init__(self, file: BufferedReader, path: Path) -> None:
-        self.path, self.number, self.bytes_read, self.since_row, self._file = path, 0, 0, 0, file
-
-    def __next__(self) -> str:
-        line = self._file.readline(_LONGEST + 1)
-        if not line:
-            raise StopIteration
-        self.number += 1
-        self.bytes_read += len(line)
-        self.since_row += len(line)
-        if self.number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-        if self.since_row > _LONGEST:
-            raise DataError(f"{self.place} has more than {_LONGEST:,} bytes in one row: it is no table.")
-        try:
-            return line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise DataError(f"{self.place} is not in UTF-8 ({error.reason}): save the file as CSV in UTF-8.") from error
-
-    @property
-    def place(self) -> str:
-        """The file and the newest line, for messages."""
-        return f"{shown(self.path)}, line {self.number}"
+    found = {part: read_csv(path, reading) for part, path in tables.items()}
+    for part, path in tables.items():
+        if found[part].test is not None:
+            raise DataError(f"{shown(path)} has parts of its own: give that file alone.")
+    sha256 = {name: digest for each in found.values() for name, digest in each.sha256.items()}
+    return Found(*in_parts({part: each.train for part, each in found.items()}, folder), sha256)
 
 
 def _read(
-    lines: _Lines, reading: Reading, writer: decoding.Writer, width_to_predict: int | None, *, head_only: bool
+    lines: Lines, reading: Reading, writer: decoding.Writer, width_to_predict: int | None, *, head_only: bool
 ) -> _Table:
-    """Read a file row by row, or only as far as it says what its columns are."""
+    """Return the cells of a file; if `head_only`, only its columns, which the header and the first row below show."""
     path, head = lines.path, next(lines, "")
-    bare = re.sub(r'"[^"]*"', "", head)
-    delimiter = max(_DELIMITERS, key=bare.count)
-    rows = csv.reader(itertools.chain([head], lines), delimiter=delimiter, strict=True)
-    table, waiting, numbers, width, header = None, [], [], 0, False
-    names: list[str] | None = None
-    for row in _rows(rows, lines):
+    table, names, header = None, None, False
+    waiting: list[list[str]] = []
+    numbers: list[int] = []
+    for number, row in rows_of(lines, head, least=2 if width_to_predict is None else 1):
         if names is None:
-            width = _checked_width(row, path, least=2 if width_to_predict is None else 1)
-            header = _is_header(row, reading)
-            names = [name.strip() for name in row] if header else [str(column) for column in range(width)]
+            header = is_header(row, reading)
+            names = [name.strip() for name in row] if header else [str(column) for column in range(len(row))]
             if header:
                 continue
-        if len(row) != width:
-            raise DataError(
-                f"{shown(path)}, line {rows.line_num}: expected {width:,} cells, as the first line has, got "
-                f"{len(row):,}. Correct the line."
-            )
         if table is None:
             columns = _columns(names, row, reading, path, header, width_to_predict)
-            table = _Table(path, columns, delimiter != ",", writer)
+            table = _Table(path, columns, delimiter_of(head) != ",", writer)
             if head_only:
                 return table
         if table.columns.label is not None:
-            is_needed = table.columns.needs_labels
-            check_label(row[table.columns.label], path, "line", rows.line_num, is_needed=is_needed)
+            check_label(row[table.columns.label], path, "line", number, is_needed=table.columns.needs_labels)
         waiting.append(row)
-        numbers.append(rows.line_num)
-        if len(waiting) * width >= _AT_ONCE:
+        numbers.append(number)
+        if len(waiting) * len(row) >= _AT_ONCE:
             table.add(waiting, numbers, lines.bytes_read)
             waiting, numbers = [], []
     if table is None:
@@ -217,33 +177,6 @@ def _read(
     if waiting:
         table.add(waiting, numbers, lines.bytes_read)
     return table
-
-
-def _rows(rows: Iterator[list[str]], lines: _Lines) -> Iterator[list[str]]:
-    """Yield the rows that are not blank."""
-    try:
-        for row in rows:
-            lines.since_row = 0
-            if row:
-                yield row
-    except csv.Error as error:
-        raise DataError(f"{lines.place} is no line of a table: {brief(error)}. Correct it.") from error
-
-
-def _is_header(row: Sequence[str], reading: Reading) -> bool:
-    words = [cell.strip() for cell in row]
-    named = {"label", "class", "target", reading.label} - {None}
-    is_named = any(word.lower() in named or word == reading.label for word in words if not is_number(word))
-    return is_named or not any(map(is_number, words))
-
-
-def _checked_width(row: Sequence[str], path: Path, least: int) -> int:
-    if not least <= len(row) <= _MOST_COLUMNS:
-        raise DataError(
-            f"{shown(path)} has {len(row):,} columns; expected from {least} to {_MOST_COLUMNS:,}, one of labels and "
-            "others of numbers, separated by commas, semicolons or tabs."
-        )
-    return len(row)
 
 
 def _columns(
@@ -275,6 +208,6 @@ def _pictures(path: Path, names: Sequence[str], lines: Sequence[int]) -> tuple[l
             raise DataError(f"{place}: {name[:80]!r} is not within the folder of the table. Put the file there.")
         if not os.path.isfile(target):
             raise DataError(f"{place}: there is no file {name[:80]!r} in {shown(folder)}. Add it, or remove the line.")
-        pictures.append(Picture(f"{place}: {shown(name)}", functools.partial(read_file, Path(target))))
+        pictures.append(picture_of(Path(target), f"{place}: {shown(name)}"))
         files.append(shown(os.path.relpath(folder / name, base).replace(os.sep, "/")))
     return pictures, tuple(files)

@@ -1,5 +1,6 @@
 """The files of a folder of strangers: listed and read without leaving the folder."""
 
+import functools
 import hashlib
 import os
 import stat
@@ -8,10 +9,10 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
-from mlplab.datasets.readers.rows import shown
+from mlplab.datasets.readers.rows import Picture, shown
 from mlplab.errors import DataError
 
-_LARGEST = 2**28 + 2**20
+LARGEST_IMAGE_FILE = 2**28 + 2**20
 """Bytes of a file with one image, at most: of as many pixels as are decoded, not compressed."""
 _HIDDEN = ("thumbs.db", "desktop.ini", "__macosx")
 _DEEPEST = 32
@@ -108,9 +109,14 @@ def read_file(path: Path) -> bytes:
     """Return the bytes of a file with one image. Raises `DataError` as `opened` does, and if it is too large."""
     with opened(path) as file:
         size = os.fstat(file.fileno()).st_size
-        if size > _LARGEST:
+        if size > LARGEST_IMAGE_FILE:
             raise DataError(
-                f"{shown(path)} has {size:,} bytes; expected at most {_LARGEST:,} in one file. Make it smaller, or "
-                "remove it."
+                f"{shown(path)} has {size:,} bytes; expected at most {LARGEST_IMAGE_FILE:,} in one file. Make it "
+                "smaller, or remove it."
             )
         return file.read()
+
+
+def picture_of(path: Path, name: str | None = None) -> Picture:
+    """Return the picture in a file. `name`: for messages; None: the path."""
+    return Picture(name or shown(path), functools.partial(read_file, path), path)

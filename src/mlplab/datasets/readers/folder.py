@@ -1,14 +1,13 @@
 """A folder of class folders with images, in train/ and test/ or not."""
 
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mlplab.datasets.readers.columns import SUFFIXES
-from mlplab.datasets.readers.files import list_files, read_file
-from mlplab.datasets.readers.rows import PARTS, Found, Picture, Rows, in_parts, shown
+from mlplab.datasets.readers.files import list_files, picture_of
+from mlplab.datasets.readers.rows import PARTS, Found, Rows, in_parts, shown
 from mlplab.errors import DataError, UsageError
 
 LAYOUT = "a folder for each class, CLASS/IMAGE.png, or train/CLASS/IMAGE.png and test/CLASS/IMAGE.png"
@@ -54,7 +53,7 @@ def _rows(root: Path, part: str, files: Sequence[str], folders: Sequence[str]) -
     for name in classes:
         if name[len(start) :] not in filled:
             raise DataError(f"The class folder {shown(root / name)} holds no image. Add some, or remove the folder.")
-    pictures = [Picture(shown(root / name), functools.partial(read_file, root / name)) for name in inside]
+    pictures = [picture_of(root / name) for name in inside]
     return Rows(pictures, labels, tuple(map(shown, inside)))
 
 

@@ -12,14 +12,13 @@ import numpy as np
 
 from mlplab import mapped
 from mlplab.datasets import decoded, decoding
-from mlplab.datasets.idx import announced_shape, read_content, read_header, read_idx
-from mlplab.datasets.readers.files import opened, require_inside
+from mlplab.datasets.idx import announced_shape, read_content, read_header, read_idx, require_axes
+from mlplab.datasets.readers.files import opened, require_inside, sha256_of
 from mlplab.datasets.readers.rows import Found, Rows, in_parts, shown
 from mlplab.errors import DataError
 
 _FILES = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("t10k", "test")}
 """With what the names of a part's files begin."""
-_BLOCK_BYTES = 2**24
 _IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 
 
@@ -63,15 +62,27 @@ def read_idx_pairs(folder: Path) -> Found:
             raise DataError(f"{shown(there or folder)} lacks its partner, …-{missing}: put it into the same folder.")
         for path in (images, labels):
             require_inside(path, folder)
-        arrays = read_idx_file(images, 3, sha256), read_idx_file(labels, 1, sha256)
-        parts[part] = Rows(*arrays, content=decoded.key("idx", *sha256.values()))
-        if len(parts[part].inputs) != len(parts[part].labels):
-            raise DataError(
-                f"{shown(images)} has {len(parts[part].inputs):,} images, and {labels.name} "
-                f"{len(parts[part].labels):,} labels: they do not belong together."
-            )
+        parts[part] = read_idx_pair(images, labels, sha256)
     train, test = in_parts(parts, folder)
     return Found(train, test, sha256)
+
+
+def read_idx_pair(images: Path, labels: Path | None, sha256: dict[str, str]) -> Rows:
+    """Return the images of a file, uint8 (n, h, w), and the labels of another, uint8 (n,), or None.
+
+    `sha256`: gets the hashes of both, see `read_idx_file`.
+
+    Raises:
+        DataError: for a damaged file, and if there is not one label for each image.
+    """
+    inputs = read_idx_file(images, 3, sha256)
+    numbers = None if labels is None else read_idx_file(labels, 1, sha256)
+    if labels is not None and numbers is not None and len(inputs) != len(numbers):
+        raise DataError(
+            f"{shown(images)} has {len(inputs):,} images, and {labels.name} {len(numbers):,} labels: they do not "
+            "belong together."
+        )
+    return Rows(inputs, numbers, content=decoded.key("idx", *sha256.values()))
 
 
 def is_idx(path: Path) -> bool:
@@ -103,7 +114,9 @@ def read_idx_file(path: Path, ndim: int, sha256: dict[str, str]) -> np.ndarray:
             file.seek(0)
             plain: Any = gzip.GzipFile(fileobj=file) if is_packed else file
             header = read_header(plain)
-            if mapped.is_large(math.prod(announced_shape(header))):
+            shape = announced_shape(header)
+            if mapped.is_large(math.prod(shape)):
+                require_axes(shape, ndim, shown(path))
                 array, sha256[name] = (_unpacked if is_packed else _mapped)(path, plain, header)
                 return array
             content = read_content(plain, header)
@@ -133,21 +146,14 @@ def _mapped(path: Path, file: Any, header: bytearray) -> tuple[np.ndarray, str]:
 def _unpacked(path: Path, file: Any, header: bytearray) -> tuple[np.ndarray, str]:
     """Unpack a large file, open behind its header. Returns the array, and the SHA-256 of the unpacked file."""
     shape = announced_shape(header)
-    row_bytes = math.prod(shape[1:])
-    with path.open("rb") as packed:
-        name = decoded.key("idx", hashlib.file_digest(packed, "sha256").hexdigest())
-    kept, columns = decoded.find(name), decoded.find_columns(name)
-    if kept is not None and columns is not None:
-        return kept, str(columns["sha256"])
+    name = decoded.key("idx", sha256_of(path))
+    if (kept := decoded.find(name)) is not None:
+        return kept.array, str(kept.columns["sha256"])
     digest = hashlib.sha256(header)
     with decoding.Writer(name, "unpacking", shape[0], expected=math.prod(shape)) as writer:
-        for start in range(0, shape[0], at_once := max(1, _BLOCK_BYTES // row_bytes)):
-            count = min(at_once, shape[0] - start)
-            part = file.read(count * row_bytes)
-            digest.update(part)
-            if len(part) < count * row_bytes:
-                raise DataError(f"{shown(path)} is truncated: it ends within row {start:,} or later. Get it again.")
-            writer.add(np.frombuffer(part, np.uint8).reshape(count, *shape[1:]))
+        for block in decoding.blocks_of(file, np.uint8, shape):
+            digest.update(block.data)
+            writer.add(block)
         if file.read(1):
             raise DataError(f"{shown(path)} has trailing bytes behind {shape[0]:,} rows. Get the file again.")
         return writer.finish(sha256=np.array(digest.hexdigest())), digest.hexdigest()

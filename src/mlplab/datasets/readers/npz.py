@@ -12,7 +12,7 @@ import numpy as np
 
 from mlplab import npz
 from mlplab.datasets import decoded, decoding
-from mlplab.datasets.arrays import plain_texts
+from mlplab.datasets.arrays import plain_texts, require_8_bits
 from mlplab.datasets.readers.files import sha256_of
 from mlplab.datasets.readers.rows import Found, Rows, in_parts, shown
 from mlplab.datasets.reading import Reading
@@ -29,10 +29,12 @@ _PARTS = (
 )
 """Names of inputs and labels of each part, in the order in which they are looked for."""
 _NAMES = {name for parts in _PARTS for pair in parts.values() for name in pair}
+_LABELS = {labels for parts in _PARTS for _, labels in parts.values()}
 _CLASSES, _THUMBNAILS = "class_names", "thumbnails"
 _PART_NAMES = {"train": "train", "validation": "val", "test": "test"}
 _WRITTEN_BY = "np.savez_compressed('data.npz', x_train=…, y_train=…, x_test=…, y_test=…)"
-_BLOCK_BYTES = 2**24
+_VERSION = 1
+"""Part of every cache key; raise it when files are decoded differently."""
 
 
 def read_npz(path: Path, reading: Reading) -> Found:
@@ -48,11 +50,10 @@ def read_npz(path: Path, reading: Reading) -> Found:
         DataError: if the file is missing, damaged or has other arrays. Pickled objects are not loaded.
         UsageError: if it has no array with the name of `reading.label` or `reading.thumbnails`.
     """
-    told = [name for name in (reading.label, reading.group) if name is not None]
     sha256 = sha256_of(path)
     thumbnails, *thumbnails_of_parts = _names_of_thumbnails(reading)
-    told += [thumbnails, *thumbnails_of_parts]
-    arrays = _arrays(path, sha256, None if reading.label else {*_NAMES, _CLASSES, *told})
+    usual = {*_NAMES, _CLASSES, *filter(None, [reading.group]), thumbnails, *thumbnails_of_parts}
+    arrays = _arrays(path, sha256, None if reading.label else usual, reading)
     groups = arrays.pop(reading.group) if reading.group in arrays else None
     names = arrays.pop(_CLASSES, None)
     pictures = {name: arrays.pop(name) for name in (thumbnails, *thumbnails_of_parts) if name in arrays}
@@ -89,18 +90,32 @@ def _rows(rows: Rows, groups: np.ndarray | None, thumbnails: np.ndarray | None, 
     return dataclasses.replace(rows, groups=None if groups is None else groups.tolist(), thumbnails=thumbnails)
 
 
-def _decode(name: str, member: IO[bytes], header: npz.Header, sha256: str) -> np.ndarray:
-    """Return an array of a file with this hash that is too large for memory."""
-    rows, row_bytes = header.shape[0], header.size // header.shape[0]
-    at_once = max(1, _BLOCK_BYTES // row_bytes)
+def _decode(
+    name: str, member: IO[bytes], header: npz.Header, path: Path, sha256: str, thumbnails: Collection[str]
+) -> np.ndarray:
+    """Return an array of a file with this hash that is too large for memory.
 
-    def blocks() -> Iterator[np.ndarray]:
-        for start in range(0, rows, at_once):
-            count = min(at_once, rows - start)
-            yield np.frombuffer(member.read(count * row_bytes), header.dtype).reshape(count, *header.shape[1:])
+    Floats stay floats here: whether they become uint8 depends on the other part too, see `inputs_alike`. Images that
+    are not thumbnails are refused beyond 8 bits, which they would not show any more as floats.
+    """
+    rows = header.shape[0]
+    blocks = decoding.blocks_of(member, header.dtype, header.shape)
+    are_whole = header.dtype.kind in "iub"
+    if are_whole and len(header.shape) > 2 and name not in thumbnails:
+        blocks = _of_8_bits(blocks, f"{shown(path.name)} {shown(name)}")
+    options = {"expected": math.prod(header.shape) * (1 if are_whole else 4), "narrow": are_whole}
+    key = decoded.key("npz", _VERSION, sha256, name)
+    return decoding.stored(key, blocks, rows, "unpacking", **options)
 
-    options = {"expected": math.prod(header.shape), "narrow": True}
-    return decoding.stored(decoded.key(sha256, name), blocks(), rows, "unpacking", **options)
+
+def _of_8_bits(blocks: Iterator[np.ndarray], what: str) -> Iterator[np.ndarray]:
+    """Yield blocks of images. Raises `DataError` behind the last one if their numbers are not from 0 to 255."""
+    low, high = math.inf, -math.inf
+    for block in blocks:
+        low, high = min(low, int(block.min())), max(high, int(block.max()))
+        if low >= 0 and high <= 255:
+            yield block
+    require_8_bits(low, high, what)
 
 
 def arrays_to_predict(path: Path, reading: Reading) -> Rows:
@@ -113,11 +128,11 @@ def arrays_to_predict(path: Path, reading: Reading) -> Rows:
         DataError: as `read_npz` does, and if it cannot be seen which array has the inputs.
     """
     sha256 = sha256_of(path)
-    arrays = _arrays(path, sha256, {*_NAMES, *filter(None, [reading.label])})
+    arrays = _arrays(path, sha256, {*_NAMES, *filter(None, [reading.label])}, reading)
     beside = {_CLASSES, reading.group, *_names_of_thumbnails(reading)}
     arrays = {name: array for name, array in arrays.items() if name not in beside}
     if reading.label is not None and reading.label in arrays:
-        read = _arrays(path, sha256, arrays)
+        read = _arrays(path, sha256, arrays, reading)
         inputs, labels = _told({name: read[name] for name in arrays}, reading.label, path)["train"]
         return _rows(Rows(inputs, labels, content=decoded.key(sha256, "train", reading.label)), None, None, path)
     for parts in _PARTS:
@@ -130,17 +145,22 @@ def arrays_to_predict(path: Path, reading: Reading) -> Rows:
             f"{shown(path)} must hold an array x_test, x, images or data, or a single array. Got {_listed(arrays)}."
         )
     (name,) = arrays
-    return _rows(Rows(_arrays(path, sha256, arrays)[name], None, content=decoded.key(sha256, name)), None, None, path)
+    inputs = _arrays(path, sha256, arrays, reading)[name]
+    return _rows(Rows(inputs, None, content=decoded.key(sha256, name)), None, None, path)
 
 
-def _arrays(path: Path, sha256: str, names: Collection[str] | None) -> dict[str, np.ndarray]:
-    """Read the arrays of a file with this hash, see `npz.read`; large ones are mapped, or decoded into the cache.
+def _arrays(path: Path, sha256: str, names: Collection[str] | None, reading: Reading) -> dict[str, np.ndarray]:
+    """Read the arrays of a file with this hash, see `npz.read`; large inputs are mapped, or decoded into the cache.
 
     Raises:
         DataError: if the file is damaged or holds objects.
     """
+    in_memory = {*([reading.label] if reading.label else _LABELS), *filter(None, [reading.group]), _CLASSES}
+    decode = functools.partial(_decode, path=path, sha256=sha256, thumbnails=_names_of_thumbnails(reading))
     try:
-        return npz.read(path, names, functools.partial(_decode, sha256=sha256))
+        return npz.read(path, names, decode, in_memory)
+    except DataError:
+        raise
     except (OSError, ValueError) as error:
         raise DataError(
             f"{shown(path)} is not a readable NPZ file of plain arrays ({brief(error)}). Copy it again, or write it by "

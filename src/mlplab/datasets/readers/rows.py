@@ -35,10 +35,19 @@ class Picture:
     Attributes:
         name: for messages: a path, or a file and a row.
         read: returns its bytes; raises `DataError` if it cannot.
+        path: the file that is this image; None for bytes of a table, which are in memory already.
     """
 
     name: str
     read: Callable[[], bytes]
+    path: Path | None = None
+
+    def size(self) -> int:
+        """Return the bytes that `read` adds to what is in memory; 0 if that is not known, and for bytes of a table."""
+        try:
+            return 0 if self.path is None else os.stat(self.path).st_size
+        except OSError:  # `read` says so
+            return 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +60,9 @@ class Rows:
         files: the name of each row's file, relative to the source, if rows come from files.
         groups: the group of each row, if the source has a column for it.
         thumbnails: a picture of each row, if the source has them beside features: an array (n, …), or pictures.
-        content: identifies the array of inputs, for files that are made of it; needed for one that is mapped.
+        content: identifies `inputs` in cache keys of arrays made from it; required if `inputs` is memory-mapped.
         ids: of rows to predict, the name of a column that numbers or names them, and its cells, if there is one.
+        paths: of rows to predict, the files that they were read from, besides those of pictures.
     """
 
     inputs: Any
@@ -62,6 +72,7 @@ class Rows:
     thumbnails: Any = None
     content: str | None = None
     ids: tuple[str, Sequence[Any]] | None = None
+    paths: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         return len(self.inputs if self.labels is None else self.labels)
@@ -106,10 +117,17 @@ def shown(name: str | os.PathLike[str]) -> str:
     return printable(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
-def joined(rows: Sequence[Rows]) -> Rows:
-    """Return the rows of several parts as one."""
+def joined(parts: Mapping[str, Rows]) -> Rows:
+    """Return the rows of several parts as one. `parts`: by the names that messages give them.
+
+    Raises:
+        DataError: for parts whose inputs, labels or thumbnails are of different kinds or shapes.
+    """
+    rows = list(parts.values())
     if len(rows) == 1:
         return rows[0]
+    for what in ("inputs", "labels", "thumbnails"):
+        _require_alike({name: getattr(part, what) for name, part in parts.items()}, what)
     content = None
     if all(mapped.map_of(part.inputs) is None for part in rows):
         inputs = _joined([part.inputs for part in rows])
@@ -127,6 +145,25 @@ def joined(rows: Sequence[Rows]) -> Rows:
     return Rows(inputs, labels, files, groups, thumbnails, content, ids)
 
 
+def _require_alike(values: Mapping[str, Any], what: str) -> None:
+    """Raise `DataError` for arrays or pictures of several parts that cannot be joined. A part may have none."""
+    forms = {name: _form(value) for name, value in values.items() if value is not None}
+    first, *others = forms or [""]
+    for name in others:
+        if forms[name] != forms[first]:
+            raise DataError(
+                f"The {what} of {first} and {name} are joined, and must be of one kind and shape. Got {forms[first]} "
+                f"and {forms[name]}: give both the same."
+            )
+
+
+def _form(value: Any) -> str:
+    """Describe arrays or pictures but for their number, for a message."""
+    if isinstance(value, list) and value and isinstance(value[0], Picture):
+        return "pictures"
+    return f"(n, {', '.join(map(str, shape))})" if (shape := np.shape(value)[1:]) else "(n,)"
+
+
 def _selected(values: Any, rows: np.ndarray) -> Any:
     """Return some rows of an array or a list; None stays None."""
     if isinstance(values, list):
@@ -142,10 +179,7 @@ def _joined(parts: Sequence[Any]) -> Any:
 
 
 def part_to_predict(parts: Mapping[str, T]) -> T:
-    """Return the part of a data set on which a network is tried: for testing, else for validation, else what is there.
-
-    `parts`: by the names train, validation and test.
-    """
+    """Return the test part, else validation, else train. `parts`: by the names train, validation and test."""
     return next(parts[name] for name in ("test", "validation", "train") if name in parts)
 
 
@@ -159,4 +193,5 @@ def in_parts(parts: dict[str, Rows], path: Path) -> tuple[Rows, Rows | None]:
         raise DataError(f"{shown(path)} has the parts {', '.join(parts)}: expected a part called train. Add one.")
     if "test" not in parts:
         return parts["train"], parts.get("validation")
-    return joined([parts[name] for name in ("train", "validation") if name in parts]), parts["test"]
+    to_train_on = {f"{shown(path)} {part}": parts[part] for part in ("train", "validation") if part in parts}
+    return joined(to_train_on), parts["test"]

@@ -59,15 +59,15 @@ def group_verdicts(group_pairs: Table) -> tuple[str, ...]:
 
 def cautions(examples: Mapping[str, Examples]) -> tuple[str, ...]:
     """Say which of several networks are no better than the most frequent class, and where classes are unbalanced."""
-    bars = {name: majority.bar_of(rows) for name, rows in examples.items()}
-    said = [majority.doubt(bar, what=name) for name, bar in bars.items()]
-    first = next(iter(bars.values()))
+    baselines = {name: majority.baseline_of(rows) for name, rows in examples.items()}
+    texts = [majority.warning_of(baseline, what=name) for name, baseline in baselines.items()]
+    first = next(iter(baselines.values()))
     if first is not None and first.unbalanced:
-        said.append(
+        texts.append(
             "Classes are unbalanced: look at balanced accuracy and macro F1 too. Always naming the most frequent "
             f"class, {shortened(first.majority, majority.LETTERS)}, is right for {first.share:.4f} of the rows."
         )
-    return tuple(filter(None, said))
+    return tuple(filter(None, texts))
 
 
 def _verdict(row: dict, comparisons: int, on_average: str = "") -> str:

@@ -1,6 +1,7 @@
 """What a run predicts for images and files that it has never seen: nothing is trained.
 
-files.py     `predict_files`: images, folders, files with rows → predictions, batch by batch
+rows.py      the rows of images, folders and files, and their labels
+files.py     `predict_files`: rows → predictions, batch by batch
 result.py    `FilePredictions`: tables, a submission, a picture
 """
 

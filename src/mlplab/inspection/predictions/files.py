@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from mlplab import mapped
-from mlplab.datasets.arrays import plain_labels, plain_texts
+from mlplab.datasets import decoding
 from mlplab.datasets.preparation import Preparation
 from mlplab.datasets.readers.rows import Picture, Rows, shown
-from mlplab.datasets.readers.to_predict import read_rows_to_predict
-from mlplab.datasets.reading import Reading
-from mlplab.errors import DataError, UsageError
+from mlplab.errors import DataError
 from mlplab.inspection.calibration import at_temperature, calibrate
 from mlplab.inspection.examples import open_run
 from mlplab.inspection.predictions.result import FilePredictions
+from mlplab.inspection.predictions.rows import numbers_of_labels, read_rows, sources_of
 from mlplab.progress import Progress, bar
 from mlplab.runs import Run
 from mlplab.runs.preparation import preparation_of
@@ -31,9 +30,7 @@ _AT_ONCE = 2**24
 _MOST = 2000
 """Rows in a batch, at most, so that the progress bar moves."""
 _KEPT = 60
-_STRANGE = 5
-_MISSING = ("", "None", "nan", "NaN", "<NA>")
-"""How tables write that there is no label."""
+"""Inputs that the result keeps, to be looked at."""
 
 
 def predict_files(
@@ -57,7 +54,7 @@ def predict_files(
             with such a file. Labels may be there or not: a column, an array, the folders that images are in.
         as_is: images go in pixel for pixel: those of another size are refused, and nothing is inverted or centred.
         calibrated: probabilities at the temperature that `calibrate` fits to the run's validation rows.
-        verbose: 0: no progress bar.
+        verbose: 0: no progress bars.
 
     Raises:
         UsageError: for no paths, or files with rows beside others.
@@ -72,13 +69,18 @@ def predict_files(
         predictions = mlplab.predict_files(run, ["photo.png"])
         print(predictions.table["predicted"], predictions.probabilities)
     """
-    run = open_run(run)
+    listed = [Path(paths)] if isinstance(paths, str | os.PathLike) else [Path(path) for path in paths]
+    with decoding.quietly(verbose == 0):
+        return _predict(open_run(run), listed, as_is, calibrated, verbose)
+
+
+def _predict(run: Run, paths: Sequence[Path], as_is: bool, calibrated: bool, verbose: int | str) -> FilePredictions:
+    """Predict as `predict_files` does."""
     run.require_finished()
     temperature = calibrate(run)["temperature"] if calibrated else None
     preparation = preparation_of(run, as_is=as_is)
-    listed = [Path(paths)] if isinstance(paths, str | os.PathLike) else [Path(path) for path in paths]
-    rows = _read(run, listed)
-    batches = _batches(run, rows, preparation, shown(listed[0]))
+    rows = read_rows(paths, preparation.reading, run.config.input_shape)
+    batches = _batches(run, rows, preparation, shown(paths[0]))
     found = _Predicted()
     with bar(verbose, "predicting") as progress:
         for batch in batches:
@@ -88,7 +90,7 @@ def predict_files(
         error = found.unreadable[0][1]
         raise DataError(f"None of {len(rows):,} images can be predicted. {error}", arguments=error.arguments)
     index = np.concatenate(found.index)
-    labels, strange = _labels(run, rows, index)
+    labels, strange = numbers_of_labels(rows, run.config.classes)
     probabilities = np.concatenate(found.probabilities)
     return FilePredictions(
         run=run,
@@ -98,11 +100,12 @@ def predict_files(
         probabilities=probabilities if temperature is None else at_temperature(probabilities, temperature),
         agreeing=np.concatenate(found.agreeing) if run.members else None,
         networks=found.networks,
-        labels=labels,
+        labels=None if labels is None else labels[index],
         strange=strange,
         prepared=tuple(found.prepared) if isinstance(rows.inputs, list) else None,
         unreadable=tuple(found.unreadable),
         inputs=np.concatenate(found.inputs),
+        sources=sources_of(rows),
         temperature=temperature,
     )
 
@@ -155,30 +158,6 @@ class _Predicted:
         self.networks = len(each)
 
 
-def _read(run: Run, paths: Sequence[Path]) -> Rows:
-    """Return the rows of all paths: images of any number of them, or the rows of one file."""
-    if not paths:
-        raise UsageError("Give an image, a folder or a file to predict: several images, or one file with rows.")
-    reading = Reading.from_json(run.config.data.get("reading", {}))
-    parts = []
-    for path in paths:
-        part = read_rows_to_predict(path, reading, run.config.input_shape)
-        if len(paths) > 1 and not (isinstance(part.inputs, list) and part.ids is None):
-            raise UsageError(f"{shown(path)} is a file with rows: give it alone, or images and folders of images.")
-        if not len(part.inputs):
-            raise DataError(f"{shown(path)} has no rows: there is nothing to predict.")
-        if part.labels is not None and len(part.labels) != len(part.inputs):
-            raise DataError(
-                f"{shown(path)} has {len(part.inputs):,} rows and {len(part.labels):,} labels: expected as many."
-            )
-        parts.append(part)
-    if len(parts) == 1:
-        return parts[0]
-    pictures = [picture for part in parts for picture in part.inputs]
-    labels = [each for part in parts for each in (part.labels if part.labels is not None else [None] * len(part))]
-    return Rows(pictures, labels, tuple(picture.name for picture in pictures))
-
-
 def _batches(run: Run, rows: Rows, preparation: Preparation, what: str) -> Iterator[_Batch]:
     """Prepare rows batch by batch, so that memory is bounded. Messages name them as `what`."""
     at_once = max(1, _AT_ONCE // math.prod(run.config.input_shape))
@@ -211,26 +190,6 @@ def _of_pictures(pictures: Sequence[Picture], index: np.ndarray, preparation: Pr
         prepared=[done for _, done in readable],
         unreadable=unreadable,
     )
-
-
-def _labels(run: Run, rows: Rows, index: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Return the class numbers of the predicted rows, -1 where not known, and the first labels that are no class.
-
-    None where no row has a label that is a class of the run.
-    """
-    if rows.labels is None:
-        return None, ()
-    labels = rows.labels if isinstance(rows.inputs, list) else _plain(rows.labels)
-    numbers = run.config.classes.find(labels)
-    texts = [str(label).strip() for label, number in zip(labels, numbers, strict=True) if number < 0]
-    strange = tuple([text for text in dict.fromkeys(texts) if text not in _MISSING][:_STRANGE])
-    return (numbers[index] if (numbers >= 0).any() else None), strange
-
-
-def _plain(labels: Any) -> Any:
-    """Return labels of an array or a column, (n,), as `plain_labels` does; some may be missing."""
-    array = plain_texts(np.asarray(labels), "The labels of the file")
-    return plain_labels(array, "the file") if array.ndim > 1 else array
 
 
 def _chosen(values: Sequence[Any] | None, index: np.ndarray) -> tuple[Any, ...] | None:

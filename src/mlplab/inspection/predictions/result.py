@@ -10,7 +10,7 @@ import numpy as np
 
 from mlplab import files, scores
 from mlplab.datasets.reading import Reading
-from mlplab.errors import DataError
+from mlplab.errors import DataError, UsageError
 from mlplab.figures.canvas import RED
 from mlplab.figures.images import gallery
 from mlplab.runs import Run
@@ -34,6 +34,7 @@ class FilePredictions:
         prepared: what was done to each picture: "as it is", "resized", "inverted", "framed"; None for rows of numbers.
         unreadable: names of images that cannot be read, or not be predicted as they are, and the reasons.
         inputs: the first 60 inputs, as the network got them.
+        sources: the files that were read, as absolute paths without links. `save` never replaces one of them.
         temperature: at which the probabilities are; None: as predicted.
     """
 
@@ -49,6 +50,7 @@ class FilePredictions:
     prepared: tuple[str, ...] | None
     unreadable: tuple[tuple[str, DataError], ...]
     inputs: np.ndarray
+    sources: frozenset[Path]
     temperature: float | None = None
 
     def __len__(self) -> int:
@@ -61,7 +63,8 @@ class FilePredictions:
 
     @functools.cached_property
     def accuracy(self) -> dict[str, Any] | None:
-        """`accuracy`, its 95 % `interval`, `loss` and `n` of the rows whose class is known; None if there are none."""
+        """`accuracy`, its 95 % `interval`, `loss`, `n`, `balanced_accuracy` and `macro_f1` of the rows whose class is
+        known; None if there are none."""
         if self.labels is None or not (known := self.labels >= 0).any():
             return None
         return scores.accuracy(self.labels[known], self.probabilities[known])
@@ -100,9 +103,10 @@ class FilePredictions:
     def submission(self) -> Table:
         """Return the table that a competition takes: a row for each row of the source, with its label.
 
-        The first column is the column of ids, below its name; else the file of each image ("file"); else ImageId, 1, 2,
-        …. The second is "Label" beside ImageId, else the column of labels that the run was trained with, or "label".
-        Labels are those of the training data, not names that they were given.
+        The first column is the column of ids, below its name, or of a table without ids that of the names of images;
+        else the file of each image ("file"); else ImageId, 1, 2, …. The second is "Label" beside ImageId, else the
+        column of labels that the run was trained with, or "label". Labels are those of the training data, not names
+        that they were given.
 
         Raises:
             DataError: if a row cannot be read, and so has no label.
@@ -142,14 +146,20 @@ class FilePredictions:
         picture of the first inputs (.png, .svg, .pdf), and return the path.
 
         Raises:
-            UsageError: for another name, and if the file cannot be written.
+            UsageError: for another name, for a file that was predicted, and if the file cannot be written.
             MlplabError: for a picture of rows that are no images.
         """
         path = Path(path)
+        self.require_no_source(path)
         if path.suffix.lower() != ".json":
             return self.full_table().save(path)
         files.write_output(path, files.json_bytes(self.to_json()))
         return path
+
+    def require_no_source(self, path: Path) -> None:
+        """Raise `UsageError` for a file that was read to be predicted, which nothing may be written into."""
+        if path.resolve() in self.sources:
+            raise UsageError(f"{path} was read to be predicted, and would be overwritten: name another file.")
 
     def __repr__(self) -> str:
         return repr(self.table)

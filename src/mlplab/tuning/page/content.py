@@ -81,9 +81,9 @@ def _drawn(study: StudyRecord) -> StudyRecord:
 
 
 def _result(study: StudyRecord) -> dict[str, Any]:
-    best, network, settings, test, bar = study.best, None, [], None, None
+    best, network, settings, test, baseline = study.best, None, [], None, None
     if study.winner is not None and study.winner.result is not None:
-        bar = majority.bar_of_result(study.winner.result)
+        baseline = majority.baseline_of_result(study.winner.result)
         config, test = study.winner.config, study.winner.result.test
         network = report_wording.network(config)
         settings = report_wording.settings(config, config.settings.epochs)
@@ -98,8 +98,8 @@ def _result(study: StudyRecord) -> dict[str, Any]:
         "unfinished": wording.unfinished(study),
         "test": test,
         "winner_said": test and wording.winner(test),
-        "imbalance": majority.imbalance(bar, rendering.percent),
-        "doubt": majority.doubt(bar, rendering.percent),
+        "imbalance": majority.imbalance(baseline, rendering.percent),
+        "warning": majority.warning_of(baseline, rendering.percent),
     }
 
 

@@ -1,0 +1,51 @@
+"""pyarrow: imported where it is needed, and its errors."""
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mlplab.datasets.readers.rows import shown
+from mlplab.errors import DataError, UsageError, brief
+
+
+def import_pyarrow() -> Any:
+    """Import pyarrow with its modules for Parquet and for computing. Raises `UsageError` if it is not installed."""
+    try:
+        for module in ("pyarrow.parquet", "pyarrow.compute"):
+            importlib.import_module(module)
+        return importlib.import_module("pyarrow")
+    except ImportError as error:
+        raise UsageError(
+            f'Reading Parquet needs pyarrow, which is not installed ({error}): pip install "mlplab[data]"'
+        ) from error
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Raise `DataError` for whatever pyarrow raises in this block, which calls it and nothing of mlplab.
+
+    Of a damaged file that is ArrowException, OSError, OverflowError, UnicodeDecodeError, and more. A `MemoryError`
+    passes.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise DataError(f"{shown(path)} is no readable Parquet file: {brief(reason)}. Get it again.") from error
+
+
+def batches(file: Any, path: Path, columns: list[str], rows: int) -> Iterator[Any]:
+    """Yield the rows of an open file in batches of at most so many. Raises `DataError` if it is damaged."""
+    with readable(path):
+        waiting = file.iter_batches(rows, columns=list(dict.fromkeys(columns)))
+    while True:
+        with readable(path):
+            batch = next(waiting, None)
+        if batch is None:
+            return
+        if batch.num_rows:
+            yield batch
