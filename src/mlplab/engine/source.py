@@ -124,6 +124,9 @@ class Rows:
         return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
 
 
+AS_THEY_ARE = Rows()
+
+
 class ArraySource:
     """A source of arrays that are on the device as a whole, read in another order each epoch.
 
@@ -156,7 +159,7 @@ class ArraySource:
         batch_size: int = 32,
         shuffle: bool | str = False,
         seed: int = 0,
-        batch: Rows = Rows(),
+        batch: Rows = AS_THEY_ARE,
         subset: np.ndarray | None = None,
         not_finite: NotFinite | None = None,
     ):
@@ -219,7 +222,9 @@ class OrderedSource(ArraySource):
         arrays: `(x, y, sample_weight)` as NumPy arrays: segments are parts of them.
     """
 
-    def __init__(self, *data: Arrays, batch_size: int = 32, batch: Rows = Rows(), not_finite: NotFinite | None = None):
+    def __init__(
+        self, *data: Arrays, batch_size: int = 32, batch: Rows = AS_THEY_ARE, not_finite: NotFinite | None = None
+    ):
         super().__init__(*data, batch_size=batch_size, batch=batch, not_finite=not_finite)
         self._segments = list(self._cut())
 
@@ -247,7 +252,7 @@ class OrderedSource(ArraySource):
 def batch_shapes(source: Source) -> Any:
     """Return shapes and dtypes of one batch as `(x, y, sample_weight)`, without computing anything."""
     if isinstance(source, ArraySource):  # without an order, or a chunk that would be read from a file
-        arrays: Any = source.arrays
+        arrays: Any = jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, jax_dtype(array)), source.arrays)
         index: Any = np.zeros(source.batch_size, np.int32)
     else:
         segment = next(iter(source.segments(0)))
