@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mlplab.datasets import Data
-from mlplab.engine import Member, backend, chunk_bytes_for
+from mlplab.engine import Member, backend
 from mlplab.errors import UsageError
 from mlplab.experiments.population import HELD_OUT, hold_out, train_members
 from mlplab.progress import Progress, ProgressListener
@@ -37,6 +37,7 @@ class HalvingTask:
         limit: seconds; no rung is started that would not fit, judged by the rungs before. Where not all trials can
             reach the first rung in time, the last ones are dropped before it.
         seeds: number of seeds with which the best is trained again within the limit, see `seconds_to_train_again`.
+        chunk_bytes: of the chunks in which the rows are read, as in `runs.Config`; None: rows that are on the device.
     """
 
     settings: tuple[Settings, ...]
@@ -46,6 +47,7 @@ class HalvingTask:
     seed: int = 0
     limit: float | None = None
     seeds: int = 0
+    chunk_bytes: int | None = None
 
     def of_all_rows(self, an_epoch: float) -> float:
         """Return the seconds of an epoch that trains on the validation rows too, from those of an epoch of a trial."""
@@ -202,7 +204,7 @@ def _prepare(data: Data, task: HalvingTask) -> list[_Trial]:
     """Build the models, and their sources over one copy of the training rows on the device."""
     split = hold_out(data, replace(task.settings[0], seed=task.seed))
     models = [build_network(one, data, len(split["train"])) for one in task.settings]
-    device_data = DeviceData(data, chunk_bytes_for(data.train.inputs))
+    device_data = DeviceData(data, task.chunk_bytes)
     preprocessing = {
         standardize: splits.fit_preprocessing(data.train.inputs, split["train"], standardize)
         for standardize in {one.standardize for one in task.settings}
@@ -211,7 +213,7 @@ def _prepare(data: Data, task: HalvingTask) -> list[_Trial]:
     for one, model in zip(task.settings, models, strict=True):
         scaling = preprocessing[one.standardize]
         source = device_data.training_source(model, split["train"], one, preprocessing=scaling)
-        validation = device_data.source(model, split["validation"], preprocessing=scaling, batch_size=1000)
+        validation = device_data.validation_source(model, split["validation"], preprocessing=scaling)
         swap = averages.averages(one)
         callbacks = [] if swap is None else [swap]
         member = Member(model, source, validation, epochs=one.epochs, callbacks=callbacks, trace_all=True)
