@@ -121,11 +121,9 @@ def _report(runs: dict[int, list[dict[str, Any]]], rounds: int, on: dict[str, An
     if save:
         payload = {
             "rounds": rounds,
-            "load at the end": round(os.getloadavg()[0], 2),
-            "versions": report.versions("mlplab", "jax", "keras", "numpy"),
             "results": results,
         }
-        print(f"\nSaved: {report.save('scale', payload, on)}")
+        report.save("scale", payload, on, packages=("mlplab", "jax", "keras", "numpy"))
 
 
 if __name__ == "__main__":

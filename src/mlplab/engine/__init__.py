@@ -1,4 +1,4 @@
-"""Keras's own training step, compiled into whole epochs. Prints what Keras prints, and reads files of mapped arrays only.
+"""Keras's own training step, compiled into whole epochs. Prints what Keras prints, reads files of mapped arrays only.
 
 `fit`, `evaluate`, `predict` and `fit_population` are thin faces of one driver (driver.py): a model alone is a
 population of one. A source (source.py) says what an epoch reads, and is where rows are shuffled.
