@@ -13,8 +13,8 @@ import mlplab
 from mlplab import keras
 from mlplab.engine import ArraySource
 from mlplab.engine.callbacks import sees_batches
+from mlplab.engine.ordered_source import OrderedSource
 from mlplab.engine.predict import _parts
-from mlplab.engine.source import OrderedSource
 
 pytestmark = pytest.mark.slow
 

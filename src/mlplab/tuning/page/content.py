@@ -10,7 +10,7 @@ from mlplab.figures import study as charts
 from mlplab.figures import svg
 from mlplab.inspection import majority
 from mlplab.pages import rendering
-from mlplab.reports import wording as report_wording
+from mlplab.reports import settings_wording
 from mlplab.tuning.page import tables, wording
 from mlplab.tuning.page.importance import BEST_SHARE, importance
 from mlplab.tuning.page.trials import StudyRecord, title
@@ -85,8 +85,8 @@ def _result(study: StudyRecord) -> dict[str, Any]:
     if study.winner is not None and study.winner.result is not None:
         bar = majority.bar_of_result(study.winner.result)
         config, test = study.winner.config, study.winner.result.test
-        network = report_wording.network(config)
-        settings = report_wording.settings(config, config.settings.epochs)
+        network = settings_wording.network(config)
+        settings = settings_wording.settings(config, config.settings.epochs)
     elif best is not None:
         network = study.settings and wording.network(study.settings)
         settings = [(title(name), tables.brief(value)) for name, value in best.parameters.items()]
