@@ -8,6 +8,7 @@ import numpy as np
 
 from mlplab.figures import study as charts
 from mlplab.figures import svg
+from mlplab.figures.trials import Scale
 from mlplab.inspection import majority
 from mlplab.pages import rendering
 from mlplab.reports import settings_wording
@@ -106,7 +107,7 @@ def _result(study: StudyRecord) -> dict[str, Any]:
 def _for_script(study: StudyRecord) -> dict[str, Any]:
     """Return the scales, and each trial's values on them: what hovering and filtering need."""
     trials = tables.drawn(study)
-    scales = [*tables.scales(study), charts.Scale(trials.metric, trials.value, *trials.window())]
+    scales = [*tables.scales(study), Scale(trials.metric, trials.value, *trials.window())]
     return {
         "scales": [
             {"name": scale.name, "log": scale.log, "low": scale.low, "high": scale.high, "choices": scale.choices}
