@@ -9,7 +9,6 @@ listed with its error. Quartiles say how far half of the rounds spread: where th
 """
 
 import argparse
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -126,12 +125,10 @@ def main() -> None:
         payload = {
             "rounds": arguments.rounds,
             "limit": LIMIT,
-            "load at the end": round(os.getloadavg()[0], 2),
-            "versions": report.versions("mlplab", "jax", "keras", "numpy"),
             "results": results,
             "failed": failed,
         }
-        print(f"\nSaved: {report.save('augmentation', payload, on)}")
+        report.save("augmentation", payload, on, packages=("mlplab", "jax", "keras", "numpy"))
 
 
 if __name__ == "__main__":

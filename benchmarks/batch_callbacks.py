@@ -9,7 +9,6 @@ with each callback, in this process; each round goes the other way than the one 
 
 import argparse
 import itertools
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -75,11 +74,9 @@ def main() -> None:
         payload = {
             "rounds": arguments.rounds,
             "epochs": arguments.epochs,
-            "load at the end": round(os.getloadavg()[0], 2),
-            "versions": report.versions("mlplab", "jax", "keras", "numpy"),
             "results": results,
         }
-        print(f"\nSaved: {report.save('batch_callbacks', payload, on)}")
+        report.save("batch_callbacks", payload, on, packages=("mlplab", "jax", "keras", "numpy"))
 
 
 if __name__ == "__main__":

@@ -113,14 +113,10 @@ def main() -> None:
         seeds = {"256-128, cosine": of_seeds(cosine), "20, constant rate": of_seeds(constant)}
         sizes = of_sizes(large, constant[:LARGE_RUNS])
         timed = seconds([constant[0], cosine[0]], Path(folder), arguments.rounds)
-    result = {
-        "n": arguments.pairs,
-        "rounds": arguments.rounds,
-        "versions": report.versions("mlplab", "jax", "keras", "numpy"),
-    }
-    path = report.save("comparison", {**result, "seeds": seeds, "sizes": sizes, "seconds": timed}, on)
     print_result(seeds, sizes, timed)
-    print(f"\nSaved: {path}")
+    rounds = {"n": arguments.pairs, "rounds": arguments.rounds}
+    payload = {**rounds, "seeds": seeds, "sizes": sizes, "seconds": timed}
+    report.save("comparison", payload, on, packages=("mlplab", "jax", "keras", "numpy"))
 
 
 def print_result(seeds: dict[str, Any], sizes: dict[str, Any], timed: dict[str, Any]) -> None:

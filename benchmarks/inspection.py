@@ -51,11 +51,8 @@ def main() -> None:
         [(name, *(f"{figures[name][key]:.2f}" for key in ("median", "min", "max"))) for name in figures],
     )
     print(f"The report of 10,000 test images has {size / 1e6:.2f} MB.")
-    versions = report.versions("mlplab", "numpy", "matplotlib", "jinja2", "scikit-learn", "jax", "keras")
-    path = report.save(
-        "inspection", {"n": rounds, "versions": versions, "report_bytes": size, "seconds": figures}, on=on
-    )
-    print(f"Written: {path.relative_to(report.ROOT)}")
+    packages = ("mlplab", "numpy", "matplotlib", "jinja2", "scikit-learn", "jax", "keras")
+    report.save("inspection", {"n": rounds, "report_bytes": size, "seconds": figures}, on, packages)
 
 
 def _first_reports(runs: list[Path], folder: str) -> dict[str, list[float]]:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from report import ROOT, machine, print_table, save, spread, versions
+from report import machine, print_table, save, spread
 
 import mlplab
 from mlplab.datasets import Data, Dataset, load
@@ -164,8 +164,8 @@ def main() -> None:
         results = {name: part(Path(folder)) for name, part in PARTS.items() if not only or name in only}
     print_results(results)
     if not only:
-        payload = {"n": len(SEEDS), "versions": versions("mlplab", "keras", "jax", "numpy", "cleanlab"), **results}
-        print(f"\nWritten to {save('label_errors', payload, on=before).relative_to(ROOT)}.")
+        packages = ("mlplab", "keras", "jax", "numpy", "cleanlab")
+        save("label_errors", {"n": len(SEEDS), **results}, before, packages)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import time
 from typing import Any
 
 import numpy as np
-from report import ROOT, machine, print_table, save, versions
+from report import ROOT, machine, print_table, save
 
 from mlplab.datasets import Data, load
 from mlplab.engine import ArraySource, Member, Rows, evaluate, fit_members
@@ -124,8 +124,8 @@ def main() -> None:
             print(f"{key}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
     print_results(results)
     networks = {name: {**dataclasses.asdict(settings), "seeds": SEEDS[name]} for name, settings in NETWORKS.items()}
-    payload = {"versions": versions("mlplab", "keras", "jax", "numpy"), "networks": networks, "results": results}
-    print(f"\nWritten to {save('learning_rate', payload, on=before).relative_to(ROOT)}.")
+    payload = {"networks": networks, "results": results}
+    save("learning_rate", payload, before, packages=("mlplab", "keras", "jax", "numpy"))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from report import ROOT, alternating, compared, machine, print_table, save, spread
+from report import alternating, compared, machine, print_table, save, spread
 from seed_job import DATA, NOT_INHERITED, PARAMETERS, PEERS, SCRIPTS
 
 NETWORKS = 64
@@ -127,7 +127,7 @@ def main() -> None:
     }
     print_results(chosen, summary)
     payload = {"n": options.rounds, "networks": NETWORKS, "summary": summary, "runs": runs}
-    print(f"\nWritten to {save('population', payload, on=before).relative_to(ROOT)}.")
+    save("population", payload, before)
 
 
 def print_results(chosen: Sequence[Contestant], summary: Mapping[str, Any]) -> None:

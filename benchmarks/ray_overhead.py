@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from report import ROOT, alternating, machine, print_table, save, spread, versions
+from report import alternating, machine, print_table, save, spread
 
 from mlplab.cluster import workers
 from mlplab.datasets import load
@@ -52,8 +52,8 @@ def main() -> None:
     rows = [(name, *(f"{values[q]:.2f}" for q in ("median", "min", "max"))) for name, values in summary.items()]
     print_table(("", "seconds", "min", "max"), rows)
     print(f"\nRay takes {100 * (summary['ray']['median'] / summary['here']['median'] - 1):+.1f} %.")
-    payload = {"n": options.rounds, "versions": versions("ray", "jax", "keras", "optuna"), "seconds": took}
-    print(f"Written to {save('ray_overhead', {**payload, 'summary': summary}, on=before).relative_to(ROOT)}.")
+    payload = {"n": options.rounds, "seconds": took, "summary": summary}
+    save("ray_overhead", payload, before, packages=("ray", "jax", "keras", "optuna"))
 
 
 if __name__ == "__main__":

@@ -90,19 +90,31 @@ def compared(ours: float, theirs: float, name: str, unit: str = "fast") -> str:
     return f"{name} is {ours / theirs:.2f} times as {unit} as mlplab"
 
 
-def save(name: str, payload: Mapping[str, Any], on: Mapping[str, Any] | None = None) -> Path:
-    """Write benchmarks/results/NAME.json: date, commit and machine, then the payload.
+def save(
+    name: str, payload: Mapping[str, Any], on: Mapping[str, Any] | None = None, packages: Sequence[str] = ()
+) -> None:
+    """Write benchmarks/results/NAME.json: date, commit, machine, load and versions, then the payload. Print its path.
 
     Args:
         name: name of the benchmark.
-        payload: number of rounds, versions and figures.
+        payload: number of rounds and figures.
         on: the result of `machine()` before the benchmark started; by default it is read now.
+        packages: whose versions are written; none where the payload has those of each contestant.
     """
+    now = machine()
+    head = {
+        "benchmark": name,
+        "date": datetime.date.today().isoformat(),
+        "commit": commit(),
+        "machine": on or now,
+        "load at the end": now["load"],
+    }
+    if packages:
+        head["versions"] = versions(*packages)
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    head = {"benchmark": name, "date": datetime.date.today().isoformat(), "commit": commit()}
-    path.write_text(json.dumps({**head, "machine": on or machine(), **payload}, indent=1) + "\n")
-    return path
+    path.write_text(json.dumps({**head, **payload}, indent=1) + "\n")
+    print(f"\nSaved: {path.relative_to(ROOT)}")
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -13,6 +13,7 @@ Needs 9 GB of disk in --folder, which are deleted at the end unless --keep is gi
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,19 +39,20 @@ def measured(path: Path, rows: int, samples: int, folder: Path) -> dict[str, Any
     with log.open("w") as messages:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=messages)
         _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{log.read_text()[-2000:]}")
     result = json.loads((out / "result.json").read_text())
     trained = _trained_rows(out)
     config = json.loads((out / "config.json").read_text())
-    subprocess.run(["rm", "-r", str(out)], check=True)
+    shutil.rmtree(out)
     return {
         "rows": rows,
         "trained on": trained,
         "epochs": epochs,
         "chunk_bytes": config["chunk_bytes"],
-        "seconds": round(time.perf_counter() - began, 2),
+        "seconds": round(seconds, 2),
         "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
         "seconds of phases": result["seconds"],
         "microseconds a sample": 1e6 * result["seconds"]["train"] / (trained * epochs),
@@ -119,11 +121,9 @@ def _report(runs: dict[int, list[dict[str, Any]]], rounds: int, on: dict[str, An
     if save:
         payload = {
             "rounds": rounds,
-            "load at the end": round(os.getloadavg()[0], 2),
-            "versions": report.versions("mlplab", "jax", "keras", "numpy"),
             "results": results,
         }
-        print(f"\nSaved: {report.save('scale', payload, on)}")
+        report.save("scale", payload, on, packages=("mlplab", "jax", "keras", "numpy"))
 
 
 if __name__ == "__main__":

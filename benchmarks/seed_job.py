@@ -186,7 +186,7 @@ def main() -> None:
     print_results(chosen, summary)
     if not options.only:
         payload = {"n": options.rounds, "left_out": missing, "summary": summary, "runs": runs}
-        print(f"\nWritten to {save('seed_job', payload, on=before).relative_to(ROOT)}.")
+        save("seed_job", payload, before)
 
 
 if __name__ == "__main__":

@@ -94,12 +94,10 @@ def main() -> None:
         "n": options.rounds,
         "rows": options.rows,
         "epochs": options.epochs,
-        "versions": report.versions("scikit-learn", "jax", "keras", "numpy"),
         "results": results,
-        "load at the end": round(os.getloadavg()[0], 2),
     }
     if not options.no_save:
-        print(f"Written to {report.save('sklearn_estimator', payload, on=on).relative_to(report.ROOT)}.")
+        report.save("sklearn_estimator", payload, on, packages=("scikit-learn", "jax", "keras", "numpy"))
 
 
 def contest(options: argparse.Namespace, dtype: str, training: Rows, testing: Rows) -> dict[str, Any]:

@@ -230,12 +230,8 @@ def main() -> None:
     print()
     report.print_table(["units", "batch", "GFLOP a step", *columns], rows)
     if not arguments.no_save:
-        payload = {
-            "unit": "microseconds a step",
-            "versions": report.versions("jax", "keras", "numpy"),
-            "results": results,
-        }
-        report.save("step_cost", payload, on=on)
+        payload = {"unit": "microseconds a step", "results": results}
+        report.save("step_cost", payload, on, packages=("jax", "keras", "numpy"))
 
 
 if __name__ == "__main__":

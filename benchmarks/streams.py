@@ -10,7 +10,6 @@ say so. What is there is first checked to give Keras's weights, see `same_bits.p
 
 import argparse
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -87,11 +86,10 @@ def main() -> None:
             "epochs": arguments.epochs,
             "steps": steps,
             "left_out": left_out,
-            "load at the end": round(os.getloadavg()[0], 2),
-            "versions": report.versions("mlplab", "jax", "keras", "numpy", "torch", "tensorflow-cpu", "tensorflow"),
             "results": results,
         }
-        print(f"\nSaved: {report.save('streams', payload, on)}")
+        packages = ("mlplab", "jax", "keras", "numpy", "torch", "tensorflow-cpu", "tensorflow")
+        report.save("streams", payload, on, packages)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import optuna
 from population import CORES, SINGLE
-from report import ROOT, alternating, machine, print_table, save, spread
+from report import alternating, machine, print_table, save, spread
 from seed_job import NOT_INHERITED, PEERS, SCRIPTS
 
 from mlplab.datasets import load
@@ -115,7 +115,7 @@ def main() -> None:
     ]
     print_table(("", "best validation accuracy", "min", "max", "trials/finished"), rows)
     payload = {"n": options.rounds, "seconds": options.seconds, "summary": best, "runs": runs}
-    print(f"\nWritten to {save('tune', payload, on=before).relative_to(ROOT)}.")
+    save("tune", payload, before)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def pieces(array: np.ndarray, rows: np.ndarray | None = None) -> Iterator[np.nda
     """
     count = len(array) if rows is None else len(rows)
     if map_of(array) is None or not count:
-        yield array if rows is None or count == len(array) else array[rows]
+        yield array if rows is None else array[rows]
         return
     at_once = max(1, _PIECE_BYTES * len(array) // max(1, array.nbytes))
     for start in range(0, count, at_once):
@@ -107,9 +107,12 @@ class FileWatch:
             if before is None or now is None or now[:2] != before[:2]:
                 continue
             if now[2] < before[2] or (is_fixed and now != before):
+                difference = f"it had {before[2]:,} bytes, and has {now[2]:,} now"
+                if now[2] == before[2]:
+                    difference = "it has the same size, and another time of change"
                 raise DataError(
-                    f"{path} was changed while it was read: it had {before[2]:,} bytes, and has {now[2]:,} now. "
-                    "Restore it and begin again, or wait until it is written."
+                    f"{path} was changed while it was read: {difference}. Restore it and begin again, or wait "
+                    "until it is written."
                 )
 
     @staticmethod

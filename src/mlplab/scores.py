@@ -145,7 +145,7 @@ def confusion_cells(labels: np.ndarray, predicted: np.ndarray, classes: int) -> 
 
 
 def are_unbalanced(rows_of_class: ArrayLike) -> bool:
-    """Whether the most frequent class has at least 1.5 times the rows of the rarest class that has any."""
+    """Return whether the most frequent class has at least 1.5 times the rows of the rarest class that has any."""
     rows = np.asarray(rows_of_class)
     return bool(rows.max() >= UNBALANCED * rows[rows > 0].min())
 

@@ -11,7 +11,7 @@ from mlplab.runs import Run
 from mlplab.tuning.config import StudyConfig
 from mlplab.tuning.page.content import render
 from mlplab.tuning.page.trials import StudyRecord, Trial
-from mlplab.tuning.space import Choice, Range
+from mlplab.tuning.parameters import Choice, Range
 
 pytestmark = pytest.mark.slow
 

@@ -3,6 +3,7 @@
 import logging
 import threading
 
+import jax
 import models
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from against import assert_equal_histories, assert_equal_models
 
 import mlplab
 from mlplab import keras
+from mlplab.engine import ArraySource
 from mlplab.engine.callbacks import sees_batches
+from mlplab.engine.ordered_source import OrderedSource
+from mlplab.engine.predict import _parts
 
 pytestmark = pytest.mark.slow
 
@@ -139,15 +143,22 @@ def test_training_that_is_stopped_has_the_logs_and_weights_of_keras(method, few,
 
 def test_a_timer_stops_training_within_an_epoch_and_leaves_complete_logs(few, other):
     model = models.small()
-    many = np.tile(few[0], (300, 1, 1)), np.tile(few[1], 300)
-    stop = callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: (
-            epoch == 1 and threading.Timer(0.1, lambda: setattr(model, "stop_training", True)).start()
-        )
-    )
-    history = mlplab.fit(model, *many, epochs=10_000, verbose=0, callbacks=[stop], validation_data=other)
-    assert {len(values) for values in history.history.values()} == {len(history.epoch)}
-    assert len(history.epoch) < 10_000
+    rows = np.tile(np.arange(len(few[0])), 20_000)  # an epoch of several seconds
+    timer = threading.Timer(0.1, lambda: setattr(model, "stop_training", True))
+    stop = callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: timer.start())
+    source = ArraySource(*few, subset=rows)
+    history = mlplab.fit(model, source, epochs=2, verbose=0, callbacks=[stop], validation_data=other)
+    assert 0 < model.optimizer.iterations < source.steps
+    assert {len(values) for values in history.history.values()} == {len(history.epoch)} == {1}
+
+
+def test_predicted_batches_are_taken_from_arrays_on_the_device(few):
+    source = OrderedSource(few[0])
+    parts = list(_parts(source, by_batch=True))
+    arrays = {id(leaf): leaf for part in parts for leaf in jax.tree.leaves(part.segment.arrays)}.values()
+    assert len(parts) == 6
+    assert len(arrays) == len(list(source.segments(0)))
+    assert all(isinstance(array, jax.Array) for array in arrays)
 
 
 def test_evaluation_and_prediction_stop_where_a_callback_stops_them(few):

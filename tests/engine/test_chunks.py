@@ -1,6 +1,7 @@
 """Chunks: each row once an epoch, well mixed, and with one chunk the bits of rows in memory."""
 
 import threading
+import tracemalloc
 
 import jax
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mlplab
-from mlplab import keras, mapped
+from mlplab import keras, mapped, npz
 from mlplab.engine import ArraySource, ChunkedSource, Rows
 from mlplab.errors import DataError
 
@@ -138,7 +139,7 @@ def test_arrays_in_a_large_file_are_read_in_chunks(rows, tiny_chunks):
     np.testing.assert_array_equal(in_chunks[0][0], explicit[0][0])
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", [">f4", "float64"])
 def test_floats_in_a_large_file(rows, dtype, tiny_chunks, tmp_path):
     images, _, labels = rows
     np.save(tmp_path / "x.npy", (images / 255).astype(dtype))
@@ -152,6 +153,32 @@ def test_floats_in_a_large_file(rows, dtype, tiny_chunks, tmp_path):
     x[40, 3, 2] = np.nan
     with pytest.raises(DataError, match=r"x has 1 values that are NaN or infinite, the first at \[40, 3, 2\]"):
         mlplab.fit(dense(), x, labels, verbose=0)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "fortran"])
+def test_reading_a_chunk_takes_memory_for_that_chunk_alone(kind, tmp_path, monkeypatch):
+    """Also of an NPZ file, where floats may begin at any byte, and of a map with another order of axes."""
+    array = np.arange(2**20, dtype=np.float32).reshape(1024, 32, 32)  # 4 MB
+    monkeypatch.setenv("MLPLAB_CHUNK_BYTES", "1000")
+    path = tmp_path / f"x.{kind}"
+    if kind == "npz":
+        np.savez(path, x=array)
+        in_file = npz.read(path, decode=lambda *_: pytest.fail("it is mapped"))["x"]
+        assert not in_file.flags.aligned
+    else:
+        with path.open("wb") as file:
+            np.save(file, np.asarray(array, order="F" if kind == "fortran" else "C"))
+        in_file = np.load(path, mmap_mode="r")
+        assert in_file.flags.c_contiguous == (kind == "npy")
+    source = ChunkedSource(in_file, chunk_bytes=32 * 4096, batch_size=32, shuffle=True)
+    tracemalloc.start()
+    try:
+        for segment in source.segments(0):
+            np.testing.assert_array_equal(segment.arrays[0][:, 0, 0] % 1024, 0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20
 
 
 def test_members_of_a_population_are_what_they_are_alone(rows, tiny_chunks):

@@ -8,9 +8,10 @@ from monte_carlo import MonteCarloDropout
 import mlplab
 from mlplab import keras
 from mlplab.engine import compile_cache, forms
+from mlplab.engine.ordered_source import OrderedSource
 from mlplab.engine.population import Population, TrainedMember
 from mlplab.engine.signature import signature
-from mlplab.engine.source import OrderedSource, Rows
+from mlplab.engine.source import Rows
 from mlplab.errors import ModelError
 
 layers, ops = keras.layers, keras.ops

@@ -218,6 +218,18 @@ def test_sample_weights_and_class_weights(few):
             fit(models.small(), Batches(*few, weights), class_weight={0: 5.0}, shuffle=False, verbose=0)
 
 
+def test_a_stream_of_the_other_byte_order(few):
+    def swapped():
+        for x, y in batches(*few):
+            yield x.astype(">f4"), y.astype(">i8")
+
+    ours, theirs = models.small(), models.small()
+    common = {"steps_per_epoch": 6, "shuffle": False, "verbose": 0}
+    mlplab.fit(ours, swapped(), **common)
+    mlplab.fit(theirs, batches(few[0].astype("float32"), few[1]), **common)
+    assert_equal_models(ours, theirs)
+
+
 @pytest.mark.slow
 def test_several_inputs_and_outputs(few):
     x, y = models.data("two_outputs", *few)
@@ -262,17 +274,19 @@ def test_ctrl_c_ends_the_waiting_for_a_stream(few):
 
 
 def test_a_model_stops_a_stream_before_its_end(few):
-    model = models.small()
-    timer = threading.Timer(0.5, lambda: setattr(model, "stop_training", True))
-    timer.start()
+    model, read = models.small(), []
 
-    def slow():
+    def stopping():
         for batch in batches(*few):
-            time.sleep(0.01)  # more than 100 s for an epoch
+            read.append(batch)
+            if len(read) == 50:
+                model.stop_training = True
             yield batch
 
-    history = mlplab.fit(model, slow(), steps_per_epoch=10_000, epochs=3, shuffle=False, verbose=0, validation_data=few)
+    options = {"steps_per_epoch": 10_000, "epochs": 3, "shuffle": False, "verbose": 0, "validation_data": few}
+    history = mlplab.fit(model, stopping(), **options)
     assert {len(values) for values in history.history.values()} == {1}
+    assert 50 <= len(read) < 1000  # some stacks more, which were read ahead
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
 
 

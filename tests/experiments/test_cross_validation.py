@@ -85,6 +85,8 @@ def test_equal_groups_make_stratified_folds():
     assert [np.bincount(labels[part]).tolist() for part in parts] == [[6, 6]] * 5
     with pytest.raises(UsageError, match="folds must be a whole number from 2 to 20, as there are 20 groups; got 21"):
         split_folds(labels, 21, 0, tuple(f"patient {row // 3}" for row in range(60)))
+    with pytest.raises(UsageError, match="from 2 to 30, as the largest class has 30 rows; got 31"):
+        split_folds(labels, 31, 0, tuple(map(str, range(60))))
 
 
 @given(st.lists(st.integers(1, 30), min_size=2, max_size=6))

@@ -18,6 +18,7 @@ from mlplab.inspection.network import graph
 from mlplab.inspection.network.attribution import show_saliency
 from mlplab.inspection.network.geometry import nearest_rows, principal_components
 from mlplab.inspection.network.internals import VERSION, _weights, internals_of, kept_internals
+from mlplab.inspection.network.unit_norms import outgoing_norm
 from mlplab.runs import Run
 from mlplab.table import Table
 
@@ -197,7 +198,7 @@ def test_outgoing_weights_through_normalisation_sums_and_shared_layers():
     assert {call.name for call in dense} == set(norms)
     for call in dense:
         tensor, _ = network.unit_outputs(call)
-        np.testing.assert_allclose(network.outgoing_norm(tensor), norms[call.name], rtol=1e-5)
+        np.testing.assert_allclose(outgoing_norm(network, tensor), norms[call.name], rtol=1e-5)
 
 
 def test_encoded_pixels_are_no_hidden_units():

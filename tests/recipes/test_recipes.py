@@ -14,7 +14,7 @@ from mlplab.errors import DataError, Interrupted, UsageError
 from mlplab.experiments.sweep_plan import SweepPlan
 from mlplab.files import write_json
 from mlplab.recipes import Recipe
-from mlplab.reports import wording
+from mlplab.reports import settings_wording
 from mlplab.runs import Run, Settings
 from mlplab.runs.settings import SETTINGS
 from mlplab.training.network import build_network
@@ -138,8 +138,8 @@ def test_a_resumed_run_keeps_it(mine, tmp_path):
 @pytest.mark.slow
 def test_report_and_comparison_name_it(by_recipe, tmp_path):
     member = by_recipe.members[0]
-    assert ("recipe", "notebook (changed: epochs)") in wording.settings(member.config, 1)
-    assert "recipe" not in dict(wording.settings(Run(OLD_RUN).config, 1))
+    assert ("recipe", "notebook (changed: epochs)") in settings_wording.settings(member.config, 1)
+    assert "recipe" not in dict(settings_wording.settings(Run(OLD_RUN).config, 1))
     settings = {"hidden": [20], "epochs": 1, "validation": 0, "seed": 5}
     typed = mlplab.train("digits", **settings, out=tmp_path / "typed", verbose=0)
     comparison = mlplab.compare({"recipe": member, "typed": typed})

@@ -25,7 +25,7 @@ from mlplab.errors import RunError, UsageError
 from mlplab.figures.canvas import new_axes, new_figure, svg
 from mlplab.inspection.confusion import matrix_of_most_confused
 from mlplab.inspection.examples import Examples
-from mlplab.reports import report, wording
+from mlplab.reports import report, settings_wording
 from mlplab.reports.network_section import heat_image, weight_image
 from mlplab.reports.rows import select_rows
 
@@ -342,7 +342,7 @@ def test_the_report_names_recipes_that_are_clearly_better_each_quicker_than_a_be
     config = dataclasses.replace(digits_run.config, data={"name": "fashion-mnist", "source": "fashion-mnist"})
     stated = {row["recipe"]: row for row in recipes.table() if row["data"] == "fashion-mnist" and row["seconds"]}
     for high in (0.0, 0.865, 0.9, 1.0):
-        said = [command.split()[-1] for _, command in wording.recipes(config, high)]
+        said = [command.split()[-1] for _, command in settings_wording.recipes(config, high)]
         better = {name for name, row in stated.items() if row["accuracy"] > high}
         assert set(said) <= better
         for name in better - set(said):  # one that is left out is slower and worse than one that is said
@@ -352,14 +352,14 @@ def test_the_report_names_recipes_that_are_clearly_better_each_quicker_than_a_be
                 for each in said
             )
         assert said == sorted(said, key=lambda name: -stated[name]["accuracy"])
-    text, command = wording.recipes(config, 0.0)[0]
+    text, command = settings_wording.recipes(config, 0.0)[0]
     best = command.split()[-1]
     row = recipes.measured(best)
     mean = f" (mean of {row.n} trainings)" if row.n > 1 else ""
     reached = f"{100 * row.accuracy:.1f}\N{NO-BREAK SPACE}%{mean} in {row.cost}"
     assert (text, command) == (f"{best} reaches {reached}", f"mlplab train fashion-mnist --recipe {best}")
     by_recipe = dataclasses.replace(config, recipe={"name": best, "changed": []})
-    assert all(not command.endswith(best) for _, command in wording.recipes(by_recipe, 0.0))
+    assert all(not command.endswith(best) for _, command in settings_wording.recipes(by_recipe, 0.0))
     changed = dataclasses.replace(config, recipe={"name": best, "changed": ["epochs"]})
-    assert wording.recipes(changed, 0.0)[0] == (text, command)
-    assert wording.recipes(digits_run.config, 0.0) == [], "no recipe is measured on digits"
+    assert settings_wording.recipes(changed, 0.0)[0] == (text, command)
+    assert settings_wording.recipes(digits_run.config, 0.0) == [], "no recipe is measured on digits"

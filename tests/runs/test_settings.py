@@ -141,7 +141,8 @@ write_types()
 import mlplab
 from mlplab.cli import app
 from mlplab.runs.settings_types import SettingsArguments
-from mlplab.tuning.space import Range, Space
+from mlplab.tuning.parameters import Range
+from mlplab.tuning.space import Space
 from typer.testing import CliRunner
 
 assert "momentum" in SettingsArguments.__annotations__

@@ -15,7 +15,7 @@ from mlplab.engine.signature import signature
 from mlplab.errors import Interrupted, UsageError
 from mlplab.experiments.successive_halving import HalvingTask, run_trials
 from mlplab.experiments.sweep_plan import SweepPlan
-from mlplab.reports import wording
+from mlplab.reports import settings_wording
 from mlplab.runs import Preprocessing, Settings
 from mlplab.runs.settings import SETTINGS
 from mlplab.runs.settings_arguments import training_call
@@ -56,7 +56,7 @@ def test_a_resumed_run_and_the_first_of_several_seeds_are_the_run(trained, digit
 
 @pytest.mark.slow
 def test_the_report_and_the_printed_command_name_them(trained):
-    named = dict(wording.settings(trained.config, 3))
+    named = dict(settings_wording.settings(trained.config, 3))
     assert named["label smoothing"] == "0.1"
     assert named["warm-up"] == "30\N{NO-BREAK SPACE}% of the steps"
     assert named["weights"] == "running averages, momentum 0.8"

@@ -16,7 +16,7 @@ from mlplab.experiments.population import ModelBuilder
 from mlplab.inspection.comparison import settings_diff
 from mlplab.inspection.curves import curves
 from mlplab.recipes import Recipe
-from mlplab.reports import wording
+from mlplab.reports import settings_wording, wording
 from mlplab.runs import Preprocessing, Run, Settings
 from mlplab.runs.dataset_ref import command_for, identity, with_unlabelled
 from mlplab.training import splits
@@ -102,7 +102,7 @@ def test_rows_without_labels_are_counted_when_it_begins_and_when_runs_are_compar
 
 @pytest.mark.slow
 def test_the_report_names_it_and_no_other_networks_like_it_are_trained(trained):
-    named = dict(wording.settings(trained.config, 2))
+    named = dict(settings_wording.settings(trained.config, 2))
     assert named["ladder network"] == "full, also trained on rows without their labels"
     assert named["images without labels"] == "355 beside the data set, turned.npz"
     text = wording.losses_of_ladder(trained.config, curves(trained))

@@ -11,7 +11,7 @@ from mlplab import keras
 from mlplab.engine import ArraySource
 from mlplab.errors import Interrupted, UsageError
 from mlplab.inspection.curves import ending
-from mlplab.reports import wording
+from mlplab.reports import settings_wording
 from mlplab.runs import Settings
 from mlplab.training.network import build_network
 from mlplab.training.weight_averaging import estimate_statistics
@@ -82,7 +82,7 @@ def test_statistics_are_means_over_batches_weighted_by_their_rows(digits):
 
 @pytest.mark.slow
 def test_the_report_says_whose_mean_it_is(averaged):
-    assert dict(wording.settings(averaged.config, 4))["weights averaged"].startswith("those after the last 50")
+    assert dict(settings_wording.settings(averaged.config, 4))["weights averaged"].startswith("those after the last 50")
     assert ending(averaged).startswith("The mean of the weights after epochs 3 to 4 was kept.")
 
 

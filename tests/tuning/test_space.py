@@ -7,8 +7,9 @@ import optuna
 import pytest
 
 from mlplab.errors import DataError, UsageError
+from mlplab.tuning.parameters import Choice, Range
 from mlplab.tuning.sampling import sample, sample_structure, values_of
-from mlplab.tuning.space import Choice, Range, Space, default
+from mlplab.tuning.space import Space, default
 
 SMALL = {"hidden": [16], "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
 TOML = """

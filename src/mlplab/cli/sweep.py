@@ -4,9 +4,10 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
 from mlplab.cli.options import (
     Dataset,
@@ -30,6 +31,9 @@ from mlplab.recipes import Recipe
 from mlplab.runs.setting import Setting
 from mlplab.runs.settings import SETTINGS
 from mlplab.runs.settings_arguments import as_text
+
+if TYPE_CHECKING:
+    from mlplab.experiments.sweep import Sweep
 
 _VARIED = [name for name in SETTINGS if name != "seed"]
 
@@ -102,6 +106,13 @@ def sweep(
         else:
             options |= {"recipe": recipe, "seeds": seeds, "unlabelled": unlabelled, "runs": runs}
             table = run_sweep(dataset, values, **options, command=["mlplab", *sys.argv[1:]], **settings)
+    _print(console, table, out)
+    if json_:
+        print_json(sweep=str(table.path), file=None if out is None else str(out), rows=table.rows())
+
+
+def _print(console: Console, table: "Sweep", out: Path | None) -> None:
+    """Print the table, what its accuracies hide, and what to do next. `out`: a file that it is saved in."""
     say(console, table.title, style="bold")
     baselines = [None if run is None else baseline_of_result(run.require_finished()) for run in table.runs]
     unbalanced = next((each for each in baselines if each is not None and each.unbalanced), None)
@@ -119,8 +130,6 @@ def sweep(
     if 1 < len(finished) <= 10:
         command = shell_command("mlplab", "compare", *finished, "--out", "comparison.html")
         say(console, f"Next, how they differ, as a page: {command}")
-    if json_:
-        print_json(sweep=str(table.path), file=None if out is None else str(out), rows=table.rows())
 
 
 def _row(row: dict[str, Any], settings: Iterable[str], unbalanced: bool) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def load(
     """
     data = load_for_check(source, class_names=class_names, quiet=quiet, **reading)
     if data is not source and (data.origin is not None or data.name not in CATALOG):
-        _warn(data)
+        warn_of_parts(data, stacklevel=3)
     return data
 
 
@@ -101,8 +101,11 @@ def load_for_check(
     return _load_arrays(source, class_names)
 
 
-def _warn(data: Data) -> None:
-    """Warn of a part that seems to be scaled while the other is not, and of test labels that no training row has."""
+def warn_of_parts(data: Data, stacklevel: int) -> None:
+    """Warn of a part that seems to be scaled while the other is not, and of test labels that no training row has.
+
+    `stacklevel`: as in `warnings.warn`: the caller that the warning is about.
+    """
     ranges = [mapped.value_range(part.inputs) for part in (data.train, data.test)]
     small, large = sorted(max(-low, high) for low, high in ranges)
     if large > _OTHER_SCALE * small and large > 1:
@@ -110,14 +113,14 @@ def _warn(data: Data) -> None:
         warnings.warn(
             f"The training inputs of {data.name} go from {low:g} to {high:g}, and its test inputs from {test_low:g} to "
             f"{test_high:g}: if only one part was scaled, scale both in the same way, or neither.",
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
     trained, tested = (np.bincount(part.labels, minlength=len(data.class_names)) for part in (data.train, data.test))
     if unknown := [data.classes.labels[number] for number in np.flatnonzero((tested > 0) & (trained == 0))]:
         warnings.warn(
             f"No training row of {data.name} has the test labels {listed(unknown)}, so a network cannot learn them. "
             "Add such training rows, correct the labels, or remove these test rows.",
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
 
 

@@ -1,11 +1,12 @@
-"""Keras's own training step, compiled into whole epochs. Touches no disk, prints only what Keras prints.
+"""Keras's own training step, compiled into whole epochs. Prints what Keras prints, reads files of mapped arrays only.
 
 `fit`, `evaluate`, `predict` and `fit_population` are thin faces of one driver (driver.py): a model alone is a
 population of one. A source (source.py) says what an epoch reads, and is where rows are shuffled.
 
 fit.py predict.py population.py    the functions; variations.py: what the members of a population differ in
 inputs.py       arguments → sources; checks.py: whether model and data fit each other
-source.py       what an epoch reads; placement.py: arrays to the device; ahead.py: the next one prepared meanwhile
+source.py       what an epoch reads; ordered_source.py: what evaluate and predict read
+placement.py    arrays to the device; ahead.py: the next item computed meanwhile
 chunks.py       arrays larger than memory, a part at a time; streams.py: data that comes batch by batch
 augmentation.py a transform of Rows: images flipped, moved and deformed, rows mixed
 semi_supervised.py    labelled rows, and rows without labels

@@ -1,4 +1,4 @@
-"""Work ahead: a thread prepares what comes next while the present is trained on."""
+"""Prefetching: a thread computes the next item while the caller works on the present one."""
 
 import concurrent.futures
 import queue
@@ -43,7 +43,7 @@ def ahead(items: Generator[T, None, None]) -> Iterator[T]:
 
 
 def _waited_for(item: "concurrent.futures.Future[T]") -> T:
-    """Return the item when it is ready. Ctrl-C ends the waiting."""
+    """Wait for an item; after Ctrl-C raise KeyboardInterrupt."""
     while True:
         try:
             return item.result(timeout=0.1)

@@ -10,6 +10,7 @@ import numpy as np
 
 from mlplab.engine import keras_internals, state
 from mlplab.engine.backend import keras
+from mlplab.engine.placement import on_device
 from mlplab.engine.source import ArraySource, Source, batch_shapes
 from mlplab.engine.streams import StreamSource
 from mlplab.errors import DataError, ModelError, UsageError, require_whole
@@ -163,7 +164,7 @@ def _check_finite(model: keras.Model, source: ArraySource) -> None:
     if source.not_finite is None:
         return
     first = max(0, min(source.not_finite.row, len(jax.tree.leaves(source.arrays)[0]) - source.batch_size))
-    rows = jax.tree.map(lambda array: jax.numpy.asarray(array[first : first + source.batch_size]), source.arrays)
+    rows = jax.tree.map(lambda array: on_device(array[first : first + source.batch_size]), source.arrays)
     batch = keras.utils.unpack_x_y_sample_weight(source.batch(rows, jax.random.key(0, impl="threefry2x32")))
     if not np.isfinite(keras_internals.loss(model, batch)):
         raise DataError(source.not_finite.message)

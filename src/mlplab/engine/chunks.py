@@ -1,4 +1,4 @@
-"""Chunks: arrays that are too large for the device, or lie in a file, of which it gets a part at a time."""
+"""Arrays too large for the device, or kept in a file: a source that puts one part at a time, a chunk, on the device."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,12 +9,10 @@ import numpy as np
 from mlplab import mapped
 from mlplab.engine.backend import device_memory
 from mlplab.engine.placement import Arrays, aligned_empty, jax_dtype
-from mlplab.engine.source import ArraySource, NotFinite, Rows, Segment, shuffle_rows
+from mlplab.engine.source import AS_THEY_ARE, ArraySource, NotFinite, Rows, Segment, shuffle_rows
 
 BLOCKS = 1024
 """Blocks of consecutive rows in a chunk, about."""
-
-_AS_THEY_ARE = Rows()
 
 _READ_BYTES = 2**25
 """Bytes that are read of a file at a time."""
@@ -23,7 +21,8 @@ _READ_BYTES = 2**25
 def chunk_bytes_for(*arrays: Arrays) -> int | None:
     """Return the bytes of the chunks in which arrays go to the device; None if they go there as a whole.
 
-    Arrays in a file do from 1 GB on, and arrays in memory where the device cannot hold them: see docs/large-data.md.
+    Chunked are arrays in a file of more than 8 chunks (1 GB by default), and arrays in memory of more than half of the
+    device's memory: see docs/large-data.md.
     """
     leaves = [leaf for leaf in jax.tree.leaves(arrays) if isinstance(leaf, np.ndarray)]
     size = sum(leaf.nbytes for leaf in leaves)
@@ -37,14 +36,15 @@ def chunk_bytes_for(*arrays: Arrays) -> int | None:
 class ChunkedSource(ArraySource):
     """A source of arrays of which a part at a time, a chunk, is on the device, while a thread reads the next one.
 
-    Each chunk is made of about a thousand blocks of consecutive rows, which are drawn at random from all of the arrays,
-    each in one chunk; then the rows of the chunk are shuffled. A file is so read in long stretches, each row once an
-    epoch. With a single chunk the order is that of an `ArraySource`.
+    Each epoch shuffles blocks of consecutive rows. About a thousand form a chunk (one may be divided between two
+    chunks), whose rows are then shuffled. So a file is read in long stretches, each row once an epoch. With a single
+    chunk the order is that of an `ArraySource`.
 
     Args:
         x, y, sample_weight, batch_size, shuffle, seed, batch, subset, not_finite: as in `ArraySource`. `subset` is
             ascending. NumPy arrays are read when their turn comes, so `np.memmap` arrays stay in their files.
-        chunk_bytes: of a chunk, about; at least one batch. The order of the rows depends on it.
+        chunk_bytes: approximate size of a chunk in bytes; a chunk has at least one batch. The order of the rows
+            depends on it.
 
     Raises:
         DataError: while it is read, if a file that an array is mapped from was changed.
@@ -72,12 +72,19 @@ class ChunkedSource(ArraySource):
         batch_size: int = 32,
         shuffle: bool | str = False,
         seed: int = 0,
-        batch: Rows = _AS_THEY_ARE,
+        batch: Rows = AS_THEY_ARE,
         subset: np.ndarray | None = None,
         not_finite: NotFinite | None = None,
     ):
-        order = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed, "subset": subset}
-        super().__init__(x, y, sample_weight, batch=batch, not_finite=not_finite, **order)
+        super().__init__(
+            *(x, y, sample_weight),
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            batch=batch,
+            subset=subset,
+            not_finite=not_finite,
+        )
         self._chunk_bytes = chunk_bytes
         leaves = jax.tree.leaves(self.arrays)
         self._watch = mapped.FileWatch(leaves)
@@ -85,7 +92,7 @@ class ChunkedSource(ArraySource):
         whole = self.rows // self.batch_size
         fitting = max(1, chunk_bytes // max(1, row_bytes * self.batch_size))
         self.chunks = -(-whole // fitting)
-        self._steps_of_chunk = -(-whole // self.chunks)  # of all but the last alike
+        self._steps_of_chunk = -(-whole // self.chunks)  # the last chunk may have fewer
 
     def _place(self, arrays: Arrays) -> Arrays:
         return jax.tree.map(np.asarray, arrays)
@@ -128,17 +135,19 @@ class ChunkedSource(ArraySource):
         """Return arrays (room, …) that begin with the rows at these positions in the subset."""
         self._watch.check()
         rows = positions if self._subset is None else self._subset[positions]
-        return jax.tree.map(lambda array: _rows_of(array, rows, room), self.arrays)
+        return jax.tree.map(lambda array: copied_rows(array, rows, room), self.arrays)
 
 
-def _rows_of(array: np.ndarray, rows: np.ndarray, room: int) -> np.ndarray:
-    """Return an array (room, …) in a dtype of JAX's that begins with some rows of another one."""
+def copied_rows(array: np.ndarray, rows: np.ndarray, room: int) -> np.ndarray:
+    """Copy rows into a new array (room, …) of JAX's dtype; what follows them is undefined."""
     copy = aligned_empty((room, *array.shape[1:]), jax_dtype(array))
+    # Of other arrays, `np.take` copies all rows before it takes some.
+    is_taken = copy.dtype == array.dtype and array.flags.c_contiguous and array.flags.aligned
     at_once = max(1, _READ_BYTES * len(array) // max(1, array.nbytes))
     for start in range(0, len(rows), at_once):
         part = rows[start : start + at_once]
-        if copy.dtype == array.dtype:
-            np.take(array, part, axis=0, out=copy[start : start + len(part)], mode="clip")  # quick: without a copy
+        if is_taken:
+            np.take(array, part, axis=0, out=copy[start : start + len(part)], mode="clip")  # without another copy
         else:
             copy[start : start + len(part)] = array[part]
         mapped.release(array)

@@ -25,7 +25,7 @@ class Device:
     def segments(self, source: Source, position: int) -> Generator[Segment, None, None]:
         """Yield the segments of one epoch. Arrays that several models have in common go to the device once.
 
-        Of chunks, each is put there while the one before is computed on.
+        A thread reads each chunk and puts it on the device while the one before is computed on.
         """
         if isinstance(source, ArraySource) and not source.stays_on_device:
             yield from ahead(self._placed(source, position))

@@ -12,8 +12,9 @@ from mlplab.engine import checks, uint8_images
 from mlplab.engine.backend import keras
 from mlplab.engine.chunks import ChunkedSource, chunk_bytes_for
 from mlplab.engine.keras_internals import is_stream
+from mlplab.engine.ordered_source import OrderedSource
 from mlplab.engine.placement import jax_dtype
-from mlplab.engine.source import ArraySource, NotFinite, OrderedSource, Rows, Source
+from mlplab.engine.source import ArraySource, NotFinite, Rows, Source
 from mlplab.engine.streams import StreamSource, reads_by_steps
 from mlplab.errors import DataError, UsageError, require_unmasked, require_whole
 

@@ -159,6 +159,8 @@ def _parts(source: Source, by_batch: bool) -> Generator[Source, None, None]:
         yield source
         return
     for segment in source.segments(0):
+        if by_batch:  # once for all batches, or each would take the whole segment to the device
+            segment = segment._replace(arrays=jax.device_put(segment.arrays))
         for part in segment.split() if by_batch else [segment]:
             yield _Part(source.batch, source.seed, part)
 

@@ -17,6 +17,7 @@ import numpy as np
 from mlplab.engine import keras_internals
 from mlplab.engine.ahead import ahead
 from mlplab.engine.backend import keras
+from mlplab.engine.placement import jax_dtype
 from mlplab.engine.source import Segment
 from mlplab.errors import DataError
 
@@ -86,7 +87,7 @@ class StreamSource:
             batch = next(batches, None)
             if batch is None:
                 break
-            shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, _dtype(leaf)), _dense(batch))
+            shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, jax_dtype(leaf)), _dense(batch))
             return keras.utils.unpack_x_y_sample_weight(shapes)
         raise DataError("The data has no batch: a stream must give at least one.")
 
@@ -98,7 +99,6 @@ class StreamSource:
         try:
             yield from stacks if self._one_by_one else ahead(stacks)
         finally:
-            stacks.close()
             self._batches.stop_workers()
 
     def _stacks(self) -> Generator[Segment, None, None]:
@@ -139,7 +139,7 @@ class _Stack:
         leaves = jax.tree.leaves(batch)
         self._form = _form(batch)
         self._room = max(1, min(most, STACK_BYTES // max(1, sum(leaf.nbytes for leaf in leaves))))
-        self._arrays = jax.tree.map(lambda leaf: np.empty((self._room, *leaf.shape), _dtype(leaf)), batch)
+        self._arrays = jax.tree.map(lambda leaf: np.empty((self._room, *leaf.shape), jax_dtype(leaf)), batch)
         self._rows = leaves[0].shape[0] if leaves[0].ndim else 1
         self._count = 0
         self._begun = time.perf_counter()
@@ -185,8 +185,3 @@ def _dense(batch: Any) -> Any:
 def _form(batch: Any) -> Hashable:
     leaves, structure = jax.tree.flatten(batch)
     return structure, *((leaf.shape, leaf.dtype) for leaf in leaves)
-
-
-def _dtype(leaf: Any) -> np.dtype:
-    """Return the dtype of an array on the device: JAX computes in 32 bits."""
-    return jax.dtypes.canonicalize_dtype(leaf.dtype)

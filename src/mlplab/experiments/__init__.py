@@ -7,6 +7,6 @@ label_errors.py        labels that are probably wrong, by cross-validation
 baselines.py           simple methods to compare a network with
 sweep.py               every combination of some settings with several seeds
 sweep_plan.py          what a sweep trains; sweep_table.py: the scores it ends with
-successive_halving.py  trials of many settings, the worst dropped at each rung; tuning runs them
+successive_halving.py  trials of many settings, the worst dropped at each rung; halving_time.py: how long they take
 population.py          what all of them share: rows held out, networks rebuilt for seeds, progress
 """

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlplab.cluster import workers
 from mlplab.datasets import Data
-from mlplab.engine import Member, chunk_bytes_for
+from mlplab.engine import Member
 from mlplab.errors import RunError, TrainingError, require
 from mlplab.experiments.population import ModelBuilder, train_members
 from mlplab.progress import Progress, ProgressListener
@@ -88,7 +88,7 @@ def _predict_folds(plan: _Plan, numbers: range, progress: ProgressListener | Non
     smallest, largest = min(map(len, plan.parts)), max(map(len, plan.parts))
     rows = len(plan.data.train) - (largest if plan.data.train.groups is None else smallest)
     networks = [plan.builder.build(number, plan.data, rows) for number in numbers]
-    device_data = DeviceData(plan.data, chunk_bytes_for(plan.data.train.inputs))
+    device_data = DeviceData(plan.data, plan.config.chunk_bytes)
     members = []
     for number, (model, seed) in zip(numbers, networks, strict=True):
         outside = _rows_outside(plan.parts, number, rows)
@@ -136,9 +136,10 @@ def _folds_of_groups(labels: np.ndarray, folds: int, seed: int, groups: Sequence
     """Return the row numbers of each fold as scikit-learn's StratifiedGroupKFold deals out groups."""
     from sklearn.model_selection import StratifiedGroupKFold  # takes a second, and only groups need it
 
-    count = len(set(groups))
-    most = min(count, int(np.bincount(labels).max()))  # scikit-learn wants a class with a row for each fold
-    expected = f"a whole number from 2 to {most:,}, as there are {count:,} groups"
+    count, largest = len(set(groups)), int(np.bincount(labels).max())
+    reason = f"there are {count:,} groups" if count <= largest else f"the largest class has {largest:,} rows"
+    most = min(count, largest)  # scikit-learn wants a class with a row for each fold
+    expected = f"a whole number from 2 to {most:,}, as {reason}"
     require(isinstance(folds, int) and 2 <= folds <= most, "folds", folds, expected)
     random_state = int(np.random.SeedSequence((seed, 0xF01D)).generate_state(1)[0])
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_state)

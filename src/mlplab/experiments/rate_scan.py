@@ -20,7 +20,6 @@ from mlplab.engine import (
     Member,
     Rows,
     checks,
-    chunk_bytes_for,
     evaluate,
     fit,
     inputs,
@@ -98,11 +97,11 @@ def scan_settings(
         for rate in rates
     ]
     start = TrainingStart.of(settings, models[0], len(split["train"]), steps)
-    device_data = DeviceData(data, chunk_bytes_for(data.train.inputs))
+    device_data = DeviceData.of(data)
     rows = split["train"][start.rows]
     source = device_data.training_source(models[0], rows, settings, preprocessing=preprocessing, **start.order)
     validation_rows = split["validation"][:_MOST_HELD_OUT]
-    held_out = device_data.source(models[0], validation_rows, preprocessing=preprocessing, batch_size=1000)
+    held_out = device_data.validation_source(models[0], validation_rows, preprocessing=preprocessing)
     untrained = evaluate(models[0], held_out, verbose=0, return_dict=True)["loss"]
     members = [Member(model, source, held_out, epochs=start.epochs, validation_freq=start.epochs) for model in models]
     train_members(members, progress)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlplab.datasets import Data
-from mlplab.engine import Member, checks, chunk_bytes_for, keras, predict
+from mlplab.engine import Member, checks, keras, predict
 from mlplab.errors import TrainingError, UsageError, plain_number, require, require_whole
 from mlplab.experiments.population import ModelBuilder, hold_out, train_members
 from mlplab.progress import ProgressListener
@@ -96,8 +96,8 @@ def train_sizes(
         preprocessing = splits.fit_preprocessing(data.train.inputs, rows, settings.standardize)
     require_memory(settings, data, len(sizes) * seeds)
     networks = [builder.build(number, data, len(rows)) for _ in sizes for number in range(seeds)]
-    device_data = DeviceData(data, chunk_bytes_for(data.train.inputs))
-    validation = device_data.source(networks[0][0], held_out, preprocessing=preprocessing, batch_size=1000)
+    device_data = DeviceData.of(data)
+    validation = device_data.validation_source(networks[0][0], held_out, preprocessing=preprocessing)
     members = []
     for (model, seed), size in zip(networks, np.repeat(sizes, seeds), strict=True):
         part = rows[nested_order(data.train.labels[rows], seed)[:size]]

@@ -5,13 +5,13 @@ same results.
 """
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mlplab.datasets import Data
-from mlplab.engine import Member, backend, chunk_bytes_for
+from mlplab.engine import Member
 from mlplab.errors import UsageError
+from mlplab.experiments.halving_time import Clock, seconds_to_train_again
 from mlplab.experiments.population import HELD_OUT, hold_out, train_members
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Settings
@@ -37,6 +37,7 @@ class HalvingTask:
         limit: seconds; no rung is started that would not fit, judged by the rungs before. Where not all trials can
             reach the first rung in time, the last ones are dropped before it.
         seeds: number of seeds with which the best is trained again within the limit, see `seconds_to_train_again`.
+        chunk_bytes: of the chunks in which the rows are read, as in `runs.Config`; None: rows that are on the device.
     """
 
     settings: tuple[Settings, ...]
@@ -46,6 +47,7 @@ class HalvingTask:
     seed: int = 0
     limit: float | None = None
     seeds: int = 0
+    chunk_bytes: int | None = None
 
     def of_all_rows(self, an_epoch: float) -> float:
         """Return the seconds of an epoch that trains on the validation rows too, from those of an epoch of a trial."""
@@ -128,7 +130,7 @@ def run_trials(data: Data, task: HalvingTask, progress: ProgressListener | None 
     """
     trials = _prepare(data, task)
     planned = epochs_per_rung(task.rungs, len(trials), task.reduction)
-    clock, is_estimated = _Clock(), task.limit is None
+    clock, is_estimated = Clock(), task.limit is None
     for number, rung in enumerate(task.rungs):
         active = [trial for trial in trials if trial.active]
         epochs = rung - (task.rungs[number - 1] if number else 0)
@@ -167,21 +169,6 @@ def epochs_per_rung(rungs: Sequence[int], trials: int, reduction: int) -> list[i
     return epochs
 
 
-def seconds_to_train_again(seeds: int, epochs: int, an_epoch: float, limit: float) -> float:
-    """Return the seconds to keep for training the best network again: for all seeds, or half of the limit if less.
-
-    At least one seed is trained.
-
-    Args:
-        seeds: with which it is trained; 0: it is not.
-        epochs: of the training.
-        an_epoch: seconds of an epoch of one network.
-        limit: seconds for trials and training again together.
-    """
-    one = epochs * an_epoch
-    return max(one, min(seeds * one, limit / 2)) if seeds else 0.0
-
-
 def architecture(settings: Settings) -> str:
     """Describe what a network's compiled step depends on: trials of one architecture are trained by one program."""
     hidden = "-".join(map(str, settings.hidden or ())) or "no hidden layer"
@@ -202,7 +189,7 @@ def _prepare(data: Data, task: HalvingTask) -> list[_Trial]:
     """Build the models, and their sources over one copy of the training rows on the device."""
     split = hold_out(data, replace(task.settings[0], seed=task.seed))
     models = [build_network(one, data, len(split["train"])) for one in task.settings]
-    device_data = DeviceData(data, chunk_bytes_for(data.train.inputs))
+    device_data = DeviceData(data, task.chunk_bytes)
     preprocessing = {
         standardize: splits.fit_preprocessing(data.train.inputs, split["train"], standardize)
         for standardize in {one.standardize for one in task.settings}
@@ -211,7 +198,7 @@ def _prepare(data: Data, task: HalvingTask) -> list[_Trial]:
     for one, model in zip(task.settings, models, strict=True):
         scaling = preprocessing[one.standardize]
         source = device_data.training_source(model, split["train"], one, preprocessing=scaling)
-        validation = device_data.source(model, split["validation"], preprocessing=scaling, batch_size=1000)
+        validation = device_data.validation_source(model, split["validation"], preprocessing=scaling)
         swap = averages.averages(one)
         callbacks = [] if swap is None else [swap]
         member = Member(model, source, validation, epochs=one.epochs, callbacks=callbacks, trace_all=True)
@@ -227,7 +214,7 @@ def _drop_worst(active: list[_Trial], rung: int, task: HalvingTask) -> None:
         trial.dropped = rung
 
 
-def _drop_what_does_not_fit(task: HalvingTask, trials: Sequence[_Trial], clock: "_Clock", done: float) -> None:
+def _drop_what_does_not_fit(task: HalvingTask, trials: Sequence[_Trial], clock: Clock, done: float) -> None:
     """Let trials that cannot reach the first rung within the limit end after their epoch in progress, the last first.
 
     Raises `UsageError` if none could reach it, and one network be trained again.
@@ -250,22 +237,3 @@ def _drop_what_does_not_fit(task: HalvingTask, trials: Sequence[_Trial], clock: 
         f"{task.limit:.0f} s: too short for any. Give a budget of at least {math.ceil(needed[1] * 1.5)}s, fewer "
         "epochs, or smaller networks."
     )
-
-
-class _Clock:
-    """Measures how long one epoch of one trial takes, without compiling."""
-
-    def __init__(self) -> None:
-        self._start, self._compiled = time.perf_counter(), backend.compile_seconds()
-
-    def an_epoch(self, done: float) -> float:
-        """Return the seconds of one of the `done` epochs, without compiling."""
-        computed = self._elapsed() - (backend.compile_seconds() - self._compiled)
-        return max(computed, 0.0) / max(done, 1e-9)
-
-    def end(self, done: float, remaining: float) -> float:
-        """Estimate the seconds from the start until `remaining` epochs are done after the `done` ones."""
-        return self._elapsed() + remaining * self.an_epoch(done)
-
-    def _elapsed(self) -> float:
-        return time.perf_counter() - self._start

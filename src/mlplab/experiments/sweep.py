@@ -120,7 +120,7 @@ def sweep(
     from mlplab.training import data_log, trainable  # Keras, which takes a second
 
     trainable.require_trainable(plan.all_settings(), loaded, plan.seeds)
-    data_log.checked_briefly(loaded, plan.data)
+    data_log.checked_briefly(loaded, plan.data, was_loaded=isinstance(source, Data))
     return _run(_create(free, plan), plan, loaded, verbose)
 
 

@@ -6,7 +6,7 @@ charts.py       confusion matrix, training curves, reliability diagram, scores o
 intervals.py    values with their intervals
 networks.py     weights, gradients, neighbours, projection; model_graph.py, layout.py: a model's layers
 scans.py        learning rates, training set sizes
-study.py        the trials of a search
+study.py        the trials of a search; trials.py: their values, scales and marks
 """
 
 from mlplab.figures.canvas import png, save_figure, shortened, svg

@@ -3,7 +3,7 @@
 content.py          the values for each section of the page
 network_section.py  the sections about the inside of the network
 rows.py             the test rows on the page, with their images
-wording.py          sentences that depend on numbers
+wording.py          sentences that depend on numbers; settings_wording.py: the settings in words
 templates/          the page's template, style and scripts
 """
 

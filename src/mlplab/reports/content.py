@@ -21,7 +21,7 @@ from mlplab.inspection.examples import Examples, available_data, examples_of
 from mlplab.inspection.seeds import seeds
 from mlplab.pages import percent, readable
 from mlplab.pages.sprites import sprites
-from mlplab.reports import wording
+from mlplab.reports import settings_wording, wording
 from mlplab.reports.network_section import network_sections
 from mlplab.reports.rows import for_script, select_rows
 from mlplab.runs import Run
@@ -117,11 +117,11 @@ def _result(run: Run, examples: Examples, data: Data | None) -> dict[str, Any]:
         "warning": majority.warning_of(baseline, percent),
         "advice": majority.advice(baseline, run.config.settings),
         "item_name": run.config.item_name,
-        "network": wording.network(run.config),
-        "settings": wording.settings(run.config, len(run.epochs)),
+        "network": settings_wording.network(run.config),
+        "settings": settings_wording.settings(run.config, len(run.epochs)),
         "model_name": "the ensemble" if run.members else "this network",
         "finished": run.directory.finished_at,
-        "recipes": wording.recipes(run.config, table.rows()[0]["high"]),
+        "recipes": settings_wording.recipes(run.config, table.rows()[0]["high"]),
         "baselines": _baselines(run, examples, data),
     }
 
@@ -246,7 +246,7 @@ def _made(run: Run, data: Data | None) -> dict[str, Any]:
         hashes = {**hashes, "images without labels": {"content": images["content"]}}
     return {
         "command": None if run.config.command is None else shell_command(*run.config.command),
-        "seed": wording.seed(run.config),
+        "seed": settings_wording.seed(run.config),
         "hashes": [(f"{split}: {name}", digest) for split in hashes for name, digest in hashes[split].items()],
         "licence": None if data is None else data.train.provenance.licence,
     }

@@ -25,8 +25,8 @@ def probabilities_of(
     `rows`: the numbers of those to predict, in this order; None: all.
     """
     from mlplab.engine import ChunkedSource, Rows, chunk_bytes_for  # heavy: only for predictions
+    from mlplab.engine.ordered_source import OrderedSource
     from mlplab.engine.predict import outputs_of
-    from mlplab.engine.source import OrderedSource
 
     order = {"batch_size": 1000, "batch": Rows(preprocess=config.preprocessing)}
     chunk_bytes = chunk_bytes_for(inputs)

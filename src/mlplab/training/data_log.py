@@ -9,6 +9,7 @@ import numpy as np
 from mlplab import mapped
 from mlplab.datasets import Data
 from mlplab.datasets.checks import Finding, brief_findings
+from mlplab.datasets.loading import warn_of_parts
 from mlplab.errors import shell_command
 from mlplab.runs.dataset_ref import check_command
 from mlplab.training import splits
@@ -16,18 +17,24 @@ from mlplab.training import splits
 _log = logging.getLogger("mlplab")
 
 
-def checked_briefly(data: Data, identity: Mapping[str, Any]) -> list[Finding]:
-    """Return what quick checks find in data, and log a line for each finding, and what lists their rows.
+def checked_briefly(data: Data, identity: Mapping[str, Any], *, was_loaded: bool) -> list[Finding] | None:
+    """Run the quick checks, log each finding and the command that lists its rows, return the findings.
 
-    Data that stays in a file is not checked: that would take longer than some epochs.
+    Data that stays in a file is not checked, as that would take longer than some epochs, and None is returned; it gets
+    the warnings of `mlplab.load`.
 
-    `identity`: of the data, see `dataset_ref`.
+    Args:
+        data: the data set.
+        identity: of the data, see `dataset_ref`.
+        was_loaded: whether the caller got it from `mlplab.load`, which has warned already.
     """
     command = check_command(identity)
     how = "mlplab.check_data(data)" if command is None else shell_command(*command)
     if mapped.map_of(data.train.inputs) is not None:
         _log.info(f"{data.name} is too large for the quick checks before a training. To check it: {how}")
-        return []
+        if not was_loaded:
+            warn_of_parts(data, stacklevel=5)
+        return None
     findings = brief_findings(data)
     for finding in findings:
         _log.info(f"Data: {finding}")

@@ -4,13 +4,27 @@ from typing import Any
 
 import numpy as np
 
+from mlplab import mapped
 from mlplab.datasets import Data
-from mlplab.engine import ArraySource, Augmentation, ChunkedSource, Rows, SemiSupervisedSource, keras, placement
+from mlplab.engine import (
+    ArraySource,
+    Augmentation,
+    ChunkedSource,
+    Rows,
+    SemiSupervisedSource,
+    chunk_bytes_for,
+    chunks,
+    keras,
+    placement,
+)
 from mlplab.errors import UsageError
 from mlplab.runs import Preprocessing, Settings
 from mlplab.training.augmentation import augmentation
 from mlplab.training.class_weights import row_weights
 from mlplab.training.network import takes_class_numbers, targets_for
+
+_VALIDATED_AT_ONCE = 1000
+"""Rows of a batch in validation."""
 
 
 class DeviceData:
@@ -21,17 +35,37 @@ class DeviceData:
 
     Args:
         data: the data set.
-        chunk_bytes: of the chunks in which the rows go to the device, each when its turn comes; None: all at once. See
-            `chunk_bytes_for`.
+        chunk_bytes: of the chunks in which the rows go to the device, each when its turn comes; None: all at once. The
+            order of the rows depends on it.
+
+    Raises:
+        UsageError: for images without labels beside rows in chunks.
     """
 
     def __init__(self, data: Data, chunk_bytes: int | None):
         self._data, self._chunk_bytes = data, chunk_bytes
         inputs, images = data.train.inputs, data.unlabelled
+        if images is not None:
+            self._require_whole()
         self._beside = np.arange(len(images or ())) + len(inputs)
         self._inputs: Any = self._placed(inputs if images is None else np.concatenate([inputs, images.inputs]))
         self._targets: dict[bool, Any] = {}
         self._weights: dict[bytes, Any] = {}
+        self._held_out: dict[bytes, np.ndarray] = {}
+
+    @classmethod
+    def of(cls, data: Data) -> "DeviceData":
+        """Return the training rows in chunks of the size that suits this machine, or as a whole: `chunk_bytes_for`."""
+        return cls(data, chunk_bytes_for(data.train.inputs))
+
+    def _require_whole(self) -> None:
+        """Raise `UsageError` unless all rows are in memory, as a ladder network needs them."""
+        if self._chunk_bytes is not None:
+            raise UsageError(
+                f"A ladder network keeps all rows in memory, and {self._data.name} has "
+                f"{self._data.train.inputs.nbytes / 1e9:,.1f} GB of them. Take fewer rows, or leave ladder out.",
+                arguments=("ladder",),
+            )
 
     def _placed(self, array: np.ndarray) -> Any:
         return placement.on_device(array) if self._chunk_bytes is None else array
@@ -53,6 +87,27 @@ class DeviceData:
         if self._chunk_bytes is None:
             return ArraySource(*arrays, subset=rows, **order)
         return ChunkedSource(*arrays, subset=rows, chunk_bytes=self._chunk_bytes, **order)
+
+    def validation_source(self, model: keras.Model, rows: np.ndarray, *, preprocessing: Preprocessing) -> ArraySource:
+        """Return a source of the rows to validate with, in their order.
+
+        They lie all over the file, so that reading them takes as long as reading nearly all of it. So they are copied
+        into memory, once for all models, unless all that were held out are too large for that (`mapped.is_large`).
+        """
+        if self._chunk_bytes is None or (inputs := self._copied(rows)) is None:
+            return self.source(model, rows, preprocessing=preprocessing, batch_size=_VALIDATED_AT_ONCE)
+        order = {"batch": Rows(preprocessing), "batch_size": _VALIDATED_AT_ONCE}
+        return ChunkedSource(inputs, self._targets_for(model)[rows], chunk_bytes=self._chunk_bytes, **order)
+
+    def _copied(self, rows: np.ndarray) -> np.ndarray | None:
+        """Return a copy of some inputs in memory, the same array for the same rows; None if they are too large."""
+        name = rows.tobytes()
+        if name not in self._held_out:
+            size = sum(map(len, self._held_out.values())) + len(rows)
+            if mapped.is_large(size * self._inputs[:1].nbytes):
+                return None
+            self._held_out[name] = chunks.copied_rows(self._inputs, rows, len(rows))
+        return self._held_out[name]
 
     def _targets_for(self, model: keras.Model) -> Any:
         kind = takes_class_numbers(model)
@@ -78,14 +133,12 @@ class DeviceData:
         the images without labels.
 
         `order`: as in `source`; batch size and seed are by default those of the settings.
+
+        Raises:
+            UsageError: for a ladder network on rows in chunks.
         """
         if unlabelled is not None:
-            if self._chunk_bytes is not None:
-                raise UsageError(
-                    f"A ladder network keeps all rows in memory, and {self._data.name} has "
-                    f"{self._data.train.inputs.nbytes / 1e9:,.1f} GB of them. Take fewer rows, or leave ladder out.",
-                    arguments=("ladder",),
-                )
+            self._require_whole()
             unlabelled = np.concatenate([unlabelled, self._beside])
             return SemiSupervisedSource(
                 self._inputs,
@@ -99,7 +152,10 @@ class DeviceData:
         order = {"batch_size": settings.batch_size, "shuffle": True, "seed": settings.seed, **order}
         weights = row_weights(settings.class_weight, self._data.train.labels, self._data.class_names, rows)
         if weights is not None:  # networks with the same weights share the array
-            weights = self._weights.setdefault(weights.tobytes(), self._placed(weights))
+            name = weights.tobytes()
+            if name not in self._weights:
+                self._weights[name] = self._placed(weights)
+            weights = self._weights[name]
         transform = augmentation(settings, model, self._data, preprocessing)
         more = {"preprocessing": preprocessing, "transform": transform, "sample_weight": weights}
         return self.source(model, rows, **more, **order)

@@ -57,7 +57,7 @@ class TrainingJob:
         self.validation = None
         if len(split["validation"]):
             rows = split["validation"]
-            self.validation = self.device_data.source(model, rows, preprocessing=scaling, batch_size=1000)
+            self.validation = self.device_data.validation_source(model, rows, preprocessing=scaling)
         checks.build(model, self.source)
         check_outputs(model, data)
 

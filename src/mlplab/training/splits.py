@@ -21,8 +21,8 @@ _LARGE = 10
 def split(train: Dataset, settings: Settings) -> dict[str, np.ndarray]:
     """Split a training set: row numbers of "train" and "validation", sorted int64, both stratified by class.
 
-    Where all classes have too few rows for their fraction to be one, single rows of some classes are held out. Where
-    rows have groups, no group is in both.
+    Where the fraction is less than one row of every class, single rows of some classes are held out. Where rows have
+    groups, no group is in both.
 
     For a ladder network also "unlabelled": all rows of the training set but those for validation.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from mlplab.cluster import workers
+from mlplab.datasets import Data
 from mlplab.datasets.checks import Finding
 from mlplab.datasets.corrections import read_corrections
 from mlplab.datasets.loading import load_for_check
@@ -102,6 +103,7 @@ def train(
     seeds = seeds_with(base, seeds)
     population.check_options(seeds, ray, callbacks)
     path = free_path(out)
+    was_loaded = isinstance(data, Data)
     data = load_for_check(data, quiet=verbose == 0)
     data = data if model is None else data_for(model, data)
     if base is not None:
@@ -116,7 +118,7 @@ def train(
     split = splits.split(data.train, chosen)
     corrected = None if corrections is None else len(corrections)
     log_data(data, split, corrected)
-    findings = checked_briefly(data, data_identity)
+    findings = checked_briefly(data, data_identity, was_loaded=was_loaded)
     if model is not None:
         check_model(model, data)
     stem = Path(data.name).stem
@@ -225,11 +227,12 @@ def finish_run(path: Path, job: TrainingJob, local: population.Local) -> Run:
     return Run(path)
 
 
-def _with_checks(write: Callable[[Path], None], findings: Sequence[Finding]) -> Callable[[Path], None]:
-    """Return a function that writes the initial directory of a run, and what was found in its data."""
+def _with_checks(write: Callable[[Path], None], findings: Sequence[Finding] | None) -> Callable[[Path], None]:
+    """Return a function that writes the initial directory of a run, and what the checks of its data found."""
 
     def write_all(path: Path) -> None:
         write(path)
-        RunDirectory(path).write_checks(findings)
+        if findings is not None:
+            RunDirectory(path).write_checks(findings)
 
     return write_all

@@ -1,6 +1,6 @@
 """Tuning: a space searched for the network that is best on a validation split.
 
-    space.py      what is searched: ranges and choices, from TOML or a dict
+    space.py      what is searched, from TOML or a dict; parameters.py: ranges, choices, and what each takes
     config.py     the configuration of a study: study.json
     sampling.py   the structures and values that are tried next: Optuna's, a function of the earlier trials and the seed
     planning.py   how many trials come next, so that they and the winner fit the budget

@@ -39,6 +39,8 @@ class StudyConfig:
         rungs: epochs after which a population is halved; the last rung ends it.
         reduction: one trial in this many is trained on after a rung.
         versions, device, threads: that the study was started with.
+        chunk_bytes: of the chunks in which the training rows are read, as in `runs.Config`; None: rows that are on the
+            device.
         format: see `FORMAT`.
     """
 
@@ -59,6 +61,7 @@ class StudyConfig:
     command: list[str] | None = None
     validation: float = HELD_OUT
     small_first: bool = False
+    chunk_bytes: int | None = None
     format: int = FORMAT
 
     def __post_init__(self) -> None:

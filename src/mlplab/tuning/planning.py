@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlplab.experiments.successive_halving import epochs_per_rung, seconds_to_train_again
+from mlplab.experiments.halving_time import seconds_to_train_again
+from mlplab.experiments.successive_halving import epochs_per_rung
 from mlplab.training.network import dense_parameters
 from mlplab.tuning.config import StudyConfig
 from mlplab.tuning.sampling import sample_structure, values_of

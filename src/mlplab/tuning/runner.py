@@ -148,6 +148,7 @@ class StudyRunner:
             seed=config.seed,
             limit=limit,
             seeds=0 if limit is None else config.seeds,
+            chunk_bytes=config.chunk_bytes,
         )
 
     def _report(self, recorded: "list[FrozenTrial]", population: "Sequence[FrozenTrial]", **of_population: Any) -> None:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlplab.errors import UsageError
-from mlplab.tuning.space import Choice, Range, Space
+from mlplab.tuning.parameters import Choice, Range
+from mlplab.tuning.space import Space
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlplab.cluster import Workers, workers
 from mlplab.datasets import Data, load
-from mlplab.engine import backend
+from mlplab.engine import backend, chunk_bytes_for
 from mlplab.errors import DataError, Interrupted, RunError, UsageError
 from mlplab.files import free_path, locked, remove_directory, resuming
 from mlplab.progress import ProgressListener
@@ -117,6 +117,7 @@ def tune(
             command=command,
             validation=validation,
             small_first=budget is not None,
+            chunk_bytes=chunk_bytes_for(data.train.inputs),
         )
         with quiet_optuna():
             path = create(folder, config, stem=Path(data.name).stem)

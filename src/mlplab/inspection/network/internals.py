@@ -13,6 +13,7 @@ import numpy as np
 from mlplab.datasets import Data
 from mlplab.inspection.examples import open_run
 from mlplab.inspection.network import activity, geometry, graph
+from mlplab.inspection.network.unit_norms import outgoing_norm
 from mlplab.runs import Run
 from mlplab.runs.dataset_ref import data_of
 from mlplab.runs.directory import INTERNALS
@@ -132,7 +133,7 @@ def _compute(run: Run, data: Data) -> Internals:
             layer.add(values)
     rows = np.concatenate(blocks)
     columns = [layer.columns() for layer in statistics]
-    norms = [net.outgoing_norm(tensor) for tensor, _ in outputs]
+    norms = [outgoing_norm(net, tensor) for tensor, _ in outputs]
     units = _units_table([call.name for call in dense], columns, norms)
     projection, explained = geometry.principal_components(rows)
     return Internals(

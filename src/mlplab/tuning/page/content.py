@@ -8,9 +8,10 @@ import numpy as np
 
 from mlplab.figures import study as charts
 from mlplab.figures import svg
+from mlplab.figures.trials import Scale
 from mlplab.inspection import majority
 from mlplab.pages import rendering
-from mlplab.reports import wording as report_wording
+from mlplab.reports import settings_wording
 from mlplab.tuning.page import tables, wording
 from mlplab.tuning.page.importance import BEST_SHARE, importance
 from mlplab.tuning.page.trials import StudyRecord, title
@@ -85,8 +86,8 @@ def _result(study: StudyRecord) -> dict[str, Any]:
     if study.winner is not None and study.winner.result is not None:
         baseline = majority.baseline_of_result(study.winner.result)
         config, test = study.winner.config, study.winner.result.test
-        network = report_wording.network(config)
-        settings = report_wording.settings(config, config.settings.epochs)
+        network = settings_wording.network(config)
+        settings = settings_wording.settings(config, config.settings.epochs)
     elif best is not None:
         network = study.settings and wording.network(study.settings)
         settings = [(title(name), tables.brief(value)) for name, value in best.parameters.items()]
@@ -106,7 +107,7 @@ def _result(study: StudyRecord) -> dict[str, Any]:
 def _for_script(study: StudyRecord) -> dict[str, Any]:
     """Return the scales, and each trial's values on them: what hovering and filtering need."""
     trials = tables.drawn(study)
-    scales = [*tables.scales(study), charts.Scale(trials.metric, trials.value, *trials.window())]
+    scales = [*tables.scales(study), Scale(trials.metric, trials.value, *trials.window())]
     return {
         "scales": [
             {"name": scale.name, "log": scale.log, "low": scale.low, "high": scale.high, "choices": scale.choices}

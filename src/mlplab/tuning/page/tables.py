@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from mlplab.figures import study as charts
-from mlplab.figures.study import Scale, TrialPoints
+from mlplab.figures.trials import Scale, TrialPoints
 from mlplab.table import Table
 from mlplab.tuning.page.trials import StudyRecord, title
-from mlplab.tuning.space import Choice
+from mlplab.tuning.parameters import Choice
 
 
 def drawn(study: StudyRecord) -> TrialPoints:

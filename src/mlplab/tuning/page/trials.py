@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlplab.runs import Run, Settings
 from mlplab.tuning.config import StudyConfig
-from mlplab.tuning.space import Choice, Range, Space
+from mlplab.tuning.parameters import Choice, Range
+from mlplab.tuning.space import Space
 from mlplab.tuning.study import Study, best_of
 from mlplab.tuning.winner import command_line
 
