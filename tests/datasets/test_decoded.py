@@ -10,7 +10,7 @@ import pytest
 from made_data import idx_bytes
 
 from mlplab import mapped
-from mlplab.datasets import decoded, load
+from mlplab.datasets import decoded, decoding, load
 from mlplab.errors import DataError
 
 ROWS = np.random.default_rng(0).integers(0, 256, (120, 8, 8), dtype=np.uint8)
@@ -150,12 +150,18 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, tiny_chunks):
     load(path)
 
 
-def test_a_disk_without_room_for_what_a_header_promises(tmp_path, tiny_chunks):
+def test_a_disk_without_room_is_said(tiny_chunks):
+    with pytest.raises(DataError, match=r"takes 2,251,799\.8 GB, and the disk .* has .* GB free"):
+        decoding.Writer("name", "unpacking", expected=2**51)
+
+
+def test_a_gzip_file_that_cannot_have_what_its_header_announces(tmp_path, tiny_chunks):
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(LABELS))
     huge = struct.pack(">4B3I", 0, 0, 8, 3, 2**31, 2**10, 2**10)
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(huge))
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx_bytes(LABELS))
-    with pytest.raises(DataError, match=r"takes 2,251,799\.8 GB, and the disk .* has .* GB free"):
+    message = r"train-images-idx3-ubyte\.gz is damaged: its header announces 2,251,799,813,685,248 bytes, and its \d+"
+    with pytest.raises(DataError, match=message):
         load(tmp_path)
 
 

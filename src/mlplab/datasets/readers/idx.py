@@ -19,6 +19,8 @@ from mlplab.errors import DataError
 
 _FILES = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("t10k", "test")}
 """With what the names of a part's files begin."""
+_MOST_UNPACKED = 1032
+"""Bytes that gzip makes of one, at most (zlib.net, "Technical Details")."""
 _IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 
 
@@ -146,11 +148,17 @@ def _mapped(path: Path, file: Any, header: bytearray) -> tuple[np.ndarray, str]:
 def _unpacked(path: Path, file: Any, header: bytearray) -> tuple[np.ndarray, str]:
     """Unpack a large file, open behind its header. Returns the array, and the SHA-256 of the unpacked file."""
     shape = announced_shape(header)
+    announced, packed = math.prod(shape), path.stat().st_size
+    if announced > _MOST_UNPACKED * packed:
+        raise DataError(
+            f"{shown(path)} is damaged: its header announces {announced:,} bytes, and its {packed:,} bytes unpack to "
+            f"{_MOST_UNPACKED * packed:,} at most. Get the file again."
+        )
     name = decoded.key("idx", sha256_of(path))
     if (kept := decoded.find(name)) is not None:
         return kept.array, str(kept.columns["sha256"])
     digest = hashlib.sha256(header)
-    with decoding.Writer(name, "unpacking", shape[0], expected=math.prod(shape)) as writer:
+    with decoding.Writer(name, "unpacking", shape[0], expected=announced) as writer:
         for block in decoding.blocks_of(file, np.uint8, shape):
             digest.update(block.data)
             writer.add(block)
