@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from mlplab import mapped
 from mlplab.datasets import Data
 from mlplab.engine import (
     ArraySource,
@@ -91,20 +90,20 @@ class DeviceData:
     def validation_source(self, model: keras.Model, rows: np.ndarray, *, preprocessing: Preprocessing) -> ArraySource:
         """Return a source of the rows to validate with, in their order.
 
-        They lie all over the file, so that reading them takes as long as reading nearly all of it. So they are copied
-        into memory, once for all models, unless all that were held out are too large for that (`mapped.is_large`).
+        They lie all over a file, so that reading them takes as long as reading nearly all of it. So those that take no
+        more than a chunk, those of all models together, are copied into memory once.
         """
-        if self._chunk_bytes is None or (inputs := self._copied(rows)) is None:
+        if self._chunk_bytes is None or (inputs := self._copied(rows, self._chunk_bytes)) is None:
             return self.source(model, rows, preprocessing=preprocessing, batch_size=_VALIDATED_AT_ONCE)
         order = {"batch": Rows(preprocessing), "batch_size": _VALIDATED_AT_ONCE}
         return ChunkedSource(inputs, self._targets_for(model)[rows], chunk_bytes=self._chunk_bytes, **order)
 
-    def _copied(self, rows: np.ndarray) -> np.ndarray | None:
+    def _copied(self, rows: np.ndarray, most_bytes: int) -> np.ndarray | None:
         """Return a copy of some inputs in memory, the same array for the same rows; None if they are too large."""
         name = rows.tobytes()
         if name not in self._held_out:
-            size = sum(map(len, self._held_out.values())) + len(rows)
-            if mapped.is_large(size * self._inputs[:1].nbytes):
+            count = sum(map(len, self._held_out.values())) + len(rows)
+            if count * self._inputs[:1].nbytes > most_bytes:
                 return None
             self._held_out[name] = chunks.copied_rows(self._inputs, rows, len(rows))
         return self._held_out[name]
