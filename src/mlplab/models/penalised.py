@@ -36,8 +36,9 @@ class PenalisedNetwork(keras.Sequential):
 
 def _sum_of_squares(kernel: Any) -> Any:
     # As a vector, in the order in which the engine keeps kernels: XLA's CPU backend copies the kernel for the sum of
-    # its rows, and a step of 784-100-10 takes 1.4 times as long.
-    return ops.sum(ops.square(ops.reshape(ops.transpose(kernel), (-1,))))
+    # its rows. By a dot product: XLA's sum of a vector adds one number after the other, in 100 µs for 784-100.
+    vector: Any = ops.reshape(ops.transpose(kernel), (-1,))
+    return ops.dot(vector, vector)
 
 
 def all_labels_right(y_true: Any, logits: Any) -> Any:
