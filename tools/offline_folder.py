@@ -28,7 +28,7 @@ from packaging.tags import mac_platforms
 
 from mlplab.datasets import find_entry
 from mlplab.datasets.cache import cache_folder, locked, store
-from mlplab.datasets.fetch import fetch_entry
+from mlplab.datasets.published.fetch import fetch_entry
 from mlplab.errors import DataError, FetchError, MlplabError, UsageError, unknown_name
 
 Targets = list[tuple[str, str]]  # names of systems with Python versions

@@ -18,7 +18,7 @@ import pytest
 from mlplab.course import offline_folder
 from mlplab.datasets import find_entry
 from mlplab.datasets.cache import cache_folder
-from mlplab.datasets.fetch import fetch_entry
+from mlplab.datasets.published.fetch import fetch_entry
 from mlplab.errors import FetchError, UsageError
 
 MATERIALS, script = offline_folder.find_materials()

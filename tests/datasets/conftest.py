@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from mlplab.datasets.catalog import Entry
-from mlplab.datasets.payload import Payload
+from mlplab.datasets.published.catalog import Entry
+from mlplab.datasets.published.payload import Payload
 
 
 @dataclass

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlplab.datasets.commands import CommandError, run_command
+from mlplab.datasets.published.commands import CommandError, run_command
 
 
 def test_a_command_runs_in_its_folder(tmp_path: Path) -> None:

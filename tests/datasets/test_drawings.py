@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlplab.datasets.drawings import find_ink, framed, has_light_background
-from mlplab.datasets.framing import Framing, framing_of
+from mlplab.datasets.images.drawings import find_ink, framed, has_light_background
+from mlplab.datasets.images.framing import Framing, framing_of
 
 MNIST = Framing("dark", 20, (14.0, 14.0))
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mlplab.datasets.catalog import CATALOG, Entry
-from mlplab.datasets.fetch import Fetched, fetch_entry
-from mlplab.datasets.providers import AptPackage, Folder, Mirror, NpmPackage, Provider
+from mlplab.datasets.published.catalog import CATALOG, Entry
+from mlplab.datasets.published.fetch import Fetched, fetch_entry
+from mlplab.datasets.published.providers import AptPackage, Folder, Mirror, NpmPackage, Provider
 from mlplab.errors import FetchError
 
 

@@ -16,8 +16,8 @@ import pooch
 import pytest
 import requests
 
-from mlplab.datasets.fetch import fetch_entry
-from mlplab.datasets.providers import Mirror
+from mlplab.datasets.published.fetch import fetch_entry
+from mlplab.datasets.published.providers import Mirror
 from mlplab.errors import FetchError
 
 assert filelock
@@ -27,7 +27,7 @@ assert requests
 FETCH = """
 import pickle, sys
 from pathlib import Path
-from mlplab.datasets.fetch import fetch_entry
+from mlplab.datasets.published.fetch import fetch_entry
 from mlplab.errors import FetchError
 entry = pickle.loads(Path(sys.argv[1]).read_bytes())
 cache = Path(sys.argv[2])

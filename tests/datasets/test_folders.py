@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from mlplab.datasets import load
-from mlplab.datasets.pictures import decode
+from mlplab.datasets.images.pictures import decode
 from mlplab.datasets.readers.rows import Picture
 from mlplab.datasets.reading import Reading, class_names_of
 from mlplab.errors import DataError, UsageError
@@ -131,7 +131,7 @@ def test_the_second_load_decodes_nothing_and_a_damaged_cache_is_made_again(tmp_p
     first = load(tmp_path / "mine")
     (kept,) = (cache / "decoded").glob("*.npy")
     with monkeypatch.context() as patch:
-        patch.setattr("mlplab.datasets.pictures._decode", None)  # would raise
+        patch.setattr("mlplab.datasets.images.pictures._decode", None)  # would raise
         np.testing.assert_array_equal(load(tmp_path / "mine").train.inputs, first.train.inputs)
     content = bytearray(kept.read_bytes())
     content[-400] ^= 1

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlplab.datasets import image_files
-from mlplab.datasets.image_files import content_of, decode_one
+from mlplab.datasets.images import image_files
+from mlplab.datasets.images.image_files import content_of, decode_one
 from mlplab.datasets.readers.files import picture_of
 
 

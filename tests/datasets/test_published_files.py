@@ -19,8 +19,8 @@ import mlplab
 from mlplab.cli.options import complete_dataset
 from mlplab.course import offline_folder
 from mlplab.datasets import CATALOG, Entry
-from mlplab.datasets.fetch import fetch_entry, is_on_disk
-from mlplab.datasets.providers import Mirror, ZipMirror
+from mlplab.datasets.published.fetch import fetch_entry, is_on_disk
+from mlplab.datasets.published.providers import Mirror, ZipMirror
 from mlplab.errors import FetchError
 
 EMNIST = ("emnist-balanced", "emnist-letters", "emnist-digits")

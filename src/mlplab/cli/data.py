@@ -17,9 +17,9 @@ from mlplab.cli.terminal_images import can_show_images, print_images
 from mlplab.datasets import CATALOG, Data, Entry, find_entry, load
 from mlplab.datasets.cache import cache_folder
 from mlplab.datasets.checks import Finding
-from mlplab.datasets.fetch import fetch_entry, is_on_disk
+from mlplab.datasets.images.thumbnails import Thumbnails
+from mlplab.datasets.published.fetch import fetch_entry, is_on_disk
 from mlplab.datasets.reading import Source
-from mlplab.datasets.thumbnails import Thumbnails
 from mlplab.errors import shell_command
 from mlplab.inspection.data_check import DataCheck, check_data
 from mlplab.inspection.data_check.result import check_suffix

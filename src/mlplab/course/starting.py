@@ -8,8 +8,8 @@ from typing import Any
 
 from mlplab.course import progress_store
 from mlplab.course.exercise import Exercise, exercises
-from mlplab.datasets.catalog import find_entry
-from mlplab.datasets.fetch import fetch_entry, is_on_disk
+from mlplab.datasets.published.catalog import find_entry
+from mlplab.datasets.published.fetch import fetch_entry, is_on_disk
 from mlplab.errors import MlplabError
 
 

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 
 from mlplab.datasets.arrays import content_hash, normal_inputs, normal_labels
 from mlplab.datasets.classes import Classes, Label, listed
+from mlplab.datasets.images.thumbnails import Thumbnails
 from mlplab.datasets.reading import Source
-from mlplab.datasets.thumbnails import Thumbnails
 from mlplab.errors import DataError, require_unmasked
 
 

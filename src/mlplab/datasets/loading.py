@@ -15,16 +15,16 @@ from mlplab import mapped
 from mlplab.datasets import decoded, decoding
 from mlplab.datasets.alike import inputs_alike
 from mlplab.datasets.arrays import plain_labels
-from mlplab.datasets.catalog import CATALOG, Arrays, Entry, find_entry
 from mlplab.datasets.classes import Classes, listed
 from mlplab.datasets.dataset import Data, Dataset, Provenance
-from mlplab.datasets.fetch import Fetched, fetch_entry
 from mlplab.datasets.idx import read_idx
+from mlplab.datasets.images.thumbnails import Thumbnails
+from mlplab.datasets.published.catalog import CATALOG, Arrays, Entry, find_entry
+from mlplab.datasets.published.fetch import Fetched, fetch_entry
 from mlplab.datasets.readers import SUFFIXES
 from mlplab.datasets.readers.rows import Rows, shown
 from mlplab.datasets.reading import Reading, ReadingArguments, Source
 from mlplab.datasets.sources import read_source
-from mlplab.datasets.thumbnails import Thumbnails
 from mlplab.errors import DataError, UsageError, unknown_name
 
 _OTHER_SCALE = 50

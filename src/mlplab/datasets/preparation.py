@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image
 
 from mlplab.datasets.arrays import full_scale, normal_inputs, whole_bytes
-from mlplab.datasets.drawings import find_ink, framed, has_light_background
-from mlplab.datasets.framing import Framing
-from mlplab.datasets.image_files import decode_one, pillow_in_threads
-from mlplab.datasets.parallel import map_parallel
-from mlplab.datasets.pictures import are_images, as_read, changes_images, prepare_arrays
+from mlplab.datasets.images.drawings import find_ink, framed, has_light_background
+from mlplab.datasets.images.framing import Framing
+from mlplab.datasets.images.image_files import decode_one, pillow_in_threads
+from mlplab.datasets.images.parallel import map_parallel
+from mlplab.datasets.images.pictures import are_images, as_read, changes_images, prepare_arrays
 from mlplab.datasets.readers.rows import Picture
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError

@@ -9,7 +9,7 @@ import numpy as np
 
 from mlplab.datasets import decoded
 from mlplab.datasets.arrays import plain_labels, require_inputs
-from mlplab.datasets.pictures import prepare_arrays, read_pictures
+from mlplab.datasets.images.pictures import prepare_arrays, read_pictures
 from mlplab.datasets.readers import reader_of
 from mlplab.datasets.readers.rows import Rows, shown
 from mlplab.datasets.reading import Reading, Source

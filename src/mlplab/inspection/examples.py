@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from mlplab import scores
 from mlplab.datasets import Data
-from mlplab.datasets.thumbnails import Thumbnails
+from mlplab.datasets.images.thumbnails import Thumbnails
 from mlplab.errors import DataError, FetchError, UsageError, require_unmasked, unknown_name
 from mlplab.inspection.checked_arrays import checked
 from mlplab.runs import Run

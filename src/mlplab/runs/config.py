@@ -55,7 +55,7 @@ class Config:
             1: a run of one network.
         labels: the label of each class in the data set; None: 0, 1, ….
         inputs: `dtype`, `low` and `high` of the training inputs, and the `framing` of images, see
-            `datasets.framing.Framing`; None in the first runs of 0.1.0.
+            `datasets.images.framing.Framing`; None in the first runs of 0.1.0.
         recipe: `name` of the recipe that the settings began with, and `changed`, the settings that differ from it;
             None: no recipe.
         chunk_bytes: of the chunks in which the training rows are read, on which their order depends; None: rows that

@@ -1,7 +1,7 @@
 """How new rows and pictures become inputs of a run: as its own data was prepared."""
 
 from mlplab.datasets import CATALOG, load
-from mlplab.datasets.framing import Framing, framing_of
+from mlplab.datasets.images.framing import Framing, framing_of
 from mlplab.datasets.preparation import Preparation
 from mlplab.datasets.reading import Reading
 from mlplab.errors import FetchError

@@ -10,7 +10,7 @@ import numpy as np
 
 from mlplab import mapped
 from mlplab.datasets import Data
-from mlplab.datasets.framing import framing_of
+from mlplab.datasets.images.framing import framing_of
 from mlplab.engine import backend, checks, chunk_bytes_for, keras, keras_internals, state
 from mlplab.errors import RunError
 from mlplab.runs import Config, Preprocessing, Run, Settings, architecture, machine

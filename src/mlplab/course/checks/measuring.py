@@ -7,8 +7,8 @@ import numpy as np
 
 from mlplab.course.checks.data import images_and_labels, largest_pixel
 from mlplab.course.checks.findings import WrongAnswer
-from mlplab.datasets.catalog import find_entry
-from mlplab.datasets.fetch import is_on_disk
+from mlplab.datasets.published.catalog import find_entry
+from mlplab.datasets.published.fetch import is_on_disk
 from mlplab.errors import MlplabError
 
 PREDICT_ROWS = 1000

@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 
 from mlplab.datasets.cache import cache_folder, locked, read_origins, store, store_origins, user_folder
-from mlplab.datasets.catalog import Entry
-from mlplab.datasets.commands import CommandError
-from mlplab.datasets.payload import Payload, Verified
-from mlplab.datasets.providers import Provider, ProviderError
+from mlplab.datasets.published.catalog import Entry
+from mlplab.datasets.published.commands import CommandError
+from mlplab.datasets.published.payload import Payload, Verified
+from mlplab.datasets.published.providers import Provider, ProviderError
 from mlplab.errors import DataError, FetchError
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

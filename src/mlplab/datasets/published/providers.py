@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from mlplab.datasets.commands import run_command
+from mlplab.datasets.published.commands import run_command
 
 _READ_SECONDS = 30
 _INSTALL_SECONDS = 300

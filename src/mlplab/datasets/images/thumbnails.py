@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlplab.datasets.pictures import decode
+from mlplab.datasets.images.pictures import decode
 from mlplab.datasets.readers.rows import Picture
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError

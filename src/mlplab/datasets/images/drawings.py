@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mlplab.datasets.framing import INK, Framing, are_dark_and_light, border_of, is_mostly, is_near
+from mlplab.datasets.images.framing import INK, Framing, are_dark_and_light, border_of, is_mostly, is_near
 
 _LEAST_CONTRAST = 0.1
 """What is drawn differs from the background by at least this part of the full range."""

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlplab.datasets.digits import Arrays, read_digits
-from mlplab.datasets.payload import Archive, Payload
-from mlplab.datasets.providers import AptPackage, Folder, Mirror, NpmPackage, Provider, ZipMirror
+from mlplab.datasets.published.digits import Arrays, read_digits
+from mlplab.datasets.published.payload import Archive, Payload
+from mlplab.datasets.published.providers import AptPackage, Folder, Mirror, NpmPackage, Provider, ZipMirror
 from mlplab.errors import UsageError, unknown_name
 
 

@@ -13,8 +13,8 @@ from PIL import Image, ImageOps
 
 from mlplab import mapped
 from mlplab.datasets import decoded, decoding
-from mlplab.datasets.image_files import Header, content_of, decode_one, header_of, in_mode, pillow_in_threads
-from mlplab.datasets.parallel import map_in_groups, map_parallel
+from mlplab.datasets.images.image_files import Header, content_of, decode_one, header_of, in_mode, pillow_in_threads
+from mlplab.datasets.images.parallel import map_in_groups, map_parallel
 from mlplab.datasets.readers.rows import Picture
 from mlplab.datasets.reading import Reading
 from mlplab.errors import Advice, DataError
