@@ -51,7 +51,7 @@ def test_quiet_prints_nothing(trained):
         (["lr", "digits", "--schedule", "step"], "--schedule must be one of none, cosine, linear-end"),
         (["lr", "digits", "--learning-rate", "0.1"], "No such option"),
         (["lr", "digits", "--out", "rates.bmp"], "--out names a file: .csv, .md, .tex or .json for the table"),
-        (["learning-curve", "runs/none"], "runs/none is neither the name of a data set nor a file that is read"),
+        (["learning-curve", "runs/none"], "runs/none cannot be read: No such file or directory."),
         (["learning-curve", "digits", "--sizes", "many"], "--sizes takes numbers of rows"),
         (["learning-curve", "digits", "--sizes", "3"], "--sizes must be numbers of rows, at least 10, one a class"),
         (["learning-curve", "digits", "--seeds", "0"], "--seeds must be a whole number of at least 1; got 0"),

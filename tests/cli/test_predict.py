@@ -3,13 +3,14 @@
 import csv
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
 from command_line import mlplab, refused
 from PIL import Image
 
-from mlplab import Run
+from mlplab import Run, calibrate
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,16 @@ def test_seeds_are_averaged_and_their_agreement_is_counted(trained_seeds, digits
     assert refused(mlplab("predict", trained_seeds[1], tmp_path / "a.npz", "--calibrated"), 1, "is a population")
 
 
+def test_a_temperature_of_too_few_rows_is_called_so(trained, images, tmp_path):
+    run = Run(shutil.copytree(trained[1], tmp_path / "run"))
+    image = next(images.rglob("*.png"))
+    for high, is_vague in ((2.0, True), (1.2, False)):
+        run.directory.keep("calibration.json", calibrate(run) | {"temperature": 1.1, "low": 1.0, "high": high})
+        done = mlplab("predict", run.path, image, "--calibrated", "--json")
+        assert ("Too few validation rows" in done.stderr) is is_vague
+        assert json.loads(done.stdout)["temperature_is_vague"] is is_vague
+
+
 def test_a_submission(trained, digits, tmp_path):
     np.savez(tmp_path / "a.npz", x_test=digits.test.images)
     done = mlplab("predict", trained[1], tmp_path / "a.npz", "--submission", tmp_path / "submission.csv")
@@ -96,9 +107,13 @@ def test_wrong_use_is_refused_before_anything_is_predicted(trained, images, tmp_
     assert refused(
         mlplab("predict", run, table, "--out", table), 2, "is among what is predicted, and would be overwritten"
     )
+    assert refused(mlplab("predict", images, run), 1, "is no run, or a damaged one: it has no config.json")
     picture = next(images.rglob("*.png"))
     before = picture.read_bytes()
-    assert refused(mlplab("predict", run, images, "--out", picture), 2, "is among what is predicted")
+    new = images / "new.csv"
+    for file in (picture, new):
+        assert refused(mlplab("predict", run, images, "--out", file), 2, "is in a folder that is predicted")
+    assert not new.exists()
     (images.parent / "named.csv").write_text(f"file\n{picture.relative_to(images.parent)}\n")
     named = mlplab("predict", run, images.parent / "named.csv", "--out", picture, "--submission", tmp_path / "a.csv")
     assert refused(named, 2, "was read to be predicted, and would be overwritten")

@@ -144,7 +144,11 @@ def test_a_single_array_is_not_an_npz(tmp_path: Path) -> None:
 
 
 def test_missing_files_and_other_formats(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"nothing.npz cannot be read: No such file"):
-        load("nothing.npz")
+    for missing in ("nothing.npz", "./nothing.xls", "my/photos"):
+        with pytest.raises(DataError, match=rf"{missing[-9:]} cannot be read: No such file"):
+            load(missing)
+    with pytest.raises(UsageError, match=r"Unknown data set 'phtos'.* No file or folder has this name either\."):
+        load("phtos")
+    (tmp_path / "table.xls").touch()
     with pytest.raises(UsageError, match=r"table\.xls is neither the name of a data set nor a file that is read"):
         load(tmp_path / "table.xls")

@@ -227,3 +227,12 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "a.parquet").touch()
     with pytest.raises(UsageError, match=r'pip install "mlplab\[data\]"'):
         load(tmp_path / "a.parquet")
+
+
+def test_a_part_without_labels_is_to_be_predicted(tmp_path):
+    rows = [list(map(float, row)) for row in FEATURES]
+    write_csv(tmp_path / "test.csv", list("abcd"), rows)
+    labelled = [[*row, label] for row, label in zip(rows, LABELS, strict=True)]
+    write_csv(tmp_path / "train.csv", [*"abcd", "label"], labelled)
+    with pytest.raises(UsageError, match=r"If it has no labels, train on .*train\.csv alone, and predict .*test\.csv"):
+        load(tmp_path)

@@ -1,5 +1,7 @@
 """Simple methods, compared with direct calls of scikit-learn."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -43,6 +45,7 @@ def test_beside_a_network(digits_run, digits):
     # On digits, nearest neighbours are better than a network of 16 units after three epochs.
     assert "worse than the best simple method, nearest neighbours" in table.title
     assert "does not earn its cost" in table.title
+    assert re.search(r"interval −\d+\.\d to −\d", table.title)
 
 
 def test_the_results_are_computed_once_for_a_data_set(digits, cache_of_this_test, caplog):

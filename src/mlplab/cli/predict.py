@@ -93,8 +93,10 @@ def _check_files(out: Path | None, submission: Path | None, paths: list[Path], j
     for file in written:
         if written.count(file) > 1:
             raise UsageError(f"--out and --submission both name {file}: name two files.")
-        if file in inputs or (file.exists() and inputs & set(file.parents)):
+        if file in inputs:
             raise UsageError(f"{file} is among what is predicted, and would be overwritten: name another file.")
+        if inputs & set(file.parents):
+            raise UsageError(f"{file} is in a folder that is predicted, and would be read as its data: name another.")
 
 
 def _written(out: Path | None, submission: Path | None) -> list[Path]:
@@ -119,6 +121,8 @@ def _print(console: Console, found: FilePredictions, show: bool) -> None:
         low, high = found.accuracy["interval"]
         of = f"{found.accuracy['n']:,} rows whose class is known"
         say(console, f"Accuracy {found.accuracy['accuracy']:.4f} ({low:.4f}–{high:.4f}) of {of}", style="bold")
+    if found.temperature_is_vague:
+        say(console, _VAGUE, style="yellow")
     if found.strange:
         say(console, f"No classes of the run, so not counted: {', '.join(found.strange)}", style="yellow")
     for _, reason in found.unreadable[:_PROBLEMS]:
@@ -141,6 +145,8 @@ def _summary(found: FilePredictions) -> str:
         parts.append(", ".join(f"{count:,} {_DONE[name]}" for name, count in done.items()))
     return "; ".join(parts)
 
+
+_VAGUE = "Too few validation rows were held out for a good temperature: use the probabilities to rank rows."
 
 _DONE = {
     preparation.AS_IT_IS: "as they are",

@@ -212,12 +212,12 @@ def _row(baseline: Baseline, labels: np.ndarray, index: ArrayLike | None = None)
 
 def _verdict(best: dict[str, Any], n: int) -> str:
     points, low, high = (100 * best[f"difference{end}"] for end in ("", "_low", "_high"))
-    interval = f"95 % interval {low:+.1f} to {high:+.1f}, {n:,} test rows"
+    interval = f"95 % interval {low:+.1f} to {high:+.1f}, {n:,} test rows".replace("-", "−")
     simple = f"the best simple method, {best['method']} on {best['training_rows']:,} training rows"
     if np.isnan(low):
         return f"Right on the same of {n:,} test rows as {simple}. The network has yet to earn its cost."
     if best["p_value"] >= 0.05:
-        difference = f"{points:+.1f} points ({interval})"
+        difference = f"{points:+.1f} points".replace("-", "−") + f" ({interval})"
         return f"No significant difference from {simple}: {difference}. The network has yet to earn its cost."
     if points > 0:
         return f"{points:.1f} points better than {simple} ({interval}): the network earns its cost."

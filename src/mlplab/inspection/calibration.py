@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ BINNINGS = ("width", "mass")
 _HALF_QUANTILE = 1.920729
 """Half the 95 % quantile of χ² with one degree of freedom."""
 _RESAMPLES = 2000
+_CERTAIN = 2
+"""A temperature whose interval spans a larger ratio is vague."""
 
 
 def show_calibration(
@@ -84,6 +86,11 @@ def calibrate(run: Run) -> dict[str, float]:
     fitted = temperature(validation.probabilities, validation.label)
     run.directory.keep(CALIBRATION, fitted)
     return fitted
+
+
+def is_vague(kept: Mapping[str, float]) -> bool:
+    """Return whether too few validation rows determined a temperature, as `calibrate` returns it."""
+    return kept["high"] >= _CERTAIN * kept["low"]
 
 
 def _kept(run: Run) -> dict[str, float] | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from mlplab.inspection.calibration import is_vague
 from mlplab.inspection.examples import Examples
 from mlplab.pages import percent
 from mlplab.runs import Config, Run
@@ -13,8 +14,6 @@ from mlplab.table import Table
 _GAP = 0.03
 """A larger difference between training and validation accuracy is called overfitting."""
 _ECE_GOOD, _ECE_FAIR = 0.02, 0.05
-_CERTAIN = 2
-"""A temperature whose interval spans a larger ratio is not recommended."""
 _NEAR_ONE = 0.03
 """A temperature that differs less from 1 is called unnecessary."""
 
@@ -106,7 +105,7 @@ def calibration(examples: Examples, ece: float, kept: Mapping[str, float] | None
         return f"{text}. Its probabilities can be taken literally."
     sense = "surer than it should be" if confidence > right else "less sure than it could be"
     use = "Use" if ece > _ECE_FAIR else "Where probabilities matter, use"
-    if kept is not None and kept["high"] < _CERTAIN * kept["low"]:
+    if kept is not None and not is_vague(kept):
         return f"{text}: it is {sense}. {use} the temperature below."
     why = "" if kept is None else "Too few validation rows were held out for a good temperature: "
     return f"{text}: it is {sense}. {why}{'use' if why else 'Use'} its probabilities to rank answers, no more."

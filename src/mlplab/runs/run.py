@@ -50,13 +50,18 @@ class Run:
 
     def __init__(self, path: str | Path):
         self.path = Path(path).resolve()
+        lists = Advice("mlplab.list_runs() lists", "'mlplab runs' lists")
         if not self.path.is_dir():
-            lists = Advice("mlplab.list_runs() lists", "'mlplab runs' lists")
             raise RunError(f"There is no run at {path}. {lists} the runs in ./runs.", advice=[lists])
         if (self.path / "study.json").exists():
             raise RunError(f"{path} is a study: its page is study.html, and the run of its winner {path}/winner.")
         if (self.path / "sweep.json").exists():
             raise RunError(f"{path} is a sweep: each directory in it is a run. Give one of them.")
+        if not (self.path / "config.json").exists():
+            raise RunError(
+                f"{path} is no run, or a damaged one: it has no config.json. {lists} the runs in ./runs.",
+                advice=[lists],
+            )
         self.directory = RunDirectory(self.path)
         self.config: Config = self.directory.config()
         self.result: RunResult | PopulationResult | None = self.directory.result()

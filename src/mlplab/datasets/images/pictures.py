@@ -179,6 +179,6 @@ def _one_size(pictures: Sequence[Picture], headers: Sequence[Header]) -> tuple[i
     sizes = [f"{headers[row].height}×{headers[row].width}" for row in (0, other)]
     raise DataError(
         f"Images must have one size. {pictures[0].name} has {sizes[0]} pixels, {pictures[other].name} {sizes[1]}. Give "
-        f"the size that all are to have: {good} (height × width; crop to cut off margins).",
+        f"the size that all are to have: {good}, height and width.",
         advice=[good],
     )

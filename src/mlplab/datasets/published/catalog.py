@@ -1,5 +1,6 @@
 """The data sets with a name. A new one is one more entry in `CATALOG`."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -229,5 +230,6 @@ CATALOG: dict[str, Entry] = {entry.name: entry for entry in (_FASHION_MNIST, _MN
 def find_entry(name: str) -> Entry:
     """Return the entry with a name. Raises `UsageError` with the nearest names if there is none."""
     if name not in CATALOG:
-        raise UsageError(unknown_name("data set", name, CATALOG))
+        message = unknown_name("data set", name, CATALOG)
+        raise UsageError(message if os.path.exists(name) else f"{message} No file or folder has this name either.")
     return CATALOG[name]

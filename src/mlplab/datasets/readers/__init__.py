@@ -45,16 +45,16 @@ def reader_of(path: Path) -> Reader:
         raise UsageError(f"{shown(path)} is a run, and data is expected: a data set's name, a file or a folder.")
     if os.path.isdir(path):
         return _reader_of_folder(path)
+    try:
+        os.stat(path)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise DataError(f"{shown(path)} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     reader = _OF_FILES.get(path.suffix.lower())
     if reader is None:
         raise UsageError(
             f"{shown(path)} is neither the name of a data set nor a file that is read. Expected a folder with a folder "
             f"of images for each class, or a file: {', '.join(SUFFIXES)}."
         )
-    try:
-        os.stat(path)
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise DataError(f"{shown(path)} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     return reader
 
 

@@ -14,7 +14,7 @@ from mlplab.datasets.readers.files import is_hidden, opened, picture_of, sha256_
 from mlplab.datasets.readers.rows import Found, Picture, Rows, in_parts, shown
 from mlplab.datasets.readers.table_rows import OtherColumns, check_label, found_in_parts, labels_of
 from mlplab.datasets.reading import Reading
-from mlplab.errors import DataError, brief
+from mlplab.errors import DataError, UsageError, brief
 
 _VERSION = 2
 """Part of every cache key; raise it when files are decoded differently."""
@@ -138,12 +138,22 @@ def read_csv_parts(tables: Mapping[str, Path], folder: Path, reading: Reading) -
     Raises:
         UsageError, DataError: as `read_csv` does, and if a file has parts itself, or none is for training.
     """
-    found = {part: read_csv(path, reading) for part, path in tables.items()}
+    found: dict[str, Found] = {}
+    for part, path in sorted(tables.items(), key=lambda table: table[0] != "train"):
+        try:
+            found[part] = read_csv(path, reading)
+        except UsageError as error:
+            if "train" not in found:
+                raise
+            alone = (
+                f"If it has no labels, train on {shown(tables['train'])} alone, and predict {shown(path)} by the run."
+            )
+            raise UsageError(f"{error} {alone}", arguments=error.arguments, advice=error.advice) from error
     for part, path in tables.items():
         if found[part].test is not None:
             raise DataError(f"{shown(path)} has parts of its own: give that file alone.")
-    sha256 = {name: digest for each in found.values() for name, digest in each.sha256.items()}
-    return Found(*in_parts({part: each.train for part, each in found.items()}, folder), sha256)
+    sha256 = {name: digest for part in tables for name, digest in found[part].sha256.items()}
+    return Found(*in_parts({part: found[part].train for part in tables}, folder), sha256)
 
 
 def _read(

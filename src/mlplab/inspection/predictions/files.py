@@ -14,7 +14,7 @@ from mlplab.datasets import decoding
 from mlplab.datasets.preparation import Preparation
 from mlplab.datasets.readers.rows import Picture, Rows, shown
 from mlplab.errors import DataError
-from mlplab.inspection.calibration import at_temperature, calibrate
+from mlplab.inspection.calibration import at_temperature, calibrate, is_vague
 from mlplab.inspection.examples import open_run
 from mlplab.inspection.predictions.result import FilePredictions
 from mlplab.inspection.predictions.rows import numbers_of_labels, read_rows, sources_of
@@ -77,7 +77,8 @@ def predict_files(
 def _predict(run: Run, paths: Sequence[Path], as_is: bool, calibrated: bool, verbose: int | str) -> FilePredictions:
     """Predict as `predict_files` does."""
     run.require_finished()
-    temperature = calibrate(run)["temperature"] if calibrated else None
+    calibration = calibrate(run) if calibrated else None
+    temperature = None if calibration is None else calibration["temperature"]
     preparation = preparation_of(run, as_is=as_is)
     rows = read_rows(paths, preparation.reading, run.config.input_shape)
     batches = _batches(run, rows, preparation, shown(paths[0]))
@@ -107,6 +108,7 @@ def _predict(run: Run, paths: Sequence[Path], as_is: bool, calibrated: bool, ver
         inputs=np.concatenate(found.inputs),
         sources=sources_of(rows),
         temperature=temperature,
+        temperature_is_vague=calibration is not None and is_vague(calibration),
     )
 
 

@@ -36,6 +36,7 @@ class FilePredictions:
         inputs: the first 60 inputs, as the network got them.
         sources: the files that were read, as absolute paths without links. `save` never replaces one of them.
         temperature: at which the probabilities are; None: as predicted.
+        temperature_is_vague: too few validation rows determined it, so the probabilities can only rank predictions.
     """
 
     run: Run
@@ -52,6 +53,7 @@ class FilePredictions:
     inputs: np.ndarray
     sources: frozenset[Path]
     temperature: float | None = None
+    temperature_is_vague: bool = False
 
     def __len__(self) -> int:
         return len(self.index)
@@ -135,6 +137,7 @@ class FilePredictions:
             "classes": list(self.run.class_names),
             "networks": self.networks,
             "temperature": self.temperature,
+            "temperature_is_vague": self.temperature_is_vague,
             "accuracy": self.accuracy,
             "strange_labels": list(self.strange),
             "unreadable": [{"file": name, "reason": str(reason)} for name, reason in self.unreadable],
