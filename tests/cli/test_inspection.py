@@ -169,3 +169,11 @@ def test_numbers_are_broken_only_where_they_do_not_fit_and_never_cut(width):
     print_table(Console(file=text, width=width), row, [row])
     assert text.getvalue().count("(0.687–0.915)") == (4 if width == 80 else 0)
     assert text.getvalue().count(")") == 4
+
+
+def test_headings_of_numbers_give_way_to_names_of_files():
+    text, name = io.StringIO(), "apple/apple_013.png"
+    row = {"index": 11, "file": name, "given": "apple", "suggested": "rope", "quality": 0.14}
+    row |= {"suggested_probability": 0.5273, "flagged": True}
+    print_table(Console(file=text, width=80), row, [row])
+    assert name in text.getvalue()

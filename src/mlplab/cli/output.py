@@ -81,14 +81,18 @@ def print_rows(console: Console, rows: Sequence[dict[str, Any]], unbroken: Colle
     columns = {name: [_text(row[name]) for row in rows] for name in rows[0]}
     widths = {name: _least_width(name, texts) for name, texts in columns.items()}
     fits = sum(width or _LEFT for width in widths.values()) + 2 * len(widths) <= console.width
+    longest = {name: max(map(len, texts)) for name, texts in columns.items()}
+    whole = sum(max(len(name), longest[name]) for name in columns) + 2 * len(widths) <= console.width
     for name, texts in columns.items():
         numbers = all(map(_is_number, texts))
+        heading = max(map(len, name.split()), default=0)
         table.add_column(
             Text(name),
             justify="right" if numbers else "left",
             overflow="fold",
             no_wrap=name in unbroken,
             min_width=widths[name] if fits or not numbers else None,
+            max_width=max(heading, longest[name]) if numbers and not whole else None,  # headings give way to names
         )
     for row in rows:
         table.add_row(*(value if isinstance(value, Text) else Text(_text(value)) for value in row.values()))
