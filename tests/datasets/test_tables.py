@@ -85,6 +85,19 @@ def test_features_with_texts_as_labels(delimiter, tmp_path):
         check(load(path), FEATURES, words)
 
 
+@pytest.mark.parametrize("name", ["id", "ImageId", "", "Unnamed: 0"])
+def test_a_column_that_numbers_the_rows_is_no_input(name, tmp_path):
+    numbered = [[i, *map(float, row), label] for i, (row, label) in enumerate(zip(FEATURES, LABELS, strict=True))]
+    path = write_csv(tmp_path / "a.csv", [name, *"abcd", "y"], numbered)
+    with pytest.warns(UserWarning, match=f"^Column '{name}' of .*a.csv numbers its rows, and is left out. To train on"):
+        check(load(path), FEATURES, LABELS)
+    named = [[f"row {i}", *rest] for i, *rest in numbered]
+    with pytest.warns(UserWarning, match="numbers its rows"):
+        check(load(write_csv(tmp_path / "b.csv", [name, *"abcd", "y"], named)), FEATURES, LABELS)
+    labelled = [[label, *row] for _, *row, label in numbered]
+    check(load(write_csv(tmp_path / "c.csv", [name, *"abcd"], labelled), label=name), FEATURES, LABELS)
+
+
 def test_decimal_commas_between_semicolons(tmp_path):
     rows = [
         [label, *(repr(float(x)).replace(".", ",") for x in row)] for label, row in zip(LABELS, FEATURES, strict=True)

@@ -210,8 +210,12 @@ def test_what_is_kept_of_a_table_is_for_one_way_of_reading(kind, first, tmp_path
         parquet.write_table(pyarrow.table(dict(zip(["id", "a", "b", "c", "d", "label"], numbers.T, strict=True))), path)
     steps = ["training", "predicting"] if first == "training" else ["predicting", "training"]
     for step in steps * 2:
-        rows = reader_of(path)(path, Reading()).train if step == "training" else read(path, shape=(4,))
-        np.testing.assert_array_equal(rows.inputs, numbers[:, :5] if step == "training" else numbers[:, 1:5])
+        if step == "training":
+            with pytest.warns(UserWarning, match="numbers its rows, and is left out"):
+                rows = reader_of(path)(path, Reading()).train
+        else:
+            rows = read(path, shape=(4,))
+        np.testing.assert_array_equal(rows.inputs, numbers[:, 1:5])
         np.testing.assert_array_equal(np.asarray(rows.labels).astype(int), numbers[:, 5])
         assert (rows.ids is None) == (step == "training")
     np.testing.assert_array_equal(read(path, shape=(6,)).inputs, numbers)

@@ -21,8 +21,9 @@ COMMON = {"epochs": 2, "batch_size": 64, "seed": 3, "seeds": 3, "verbose": 0}
 
 
 @pytest.fixture(scope="module")
-def swept(once) -> Sweep:
-    path = once("sweep", lambda out: mlplab.sweep("digits", VARY, runs=out, **COMMON))
+def swept(once, tmp_path_factory) -> Sweep:
+    made = once("sweep", lambda out: mlplab.sweep("digits", VARY, runs=out, **COMMON))
+    path = shutil.copytree(made, tmp_path_factory.mktemp("sweeps") / "sweep")  # opening it takes its lock
     return mlplab.sweep(path, verbose=0)
 
 

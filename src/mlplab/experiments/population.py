@@ -2,17 +2,19 @@
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from mlplab.datasets import Data
 from mlplab.engine import Member, fit_members, keras
+from mlplab.engine.backend import isolated_random_state
 from mlplab.engine.interrupts import deferred_interrupt
 from mlplab.errors import UsageError
 from mlplab.progress import Progress, ProgressListener
 from mlplab.runs import Run, Settings
+from mlplab.runs.architecture import FrozenWeights, frozen_weights
 from mlplab.training import splits
 from mlplab.training.network import build_network, rebuild
 
@@ -32,10 +34,12 @@ class ModelBuilder:
     Attributes:
         settings: of the network and its training.
         architecture: of a user's own model, as `runs.architecture.describe` gives it; None where the settings say all.
+        frozen: the weights of its layers that are not trained, see `runs.architecture.frozen_weights`.
     """
 
     settings: Settings
     architecture: dict[str, Any] | None = None
+    frozen: FrozenWeights = field(default_factory=dict)
 
     @classmethod
     def of(cls, source: Run | Settings) -> "ModelBuilder":
@@ -48,7 +52,10 @@ class ModelBuilder:
                 f"{source.path.name} is a ladder network, which also learns from rows without labels. Other networks "
                 "like it cannot be trained on a part of the rows: take a run without ladder."
             )
-        return cls(settings, None if settings.hidden is not None else source.architecture)
+        if settings.hidden is not None:
+            return cls(settings)
+        with isolated_random_state():
+            return cls(settings, source.architecture, frozen_weights(source.model))
 
     def build(self, number: int, data: Data, rows: int) -> tuple[keras.Model, int]:
         """Build the network with fresh weights.
@@ -63,7 +70,7 @@ class ModelBuilder:
         """
         seed = int(np.random.SeedSequence((self.settings.seed, number)).generate_state(1)[0] >> 1)
         if self.architecture is not None:
-            return rebuild(self.architecture, seed), seed
+            return rebuild(self.architecture, seed, self.frozen), seed
         return build_network(dataclasses.replace(self.settings, seed=seed), data, rows), seed
 
 

@@ -18,6 +18,7 @@ from mlplab.errors import ModelError, RunError
 if TYPE_CHECKING:
     import keras
 
+FrozenWeights = dict[int, dict[str, np.ndarray]]
 _LARGEST_BYTES = 16 * 2**20
 _STATISTICS = "statistics"
 """The key, beside Keras's own, of the weights of each adapted layer by name."""
@@ -99,6 +100,27 @@ def follow_weights(model: "keras.Model") -> None:
     """Let adapted layers take their statistics from weights that were assigned: they compute with constants of them."""
     for layer in _adapted_layers(model):
         layer.load_own_variables(_own_variables(layer))
+
+
+def frozen_weights(model: "keras.Model") -> FrozenWeights:
+    """Return the weights of each layer that is not trained (`trainable = False`), as of a base that is trained already.
+
+    Returns:
+        The arrays by their names in Keras's files, for each such layer by its position among all layers.
+    """
+    from mlplab.engine import keras_internals
+
+    each = {place: layer for place, layer in enumerate(keras_internals.layers(model)) if not layer.trainable}
+    return {place: weights for place, layer in each.items() if (weights := _own_variables(layer))}
+
+
+def set_frozen_weights(model: "keras.Model", frozen: FrozenWeights) -> None:
+    """Give a model of the same architecture what `frozen_weights` returned."""
+    from mlplab.engine import keras_internals
+
+    layers = keras_internals.layers(model)
+    for place, weights in frozen.items():
+        layers[place].load_own_variables(weights)
 
 
 def _adapted_layers(model: "keras.Model") -> list[Any]:

@@ -227,15 +227,17 @@ def targets_for(model: keras.Model, data: Data) -> np.ndarray:
 
 
 @deferred_interrupt()
-def rebuild(description: dict[str, Any], seed: int) -> keras.Model:
+def rebuild(description: dict[str, Any], seed: int, frozen: architecture.FrozenWeights) -> keras.Model:
     """Build another model that `runs.architecture.describe` described, with the weights, dropout and noise of a seed.
 
     Seeds of its layers and initializers are dropped: with them, every model would have the same initial weights. What
-    its layers adapted to data stays.
+    its layers adapted to data stays, and so do the `frozen` weights, of layers that are not trained.
     """
     with backend.isolated_random_state():
         keras.utils.set_random_seed(seed)
-        return architecture.build(_without_seeds(description))
+        model = architecture.build(_without_seeds(description))
+    architecture.set_frozen_weights(model, frozen)
+    return model
 
 
 def _without_seeds(part: Any) -> Any:

@@ -79,9 +79,11 @@ def check_options(seeds: int, ray: str | None, callbacks: Callbacks) -> None:
 def create_jobs(spec: RunSpec, model: keras.Model | None) -> list[TrainingJob]:
     """Create a job for each seed, all over one copy of the training set on the device.
 
-    A user's model is rebuilt with new weights for each seed. None is the network of the settings.
+    A user's model is rebuilt for each seed, with new weights but for those of layers that are not trained. None is the
+    network of the settings.
     """
     description = None if model is None else architecture.describe(model)
+    frozen = {} if model is None else architecture.frozen_weights(model)
     require_memory(spec.settings, spec.data, spec.seeds)
     jobs: list[TrainingJob] = []
     for seed in range(spec.settings.seed, spec.settings.seed + spec.seeds):
@@ -91,7 +93,7 @@ def create_jobs(spec: RunSpec, model: keras.Model | None) -> list[TrainingJob]:
             network = (
                 build_network(settings, spec.data, splits.rows_of_epoch(split, spec.data))
                 if description is None
-                else rebuild(description, seed)
+                else rebuild(description, seed, frozen)
             )
         device_data = jobs[0].device_data if jobs else None
         scaling = preprocessing_for(network, spec.data.train.inputs, split["train"], settings.standardize)

@@ -65,7 +65,8 @@ def train(
         recipe: the name of a recipe (`mlplab.recipes.names()`), the path of a TOML file with settings, or a `Recipe`.
         seeds: number of networks to train at once, for error bars and an ensemble; by default the recipe's, or 1. The
             first has `seed`, each other the next one. A model of your own stays as it is then: copies with fresh
-            weights are trained; layers that were adapted to data (`Normalization`) keep their statistics.
+            weights are trained. Layers with `trainable = False` keep their weights, and those that were adapted to data
+            (`Normalization`) their statistics.
         corrected_labels: a CSV file with the columns index and label: training labels to use instead of the data
             set's, see `datasets.corrections`. The run keeps those that differ.
         unlabelled: with `ladder`, images without labels from which it learns too, beside the training rows: an array

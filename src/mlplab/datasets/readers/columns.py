@@ -1,6 +1,7 @@
 """Tables: which column has the labels, groups, parts and names of files, and what shape rows of pixels have."""
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """Of files with images."""
 _LABELS = ("label", "labels", "class", "target", "category", "species", "y", "fine_label")
 _PARTS = ("split", "part", "subset", "set")
-_IDS = ("id", "imageid", "image_id", "rowid", "row_id", "index", "")
-"""Of columns that number or name the rows to predict; pandas writes the numbers of rows below no name."""
+_IDS = ("id", "imageid", "image_id", "rowid", "row_id", "index", "", "unnamed: 0", "__index_level_0__")
+"""Of columns that number or name the rows; the last three are what pandas makes of its own numbers of rows."""
 _SMALLEST = 8
 """Pixels of the side of an image in a table that does not name its columns."""
 
@@ -33,7 +34,7 @@ class Columns:
             with thumbnails; None if there is no such column.
         has_header: whether the names are the table's.
         id: numbers or names rows to predict, such as `file`; None if there is no such column.
-        left_out: has thumbnails of rows to predict, which are not read; None if there is no such column.
+        left_out: is not read: thumbnails of rows to predict, or numbers of rows to train on; None if there is none.
         needs_labels: whether each row has to have a label.
     """
 
@@ -61,6 +62,8 @@ class Columns:
     ) -> "Columns":
         """Return the columns of a table by their names and by its first row.
 
+        A column that numbers or names the rows, by its own name, is no input, of which a warning tells.
+
         Args:
             names: of the columns.
             first: the first row.
@@ -74,11 +77,16 @@ class Columns:
         """
         label, thumbnail = (_position(name, names, what) for name in (reading.label, reading.thumbnails))
         words, lower, (file, part, group) = _special(names, first, reading)
-        taken = {file, part, group, thumbnail}
-        if label is not None:
-            return cls(tuple(names), label, group, part, file, header, thumbnail)
-        label = next((lower.index(name) for name in _LABELS if name in lower and lower.index(name) not in taken), None)
-        rest = [i for i in range(len(names)) if i not in taken]
+        ids = [i for i, name in enumerate(lower) if header and name in _IDS and i not in (label, group)]
+        id = next(iter(ids), None)
+        if id is not None and file is None and not has_inputs:
+            warnings.warn(
+                f"Column {names[id]!r} of {what} numbers its rows, and is left out. To train on it, rename it.",
+                stacklevel=2,
+            )
+        if label is None:
+            rest = [i for i in range(len(names)) if i not in (file, part, group, thumbnail, id)]
+            label = next((lower.index(name) for name in _LABELS if name in lower and lower.index(name) in rest), None)
         if label is None:
             texts = [i for i in rest if not is_number(words[i])]
             candidates = texts or (rest if file is not None or has_inputs else [] if header else rest[:1])
@@ -89,7 +97,7 @@ class Columns:
                     advice=[advice],
                 )
             label = candidates[0]
-        return cls(tuple(names), label, group, part, file, header, thumbnail)
+        return cls(tuple(names), label, group, part, file, header, thumbnail, left_out=id)
 
     @classmethod
     def to_predict(

@@ -16,7 +16,7 @@ from mlplab.datasets.readers.table_rows import OtherColumns, check_label, found_
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError, UsageError, brief
 
-_VERSION = 2
+_VERSION = 3
 """Part of every cache key; raise it when files are decoded differently."""
 _AT_ONCE = 2**18
 """Cells that are converted at a time."""

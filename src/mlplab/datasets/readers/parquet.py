@@ -19,7 +19,7 @@ from mlplab.datasets.readers.table_rows import OtherColumns, found_in_parts
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError
 
-_VERSION = 2
+_VERSION = 3
 """Part of every cache key; raise it when files are decoded differently."""
 
 
