@@ -329,7 +329,7 @@ def test_only_finished_runs_are_accepted(runs, tmp_path):
     with pytest.raises(RunError, match="There is no run"):
         compare(runs[0], tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RunError, match="not a run"):
+    with pytest.raises(RunError, match="is no run"):
         compare(runs[0], tmp_path / "empty")
     unfinished = shutil.copytree(runs[1].path, tmp_path / "unfinished")
     (unfinished / "result.json").unlink()

@@ -84,8 +84,8 @@ class Columns:
                 f"Column {names[id]!r} of {what} numbers its rows, and is left out. To train on it, rename it.",
                 stacklevel=2,
             )
+        rest = [i for i in range(len(names)) if i not in (file, part, group, thumbnail, id)]
         if label is None:
-            rest = [i for i in range(len(names)) if i not in (file, part, group, thumbnail, id)]
             label = next((lower.index(name) for name in _LABELS if name in lower and lower.index(name) in rest), None)
         if label is None:
             texts = [i for i in rest if not is_number(words[i])]
