@@ -259,9 +259,12 @@ def test_the_error_names_a_module_that_a_node_lacks(nodes, monkeypatch):
 
 @pytest.mark.slow
 def test_a_process_that_always_dies_is_an_error(nodes, monkeypatch):
-    monkeypatch.setattr("mlplab.cluster.workers._RETRIES", 1)
-    with pytest.raises(ClusterError, match=r"^Task 0 was started 2 times.*Ray says: \S"):
-        list(nodes.workers.map(die, [0]))
+    monkeypatch.setattr(sys.modules[workers.__module__], "_RETRIES", 1)
+    with (
+        workers(nodes.cluster.address, cpus_per_task=1) as pool,
+        pytest.raises(ClusterError, match=r"^Task 0 was started 2 times.*Ray says: \S"),
+    ):
+        list(pool.map(die, [0]))
 
 
 def die(shared, task, progress):

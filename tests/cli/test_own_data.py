@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 
 import made_data
 import numpy as np
@@ -70,6 +71,19 @@ def test_its_report_names_the_files_and_the_baseline(photos):
     assert "always naming the most frequent class, bolt, is right for 57.1\u00a0%" in page
     assert "balanced accuracy</th>" in page
     assert len(page) < 1_000_000
+
+
+def test_predicting_the_rows_that_it_learned_from_is_called_so(photos):
+    run, _ = photos
+    own = command("predict", run.path, run.path.parent / "hardware", "--json")
+    assert json.loads(own.stdout)["is_own_data"]
+    assert f"that it learned from. Of rows that it has not seen: mlplab scores {run.path}" in own.stderr.replace(
+        "\n", " "
+    )
+    copy = shutil.copytree(run.path.parent / "hardware" / "bolt", run.path.parent / "new" / "bolt")
+    other = command("predict", run.path, copy.parent, "--json")
+    assert not json.loads(other.stdout)["is_own_data"]
+    assert "learned from" not in other.stderr
 
 
 def test_its_labels_are_files_too(photos, tmp_path):

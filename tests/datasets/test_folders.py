@@ -193,6 +193,12 @@ def test_wrong_readings_are_refused(reading, message, tmp_path):
         load("digits", **reading)
 
 
+def test_a_column_of_class_folders_is_refused(tmp_path):
+    write(tmp_path, GREY)
+    with pytest.raises(UsageError, match=r"has no columns: the label of an image is the folder .* Leave label='kind'"):
+        load(tmp_path, label="kind")
+
+
 def no_image(root):
     (root / "nut" / "notes.txt").write_text("hello")
 

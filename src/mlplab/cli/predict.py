@@ -11,7 +11,7 @@ from mlplab.cli.options import Json, Quiet, RunPath, check_file
 from mlplab.cli.output import in_shell_words, open_console, print_json, print_table, reports_interrupt, say
 from mlplab.cli.terminal_images import can_show_images, print_images
 from mlplab.datasets import preparation
-from mlplab.errors import UsageError
+from mlplab.errors import UsageError, shell_command
 from mlplab.inspection.predictions import FilePredictions, predict_files
 from mlplab.runs import Run
 
@@ -121,6 +121,8 @@ def _print(console: Console, found: FilePredictions, show: bool) -> None:
         low, high = found.accuracy["interval"]
         of = f"{found.accuracy['n']:,} rows whose class is known"
         say(console, f"Accuracy {found.accuracy['accuracy']:.4f} ({low:.4f}–{high:.4f}) of {of}", style="bold")
+        if found.is_own_data:
+            say(console, _own_data(found), style="yellow")
     if found.temperature_is_vague:
         say(console, _VAGUE, style="yellow")
     if found.strange:
@@ -144,6 +146,14 @@ def _summary(found: FilePredictions) -> str:
         done = Counter(found.prepared)
         parts.append(", ".join(f"{count:,} {_DONE[name]}" for name, count in done.items()))
     return "; ".join(parts)
+
+
+def _own_data(found: FilePredictions) -> str:
+    command = shell_command("mlplab", "scores", found.run.path)
+    return (
+        f"{found.run.path.name} was trained on data of this source: unless it has a part for testing, most rows are "
+        f"those that it learned from. Of rows that it has not seen: {command}"
+    )
 
 
 _VAGUE = "Too few validation rows were held out for a good temperature: use the probabilities to rank rows."

@@ -66,8 +66,21 @@ def _reader_of_folder(folder: Path) -> Reader:
             (table,) = layout.tables.values()
             return lambda path, reading: read_csv(table, reading)
         return lambda path, reading: read_csv_parts(layout.tables, path, reading)
-    if layout.kind == "idx":
-        return lambda path, reading: read_idx_pairs(path)
     if layout.kind == "parquet":
         return read_parquet_folder
-    return lambda path, reading: read_folder(path)
+    return _without_columns(read_idx_pairs if layout.kind == "idx" else read_folder)
+
+
+def _without_columns(read: Callable[[Path], Found]) -> Reader:
+    """Return the reader of what has no columns, one of which a person may have named."""
+
+    def read_folder_alone(path: Path, reading: Reading) -> Found:
+        if reading.label is not None:
+            raise UsageError(
+                f"{shown(path)} has no columns: the label of an image is the folder that it is in, or the number in an "
+                f"IDX file. Leave label={reading.label!r} out.",
+                arguments=("label",),
+            )
+        return read(path)
+
+    return read_folder_alone

@@ -72,6 +72,12 @@ class FilePredictions:
         return scores.accuracy(self.labels[known], self.probabilities[known])
 
     @functools.cached_property
+    def is_own_data(self) -> bool:
+        """Whether the files are of the data set that the run was trained on, so that rows it learned from may count."""
+        data = self.run.config.data["source"]
+        return data is not None and any(Path(data) in (file, *file.parents) for file in self.sources)
+
+    @functools.cached_property
     def table(self) -> Table:
         """A row for each predicted one, without the probabilities of all classes; the figure shows the inputs.
 
@@ -139,6 +145,7 @@ class FilePredictions:
             "temperature": self.temperature,
             "temperature_is_vague": self.temperature_is_vague,
             "accuracy": self.accuracy,
+            "is_own_data": self.is_own_data,
             "strange_labels": list(self.strange),
             "unreadable": [{"file": name, "reason": str(reason)} for name, reason in self.unreadable],
             "predictions": listed,
