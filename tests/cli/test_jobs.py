@@ -212,7 +212,7 @@ def test_a_search_ends_within_its_budget_winner_included(pixels, tmp_path):
     done = command(
         "tune", "photos.npz", "--budget", "20s", "--space", "space.toml", "--json", "--out", "study", cwd=tmp_path
     )
-    assert time.monotonic() - start < 20 * 1.5  # times that are planned with are of a machine that others use, too
+    assert time.monotonic() - start < 20 + 15  # times that are planned with are of a machine that others use, too
     assert done.returncode == 0, done.stderr
     winner = Run(tmp_path / "study/winner")
     test = winner.predictions("test")
