@@ -50,7 +50,7 @@ keras-suite: setup
 	$(BIN)/python tests/keras_suite/run.py $(ARGS)
 
 fuzz: setup
-	$(BIN)/python tests/fuzz/run.py --seconds $(FUZZ_SECONDS) $(ARGS)
+	$(BIN)/python tests/fuzz/campaign.py --seconds $(FUZZ_SECONDS) $(ARGS)
 
 lint: lint-fast
 	$(PYRIGHT)

@@ -51,7 +51,6 @@ def test_quiet_prints_nothing(trained):
         (["lr", "digits", "--schedule", "step"], "--schedule must be one of none, cosine, linear-end"),
         (["lr", "digits", "--learning-rate", "0.1"], "No such option"),
         (["lr", "digits", "--out", "rates.bmp"], "--out names a file: .csv, .md, .tex or .json for the table"),
-        (["learning-curve", "runs/none"], "runs/none cannot be read: No such file or directory."),
         (["learning-curve", "digits", "--sizes", "many"], "--sizes takes numbers of rows"),
         (["learning-curve", "digits", "--sizes", "3"], "--sizes must be numbers of rows, at least 10, one a class"),
         (["learning-curve", "digits", "--seeds", "0"], "--seeds must be a whole number of at least 1; got 0"),
@@ -61,3 +60,7 @@ def test_quiet_prints_nothing(trained):
 def test_wrong_use(arguments, message, trained):
     arguments = [str(trained[1]) if argument == "RUN" else argument for argument in arguments]
     assert refused(mlplab(*arguments), 2, message)
+
+
+def test_a_run_that_is_not_there_is_refused():
+    assert refused(mlplab("learning-curve", "runs/none"), 1, "runs/none cannot be read: No such file or directory.")

@@ -1,4 +1,4 @@
-"""One reader under Atheris: `python fuzzer.py READER CORPUS [libFuzzer's flags]`. `run.py` starts it."""
+"""One reader under Atheris: `python fuzzer.py READER CORPUS [libFuzzer's flags]`. `campaign.py` starts it."""
 
 import hashlib
 import sys

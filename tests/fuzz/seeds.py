@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-sys.path.append(str(Path(__file__).resolve().parent.parent))  # run.py, fuzzer.py and measure.py start without it
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # campaign.py, fuzzer.py and measure.py start without it
 from made_data import idx_bytes
 
 RNG = np.random.default_rng(0)

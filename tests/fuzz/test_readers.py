@@ -8,8 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import campaign
 import pytest
-import run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from targets import TARGETS, Target, no_cache
@@ -56,13 +56,13 @@ def test_files_that_fuzzing_found(path: Path):
     reader = max((name for name in TARGETS if path.name.startswith(f"{name}-")), key=len)
     if reader.endswith("parquet"):
         pytest.importorskip("pyarrow", reason='Parquet needs pyarrow: pip install "mlplab[data]"')
-    command = [sys.executable, str(Path(__file__).with_name("run.py")), reader, "--input", str(path)]
+    command = [sys.executable, str(Path(__file__).with_name("campaign.py")), reader, "--input", str(path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
 def test_an_input_is_read_again_by_the_reader_that_is_named(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["run.py", "--input", "a"])
+    monkeypatch.setattr(sys, "argv", ["campaign.py", "--input", "a"])
     with pytest.raises(SystemExit):
-        run.main()
+        campaign.main()
     assert "--input reads one file with one reader: got 0" in capsys.readouterr().err

@@ -1,8 +1,8 @@
-"""Fuzz the readers: `make fuzz`, or `python tests/fuzz/run.py [READER …] [--seconds N]`.
+"""Fuzz the readers: `make fuzz`, or `python tests/fuzz/campaign.py [READER …] [--seconds N]`.
 
 Each reader runs in a process of its own, guided by what the inputs reach in Python code (Atheris, libFuzzer). One
 exception but `MlplabError`, one broken promise of `targets.py`, 10 s for an input, or 1 GB of memory end it; the input
-is kept. `python tests/fuzz/run.py READER --input FILE` reads such an input again, without Atheris.
+is kept. `python tests/fuzz/campaign.py READER --input FILE` reads such an input again, without Atheris.
 """
 
 import argparse
