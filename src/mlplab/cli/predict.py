@@ -20,7 +20,7 @@ _ROWS = 30
 _PICTURES = 20
 """Images that are shown."""
 _PROBLEMS = 10
-"""Images that cannot be read, of which so many are named."""
+"""How many unreadable images are named."""
 _STANDARD_OUTPUT = Path("-")
 
 

@@ -1,4 +1,4 @@
-"""One image file of a stranger → a Pillow image in grey or rgb of 8 bits, in bounded memory.
+"""An image file that anybody may have made → a Pillow image in grey or rgb of 8 bits, in bounded memory.
 
 Whatever Pillow raises for foreign bytes becomes a `DataError` with the image's name. `MemoryError`, and errors of the
 code that is called with the decoded image, are raised as they are.
@@ -23,8 +23,8 @@ R = TypeVar("R")
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 _KINDS = "PNG, JPEG, WebP, BMP or TIFF"
 _MOST_PIXELS = 2**26
-"""Pixels of an image, at most; and of all images that are decoded at the same time: with their files these take about
-1 GB (measured for one image of so many pixels: 0.4 to 1.06 GB, the most for WebP with an alpha channel)."""
+"""Largest number of pixels of an image, and of all that are decoded at the same time, together. One image of this size
+took 0.4 GB (BMP) to 1.06 GB (WebP with an alpha channel), its file included."""
 _MOST_SCANNED = 2**31
 """Pixels of a progressive JPEG times its scans, each of which takes as long as decoding it once."""
 _BAND = 256

@@ -33,13 +33,13 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except MemoryError:
         raise
-    except Exception as error:
+    except Exception as error:  # pyarrow's kinds for damaged files have no common one
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise DataError(f"{shown(path)} is no readable Parquet file: {brief(reason)}. Get it again.") from error
 
 
 def batches(file: Any, path: Path, columns: list[str], rows: int) -> Iterator[Any]:
-    """Yield the rows of an open file in batches of at most so many. Raises `DataError` if it is damaged."""
+    """Yield an open file in batches of at most `rows` rows. Raises `DataError` if it is damaged."""
     with readable(path):
         waiting = file.iter_batches(rows, columns=list(dict.fromkeys(columns)))
     while True:

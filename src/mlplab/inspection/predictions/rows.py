@@ -14,7 +14,7 @@ from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError, UsageError
 
 _STRANGE = 5
-"""Labels that are no class of the run, of which the result names so many."""
+"""How many labels that are no class of the run the result names."""
 _MISSING = ("", "None", "nan", "NaN", "<NA>")
 """How tables write that there is no label."""
 
