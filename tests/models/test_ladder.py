@@ -225,7 +225,7 @@ def test_noise_is_new_in_each_step_and_decided_by_the_seed():
 
 
 @pytest.mark.slow
-def test_a_whole_training_is_the_same_in_keras_and_in_mlplab(fully_optimized):
+def test_a_whole_training_is_the_same_in_keras_and_in_mlplab():
     """Keras gets the source's batches one by one. Noise and averages are equal too; packed: up to rounding."""
     source = SemiSupervisedSource(X, Y, labelled=np.arange(12), batch_size=6, seed=3)
     theirs, ours, packed = (small(optimizer=keras.optimizers.Adam(0.01)) for _ in range(3))
