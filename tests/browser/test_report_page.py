@@ -238,6 +238,17 @@ def test_it_is_accessible_fits_sorts_and_changes_colours(visit, digits_report, w
     assert page.evaluate(background) != light
 
 
+@pytest.mark.parametrize("width", [1280, 1300, 1600])
+def test_the_table_of_units_fits_beside_the_layers(visit, digits_report, width):
+    page = visit(digits_report.path, width).page
+    units = page.get_by_role("region", name="Most important first")
+    heads = units.get_by_role("columnheader")
+    assert [heads.first.inner_text().strip(), heads.last.inner_text().strip()] == ["layer", "state"]
+    assert units.evaluate("(box) => box.scrollWidth - box.clientWidth") == 0
+    graph = page.get_by_role("group", name="The network's layers, one after the other")
+    assert graph.bounding_box()["y"] == page.locator("#units .card.tall").bounding_box()["y"]
+
+
 def small_run(name: str, inputs: np.ndarray, labels: np.ndarray, class_names, folder: Path):
     parts = (Dataset(inputs, labels, tuple(class_names), Provenance(name, split)) for split in ("train", "test"))
     data = Data(name, *parts)
