@@ -1,6 +1,6 @@
 """Makes the pictures of the documents: what `mlplab train` prints for the notebook's network, figures, the report.
 
-Needs the development environment and Chromium: .venv/bin/python docs/images/make.py
+Needs the development environment and Chromium: .venv/bin/python docs/images/make.py [NAME …]
 """
 
 import io
@@ -25,19 +25,33 @@ WIDTH = 1600
 COMMAND = "mlplab train fashion-mnist --hidden 20 --epochs 10 --batch-size 32 --validation 0 --report"
 
 
-def main() -> None:
-    _terminal()
+def main(names: list[str]) -> None:
+    """Make the pictures with these names, such as "report"; all without any."""
+    if not names or "train" in names:
+        _terminal()
     with tempfile.TemporaryDirectory() as folder:
         run = mlplab.train("fashion-mnist", hidden=[20], epochs=10, seed=0, out=Path(folder) / "notebook", verbose=0)
         shirts = mlplab.show_failures(run, trueclass="Shirt", predictedclass="T-shirt/top", order="loss", maxtoshow=20)
-        shirts.save(HERE / "failures.png")
-        first = int(shirts["index"][0])
-        mlplab.show_curves(run).save(HERE / "curves.png")
-        scores = [mlplab.show_confusion(run), mlplab.classification_report(run), mlplab.show_calibration(run)]
-        _beside(scores).save(HERE / "figures-scores.png", optimize=True)
-        looks = _below([mlplab.show_units(run), mlplab.show_saliency(run, first), mlplab.show_neighbours(run, first)])
-        _row([looks, _image(mlplab.show_projection(run))]).save(HERE / "figures-network.png", optimize=True)
-        _screenshot(mlplab.report(run)).save(HERE / "report.png", optimize=True)
+        pictures = {
+            "failures": lambda path: shirts.save(path),
+            "curves": lambda path: mlplab.show_curves(run).save(path),
+            "figures-scores": lambda path: _scores(run).save(path, optimize=True),
+            "figures-network": lambda path: _looks(run, int(shirts["index"][0])).save(path, optimize=True),
+            "report": lambda path: _screenshot(mlplab.report(run)).save(path, optimize=True),
+        }
+        for name, make in pictures.items():
+            if not names or name in names:
+                make(HERE / f"{name}.png")
+
+
+def _scores(run: mlplab.Run) -> Image.Image:
+    return _beside([mlplab.show_confusion(run), mlplab.classification_report(run), mlplab.show_calibration(run)])
+
+
+def _looks(run: mlplab.Run, index: int) -> Image.Image:
+    """What the network looks at, in general and in one image."""
+    looks = _below([mlplab.show_units(run), mlplab.show_saliency(run, index), mlplab.show_neighbours(run, index)])
+    return _row([looks, _image(mlplab.show_projection(run))])
 
 
 def _terminal() -> None:
@@ -110,4 +124,4 @@ def _screenshot(page: Path) -> Image.Image:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
