@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from mlplab.cluster import workers
-from mlplab.errors import ClusterError, DataError, UsageError
+from mlplab.errors import ClusterError, DataError, MissingPackageError, UsageError
 from mlplab.experiments.cross_validation import cross_validate
 from mlplab.runs import machine
 from mlplab.tuning import tune
@@ -82,7 +82,7 @@ def test_processors_must_be_positive():
 )
 def test_for_a_missing_package_the_message_has_the_command_that_installs_it(missing, address, command, monkeypatch):
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(UsageError) as error, workers(address):
+    with pytest.raises(MissingPackageError) as error, workers(address):
         pass
     assert str(error.value).endswith(command)
 

@@ -5,6 +5,7 @@ command wrongly, or fed it bad data, is shown a traceback.
 """
 
 import difflib
+import importlib
 import os
 import shlex
 import subprocess
@@ -104,6 +105,14 @@ class ClusterError(MlplabError, RuntimeError):
     """A cluster that does not answer, cannot take a task, or lost it."""
 
 
+class MissingPackageError(MlplabError, ImportError):
+    """An optional package that is not installed; the message ends with the command that installs it.
+
+    The command line exits with 1, as after other failures: what was typed is right, and works once the package is
+    there.
+    """
+
+
 class Interrupted(_Message, KeyboardInterrupt):
     """Ctrl-C in a training that can be resumed; the message says how."""
 
@@ -143,6 +152,26 @@ def require_unmasked(name: str, values: Any) -> None:
             f"{name} must be a plain array; got a masked array with {masked:,} masked values. "
             "Fill them, masked_array.filled(0), or remove their rows."
         )
+
+
+def import_optional(purpose: str, extra: str, package: str, *submodules: str) -> Any:
+    """Import an optional package, and submodules of it, and return the package.
+
+    Args:
+        purpose: what needs it, for the message, such as "Reading Parquet".
+        extra: what installs it, such as "mlplab[data]".
+
+    Raises:
+        MissingPackageError: if it cannot be imported.
+    """
+    try:
+        for module in submodules:
+            importlib.import_module(f"{package}.{module}")
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise MissingPackageError(
+            f'{purpose} needs {package}, which is not installed ({error}): pip install "{extra}"'
+        ) from error
 
 
 def flag(argument: str) -> str:

@@ -12,7 +12,7 @@ from made_data import idx_bytes
 from PIL import Image
 
 from mlplab.datasets import load
-from mlplab.errors import DataError, UsageError
+from mlplab.errors import DataError, MissingPackageError, UsageError
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (20, 8, 8), dtype=np.uint8)
@@ -238,7 +238,7 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     (tmp_path / "a.parquet").touch()
-    with pytest.raises(UsageError, match=r'pip install "mlplab\[data\]"'):
+    with pytest.raises(MissingPackageError, match=r'pip install "mlplab\[data\]"'):
         load(tmp_path / "a.parquet")
 
 

@@ -10,7 +10,7 @@ import pytest
 from small_studies import OPTIONS, SPACE, storage, trials_with_curves
 
 import mlplab.tuning
-from mlplab.errors import DataError, Interrupted, RunError, TrainingError, UsageError
+from mlplab.errors import DataError, Interrupted, MissingPackageError, RunError, TrainingError, UsageError
 from mlplab.tuning import Study, resume, tune
 from mlplab.tuning.config import StudyConfig
 from mlplab.tuning.planning import Planner
@@ -251,7 +251,7 @@ def test_the_package_is_the_function_too():
 
 def test_without_optuna_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(UsageError, match=r'pip install "mlplab\[tune\]"'):
+    with pytest.raises(MissingPackageError, match=r'pip install "mlplab\[tune\]"'):
         tune("digits")
 
 

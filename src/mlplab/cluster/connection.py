@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from mlplab.errors import Advice, ClusterError, UsageError
+from mlplab.errors import Advice, ClusterError, MissingPackageError, UsageError, import_optional
 from mlplab.runs import machine
 
 _log = logging.getLogger("mlplab")
@@ -50,19 +50,14 @@ def connected(address: str) -> Iterator[Any]:
     A connection that this process had before is used, and stays.
 
     Raises:
-        UsageError: if it is not an address, or a package is missing.
+        UsageError: if it is not an address.
+        MissingPackageError: if Ray, or what it needs for such an address, is not installed.
         ClusterError: if no cluster answers.
     """
     _check_address(address)
     deadline = time.monotonic() + _ANSWER_SECONDS
     with _quiet():  # before Ray is imported, which reads some of it
-        try:
-            import ray
-            import ray.exceptions
-        except ImportError as error:
-            raise UsageError(
-                'Clusters need the package ray, which is not installed: pip install "mlplab[cluster]"'
-            ) from error
+        ray = import_optional("A cluster", "mlplab[cluster]", "ray", "exceptions")
         if ray.is_initialized():
             present = ray.get_runtime_context().gcs_address
             if address not in ("local", "auto", present):
@@ -86,7 +81,7 @@ def _check_address(address: str) -> None:
             advice=[address_of],
         )
     if parts and parts["client"] and importlib.util.find_spec("grpc") is None:
-        raise UsageError('Addresses that begin with ray:// need a further package: pip install "ray[client]"')
+        raise MissingPackageError('Addresses that begin with ray:// need a further package: pip install "ray[client]"')
 
 
 @contextlib.contextmanager

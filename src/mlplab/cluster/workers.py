@@ -85,7 +85,8 @@ def workers(ray: str | None, *, cpus_per_task: int | None = None) -> Iterator[Wo
             supports GPUs and the cluster has some, a task has a GPU to itself.
 
     Raises:
-        UsageError: if `ray` is not an address, or the package is missing.
+        UsageError: if `ray` is not an address.
+        MissingPackageError: if Ray is not installed.
         ClusterError: if no cluster answers within 15 seconds, or none of its nodes can carry out a task.
     """
     if ray is None:

@@ -12,7 +12,7 @@ from mlplab.course.answer import Answer, UsualRange, join_names
 from mlplab.course.checks.findings import Measured, Target, WrongAnswer
 from mlplab.course.exercise import Exercise
 from mlplab.course.reference_scores import prediction_interval, usual_values
-from mlplab.errors import DataError, FetchError, MlplabError, ModelError, UsageError
+from mlplab.errors import DataError, FetchError, MissingPackageError, MlplabError, ModelError, UsageError
 
 
 def check(exercise: Exercise, names: Mapping[str, Any]) -> Answer:
@@ -65,7 +65,7 @@ def _findings(exercise: Exercise, names: Mapping[str, Any]) -> Iterator[str | Me
     """Yield the findings of the check. An exception from the learner's own code is a wrong answer, too."""
     try:
         yield from exercise.check(**{name: names[name] for name in exercise.parameters if name in names})
-    except (WrongAnswer, DataError, FetchError, UsageError):
+    except (WrongAnswer, DataError, FetchError, MissingPackageError, UsageError):
         raise
     except ModelError as error:
         raise WrongAnswer(str(error)) from error

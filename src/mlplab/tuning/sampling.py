@@ -6,7 +6,6 @@ So a study that was killed and resumed samples the same trials as one that was n
 """
 
 import contextlib
-import importlib
 import math
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlplab.errors import UsageError
+from mlplab.errors import import_optional
 from mlplab.tuning.parameters import Choice, Range
 from mlplab.tuning.space import Space
 
@@ -30,13 +29,8 @@ DIRECTIONS = {"accuracy": "maximize", "loss": "minimize"}
 
 
 def import_optuna() -> Any:
-    """Import Optuna. Raises `UsageError` if it is not installed."""
-    try:
-        return importlib.import_module("optuna")
-    except ImportError as error:
-        raise UsageError(
-            f'Tuning needs Optuna, which is not installed ({error}): pip install "mlplab[tune]"'
-        ) from error
+    """Import Optuna. Raises `MissingPackageError` without it."""
+    return import_optional("Tuning", "mlplab[tune]", "optuna")
 
 
 @contextlib.contextmanager

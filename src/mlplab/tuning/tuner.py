@@ -78,6 +78,7 @@ def tune(
         The finished study, its winner trained.
 
     Raises:
+        MissingPackageError: if Optuna is not installed.
         UsageError, DataError: before anything is trained; and for a budget that is too short, as soon as that is known.
         RunError: if `out` exists, or cannot be written.
         TrainingError: if all trials diverge.

@@ -34,8 +34,8 @@ def read_parquet(path: Path, reading: Reading, width: int | None = None) -> Foun
     images beside one of lists, has pictures of the rows.
 
     Raises:
-        UsageError: if pyarrow is not installed, if it cannot be seen which column has the labels, or if the column for
-            thumbnails has no images.
+        MissingPackageError: if pyarrow is not installed.
+        UsageError: if it cannot be seen which column has the labels, or if the column for thumbnails has no images.
         DataError: for anything that is no table of such columns, with file and row.
     """
     import_pyarrow()

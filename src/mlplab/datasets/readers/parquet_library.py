@@ -1,25 +1,17 @@
 """pyarrow: imported where it is needed, and its errors."""
 
 import contextlib
-import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mlplab.datasets.readers.rows import shown
-from mlplab.errors import DataError, UsageError, brief
+from mlplab.errors import DataError, brief, import_optional
 
 
 def import_pyarrow() -> Any:
-    """Import pyarrow with its modules for Parquet and for computing. Raises `UsageError` if it is not installed."""
-    try:
-        for module in ("pyarrow.parquet", "pyarrow.compute"):
-            importlib.import_module(module)
-        return importlib.import_module("pyarrow")
-    except ImportError as error:
-        raise UsageError(
-            f'Reading Parquet needs pyarrow, which is not installed ({error}): pip install "mlplab[data]"'
-        ) from error
+    """Import pyarrow with its modules for Parquet and for computing. Raises `MissingPackageError` without it."""
+    return import_optional("Reading Parquet", "mlplab[data]", "pyarrow", "parquet", "compute")
 
 
 @contextlib.contextmanager

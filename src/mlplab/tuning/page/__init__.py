@@ -27,7 +27,8 @@ def page(path: str | Path) -> Path:
 
     Raises:
         RunError: if there is no study, or it is damaged.
-        UsageError: if the page cannot be written, or Optuna is not installed.
+        UsageError: if the page cannot be written.
+        MissingPackageError: if Optuna is not installed.
     """
     path = Path(path).expanduser()
     return write_page(path / FILE, render(read(path), path.resolve().name, resuming(path, "study").shell))

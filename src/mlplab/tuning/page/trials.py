@@ -103,7 +103,7 @@ def read(path: Path) -> StudyRecord:
 
     Raises:
         RunError: if there is no study, or it is damaged.
-        UsageError: if Optuna is not installed.
+        MissingPackageError: if Optuna is not installed.
     """
     study = Study(path)
     recorded, config, winner = study.database.trials(), study.config, study.winner
