@@ -1,13 +1,16 @@
 """`mlplab data check`: exit codes, text, JSON and files; what `mlplab train` says of its data and keeps."""
 
 import dataclasses
+import hashlib
 import json
+import shlex
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import mlplab, refused
+from sklearn.datasets import load_sample_images
 
 import mlplab as package
 from mlplab.datasets import Data, load
@@ -96,6 +99,49 @@ def test_train_says_and_keeps_what_it_found(leaking: Path, tmp_path: Path) -> No
     assert kept[0]["count"] == {"train": 5, "test": 5}
     (run.path / "checks.json").unlink()  # as a run of a version that did not look
     assert run.directory.checks() is None
+
+
+@pytest.fixture(scope="module")
+def patches(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Patches of the two photographs that come with scikit-learn, in colour: which of the two each is from."""
+    path = tmp_path_factory.mktemp("photos") / "patches.npz"
+    each = [
+        photograph[row : row + 16, column : column + 16]
+        for photograph in load_sample_images().images
+        for row in range(0, 416, 32)
+        for column in range(0, 608, 32)
+    ]
+    images, labels = np.stack(each), np.repeat([0, 1], len(each) // 2)
+    np.savez(path, x_train=images[::2], y_train=labels[::2], x_test=images[1::2], y_test=labels[1::2])
+    return path
+
+
+@pytest.mark.slow
+def test_photographs_are_to_be_standardised(patches: Path, tmp_path: Path) -> None:
+    result = mlplab("data", "check", patches)
+    assert "information MLP-D18" in result.stderr
+    assert "standardize=True (mlplab train --standardize)" in result.stderr.replace("\n ", "")
+    assert f"To train on standardised pixels: mlplab train {patches} --standardize\n" in result.stderr
+    options = ["--hidden", "4", "--epochs", "1", "--validation", "0", "--out"]
+    run = ["train", patches, *options, tmp_path / "run"]
+    result = mlplab(*run)
+    command = result.stderr.partition("on which standardised inputs often do better. To try: ")[2].splitlines()[0]
+    words = shlex.split(command)
+    assert [*words[:3], words[-1]] == ["mlplab", "train", str(patches), "--standardize"]
+    again = mlplab(*words[1:], "--out", tmp_path / "again")
+    assert Run(tmp_path / "again").config.preprocessing.offset == pytest.approx(np.load(patches)["x_train"].mean())
+    assert "standardised" not in again.stderr
+    page = report(Run(tmp_path / "again")).read_text("utf-8")
+    digest = hashlib.sha256(patches.read_bytes()).hexdigest()
+    assert f"<dt>train and test: {patches.name}</dt><dd><code>{digest}</code></dd></dl>" in page
+    assert Run(tmp_path / "again").config.settings == dataclasses.replace(
+        Run(tmp_path / "run").config.settings, standardize=True
+    )
+
+
+def test_drawings_are_not_advised_to_be_standardised(leaking: Path, tmp_path: Path) -> None:
+    result = mlplab("train", leaking, "--hidden", 4, "--epochs", 1, "--out", tmp_path / "run")
+    assert "standardised" not in result.stderr
 
 
 def test_the_report_shows_what_was_found(digits_run: Run, leaking: Path, tmp_path: Path) -> None:

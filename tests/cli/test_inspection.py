@@ -110,7 +110,6 @@ def test_every_figure_is_a_picture_and_a_table(path, name):
             ["figure", "runs/digits", "units", "--split", "train"],
             "--split is for calibration",
         ),
-        (["figure", "runs/digits", "confusion", "--out", "no/such/folder.png"], "cannot be written"),
         (["failures", "runs/digits", "--true", "eleven"], "Unknown class 'eleven'"),
         (["failures", "runs/digits", "--order", "worst"], "Unknown order 'worst'"),
         (["failures", "runs/digits", "--max", "0"], "--max must be a whole number of at least 1; got 0"),

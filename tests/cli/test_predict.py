@@ -89,6 +89,18 @@ def test_a_submission(trained, digits, tmp_path):
     assert (tmp_path / "submission.csv").read_text().split() == ["ImageId,Label", *rows]
 
 
+def test_labels_that_are_no_class_are_named_or_counted(trained, digits, tmp_path):
+    for count in (5, 8):
+        labels = [*map(str, digits.test.labels[:10]), *(f"none-{number}" for number in range(count))]
+        inputs = digits.test.images[: len(labels)].reshape(len(labels), -1)
+        rows = [",".join([label, *map(str, row)]) for label, row in zip(labels, inputs.tolist(), strict=True)]
+        (tmp_path / "a.csv").write_text("\n".join([",".join(["label", *(f"p{i}" for i in range(64))]), *rows]))
+        done = mlplab("predict", trained[1], tmp_path / "a.csv", "--json")
+        more = "" if count == 5 else " and 3 more (--json lists all)"
+        assert f"not counted: none-0, none-1, none-2, none-3, none-4{more}\n" in done.stderr
+        assert json.loads(done.stdout)["strange_labels"] == labels[10:]
+
+
 def test_unreadable_images_are_named_and_the_exit_code_is_1(trained, images, tmp_path):
     (tmp_path / "bad.png").write_text("no image")
     good = next(images.rglob("*.png"))

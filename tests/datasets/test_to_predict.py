@@ -148,6 +148,10 @@ def test_what_cannot_be_read_is_refused(tmp_path):
         (tmp_path / name).write_text("a\n1\n")
     with pytest.raises(DataError, match=r"several tables: a\.csv, b\.csv\. Give one"):
         read(tmp_path)
+    for name in "cdefg":
+        (tmp_path / f"{name}.csv").write_text("a\n1\n")
+    with pytest.raises(DataError, match=r"a\.csv, b\.csv, c\.csv, d\.csv, e\.csv and 2 more\. Give one"):
+        read(tmp_path)
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY")
     with pytest.raises(DataError, match=r"a\.npy is no readable NPY file"):
         read(tmp_path / "a.npy")

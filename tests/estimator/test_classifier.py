@@ -229,6 +229,7 @@ def test_wrong_rows_are_refused(fitted, rows):
         (lambda: classifier.predict(x), NotFittedError, "not fitted"),
         (lambda: classifier.coefs_, AttributeError, "once it is fitted"),
         (lambda: fitted.partial_fit(x, y + 1), DataError, "classes of .*got \\[10\\]"),
+        (lambda: fitted.partial_fit(x, y + 20), DataError, "got \\[20, 21, 22, 23, 24\\] and 5 more\\. Name all"),
         (lambda: fitted.partial_fit(x, y, classes=[1, 2]), UsageError, "those of the calls before"),
         (lambda: clone(fitted).set_params(solver="sgd", learning_rate_init=1e30).fit(x, y), TrainingError, "finite"),
     ]:

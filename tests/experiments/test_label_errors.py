@@ -9,8 +9,8 @@ import pytest
 
 import mlplab
 from mlplab.datasets import Data, Dataset
-from mlplab.errors import DataError, MlplabError, RunError, UsageError
-from mlplab.experiments import label_errors
+from mlplab.errors import DataError, MissingPackageError, RunError, UsageError
+from mlplab.experiments import label_cautions, label_errors
 from mlplab.experiments.cross_validation import cross_validate
 from mlplab.experiments.label_errors import find_label_errors, label_quality, write_correctable
 from mlplab.figures import png
@@ -140,6 +140,19 @@ def test_the_figure_shows_the_first_as_images(run, flipped):
     assert png(drawn.figure).startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(("right", "is_weak"), [(69, True), (70, False)])
+def test_of_weak_networks_most_suspects_are_their_own_errors(right, is_weak):
+    given = np.array(["cat"] * 50 + ["dog"] * 50)
+    suggested = given.copy()
+    suggested[:15], suggested[50 : 135 - right] = "dog", "cat"
+    assert (given == suggested).sum() == right
+    said = label_cautions.cautions(given, suggested)
+    sentence = "got 69 of 100 rows right, less than 70 %: most labels that look wrong are then the networks' own errors"
+    assert [sentence in text for text in said] == [True] * is_weak
+    suggested[50:] = "cat"
+    assert "Hardly learned: dog (0 of 50 rows right)" in label_cautions.cautions(given, suggested)[1]
+
+
 def test_plain_arrays(digits):
     rng = np.random.default_rng(0)
     probabilities = rng.dirichlet(np.ones(10), 355)
@@ -192,7 +205,7 @@ def test_wrong_arguments_are_refused(run, flipped):
 
 def test_without_cleanlab_the_message_has_the_command_that_installs_it(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "cleanlab", None)
-    with pytest.raises(MlplabError, match=r'not installed: pip install "mlplab\[labels\]"'):
+    with pytest.raises(MissingPackageError, match=r'not installed .*: pip install "mlplab\[labels\]"'):
         find_label_errors(run)
 
 

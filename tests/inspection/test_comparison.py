@@ -13,6 +13,7 @@ from scipy import stats
 import mlplab
 from mlplab.errors import DataError, RunError, UsageError
 from mlplab.inspection.comparison import compare
+from mlplab.runs import Preprocessing
 
 
 @pytest.fixture(scope="module")
@@ -282,6 +283,21 @@ def test_as_text_and_in_a_notebook(four, arrays):
     page = compare(*arrays)._repr_html_()
     assert "a &lt;b&gt;" in page
     assert "<b>" not in page
+
+
+def test_scaling_and_class_weights_are_in_words(digits_run, digits, tmp_path):
+    weights = {"3": 2, "8": 0.5}
+    settings = {"hidden": [2], "epochs": 1, "validation": 0, "standardize": True, "class_weight": weights}
+    other = mlplab.train("digits", **settings, out=tmp_path / "other", verbose=0)
+    shown = compare(digits_run, other).settings
+    pixels = digits.train.images.astype(float)
+    means = f"minus the mean {pixels.mean():g}, divided by the standard deviation {pixels.std():g}"
+    assert shown["scaling"].tolist() == ["divided by 16", means]
+    assert shown["class weight"].tolist() == [None, "3=2,8=0.5"]
+    assert Preprocessing().in_words == "none"
+    assert Preprocessing(scale=(1.0, 2.0), offset=(0.5, -3.0)).in_words == (
+        "each feature minus its mean (-3 to 0.5), divided by its standard deviation (1 to 2)"
+    )
 
 
 def test_files(four, tmp_path):

@@ -233,7 +233,11 @@ def test_judged_labels_are_shown_with_the_most_doubtful_first(copied, digits, tm
         label=labels,
         probabilities=probabilities,
     )
-    got = Page(report(mlplab.Run(folder))).data["labels"]
+    page = Page(report(mlplab.Run(folder)))
+    right = (probabilities.argmax(1) == labels).sum()
+    assert f"got {right} of {len(labels):,} rows right, less than 70 %: most labels that look wrong" in page.text
+    assert "Hardly learned: " in page.text
+    got = page.data["labels"]
     given = np.where(probabilities.argmax(1) == labels, 2, probabilities[np.arange(len(labels)), labels])
     assert [row["index"] for row in got["rows"]] == np.argsort(given, kind="stable")[:48].tolist()
     assert got["images"]["count"] == 48

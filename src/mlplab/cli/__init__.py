@@ -3,6 +3,7 @@
 options.py, settings_options.py    options that verbs share, and those made from the settings
 output.py, terminal_images.py      how verbs print: lines, tables, JSON, small pictures
 progress_bars.py, run_summary.py   what is printed during and after a training
+train_again.py                     the command that trains a run again, with something changed
 lean_keras_import.py               a faster import of Keras
 """
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from mlplab.cli.options import Json, Quiet, complete_run
+from mlplab.cli.options import Json, Quiet, check_outputs, complete_run
 from mlplab.cli.output import difference_cells, open_console, print_json, print_rows, print_table, say
 from mlplab.errors import UsageError, shell_command
 from mlplab.inspection.comparison import Comparison, verdicts
@@ -54,6 +54,7 @@ def compare(
     """
     if (right is None) != (wrong is None):
         raise UsageError("--right NAME and --wrong NAME go together: rows that one run gets right and the other wrong.")
+    check_outputs(out)
     console = open_console(quiet)
     comparison = compare_runs(*runs, all_pairs=all_pairs)
     gallery = None

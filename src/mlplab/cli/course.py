@@ -10,7 +10,7 @@ from rich.markdown import Markdown
 from rich.table import Table as RichTable
 
 from mlplab import course
-from mlplab.cli.options import Json, Quiet
+from mlplab.cli.options import Json, Quiet, check_outputs
 from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.course import offline_folder, sandbox, starting
 from mlplab.course.exercise import Exercise, find
@@ -95,6 +95,7 @@ def check(
     quiet: Quiet = False,
 ) -> None:
     """Run your file and check its result. Exits with 1 if something is wrong."""
+    check_outputs(picture)
     console = open_console(quiet)
     if name is not None and file is None and name.endswith((".py", ".ipynb")):
         name, file = None, Path(name)

@@ -10,20 +10,21 @@ from rich.padding import Padding
 from rich.text import Text
 
 from mlplab import figures
-from mlplab.cli.options import Dataset, Json, Quiet, complete_dataset
+from mlplab.cli.options import Dataset, Json, Quiet, check_outputs, complete_dataset
 from mlplab.cli.output import open_console, print_json, print_rows, say
 from mlplab.cli.reading_options import takes_reading
 from mlplab.cli.terminal_images import can_show_images, print_images
 from mlplab.datasets import CATALOG, Data, Entry, find_entry, load
 from mlplab.datasets.cache import cache_folder
 from mlplab.datasets.checks import Finding
+from mlplab.datasets.checks.photographs import PHOTOGRAPHS
 from mlplab.datasets.images.thumbnails import Thumbnails
 from mlplab.datasets.published.fetch import fetch_entry, is_on_disk
 from mlplab.datasets.reading import Source
 from mlplab.errors import shell_command
 from mlplab.inspection.data_check import DataCheck, check_data
 from mlplab.inspection.data_check.result import check_suffix
-from mlplab.runs.dataset_ref import check_command, identity
+from mlplab.runs.dataset_ref import check_command, command_for, identity
 
 _SAMPLES_PER_CLASS = 10
 _MOST_CLASSES = 40
@@ -76,6 +77,7 @@ def show(
     quiet: Quiet = False,
 ) -> None:
     """Show a data set: sizes, class counts, hashes, sources, and samples of each class as a picture."""
+    check_outputs(out)
     console = open_console(quiet)
     data = load(name, quiet=quiet)
     pictures = data.train.pictures
@@ -108,6 +110,7 @@ def check(
     Exits with 1 if there is an error or a warning, with 0 if there is neither.
     """
     console = open_console(quiet)
+    check_outputs(out)
     if out is not None:
         check_suffix(out)
     checked = check_data(data, ignore=ignore or (), verbose=0 if quiet else "auto")
@@ -119,6 +122,9 @@ def check(
     elif checked.findings:
         command = check_command(identity(checked.data)) or []
         say(console, f"To see the rows: {shell_command(*command, '--out', 'check.html')}")
+    if any(finding.kind == PHOTOGRAPHS for finding in checked):
+        command = command_for(identity(checked.data), {"standardize": True}) or []
+        say(console, f"To train on standardised pixels: {shell_command(*command)}")
     if json_:
         print_json(**checked.to_json())
     if checked.has_problems:
@@ -208,10 +214,8 @@ def _print_data(console: Console, data: Data, picture: Path | None) -> None:
     print_rows(console, _counts(data)[:_MOST_CLASSES])
     if len(data.class_names) > _MOST_CLASSES:
         say(console, f"… {len(data.class_names) - _MOST_CLASSES:,} more classes: --json prints all")
-    for part in parts:
-        hashes = part.provenance.sha256 or {f"{part.provenance.split} (content)": part.content_hash()}
-        for file, digest in hashes.items():
-            say(console, f"SHA-256 {digest}  {file}")
+    for file, digest in _hashes(data):
+        say(console, f"SHA-256 {digest}  {file}")
     for provider in entry.providers if entry else ():
         say(console, f"Source: {provider}")
     if picture and data.train.pictures is not None:
@@ -219,6 +223,15 @@ def _print_data(console: Console, data: Data, picture: Path | None) -> None:
             first_of_class = np.unique(data.train.labels, return_index=True)[1]
             print_images(console, list(data.train.pictures[first_of_class[:_MOST_CLASSES]]))
         say(console, f"Samples of each class: {picture}")
+
+
+def _hashes(data: Data) -> list[tuple[str, str]]:
+    """Return the name and the SHA-256 of each file, of one with training and test rows once."""
+    hashes = [
+        part.provenance.sha256 or {f"{part.provenance.split} (content)": part.content_hash()}
+        for part in (data.train, data.test)
+    ]
+    return list(dict.fromkeys(each for of_part in hashes for each in of_part.items()))
 
 
 def _counts(data: Data) -> list[dict[str, object]]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from mlplab.cli.options import Json, Quiet, RunPath, Split
+from mlplab.cli.options import Json, Quiet, RunPath, Split, check_outputs
 from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.cli.terminal_images import can_show_images, print_images
 from mlplab.errors import require_whole, shell_command
@@ -36,6 +36,7 @@ def show(
     quiet: Quiet = False,
 ) -> None:
     """Show what a run predicted wrong: a table, and with --out a picture."""
+    check_outputs(out)
     console = open_console(quiet)
     require_whole("max", at_most)
     run = Run(path)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlplab.cli.options import Json, Quiet, RunPath
+from mlplab.cli.options import Json, Quiet, RunPath, check_outputs
 from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.errors import UsageError, shell_command, unknown_name
 from mlplab.inspection import calibration, confusion, curves
@@ -69,6 +69,7 @@ def show(
     console = open_console(quiet)
     if name not in FIGURES:
         raise UsageError(unknown_name("figure", name, FIGURES))
+    check_outputs(out)
     run = Run(path)
     given: dict[str, Any] = {"split": split, "index": index, "normalize": normalize, "equal": equal}
     given = {option: value for option, value in given.items() if value is not None}

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from mlplab.cli.options import Json, Quiet, RunPath
+from mlplab.cli.options import Json, Quiet, RunPath, check_outputs
 from mlplab.cli.output import open_console, print_json, print_table, reports_interrupt, say
-from mlplab.errors import UsageError, require_whole, shell_command
-from mlplab.experiments import label_errors
+from mlplab.cli.train_again import train_again
+from mlplab.errors import UsageError, require_whole
+from mlplab.experiments import label_cautions, label_errors
 from mlplab.runs import Run
-from mlplab.runs.dataset_ref import command_for
 from mlplab.runs.directory import RunDirectory
 from mlplab.table import PICTURES
 
@@ -52,6 +52,7 @@ def labels(
         raise UsageError(f"The table is a CSV file: name one that ends in .csv; got {file}.")
     if picture is not None and picture.suffix.lower() not in PICTURES:
         raise UsageError(f"--picture names a {', '.join(PICTURES)} file; got {picture}.")
+    check_outputs(file, picture)
     require_whole("max", at_most, 0)
     with reports_interrupt("Interrupted: nothing of the cross-validation is kept, and the run is unchanged."):
         table = label_errors.find_label_errors(run, split=split, folds=folds, ray=ray, verbose=0 if quiet else "auto")
@@ -61,8 +62,9 @@ def labels(
         columns = (_COLUMNS[0], *(["file"] if "file" in table.columns else []), *_COLUMNS[1:])
         print_table(console, columns, [row | {"quality": f"{row['quality']:.2g}"} for row in shown])
     say(console, table.title)
-    if doubt := label_errors.not_learned(table["given"], table["suggested"]):
-        say(console, doubt, style="yellow")
+    cautions = label_cautions.cautions(table["given"], table["suggested"])
+    for caution in cautions:
+        say(console, caution, style="yellow")
     if drawn:
         say(console, f"The worst as images: {drawn}")
     say(console, f"The table: {file}" if written else f"{file} has labels that were corrected: it is not overwritten.")
@@ -75,6 +77,7 @@ def labels(
             folds=folds if split == "train" else None,
             rows=len(table),
             flagged=int(table["flagged"].sum()),
+            cautions=cautions,
             file=str(file),
             written=written,
             picture=drawn and str(drawn),
@@ -84,15 +87,5 @@ def labels(
 
 def _train_again(run: Run, labels: Path) -> str:
     """Return what trains the run again with other labels: a command, or for what only Python has, a line of it."""
-    config, settings = run.config, run.config.settings
-    seeds = {"seed": settings.seed} | ({"seeds": config.seeds} if config.seeds > 1 else {})
-    again = None if settings.hidden is None else command_for(config.data, settings.arguments() | seeds)
-    words = list(config.command or again or ())
-    if not words:
-        return f"mlplab.train(data, …, corrected_labels={str(labels)!r}), in Python, where the run was begun"
-    for option in ("--out", "--corrected-labels"):
-        words = [word for word in words if not word.startswith(f"{option}=")]
-        if option in words:
-            place = words.index(option)
-            del words[place : place + 2]
-    return shell_command(*words, "--corrected-labels", labels)
+    command = train_again(run, "--corrected-labels", labels, without=["--corrected-labels"])
+    return command or f"mlplab.train(data, …, corrected_labels={str(labels)!r}), in Python, where the run was begun"

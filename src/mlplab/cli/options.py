@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlplab import recipes, table
+from mlplab import files, recipes, table
 from mlplab.datasets import CATALOG
 from mlplab.datasets.readers import SUFFIXES
 from mlplab.errors import UsageError, flag
@@ -77,9 +77,17 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors, 
 
 
 def check_file(out: Path | None) -> None:
-    """Refuse a kind of file that is not written, before the work whose result would go into it."""
+    """Refuse a file of another kind, or that cannot be written, before the work whose result would go into it."""
     if out is not None and out.suffix.lower() not in (*table.TEXTS, *table.PICTURES):
         raise UsageError(f"--out names a file: {table.FILES}; got {out}.")
+    check_outputs(out)
+
+
+def check_outputs(*named: Path | None) -> None:
+    """Refuse files that cannot be written, before the work whose result would go into them."""
+    for file in named:
+        if file is not None:
+            files.check_output(file)
 
 
 def check_resume(what: str, given: Iterable[str]) -> None:

@@ -1,17 +1,18 @@
 """`mlplab predict`: what a run predicts for images and files that it has never seen."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from mlplab.cli.options import Json, Quiet, RunPath, check_file
+from mlplab.cli.options import Json, Quiet, RunPath, check_file, check_outputs
 from mlplab.cli.output import in_shell_words, open_console, print_json, print_table, reports_interrupt, say
 from mlplab.cli.terminal_images import can_show_images, print_images
 from mlplab.datasets import preparation
-from mlplab.errors import UsageError, shell_command
+from mlplab.errors import UsageError, brief, shell_command
 from mlplab.inspection.predictions import FilePredictions, predict_files
 from mlplab.runs import Run
 
@@ -21,6 +22,8 @@ _PICTURES = 20
 """Images that are shown."""
 _PROBLEMS = 10
 """How many unreadable images are named."""
+_STRANGE = 5
+"""How many labels that are no class of the run are named."""
 _STANDARD_OUTPUT = Path("-")
 
 
@@ -88,6 +91,7 @@ def _check_files(out: Path | None, submission: Path | None, paths: list[Path], j
         check_file(out)
     if submission is not None and submission.suffix.lower() != ".csv":
         raise UsageError(f"--submission names a .csv file; got {submission}.")
+    check_outputs(submission)
     inputs = {path.resolve() for path in paths}
     written = [file.resolve() for file in _written(out, submission)]
     for file in written:
@@ -126,11 +130,17 @@ def _print(console: Console, found: FilePredictions, show: bool) -> None:
     if found.temperature_is_vague:
         say(console, _VAGUE, style="yellow")
     if found.strange:
-        say(console, f"No classes of the run, so not counted: {', '.join(found.strange)}", style="yellow")
+        say(console, f"No classes of the run, so not counted: {_listed(found.strange)}", style="yellow")
     for _, reason in found.unreadable[:_PROBLEMS]:
         say(console, f"Not predicted: {in_shell_words(reason)}", style="yellow")
     if len(found.unreadable) > _PROBLEMS:
         say(console, f"… and {len(found.unreadable) - _PROBLEMS:,} more: --json lists all", style="yellow")
+
+
+def _listed(labels: Sequence[str]) -> str:
+    """Name the first labels, and say how many more there are."""
+    more = f" and {len(labels) - _STRANGE:,} more (--json lists all)" if len(labels) > _STRANGE else ""
+    return ", ".join(brief(label, 40) for label in labels[:_STRANGE]) + more
 
 
 def _summary(found: FilePredictions) -> str:

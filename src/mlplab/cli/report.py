@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mlplab.cli.options import Json, Quiet, RunPath
+from mlplab.cli.options import Json, Quiet, RunPath, check_outputs
 from mlplab.cli.output import open_console, print_json, say
 from mlplab.runs import Run
 
@@ -23,6 +23,7 @@ def report(
 
     It opens from disk, needs no network, and can be sent to a colleague as it is.
     """
+    check_outputs(out)
     console = open_console(quiet)
     from mlplab.reports import report as write_report  # templates, which other verbs do without
 

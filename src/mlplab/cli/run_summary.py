@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from mlplab.cli.output import print_rows, print_table, say
+from mlplab.cli.train_again import train_again
+from mlplab.datasets.checks.photographs import PHOTOGRAPHS
 from mlplab.errors import shell_command
 from mlplab.figures import shortened
 from mlplab.inspection import majority
@@ -43,6 +45,8 @@ def print_result(console: Console, run: Run, page: Path | None) -> None:
     if not run.members and (run.config.settings.early_stopping or len(run.epochs) < run.config.settings.epochs):
         say(console, ending(run))
     print_baseline(console, majority.baseline_of_result(run.result), run)
+    if text := _standardise(run):
+        say(console, text, style="yellow")
     say(console, f"Run: {os.path.relpath(run.path)}" if page is None else f"Report: {os.path.relpath(page)}")
     say(console, _next(run, reported=page is not None))
 
@@ -53,6 +57,16 @@ def print_baseline(console: Console, baseline: majority.Baseline | None, run: Ru
         say(console, text)
     if text := " ".join(filter(None, (majority.warning_of(baseline), majority.advice(baseline, run.config.settings)))):
         say(console, text, style="yellow")
+
+
+def _standardise(run: Run) -> str:
+    """Say how to train on standardised inputs where they are photographs, and are not; else ""."""
+    settings = run.config.settings
+    codes = [finding["code"] for finding in run.directory.checks() or ()]
+    if settings.standardize or settings.hidden is None or PHOTOGRAPHS.code not in codes:
+        return ""
+    again = train_again(run, "--standardize") or "mlplab.train(data, …, standardize=True), in Python"
+    return f"The images look like photographs, on which standardised inputs often do better. To try: {again}"
 
 
 def _next(run: Run, reported: bool) -> str:

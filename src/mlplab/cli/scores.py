@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlplab.cli.options import Json, Quiet, RunPath, Split
+from mlplab.cli.options import Json, Quiet, RunPath, Split, check_outputs
 from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.cli.run_summary import print_baseline
 from mlplab.errors import DataError, FetchError, UsageError
@@ -42,6 +42,7 @@ def show(
     """Show a run's scores with their intervals: overall, by class, most confused pairs, calibration, simple methods."""
     if out is not None and out.suffix.lower() not in TEXTS:
         raise UsageError(f"--out names a .md, .tex or .json file for all tables, or a .csv for the scores; got {out}.")
+    check_outputs(out)
     console = open_console(quiet)
     run = Run(path)
     rows = examples.examples_of(run, split=split, inputs=False)

@@ -11,6 +11,9 @@ from mlplab.errors import DataError
 
 Kind = Literal["binary", "multiclass", "multilabel"]
 
+_NAMED = 5
+"""At most this number of unknown classes is named."""
+
 
 @dataclass(frozen=True, eq=False)
 class Labels:
@@ -68,9 +71,10 @@ class Labels:
             raise DataError(f"y must be one class a row, (n,), as before; got shape {y.shape}.")
         unknown = np.setdiff1d(y, self.classes)
         if len(unknown):
+            more = f" and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
             raise DataError(
-                f"y must have classes of {self.classes.tolist()}, as before; got {unknown[:5].tolist()}. Name all "
-                "classes in the first call, partial_fit(X, y, classes=…), or fit anew without warm_start."
+                f"y must have classes of {self.classes.tolist()}, as before; got {unknown[:_NAMED].tolist()}{more}. "
+                "Name all classes in the first call, partial_fit(X, y, classes=…), or fit anew without warm_start."
             )
         numbers = np.searchsorted(self.classes, y).astype(np.int32)
         return numbers if self.kind == "multiclass" else numbers[:, None].astype(np.float32)

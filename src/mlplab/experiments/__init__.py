@@ -4,6 +4,7 @@ learning_rate.py       a learning rate suggested; rate_plan.py: what is trained 
 learning_curve.py      whether more rows are worth it; size_scan.py trains the networks
 cross_validation.py    every training row predicted out of sample
 label_errors.py        labels that are probably wrong, by cross-validation
+label_cautions.py      where labels look wrong because the judging networks are weak
 baselines.py           simple methods to compare a network with
 sweep.py               every combination of some settings with several seeds
 sweep_plan.py          what a sweep trains; sweep_table.py: the scores it ends with

@@ -7,14 +7,13 @@ Dataset Labels", Journal of Artificial Intelligence Research 70, 2021), which th
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mlplab.datasets.corrections import read_rows
-from mlplab.errors import DataError, MlplabError, UsageError, plain_number, require, unknown_name
+from mlplab.errors import DataError, UsageError, import_optional, plain_number, require, unknown_name
 from mlplab.figures import gallery, shortened
 from mlplab.inspection.examples import SPLITS, Examples, available_data, examples_of, open_run
 from mlplab.progress import bar
@@ -24,9 +23,6 @@ from mlplab.table import Table
 
 SHOWN_IMAGES = 40
 """Number of images in the figure."""
-
-_LEARNED, _NAMED = 0.5, 5
-"""A class is learned from this fraction of its rows right on. At most this number of classes is named."""
 
 
 def find_label_errors(
@@ -63,7 +59,7 @@ def find_label_errors(
         See `label_quality`.
 
     Raises:
-        MlplabError: if cleanlab is not installed.
+        MissingPackageError: if cleanlab is not installed.
         UsageError, DataError, RunError: see `examples_of`. UsageError also for an impossible number of folds.
         ClusterError: if no cluster answers at the address of `ray`.
 
@@ -108,7 +104,7 @@ def label_quality(examples: Examples, split: str = "") -> Table:
         first images.
 
     Raises:
-        MlplabError: if cleanlab is not installed.
+        MissingPackageError: if cleanlab is not installed.
         DataError: if all labels are of one class.
     """
     cleanlab = _cleanlab()
@@ -143,25 +139,6 @@ def label_quality(examples: Examples, split: str = "") -> Table:
     title = f"{int(ranked['flagged'].sum()):,} of {len(examples):,} labels may be wrong: {examples.name}"
     images = examples.images
     return Table(ranked, title, None if images is None else _gallery(images[order[:SHOWN_IMAGES]], ranked))
-
-
-def not_learned(given: np.ndarray, suggested: np.ndarray) -> str:
-    """Name the classes that the judging networks did not learn, whose labels therefore look wrong; "" without any.
-
-    Args:
-        given, suggested: names of the classes of all rows, (n,) each.
-    """
-    names, of_row, rows = np.unique(given, return_inverse=True, return_counts=True)
-    right = np.bincount(of_row, weights=given == suggested).astype(int)
-    few = np.flatnonzero(right < _LEARNED * rows)
-    if not len(few):
-        return ""
-    listed = ", ".join(f"{names[c]} ({right[c]:,} of {rows[c]:,} rows right)" for c in few[:_NAMED])
-    more = f" and {len(few) - _NAMED:,} more classes" if len(few) > _NAMED else ""
-    return (
-        f"Hardly learned: {listed}{more}. Labels of a class that the networks did not learn look wrong even where they "
-        "are right: look before you correct them."
-    )
 
 
 def write_correctable(table: Table, path: str | Path, accept: int = 0) -> Path | None:
@@ -232,15 +209,8 @@ def _gallery(images: np.ndarray, ranked: dict[str, np.ndarray]) -> Callable[[], 
     return lambda: gallery(images, titles, columns=8)
 
 
-def _cleanlab() -> ModuleType:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # cleanlab's progress bar warns in some notebooks
-            import cleanlab
-    except ModuleNotFoundError as error:
-        if error.name != "cleanlab":
-            raise
-        raise MlplabError(
-            'Finding wrong labels needs the package cleanlab, which is not installed: pip install "mlplab[labels]"'
-        ) from error
-    return cleanlab
+def _cleanlab() -> Any:
+    """Import cleanlab. Raises `MissingPackageError` without it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # cleanlab's progress bar warns in some notebooks
+        return import_optional("Finding wrong labels", "mlplab[labels]", "cleanlab")

@@ -9,6 +9,7 @@ from mlplab.files.directories import DIVERGED, KINDS, create_directory, free_pat
 from mlplab.files.reading import check_sha256, read_arrays, read_json, read_lines, read_tensors, sha256
 from mlplab.files.writing import (
     append_line,
+    check_output,
     json_bytes,
     optional,
     tensor_bytes,
@@ -22,8 +23,8 @@ from mlplab.files.writing import (
 )
 
 __all__ = [
-    "DIVERGED", "KINDS", "append_line", "check_sha256", "create_directory", "free_path", "json_bytes", "locked",
-    "optional", "read_arrays", "read_json", "read_lines", "read_tensors", "remove_directory", "resuming", "sha256",
-    "tensor_bytes", "write_arrays", "write_bytes", "write_json", "write_lines", "write_output", "write_tensors",
-    "write_text",
+    "DIVERGED", "KINDS", "append_line", "check_output", "check_sha256", "create_directory", "free_path", "json_bytes",
+    "locked", "optional", "read_arrays", "read_json", "read_lines", "read_tensors", "remove_directory", "resuming",
+    "sha256", "tensor_bytes", "write_arrays", "write_bytes", "write_json", "write_lines", "write_output",
+    "write_tensors", "write_text",
 ]  # fmt: skip

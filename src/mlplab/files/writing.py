@@ -82,13 +82,31 @@ def append_line(path: Path, value: object) -> None:
         file.write(json.dumps(value).encode() + b"\n")
 
 
+def check_output(path: Path) -> None:
+    """Raise `UsageError` for a file that a person named and `write_output` cannot write; nothing is written yet."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name a file in it.")
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    reason = errno.ENOTDIR if not folder.is_dir() else None if os.access(folder, os.W_OK) else errno.EACCES
+    if reason is not None:
+        raise _refused(path, f"{os.strerror(reason)}: {folder}")
+
+
 def write_output(path: Path, content: bytes) -> None:
-    """Write a file that a person named. Raises `UsageError` if it cannot be written."""
+    """Write a file that a person named, and make its folder. Raises `UsageError` if it cannot be written."""
+    check_output(path)
+    with contextlib.suppress(OSError):  # writing then fails, too, and says why
+        path.parent.mkdir(parents=True, exist_ok=True)
     try:
         write_bytes(path, content)
     except RunError as error:
         reason = getattr(error.__cause__, "strerror", None) or error
-        raise UsageError(f"{path} cannot be written: {reason}. Name another file.") from error
+        raise _refused(path, str(reason)) from error
+
+
+def _refused(path: Path, reason: str) -> UsageError:
+    """Return the error for a file that a person named and that cannot be written."""
+    return UsageError(f"{path} cannot be written: {reason}. Name another file.")
 
 
 @contextlib.contextmanager

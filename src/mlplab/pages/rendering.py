@@ -5,7 +5,6 @@ that a page fills in. `macros.html.j2` has tables and figures.
 """
 
 import base64
-import contextlib
 import itertools
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +16,6 @@ import jinja2
 import numpy as np
 
 from mlplab import __version__, files
-from mlplab.errors import UsageError
 from mlplab.figures import shortened
 
 _LONGEST_NAME = 60
@@ -51,10 +49,6 @@ def render(template: str, folder: Path, filters: Mapping[str, Callable[..., Any]
 def write_page(path: Path, text: str) -> Path:
     """Write a page, completely or not at all, and return its full path. Raises `UsageError` if that fails."""
     path = path.expanduser()
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder: name a file in it, as in {path / 'report.html'}.")
-    with contextlib.suppress(OSError):  # writing then fails, too, and says why
-        path.parent.mkdir(parents=True, exist_ok=True)
     files.write_output(path, text.encode("utf-8", "replace"))
     return path.resolve()
 

@@ -9,7 +9,7 @@ import numpy as np
 from mlplab.datasets import Data
 from mlplab.errors import shell_command
 from mlplab.experiments.baselines import MOST_TEST_ROWS, compare_with_baselines
-from mlplab.experiments.label_errors import not_learned
+from mlplab.experiments.label_cautions import cautions
 from mlplab.figures import charts, svg
 from mlplab.figures.canvas import CLASS_COLOURS
 from mlplab.inspection import majority
@@ -225,7 +225,7 @@ def _labels(run: Run, data: Data | None) -> dict[str, Any] | None:
     return {
         "table": table,
         "judged": len(judged),
-        "doubt": not_learned(judged.names(judged.labels), judged.names(judged.predicted)),
+        "cautions": cautions(judged.names(judged.labels), judged.names(judged.predicted)),
         "command": shell_command("mlplab", "labels", run.path),
         "for_script": {"rows": table.rows(), "images": images and images.for_script()},
     }
@@ -244,9 +244,13 @@ def _made(run: Run, data: Data | None) -> dict[str, Any]:
     hashes = run.config.data["hashes"]
     if images := run.config.data.get("unlabelled"):
         hashes = {**hashes, "images without labels": {"content": images["content"]}}
+    files: dict[tuple[str, str], list[str]] = {}  # one file may have training and test rows
+    for split in hashes:
+        for each in hashes[split].items():
+            files.setdefault(each, []).append(split)
     return {
         "command": None if run.config.command is None else shell_command(*run.config.command),
         "seed": settings_wording.seed(run.config),
-        "hashes": [(f"{split}: {name}", digest) for split in hashes for name, digest in hashes[split].items()],
+        "hashes": [(f"{' and '.join(splits)}: {name}", digest) for (name, digest), splits in files.items()],
         "licence": None if data is None else data.train.provenance.licence,
     }

@@ -31,6 +31,16 @@ class Preprocessing:
     scale: float | tuple[float, ...] = 1.0
     offset: float | tuple[float, ...] = 0.0
 
+    @property
+    def in_words(self) -> str:
+        """What is done to the inputs: `none`, `divided by 255`, or `minus the mean …, divided by …`."""
+        if isinstance(self.scale, tuple) or isinstance(self.offset, tuple):
+            means, deviations = (f"{np.min(numbers):g} to {np.max(numbers):g}" for numbers in (self.offset, self.scale))
+            return f"each feature minus its mean ({means}), divided by its standard deviation ({deviations})"
+        if self.offset != 0.0:
+            return f"minus the mean {self.offset:g}, divided by the standard deviation {self.scale:g}"
+        return "none" if self.scale == 1.0 else f"divided by {self.scale:g}"
+
     def __call__(self, x: Any) -> Any:
         """Scale a NumPy or JAX array (n, …) of any dtype; float32."""
         x = x.astype("float32")

@@ -24,7 +24,8 @@ PHOTOGRAPHS = Kind(
     "Neighbouring pixels of these images are alike, and no shade is frequent, as in photographs. What they show may be "
     "anywhere in the picture, and a dense network must learn it for each place anew.",
     "A convolutional network would win, above all one that was trained on millions of photographs and is fine-tuned on "
-    "yours. Or train a dense network on the features that such a network computes.",
+    "yours. Or train a dense network on the features that such a network computes. On the pixels it often does "
+    "better with standardize=True (mlplab train --standardize).",
 )
 
 

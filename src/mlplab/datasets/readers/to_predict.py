@@ -24,6 +24,8 @@ from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError, brief
 
 _EXPECTED = "Expected images, a folder of images, or a file with rows: .csv, .tsv, .parquet, .npz, .npy, or IDX"
+_NAMED = 5
+"""At most this number of tables is named."""
 
 
 @decoded.kept_together()
@@ -41,7 +43,7 @@ def read_rows_to_predict(path: Path, reading: Reading, shape: tuple[int, ...]) -
         shape: of one input of the run.
 
     Raises:
-        UsageError: if pyarrow is needed and not installed.
+        MissingPackageError: if pyarrow is needed and not installed.
         DataError: if nothing is there, or for a damaged file, with its line or row where there is one.
     """
     try:
@@ -96,7 +98,8 @@ def _images(folder: Path) -> Rows:
     if not images:
         tables = [name for name in files if name.lower().endswith(TABLES) and "/" not in name]
         if len(tables) > 1:
-            named = ", ".join(map(shown, tables[:5]))
+            more = f" and {len(tables) - _NAMED:,} more" if len(tables) > _NAMED else ""
+            named = ", ".join(map(shown, tables[:_NAMED])) + more
             raise DataError(f"{shown(folder)} has several tables: {named}. Give one of them.")
         raise DataError(f"{shown(folder)} has no images{_other_files(files)}. {_EXPECTED}.")
     top = [name for name in folders if "/" not in name]

@@ -10,6 +10,7 @@ from mlplab.inspection.comparison.pairs import Group
 from mlplab.runs import Run
 from mlplab.runs.result import PopulationResult, RunResult
 from mlplab.runs.settings import SETTINGS
+from mlplab.runs.settings_arguments import as_text
 from mlplab.table import Table
 
 _SEPARATE = (
@@ -38,7 +39,7 @@ def describe(run: Run) -> dict[str, Any]:
         "training rows without labels": counts.get("unlabelled"),
         "validation rows": counts.get("validation"),
         "split": hashlib.sha256(split["train"].tobytes()).hexdigest()[:8] if "train" in split else None,
-        "scaling": _plain(dataclasses.asdict(config.preprocessing)),
+        "scaling": config.preprocessing.in_words,
         "device": config.device,
         "threads": config.threads,
         **{f"{package} version": version for package, version in config.versions.items()},
@@ -52,6 +53,8 @@ def settings(run: Run) -> dict[str, Any]:
     config = run.config
     values = {name: value for name, value in dataclasses.asdict(config.settings).items() if name != "seed"}
     values["hidden"] = ",".join(map(str, values["hidden"] or ())) or "none"
+    if isinstance(values["class_weight"], Mapping):
+        values["class_weight"] = as_text(values["class_weight"])
     if config.settings.hidden is None:
         values |= dict.fromkeys(_OF_MODEL) | _user_model(run.architecture)
     if corrections := run.directory.corrections_sha256():

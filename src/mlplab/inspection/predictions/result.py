@@ -30,7 +30,7 @@ class FilePredictions:
         agreeing: int (n,), of a population the number of networks that predict the same class; None for one network.
         networks: number of networks that predicted.
         labels: int (n,), the true class, -1 where it is not known; None if the source has no labels.
-        strange: labels of the source that are no class of the run, the first ones as texts.
+        strange: labels of the source that are no class of the run, each once, as texts.
         prepared: what was done to each picture: "as it is", "resized", "inverted", "framed"; None for rows of numbers.
         unreadable: names of images that cannot be read, or not be predicted as they are, and the reasons.
         inputs: the first 60 inputs, as the network got them.

@@ -13,8 +13,6 @@ from mlplab.datasets.readers.to_predict import read_rows_to_predict
 from mlplab.datasets.reading import Reading
 from mlplab.errors import DataError, UsageError
 
-_STRANGE = 5
-"""How many labels that are no class of the run the result names."""
 _MISSING = ("", "None", "nan", "NaN", "<NA>")
 """How tables write that there is no label."""
 
@@ -60,7 +58,7 @@ def sources_of(rows: Rows) -> frozenset[Path]:
 
 
 def numbers_of_labels(rows: Rows, classes: Classes) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Return the class numbers of rows, int (n,), -1 where not known, and the first labels that are no class.
+    """Return the class numbers of rows, int (n,), -1 where not known, and the labels that are no class, each once.
 
     None in place of numbers where no row has a label that is a class. Raises `DataError` for texts that are none.
     """
@@ -69,7 +67,7 @@ def numbers_of_labels(rows: Rows, classes: Classes) -> tuple[np.ndarray | None, 
     labels = rows.labels if isinstance(rows.inputs, list) else _plain(rows.labels)
     numbers = classes.find(labels)
     texts = [str(label).strip() for label, number in zip(labels, numbers, strict=True) if number < 0]
-    strange = tuple([text for text in dict.fromkeys(texts) if text not in _MISSING][:_STRANGE])
+    strange = tuple(text for text in dict.fromkeys(texts) if text not in _MISSING)
     return (numbers if (numbers >= 0).any() else None), strange
 
 
