@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 PYRIGHT = $(BIN)/pyright --pythonpath $(BIN)/python
 PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help setup demo lab check test keras-suite fuzz lint lint-fast format settings notebooks bench lock
+.PHONY: help setup demo lab check test keras-suite clients fuzz lint lint-fast format settings notebooks bench lock
 
 help:
 	@echo "make demo     train the notebook's network on Fashion-MNIST and write its report (sets up $(VENV) first)"
@@ -18,6 +18,7 @@ help:
 	@echo "make check    run the linters and the tests that are not slow (under three minutes on two cores)"
 	@echo "make test     run the linters and all tests (15 to 20 minutes on two cores at first)"
 	@echo "make keras-suite  run Keras's own tests with mlplab's training, and compare (about half an hour)"
+	@echo "make clients      call the server with Triton's and KServe's clients, and test its OpenAPI (sets up .peers/clients first)"
 	@echo "make fuzz     feed damaged and hostile files to every reader, FUZZ_SECONDS=60 each (Linux on x86-64)"
 	@echo "make lint     run the linters only: ruff, pyright, the import contract"
 	@echo "make format   put the code into ruff's form"
@@ -49,6 +50,10 @@ test: lint-fast
 keras-suite: setup
 	$(BIN)/python tests/keras_suite/run.py $(ARGS)
 
+clients: setup
+	@.ci/setup clients
+	$(BIN)/python tests/clients/run.py $(ARGS)
+
 fuzz: setup
 	$(BIN)/python tests/fuzz/campaign.py --seconds $(FUZZ_SECONDS) $(ARGS)
 
@@ -77,6 +82,7 @@ bench:
 	$(BIN)/python benchmarks/step_cost.py
 	$(BIN)/python benchmarks/streams.py
 	$(BIN)/python benchmarks/batch_callbacks.py
+	$(BIN)/python benchmarks/export.py
 	$(BIN)/python benchmarks/augmentation.py
 
 # One resolution for every Python and system. Pins stay as they are where they can; ARGS=--upgrade renews them.
@@ -85,7 +91,7 @@ UV_COMPILE = .venv-lock/bin/uv pip compile pyproject.toml --no-config --quiet --
 lock:
 	@$${PYTHON:-$$(.ci/find-python)} -m venv .venv-lock && .venv-lock/bin/pip install -qq "uv>=0.9"
 	$(UV_COMPILE) --group build -o requirements.lock
-	$(UV_COMPILE) --extra labels --extra cluster --extra data --group build --group dev --constraints requirements.lock -o requirements-dev.lock
+	$(UV_COMPILE) --extra labels --extra cluster --extra data --extra serve --group build --group dev --constraints requirements.lock -o requirements-dev.lock
 	$(UV_COMPILE) --extra notebook --constraints requirements-dev.lock -o requirements-notebook.lock
 	@rm -rf .venv-lock
 	@! grep -nE '://|file:|^-|@ ' requirements.lock requirements-dev.lock requirements-notebook.lock

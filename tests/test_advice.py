@@ -19,7 +19,7 @@ from mlplab.runs.settings import SETTINGS
 
 SOURCE = Path(mlplab.__file__).parent
 OWN_FLAGS = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
-OTHER_PROGRAMS = ("datasets/published/providers.py", "figures/canvas.py")
+OTHER_PROGRAMS = ("datasets/published/providers.py", "exports/triton.py", "figures/canvas.py")
 """Files with flags of other programs, and names in style sheets."""
 
 

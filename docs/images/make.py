@@ -38,10 +38,16 @@ def main(names: list[str]) -> None:
             "figures-scores": lambda path: _scores(run).save(path, optimize=True),
             "figures-network": lambda path: _looks(run, int(shirts["index"][0])).save(path, optimize=True),
             "report": lambda path: _screenshot(mlplab.report(run)).save(path, optimize=True),
+            "drawing": lambda path: _drawn(_digits_page(Path(folder))).save(path, optimize=True),
         }
         for name, make in pictures.items():
             if not names or name in names:
                 make(HERE / f"{name}.png")
+
+
+def _digits_page(folder: Path) -> Path:
+    digits = mlplab.train("mnist", hidden=[128, 64], epochs=5, seed=0, out=folder / "digits", verbose=0)
+    return mlplab.export(digits, out=folder / "digits.html").path
 
 
 def _scores(run: mlplab.Run) -> Image.Image:
@@ -95,6 +101,35 @@ def _row(images: list[Image.Image]) -> Image.Image:
 
 def _scaled(image: Image.Image, width: int, height: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+_THREE = [
+    (0.36, 0.27), (0.45, 0.2), (0.57, 0.2), (0.66, 0.27), (0.66, 0.36), (0.58, 0.44), (0.47, 0.47), (0.58, 0.49),
+    (0.68, 0.56), (0.7, 0.66), (0.63, 0.76), (0.51, 0.8), (0.4, 0.78), (0.32, 0.71),
+]  # fmt: skip
+"""A stroke, on a pad whose sides are 1 long."""
+
+
+def _drawn(page: Path) -> Image.Image:
+    """The head of an exported page, with a drawn digit."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        opened = browser.new_page(viewport={"width": 1280, "height": 850}, color_scheme="light")
+        opened.goto(page.as_uri())
+        opened.wait_for_function("() => window.mlplab")
+        box = opened.locator("#pad").bounding_box()
+        assert box
+        points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in _THREE]
+        opened.mouse.move(*points[0])
+        opened.mouse.down()
+        for point in points[1:]:
+            opened.mouse.move(*point, steps=5)
+        opened.mouse.up()
+        opened.wait_for_timeout(500)  # until the heat map is drawn
+        opened.screenshot(path=f"{folder}/page.png")
+        browser.close()
+        return Image.open(f"{folder}/page.png").convert("RGB")
 
 
 def _screenshot(page: Path) -> Image.Image:

@@ -14,6 +14,7 @@ from mlplab.experiments.label_errors import find_label_errors as find_label_erro
 from mlplab.experiments.learning_curve import learning_curve as learning_curve
 from mlplab.experiments.learning_rate import find_learning_rate as find_learning_rate
 from mlplab.experiments.sweep import sweep as sweep
+from mlplab.exports.formats import export as export
 from mlplab.inspection.calibration import calibrate as calibrate
 from mlplab.inspection.calibration import show_calibration as show_calibration
 from mlplab.inspection.classification import classification_report as classification_report

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from drawing_pages import exported
 from playwright.sync_api import Browser, Page, sync_playwright
+
+import mlplab
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"
@@ -70,3 +73,18 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Visit]]:
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def mnist_page(once, tmp_path_factory):
+    """The page of a small network on MNIST."""
+    run = mlplab.Run(
+        once("mnist-drawn", lambda out: mlplab.train("mnist", hidden=[64], epochs=3, seed=0, out=out, verbose=0))
+    )
+    return exported(run, tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="session")
+def fashion_page(fashion_run, tmp_path_factory):
+    """The page of the notebook's network on Fashion-MNIST."""
+    return exported(fashion_run, tmp_path_factory.mktemp("page"))

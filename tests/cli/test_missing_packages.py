@@ -9,6 +9,8 @@ from command_line import mlplab, refused
 CALLS = {
     "labels": ("cleanlab", ["labels", "RUN"], "Finding wrong labels needs cleanlab"),
     "data": ("pyarrow", ["data", "check", "rows.parquet"], "Reading Parquet needs pyarrow"),
+    "export": ("onnx", ["export", "RUN", "--out", "network.onnx"], "Writing ONNX needs onnx"),
+    "serve": ("starlette", ["serve", "RUN"], "A server needs starlette"),
     "tune": ("optuna", ["tune", "digits"], "Tuning needs optuna"),
     "cluster": ("ray", ["train", "digits", "--seeds", "2", "--ray", "local"], "A cluster needs ray"),
 }
@@ -23,8 +25,9 @@ def test_every_extra_is_here():
 @pytest.mark.parametrize("extra", CALLS)
 def test_a_missing_package_is_a_failure_that_says_what_to_type(extra, trained, tmp_path, monkeypatch):
     package, words, message = CALLS[extra]
-    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
-        monkeypatch.delitem(sys.modules, name)
+    for name in list(sys.modules):
+        if name.partition(".")[0] == package or name.startswith("mlplab.exports."):  # which import it as they begin
+            monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)  # as Python has a package that is not there
     (tmp_path / "rows.parquet").touch()
     done = mlplab(*(trained[1] if word == "RUN" else word for word in words), cwd=tmp_path)

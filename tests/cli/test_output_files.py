@@ -8,6 +8,7 @@ from command_line import mlplab, refused
 from mlplab.cli import app
 
 WRITTEN = {"--out", "--picture", "--submission"}
+SUFFIXES = {"report": ".html", "export": ".safetensors"}
 OF_DIRECTORIES = ("train", "tune")
 """Verbs whose --out is the directory of a run or a study."""
 
@@ -29,6 +30,7 @@ def calls(trained, digits, tmp_path):
         "labels": [run],
         "compare": [run, run],
         "predict": [run, tmp_path / "new.npz"],
+        "export": [run],
         "data show": ["digits"],
         "data check": ["digits"],
         "course check": ["softmax-regression", "mine.py"],
@@ -51,7 +53,7 @@ def options():
 def test_a_file_that_cannot_be_written_is_refused_before_the_work(verb, option, calls, trained, tmp_path):
     before = sorted(trained[1].rglob("*"))
     (tmp_path / "file").write_text("in the way")
-    suffix = ".png" if option == "--picture" else ".html" if verb == "report" else ".csv"
+    suffix = ".png" if option == "--picture" else SUFFIXES.get(verb, ".csv")
     (tmp_path / f"folder{suffix}").mkdir()
     refusals = {f"file/new/a{suffix}": "cannot be written: Not a directory", f"folder{suffix}": "is a folder"}
     for file, why in refusals.items():

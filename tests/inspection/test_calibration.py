@@ -90,6 +90,17 @@ def test_logits_2_5_times_too_large_have_temperature_2_5():
     np.testing.assert_allclose(at_temperature(sure, 2.5), true, atol=1e-6)
 
 
+def test_a_network_that_is_wholly_sure_and_sometimes_wrong():
+    """Its probabilities of 0 count as the smallest normal float32, t. Of 100 rows 10 are wrong: with logits 0 and
+    log t, the log-loss is least where the probability of the wrong class, 1 / (1 + t^(-1/T)), is a tenth."""
+    probabilities = np.tile(np.float32([1, 0]), (100, 1))
+    found = temperature(probabilities, (np.arange(100) % 10 == 0).astype(int))
+    best = -np.log(np.finfo(np.float32).tiny) / np.log(9)
+    assert best > 20
+    assert found["temperature"] == pytest.approx(20, rel=1e-3)
+    assert found["before"] == pytest.approx(-0.1 * np.log(np.finfo(np.float32).tiny))
+
+
 @pytest.fixture
 def run(drawn_run, tmp_path):
     """A run with validation predictions."""

@@ -22,6 +22,7 @@ from mlplab.cli import (
     compare,
     course,
     data,
+    export,
     failures,
     figure,
     labels,
@@ -32,6 +33,7 @@ from mlplab.cli import (
     report,
     runs,
     scores,
+    serve,
     sweep,
     train,
     tune,
@@ -60,6 +62,8 @@ app.command("figure")(figure.show)
 app.command("labels")(labels.labels)
 app.command("compare")(compare.compare)
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
+app.command("serve")(serve.serve)
 app.add_typer(data.app, name="data")
 app.add_typer(course.app, name="course")
 

@@ -124,9 +124,18 @@ class Preparation:
             )
         return pixels
 
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether pictures become inputs: the network takes images, and how pixels become their numbers is known."""
+        return self._has_images and self.white is not None
+
+    @property
+    def _has_images(self) -> bool:
+        return len(self.shape) > 1 and self.shape[2:] in ((), (1,), (3,))
+
     def _require_images(self, name: str) -> int:
         """Return `white`. Raises `DataError` if the network does not take pictures, such as the one of this name."""
-        if len(self.shape) < 2 or self.shape[2:] not in ((), (1,), (3,)):
+        if not self._has_images:
             raise DataError(
                 f"{name} is a picture, with height and width, and the run was trained on rows of the shape "
                 f"{_times(self.shape)}. Give a table or an array with such rows: .csv, .parquet, .npz, .npy."

@@ -183,18 +183,37 @@ def nodes(graph: Any) -> Iterator[Any]:
         yield from graph._nodes_by_depth[depth]
 
 
+def takes_constants(node: Any) -> bool:
+    """Return whether the call of a layer has arrays or numbers among its arguments, besides symbolic tensors."""
+    arguments = keras.tree.flatten((node.arguments.args, node.arguments.kwargs))
+    others = (each for each in arguments if not isinstance(each, (keras.KerasTensor, bool, type(None))))
+    return any(hasattr(each, "shape") or isinstance(each, (int, float)) for each in others)
+
+
 def without_nested_models(graph: Any) -> keras.Model:
-    """Return a functional model with the layers of the models that it has as layers."""
+    """Return a functional model with the layers of the models that it has as layers.
+
+    Layers of different models may have the same name in it.
+    """
+    expanded: dict[int, Any] = {}
 
     def expand(operation: Any) -> Any:
         nested = functional(operation)
         if nested is None:
+            expanded[id(operation)] = operation
             return operation
         return lambda inputs, **_: nested._run_through_graph(inputs, operation_fn=expand)
 
     inputs = [keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name) for t in graph.inputs]
     outputs = keras.tree.flatten(graph._run_through_graph(inputs, operation_fn=expand))
-    return keras.Model(inputs, outputs)
+    names = {place: operation.name for place, operation in expanded.items()}
+    try:
+        for place, operation in expanded.items():  # Keras refuses a model in which a name occurs twice
+            operation.name = f"{operation.name}/{place}"
+        return keras.Model(inputs, outputs)
+    finally:
+        for place, operation in expanded.items():
+            operation.name = names[place]
 
 
 def losses(model: keras.Model) -> list[tuple[Any, Any]]:

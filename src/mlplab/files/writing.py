@@ -84,7 +84,11 @@ def append_line(path: Path, value: object) -> None:
 
 def check_output(path: Path) -> None:
     """Raise `UsageError` for a file that a person named and `write_output` cannot write; nothing is written yet."""
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:  # such as a name that is too long
+        raise _refused(path, str(error.strerror)) from error
+    if is_folder:
         raise UsageError(f"{path} is a folder: name a file in it.")
     folder = next(folder for folder in path.absolute().parents if folder.exists())
     reason = errno.ENOTDIR if not folder.is_dir() else None if os.access(folder, os.W_OK) else errno.EACCES

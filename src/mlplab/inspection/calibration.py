@@ -76,6 +76,13 @@ def calibrate(run: Run) -> dict[str, float]:
     run = open_run(run)
     if kept := _kept(run):
         return kept
+    fitted = _fitted(run)
+    run.directory.keep(CALIBRATION, fitted)
+    return fitted
+
+
+def _fitted(run: Run) -> dict[str, float]:
+    """Return the result of `calibrate`, which keeps it. Raises as `calibrate` does."""
     if not run.members and not run.directory.has_predictions("validation"):
         held_out = Advice("Train with validation=0.1", "Train with --validation 0.1")
         raise RunError(
@@ -83,9 +90,7 @@ def calibrate(run: Run) -> dict[str, float]:
             advice=[held_out],
         )
     validation = run.predictions("validation")
-    fitted = temperature(validation.probabilities, validation.label)
-    run.directory.keep(CALIBRATION, fitted)
-    return fitted
+    return temperature(validation.probabilities, validation.label)
 
 
 def is_vague(kept: Mapping[str, float]) -> bool:
@@ -171,9 +176,14 @@ def calibration_errors(examples: Examples, run: Run | None = None) -> Table:
     return Table(columns, title)
 
 
-def temperature_of(run: Run) -> dict[str, float] | None:
-    """Return the result of `calibrate`, or None for a run without a validation split."""
-    return calibrate(run) if run.directory.has_predictions("validation") else None
+def temperature_of(run: Run, *, keep: bool = True) -> dict[str, float] | None:
+    """Return the result of `calibrate`, or None for a run without a validation split.
+
+    `keep`: in the run, as `calibrate` does; else the run's directory is only read.
+    """
+    if not run.directory.has_predictions("validation"):
+        return None
+    return calibrate(run) if keep else _kept(run) or _fitted(run)
 
 
 def temperature(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -185,8 +195,8 @@ def temperature(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, floa
     from scipy.optimize import brentq, minimize_scalar
 
     def log_loss(log_temperature: float) -> float:
-        scaled = at_temperature(probabilities, np.exp(log_temperature))
-        return float(-np.log(scaled[np.arange(len(labels)), labels]).mean())
+        logits = _logits(probabilities, np.exp(log_temperature))  # whose probabilities could be 0
+        return float((np.log(np.exp(logits).sum(1)) - logits[np.arange(len(labels)), labels]).mean())
 
     bounds = np.log(0.05), np.log(20)
     minimum: Any = minimize_scalar(log_loss, bounds=bounds, method="bounded")
@@ -204,9 +214,14 @@ def temperature(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, floa
 
 def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Scale probabilities (n, classes) to a temperature, see `calibrate`; float64."""
-    logits = np.log(probabilities.astype(np.float64).clip(np.finfo(np.float32).tiny)) / temperature
-    exponentials = np.exp(logits - logits.max(1, keepdims=True))
+    exponentials = np.exp(_logits(probabilities, temperature))
     return exponentials / exponentials.sum(1, keepdims=True)
+
+
+def _logits(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Return log(p) / temperature of probabilities (n, classes), with 0 as the largest of each row; float64."""
+    logits = np.log(probabilities.astype(np.float64).clip(np.finfo(np.float32).tiny)) / temperature
+    return logits - logits.max(1, keepdims=True)
 
 
 def _bins(confidence: np.ndarray, bins: int, equal: str) -> tuple[np.ndarray, np.ndarray]:

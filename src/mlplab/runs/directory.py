@@ -133,12 +133,17 @@ class RunDirectory:
     def append_metrics(self, epoch: dict[str, Any]) -> None:
         files.append_line(self.path / _METRICS, epoch)
 
+    @property
+    def weights(self) -> Path:
+        """The file with the finished weights."""
+        return self._checked(_WEIGHTS)
+
     def write_weights(self, weights: Sequence[np.ndarray]) -> None:
         files.write_tensors(self.path / _WEIGHTS, {str(i): array for i, array in enumerate(weights)})
 
     def trained_model(self) -> "keras.Model":
         """The model with the finished weights."""
-        model, tensors = self.new_model(), files.read_tensors(self._checked(_WEIGHTS))[0]
+        model, tensors = self.new_model(), files.read_tensors(self.weights)[0]
         try:
             model.set_weights([tensors[str(i)] for i in range(len(tensors))])
         except (KeyError, ValueError) as error:
@@ -225,6 +230,20 @@ class RunDirectory:
             return parse(read(self._checked(name))) if path.exists() else None
         except (RunError, KeyError, TypeError, ValueError):
             _log.info(f"{path} is damaged or of another version, and is computed again.")
+            return None
+
+    def keep_file(self, name: str, content: bytes) -> None:
+        """Write a file that is computed from the finished run, which only saves time: a failure is logged."""
+        with self._keeping(name):
+            files.write_bytes(self.path / name, content)
+
+    def kept_file(self, name: str) -> Path | None:
+        """Return the path of what `keep_file` wrote; None if there is no file, or, with a log, if it is damaged."""
+        path = self.path / name
+        try:
+            return self._checked(name) if path.is_file() else None
+        except RunError:
+            _log.info(f"{path} is damaged, and is made again.")
             return None
 
     def keep_predictions(self, split: str, predictions: Predictions) -> None:

@@ -39,6 +39,7 @@ class Call:
         inputs, outputs: symbolic tensors.
         parents: positions of the calls that produce the inputs.
         shared: whether an earlier call has the same layer, and so the same weights.
+        takes_constants: whether its arguments have arrays or numbers besides the inputs.
     """
 
     layer: Any
@@ -47,6 +48,7 @@ class Call:
     outputs: tuple[Any, ...]
     parents: tuple[int, ...]
     shared: bool
+    takes_constants: bool
 
     @property
     def kind(self) -> str:
@@ -196,7 +198,8 @@ def read(model: "keras.Model") -> Network:
         parents = dict.fromkeys(producers[id(tensor)] for tensor in node.input_tensors)
         name = layer.name if count == 1 else f"{layer.name}:{count}"
         tensors = tuple(node.input_tensors), tuple(node.output_tensors)
-        calls.append(Call(layer, name, *tensors, tuple(parents), shared=count > 1))
+        constants = keras_internals.takes_constants(node)
+        calls.append(Call(layer, name, *tensors, tuple(parents), shared=count > 1, takes_constants=constants))
         producers.update((id(tensor), len(calls) - 1) for tensor in node.output_tensors)
     return Network(model, tuple(calls))
 
