@@ -47,6 +47,9 @@ def test_formats(copy, tmp_path, monkeypatch):
         UsageError, "Give a format: onnx, html, .*or out with one of", copy, tmp_path, out=tmp_path / "a.zip"
     )
     assert refused(UsageError, "Give a format", copy, tmp_path)
+    page = tmp_path / "page.html"
+    assert refused(UsageError, "page.html has the ending of html", copy, tmp_path, format="onnx", out=page)
+    assert refused(UsageError, "page.html has the ending of html", copy, tmp_path, format="triton", out=page)
     monkeypatch.chdir(tmp_path)
     assert mlplab.export(copy, "onnx").path == tmp_path / "run.onnx"
     assert mlplab.export(str(copy), "triton").path == tmp_path / "run-triton"

@@ -64,8 +64,15 @@ def test_a_network_of_features_has_no_page(tmp_path, rng):
     rows, labels = rng.normal(size=(60, 12)).astype(np.float32), np.arange(60) % 3
     data = (rows[:40], labels[:40]), (rows[40:], labels[40:])
     run = mlplab.train(data, hidden=[3], epochs=1, validation=0, verbose=0, out=tmp_path / "features")
-    with pytest.raises(ModelError, match=r"rows of 12 numbers\. Export it as onnx, keras, safetensors or c"):
+    with pytest.raises(ModelError, match=r"rows of 12 numbers\. Export it as onnx, keras or safetensors\."):
         export(run, out=tmp_path / "features.html", data=data)
+    with pytest.raises(ModelError, match="takes 8-bit pixels"):
+        export(run, out=tmp_path / "features.h", data=data)
+    data = tuple((np.clip(128 + 40 * inputs, 0, 255).astype(np.uint8), targets) for inputs, targets in data)
+    run = mlplab.train(data, hidden=[3], epochs=1, validation=0, verbose=0, out=tmp_path / "bytes")
+    with pytest.raises(ModelError, match=r"Export it as onnx, keras, safetensors or c\."):
+        export(run, out=tmp_path / "bytes.html", data=data)
+    export(run, out=tmp_path / "bytes.h", data=data)
     images = rng.normal(size=(60, 5, 4)).astype(np.float32)
     data = (images[:40], labels[:40]), (images[40:], labels[40:])
     run = mlplab.train(data, hidden=[3], epochs=1, validation=0, verbose=0, out=tmp_path / "negative")

@@ -102,9 +102,13 @@ def test_what_does_not_start_is_said_plainly(digits_served, digits_run, tmp_path
     code, message = refused(run, "--host", "0.0.0.0", MLPLAB_TOKEN="")
     assert code == 2
     assert "Others can reach 0.0.0.0, so requests must prove who they are from. Give --token" in message
+    code, message = refused(run, "--token", "")  # as from a variable that is not set
+    assert code == 2
+    assert "--token must be letters, digits and signs of ASCII, at least one; it is empty." in message
     for arguments, message in (
         ({"port": 70_000}, "port must be from 0 to 65535"),
         ({"host": "no address", "token": "a"}, "no address is no address"),
+        ({"host": "192.0.2.1", "token": "a"}, "192.0.2.1 is no address of this machine"),  # of RFC 5737, nobody's
         ({"token": "ü"}, "token must be letters, digits and signs of ASCII"),
         ({"host": "::", "port": 0}, "Others can reach ::"),
     ):

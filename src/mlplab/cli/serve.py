@@ -71,5 +71,5 @@ def serve(
         if open_:
             typer.launch(url)
 
-    address = Address(host, port, token or None, tuple(allow_host or ()))
+    address = Address(host, port, token, tuple(allow_host or ()))
     run_server(named, address, limits, say=lambda text: say(console, text), ready=ready)

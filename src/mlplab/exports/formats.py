@@ -134,14 +134,19 @@ def _folder_beside(path: Path) -> Iterator[Path]:
 
 
 def _format_name(format: str | None, out: str | Path | None) -> str:
+    suffix = "" if out is None else Path(out).suffix.lower()
+    of_ending = next((name for name, kind in FORMATS.items() if suffix and kind.suffix == suffix), None)
     if format is not None:
         if format not in FORMATS:
             raise UsageError(unknown_name("format", format, FORMATS), arguments=("format",))
+        if of_ending not in (None, format):
+            raise UsageError(
+                f"The format is {format}, and {out} has the ending of {of_ending}. Leave one of them out.",
+                arguments=("format",),
+            )
         return format
-    suffix = "" if out is None else Path(out).suffix.lower()
-    for name, kind in FORMATS.items():
-        if suffix and kind.suffix == suffix:
-            return name
+    if of_ending is not None:
+        return of_ending
     raise UsageError(
         f"Give a format: {', '.join(FORMATS)}; or out with one of the endings "
         f"{', '.join(kind.suffix for kind in FORMATS.values() if kind.suffix)}.",

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 import socket
@@ -54,7 +55,10 @@ class Address:
         if not 0 <= self.port < 2**16:
             raise UsageError(f"port must be from 0 to 65535; got {self.port}.", arguments=("port",))
         if self.token is not None and not (self.token.isascii() and self.token.isprintable() and self.token.strip()):
-            raise UsageError("token must be letters, digits and signs of ASCII, at least one.", arguments=("token",))
+            got = "" if self.token else "; it is empty"
+            raise UsageError(
+                f"token must be letters, digits and signs of ASCII, at least one{got}.", arguments=("token",)
+            )
         if self.token is None and not is_loopback(self.host):
             raise UsageError(
                 f"Others can reach {self.host}, so requests must prove who they are from. Give token, or MLPLAB_TOKEN, "
@@ -171,7 +175,6 @@ class _Server(uvicorn.Server):
 
 def _listen(address: Address) -> socket.socket:
     """Return a socket that has taken the address. It refuses connections until uvicorn has it."""
-    elsewhere = another("port")
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, where = found[0]
@@ -184,6 +187,12 @@ def _listen(address: Address) -> socket.socket:
         listening.setblocking(False)
     except OSError as error:
         listening.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise UsageError(
+                f"{address.host} is no address of this machine. Leave it out, or take 0.0.0.0 for all addresses.",
+                arguments=("host",),
+            ) from error
+        elsewhere = another("port")
         raise UsageError(
             f"Port {address.port} of {address.host} cannot be listened on: {error.strerror}. {elsewhere}; 0 takes a "
             "free one.",

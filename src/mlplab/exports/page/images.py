@@ -80,9 +80,11 @@ def images_of(run: Run, rows: Checked) -> Images:
     """
     shape = run.config.input_shape
     if len(shape) < 2 or shape[2:] not in ((), (1,), (3,)):
+        dtype = (run.config.input_range or {"dtype": rows.inputs.dtype.name})["dtype"]
+        others = "onnx, keras, safetensors or c" if dtype == "uint8" else "onnx, keras or safetensors"
         raise ModelError(
             f"A page is for networks of images: a person draws one, or drops one on it. {run.path.name} was trained on "
-            f"rows of {' × '.join(map(str, shape))} numbers. Export it as onnx, keras, safetensors or c."
+            f"rows of {' × '.join(map(str, shape))} numbers. Export it as {others}."
         )
     preparation = preparation_of(run)
     if preparation.white is None:
