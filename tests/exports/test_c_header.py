@@ -231,7 +231,7 @@ def test_runs_that_do_not_fit_are_refused(any_run, tmp_path):
 def test_a_run_whose_data_is_not_at_hand(unbalanced_run, tmp_path):
     exported = mlplab.export(unbalanced_run, "c", tmp_path / "network.h")
     assert not exported.check.real
-    assert exported.notes[0].startswith("Random inputs chose the ranges of its numbers")
+    assert any(note.startswith("Random inputs chose the ranges of its numbers") for note in exported.notes)
 
 
 def test_images_of_another_kind_are_refused(digits_run):

@@ -1,6 +1,7 @@
 """`mlplab.export`: what is refused, and that nothing is left behind then."""
 
 import json
+import re
 import shutil
 import sys
 
@@ -37,7 +38,7 @@ def test_a_path_that_exists_is_left_alone(format, copy, tmp_path):
     link.symlink_to(tmp_path / "nowhere")
     assert refused(RunError, "link exists already", copy, tmp_path, format=format, out=link)
     assert refused(UsageError, "Not a directory", copy, tmp_path, format=format, out=out / "file")
-    too_long = tmp_path / f"{'n' * 252}.onnx"
+    too_long = tmp_path / f"{'n' * 256}{'' if format == 'triton' else f'.{format}'}"
     assert refused(UsageError, "cannot be written: File name too long", copy, tmp_path, format=format, out=too_long)
 
 
@@ -121,9 +122,12 @@ def test_a_missing_package_has_its_command(format, missing, copy, tmp_path, monk
 
 def test_a_run_on_arrays_is_compared_on_random_numbers_unless_they_are_given(any_run, tmp_path):
     run, data = any_run("embeddings")
-    check = mlplab.export(run, out=tmp_path / "a.onnx").check
+    exported = mlplab.export(run, out=tmp_path / "a.onnx")
+    check = exported.check
     assert (check.rows, check.real, check.accuracy) == (1000, False, None)
     assert "1,000 rows of random numbers" in check.in_words()
+    assert re.match(r"Random numbers took the place of its data\. .* was begun with arrays", exported.notes[0])
+    assert not mlplab.export(run, out=tmp_path / "own.onnx", data=data).notes
     other = [(x + 1, y) for x, y in data]
     assert refused(DataError, "of other content", run, tmp_path, out=tmp_path / "b.onnx", data=other)
 
@@ -146,3 +150,17 @@ def test_a_member_that_diverged_is_left_out(any_run, tmp_path, digits):
     network = keras.models.load_model(mlplab.export(run, out=tmp_path / "network.keras").path)
     x = digits.test.inputs
     np.testing.assert_allclose(network.predict(x, verbose=0), run.members[1].predict(x), atol=1e-5)
+
+
+def test_it_says_why_data_that_changed_is_not_used(tmp_path, digits):
+    def write(images):
+        np.savez(tmp_path / "mine.npz", x_train=images, y_train=labels, x_test=images[:50], y_test=labels[:50])
+
+    images, labels = digits.train.inputs[:200], digits.train.labels[:200]
+    write(images)
+    run = mlplab.train(tmp_path / "mine.npz", hidden=[4], epochs=1, seed=0, out=tmp_path / "run", verbose=0)
+    write(images[::-1])
+    note = mlplab.export(run, out=tmp_path / "a.onnx").notes[0]
+    assert note.endswith("was begun with mine of other content.")
+    (tmp_path / "mine.npz").unlink()
+    assert "is gone" in mlplab.export(run, out=tmp_path / "b.onnx").notes[0]

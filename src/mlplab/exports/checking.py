@@ -29,12 +29,14 @@ class Checked:
         probabilities: float32 (n, classes), what the run predicts for them.
         labels: int (n,); None for made inputs.
         training: raw inputs to train on, for formats that choose their numbers by them; None if not available.
+        missing: why the inputs are made, and not the data set's; "" if they are its own.
     """
 
     inputs: np.ndarray
     probabilities: np.ndarray
     labels: np.ndarray | None
     training: np.ndarray | None
+    missing: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,14 @@ def rows_to_check(run: Run, data: Any = None) -> Checked:
     """
     try:
         loaded = data_of(run, data, quiet=True)
-    except (DataError, FetchError):
+    except (DataError, FetchError) as error:
         if data is not None:
             raise
         known = run.config.input_range or {"dtype": "uint8", "low": 0, "high": 255}
         rng = np.random.default_rng(0)
         made = rng.uniform(known["low"], known["high"], (_MADE_ROWS, *run.config.input_shape)).astype(known["dtype"])
-        return Checked(made, run.predict(made), None, None)
+        reason = str(error).partition(" Expected {")[0]  # without the hashes of other content
+        return Checked(made, run.predict(made), None, None, f"Random numbers took the place of its data. {reason}")
     inputs = np.asarray(loaded.test.inputs)
     return Checked(inputs, run.predict(inputs), loaded.test.labels, loaded.train.inputs)
 

@@ -114,10 +114,12 @@ def export(
     module = importlib.import_module(FORMATS[name].module)  # heavy, and some need a package of their own
     with _folder_beside(path) as beside:
         hidden = beside / path.name
-        written: Written = module.write(run, hidden, rows_to_check(run, data))
+        rows = rows_to_check(run, data)
+        written: Written = module.write(run, hidden, rows)
         size = _bytes(hidden)
         os.rename(hidden, path)
-    return Exported(path.resolve(), name, size, written.check, tuple(written.notes))
+    notes = [rows.missing] if rows.missing else []
+    return Exported(path.resolve(), name, size, written.check, (*notes, *written.notes))
 
 
 @contextlib.contextmanager
