@@ -35,7 +35,7 @@ from mlplab.serving.run_files import ONNX, PAGE
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "peers"))
 
-from http_load import Load, load, request_of  # noqa: E402  # pyright: ignore[reportMissingImports] - lies in peers/
+from http_load import Load, load, request_of  # noqa: E402 - after its path  # pyright: ignore[reportMissingImports] - lies in peers/
 
 PORT, MANY, ROWS, FULL, QUEUE = 8765, 32, 100, 400, 64
 LITSERVE = report.ROOT / ".peers" / "litserve" / "bin" / "python"

@@ -44,7 +44,7 @@ def painted(page) -> None:
 
 
 def answered(page, start) -> str:
-    """What a screen reader is told, once it begins in this way."""
+    """Wait until the text for screen readers begins with some words, and return it."""
     page.wait_for_function("(start) => document.querySelector('#said').textContent.startsWith(start)", arg=start)
     return page.text_content("#said")
 

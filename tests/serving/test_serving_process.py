@@ -236,7 +236,7 @@ def test_it_is_small(digits_served, digits):
 
 
 def test_it_opens_no_file_of_its_own_and_no_connection(server):
-    """ONNX Runtime writes a database of what it runs, and sends it to its makers, unless it is told not to."""
+    """By default ONNX Runtime records what it runs, and sends it to Microsoft; mlplab switches that off."""
     folder = Path(f"/proc/{server.process.pid}/fd")
     opened = [os.readlink(entry) for entry in folder.iterdir()]
     assert not [path for path in opened if path.startswith("/") and not path.startswith(("/dev/", "/proc/"))], opened

@@ -31,7 +31,10 @@ def export(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A new file, for triton a new folder; named after the run by default."),
+        typer.Option(
+            metavar="FILE",
+            help="A new file, for triton a new folder. With --format: named after the run by default.",
+        ),
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,

@@ -18,7 +18,7 @@ _erf = np.vectorize(math.erf, otypes=[np.float32])
 def load(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Read the description of a network and its weights by name. Numbers and texts alone: no code runs."""
     with safe_open(path, framework="numpy") as file:
-        return json.loads(file.metadata()["network"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return json.loads(file.metadata()["network"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
 
 
 def predict(network: Mapping[str, Any], weights: Mapping[str, np.ndarray], inputs: np.ndarray) -> np.ndarray:

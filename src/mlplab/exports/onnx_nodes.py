@@ -40,7 +40,8 @@ class Nodes:
 def nodes_of(graph: Graph, source: str, result: str) -> Nodes:
     """Return the nodes of a graph that takes its float32 inputs from the value `source` and names its output `result`.
 
-    Other values have the names of the operations' outputs; where one is `source` or `result` itself, with "/value".
+    Every other value is named after the operation's output that it is. An output called like `source` or `result` gets
+    "/value" at its end, since ONNX allows a name only once.
     """
     nodes, shapes = Nodes(), graph.shapes()
     names = {name: f"{name}/value" if name in (source, result) else name for name in shapes}

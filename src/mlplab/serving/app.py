@@ -99,7 +99,7 @@ class Application:
             return
         except Refusal as refusal:
             found = Answer.refused(refusal)
-        except Exception:
+        except Exception:  # a mistake of ours, of any kind: one request gets 500, and the server goes on
             _log.error(f"A request failed. Please report it:\n{traceback.format_exc()}")
             found = Answer.refused(Refusal(500, "The server made a mistake. Its log has more."))
         self._metrics.answered(route, found.status, time.perf_counter() - started)

@@ -111,7 +111,7 @@ class Batcher:
             return
         try:
             found = self._compute([waiting.rows for waiting in batch])
-        except Exception as error:
+        except Exception as error:  # of any kind: each waiting request has to get it, or would wait for ever
             self._finish(batch, error)
         else:
             self._finish(batch, found)

@@ -1,4 +1,4 @@
-"""The server's process: models loaded, the address taken, requests answered until it is told to end."""
+"""The server's process: loads the models, listens on the address, and answers requests until SIGTERM or Ctrl-C."""
 
 import asyncio
 import contextlib

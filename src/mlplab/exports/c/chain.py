@@ -196,9 +196,9 @@ class _Folding:
 
 
 def _without_probabilities(operations: Sequence[Operation]) -> tuple[Sequence[Operation], bool]:
-    """Return the operations as far as the logits, and whether these are one number for two classes.
+    """Remove what makes probabilities of logits. Return the other operations, and whether two classes share one logit.
 
-    Its ends are those that `reading.graph_of` writes.
+    Expects the last operations to be those that `reading.graph_of` writes.
     """
     last = operations[-1]
     if _is(last, "softmax"):
