@@ -22,9 +22,8 @@ SETTINGS += [f"--epochs={EPOCHS}", "--early-stopping=3"]
 
 TRAIN = """
 import json, os, signal, sys
-from mlplab.cli import LeanKeras, main
+from mlplab.cli import main
 
-sys.meta_path.insert(0, LeanKeras())
 from mlplab.engine import keras  # once for all processes: importing takes longer than training
 
 def killed_before(file, remaining):

@@ -10,6 +10,8 @@ import os
 import sys
 from typing import Any
 
+from mlplab import late_imports
+
 __version__ = "0.1.0"
 
 with open(f"{os.path.dirname(__file__)}/__init__.pyi", encoding="utf-8") as _stub:
@@ -19,6 +21,7 @@ __all__ = sorted(_MODULES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 if "keras" not in sys.modules:
     os.environ.setdefault("KERAS_BACKEND", "jax")
+    late_imports.install()
 
 
 def __getattr__(name: str) -> Any:

@@ -17,8 +17,6 @@ from mlplab.tuning import Study, resume, tune
 TUNE = """
 import sys
 from pathlib import Path
-from mlplab.cli.lean_keras_import import LeanKeras
-sys.meta_path.insert(0, LeanKeras())  # as the command line does: a second less
 from small_studies import OPTIONS, SPACE
 from mlplab.tuning import resume, tune
 path, data = map(Path, sys.argv[1:])

@@ -1,10 +1,10 @@
-"""The command line: one file for each verb. Starting it imports neither Keras nor JAX; verbs do so when they train.
+"""The command line: one file for each verb, imported when it is called. Verbs import Keras and JAX when they train.
 
+verbs.py                           the list of verbs
 options.py, settings_options.py    options that verbs share, and those made from the settings
 output.py, terminal_images.py      how verbs print: lines, tables, JSON, small pictures
 progress_bars.py, run_summary.py   what is printed during and after a training
 train_again.py                     the command that trains a run again, with something changed
-lean_keras_import.py               a faster import of Keras
 """
 
 import atexit
@@ -18,54 +18,17 @@ import typer
 from rich.console import Console
 
 from mlplab import __version__
-from mlplab.cli import (
-    compare,
-    course,
-    data,
-    export,
-    failures,
-    figure,
-    labels,
-    learning_curve,
-    lr,
-    predict,
-    recipes,
-    report,
-    runs,
-    scores,
-    serve,
-    sweep,
-    train,
-    tune,
-)
-from mlplab.cli.lean_keras_import import LeanKeras
 from mlplab.cli.output import in_shell_words, say
+from mlplab.cli.verbs import Verbs
 from mlplab.errors import MlplabError, UsageError
 
 app = typer.Typer(
     name="mlplab",
+    cls=Verbs,
     help="Train dense networks on image data, fast; know how far to trust the result; see what it gets wrong.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command("train")(train.train)
-app.command("lr")(lr.lr)
-app.command("learning-curve")(learning_curve.learning_curve)
-app.command("sweep")(sweep.sweep)
-app.command("tune")(tune.tune)
-app.command("recipes")(recipes.recipes)
-app.command("runs")(runs.runs)
-app.command("report")(report.report)
-app.command("scores")(scores.show)
-app.command("failures")(failures.show)
-app.command("figure")(figure.show)
-app.command("labels")(labels.labels)
-app.command("compare")(compare.compare)
-app.command("predict")(predict.predict)
-app.command("export")(export.export)
-app.command("serve")(serve.serve)
-app.add_typer(data.app, name="data")
-app.add_typer(course.app, name="course")
 
 
 def _show_version(wanted: bool) -> None:
@@ -90,7 +53,6 @@ class _Printed(logging.Handler):
 
 def main() -> None:
     """Run the command line. Exits with 0: done; 1: a failure that the message explains; 2: wrong usage; 130: Ctrl-C."""
-    sys.meta_path.insert(0, LeanKeras())
     atexit.register(gc.freeze)  # or the interpreter, on its way out, searches all of Keras and JAX for garbage: 0.3 s
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

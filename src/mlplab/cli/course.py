@@ -17,7 +17,11 @@ from mlplab.course.exercise import Exercise, find
 from mlplab.errors import FetchError, MlplabError
 from mlplab.figures import save_figure
 
-app = typer.Typer(help="Exercises with an instant check, hints, and a solution after the pass.", no_args_is_help=True)
+app = typer.Typer(
+    help="Exercises with an instant check, hints, and a solution after the pass.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 
 def complete_exercise(incomplete: str) -> list[str]:

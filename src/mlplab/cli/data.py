@@ -35,7 +35,9 @@ _ROWS = 8
 
 _COLOURS = {"error": "red", "warning": "yellow", "information": "blue"}
 
-app = typer.Typer(help="Data sets: list them, fetch one, look at one, check one.", no_args_is_help=True)
+app = typer.Typer(
+    help="Data sets: list them, fetch one, look at one, check one.", no_args_is_help=True, add_completion=False
+)
 
 
 Name = Annotated[

@@ -10,12 +10,13 @@ from mlplab.cli.options import Json, Quiet, RunPath, Split, check_outputs
 from mlplab.cli.output import open_console, print_json, print_table, say
 from mlplab.cli.terminal_images import can_show_images, print_images
 from mlplab.errors import require_whole, shell_command
-from mlplab.inspection import examples, failures
+from mlplab.inspection import examples
+from mlplab.inspection.failures import show_failures
 from mlplab.runs import Run
 from mlplab.table import TEXTS
 
 
-def show(
+def failures(
     path: RunPath,
     true: Annotated[str | None, typer.Option(metavar="CLASS", help="Only of this true class: name or number.")] = None,
     predicted: Annotated[str | None, typer.Option(metavar="CLASS", help="Only predicted as this class.")] = None,
@@ -42,7 +43,7 @@ def show(
     run = Run(path)
     rows = examples.examples_of(run, split=split)
     all_rows = out is not None and out.suffix.lower() in TEXTS
-    table = failures.show_failures(
+    table = show_failures(
         rows,
         trueclass=true,
         predictedclass=predicted,

@@ -41,7 +41,7 @@ def complete_figure(incomplete: str) -> list[tuple[str, str]]:
     return [(name, about) for name, (about, _) in FIGURES.items() if name.startswith(incomplete)]
 
 
-def show(
+def figure(
     path: RunPath,
     name: Annotated[str, typer.Argument(metavar="FIGURE", help=", ".join(FIGURES), autocompletion=complete_figure)],
     index: Annotated[

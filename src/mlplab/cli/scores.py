@@ -26,7 +26,7 @@ _OF_UNBALANCED, _OF_BALANCED = ("balanced_accuracy", "macro_f1"), ("log_loss", "
 """Columns of the same table that are printed where classes are unbalanced, and where they are balanced."""
 
 
-def show(
+def scores(
     path: RunPath,
     split: Split = "test",
     simple: Annotated[

@@ -30,6 +30,7 @@ with deferred_interrupt():  # jaxlib turns Ctrl-C within its initialization into
     import keras
 
     from mlplab.engine import keras_internals
+    from mlplab.engine.kept_programs import keep_programs
 
 
 def _make_every_core_a_device() -> None:
@@ -68,6 +69,7 @@ started_before = False
 
 _make_every_core_a_device()
 _keep_freed_memory()
+keep_programs()
 import_seconds = time.perf_counter() - _import_start
 """Seconds that importing JAX and Keras took; close to 0 if they were imported before."""
 

@@ -1,0 +1,136 @@
+"""What XLA compiled once stays compiled: a folder with programs, which every later process reads.
+
+JAX decides what makes two programs equal (code, versions, flags, processor) and reads and writes through the two
+methods here. JAX's own folder trusts what it reads, so a file that a killed process left incomplete would be compiled
+again for ever, and a damaged one could crash; here each file begins with the hash of the rest, and appears whole.
+"""
+
+import contextlib
+import hashlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import jax
+import platformdirs
+
+MOST_BYTES = 512 * 2**20
+"""Above this, the programs that nothing has used for the longest time are deleted, down to three quarters of it."""
+CHECKED_EVERY = 64
+"""The size of the folder is looked at when a process writes its first program, and after as many others."""
+
+
+def keep_programs() -> None:
+    """Let JAX keep what it compiles, in the user's cache folder, unless the environment or the user's code says else.
+
+    `JAX_ENABLE_COMPILATION_CACHE=false` switches it off; `JAX_COMPILATION_CACHE_DIR` names a folder, in which JAX has
+    its own form of files and rules. Nothing is kept where the folder cannot be made, belongs to somebody else, or is
+    one that others may write to, since programs are code that runs.
+    """
+    config: Any = jax.config
+    if config.jax_compilation_cache_dir is not None or not config.jax_enable_compilation_cache:
+        return
+    try:
+        from jax._src import compilation_cache
+
+        jax_folder = compilation_cache.get_file_cache
+    except (ImportError, AttributeError):  # another version of JAX, which then compiles anew in each process
+        return
+    path = _own_folder()
+    if path is None:
+        return
+
+    def folder_for(wanted: str) -> Any:
+        return (KeptPrograms(path), wanted) if wanted == str(path) else jax_folder(wanted)
+
+    compilation_cache.get_file_cache = folder_for
+    config.update("jax_compilation_cache_dir", str(path))
+    for name, least, default in (
+        ("jax_persistent_cache_min_compile_time_secs", 0.0, 1.0),  # small programs are many, and add up
+        ("jax_persistent_cache_min_entry_size_bytes", -1, 0),
+    ):
+        if getattr(config, name) == default:
+            config.update(name, least)
+
+
+def _own_folder() -> Path | None:
+    """Return the folder, made if it is not there; None if it is not this user's alone."""
+    path = platformdirs.user_cache_path("mlplab", appauthor=False) / "programs"
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = path.stat()
+    except OSError:
+        return None
+    if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+        return None
+    return path
+
+
+class KeptPrograms:
+    """A folder of programs by JAX's key. Several processes may use it at once. No error of the disk gets out.
+
+    Args:
+        path: an existing folder.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path  # JAX asks for it by this name
+        self._written = 0
+
+    def get(self, key: str) -> bytes | None:
+        """Return what was put under this key; None if nothing was, or if the file is damaged. Then it is deleted."""
+        path = self._path / key
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        program = content[hashlib.sha256().digest_size :]
+        with contextlib.suppress(OSError):  # a folder that can only be read
+            if _seal(key, program) + program != content:
+                path.unlink()
+                return None
+            os.utime(path)  # used now
+        return program
+
+    def put(self, key: str, value: bytes) -> None:
+        """Keep a program. Where several processes keep it at once, the last one's file stays."""
+        with contextlib.suppress(OSError):  # a full disk, a folder that can only be read
+            with tempfile.NamedTemporaryFile(dir=self._path, prefix=_PARTIAL, delete=False) as file:
+                try:
+                    file.write(_seal(key, value) + value)
+                    file.close()  # Windows renames closed files only
+                    os.replace(file.name, self._path / key)
+                except BaseException:
+                    with contextlib.suppress(OSError):
+                        os.unlink(file.name)
+                    raise
+            if self._written % CHECKED_EVERY == 0:
+                self._delete_unused()
+            self._written += 1
+
+    def _delete_unused(self) -> None:
+        """Delete the programs that were not used for the longest time, and what killed processes left."""
+        found = []
+        for entry in os.scandir(self._path):
+            with contextlib.suppress(OSError):  # another process deletes too
+                status = entry.stat()
+                found.append((status.st_mtime, status.st_size, entry.path))
+        size = sum(bytes_of_file for _, bytes_of_file, _ in found)
+        if size <= MOST_BYTES:
+            return
+        for _, bytes_of_file, path in sorted(found):
+            if size <= MOST_BYTES * 3 // 4:
+                break
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            size -= bytes_of_file
+
+
+_PARTIAL = ".partial-"
+
+
+def _seal(key: str, program: bytes) -> bytes:
+    """Return the bytes before a program in its file, which no other program and no other key has."""
+    return hashlib.sha256(key.encode() + b"\0" + program).digest()
