@@ -1,6 +1,6 @@
 """Every optimizer of Keras trains under mlplab as it does under Keras.
 
-Where its variables are packed into one vector, all that training changes is within 1e-5 of Keras's after 100 steps;
+Where its variables are packed into one vector, all that training changes is within 2e-5 of Keras's after 100 steps;
 where they are not, it is Keras's bit for bit.
 """
 
@@ -69,7 +69,7 @@ def test_every_optimizer_of_keras_is_here():
 def test_packed_after_100_steps(name, rows):
     (theirs, _), (ours, _) = fit_both(lambda: models.small(PACKED[name]()), *rows, packed=True)
     assert Packing.of(ours) is not None
-    assert largest_difference(theirs, ours) <= 1e-5
+    assert largest_difference(theirs, ours) <= 2e-5
 
 
 @pytest.mark.parametrize("name", WHOLE)

@@ -1,14 +1,19 @@
 """Variables are packed only where that changes nothing, and a packed model is a Keras model between fits."""
 
+import math
+
+import jax
 import models
 import numpy as np
 import pytest
-from against import largest_difference
+from against import fit_both, largest_difference
+from jax.test_util import check_grads
 
 import mlplab
 from mlplab import keras
 from mlplab.engine import keras_internals
-from mlplab.engine.packing import Packing
+from mlplab.engine.dense_products import product
+from mlplab.engine.packing import LARGE, TRANSPOSED_BELOW, Packing
 
 pytestmark = pytest.mark.usefixtures("fully_optimized")  # as people compile: it compares bits
 
@@ -54,14 +59,7 @@ def _own_step():
     return model
 
 
-def _large():
-    model = mlplab.mlp((28, 28), 10, [640])
-    model.compile("adam", **models.CLASSIFIER)
-    return model
-
-
 NOT_PACKED = {
-    "more weights than are faster packed": _large,
     "an own optimizer": lambda: models.small(_Slower()),
     "an own schedule": lambda: models.small(optimizers.SGD(_Rate())),
     "a rate that is a function": lambda: models.small(optimizers.SGD(lambda: 0.1)),
@@ -83,6 +81,37 @@ def test_packed_where_it_changes_nothing():
     assert is_packed(models.notebook())
     assert is_packed(models.batch_norm_l2())
     assert is_packed(models.cnn())
+
+
+def _kernels_of_all_sizes():
+    """Kernels that are transposed in the common vector, transposed in one of their own, and not transposed."""
+    return models.sequential(layers.Dense(200, "relu"), layers.Dense(60, "relu"), optimizer=optimizers.Adam())
+
+
+def _rows_of_an_image_as_inputs():
+    model = keras.Sequential(
+        [keras.Input((28, 28)), layers.Dense(6, "relu"), layers.Flatten(), layers.Dense(10, "softmax", use_bias=False)]
+    )
+    model.compile(optimizers.SGD(0.01, momentum=0.9), **models.CLASSIFIER)
+    return model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("build", [_kernels_of_all_sizes, _rows_of_an_image_as_inputs])
+def test_packed_kernels_of_every_size_and_use_are_keras_s_up_to_rounding(build, few):
+    (theirs, _), (ours, _) = fit_both(build, *few, packed=True, epochs=3)
+    sizes = {math.prod(weight.shape) for weight in ours.trainable_variables}
+    assert Packing.of(ours) is not None
+    assert build is not _kernels_of_all_sizes or min(sizes) < LARGE < 200 * 60 < TRANSPOSED_BELOW < max(sizes)
+    assert largest_difference(theirs, ours) <= 1e-5
+    assert not [layer for layer in ours.layers if "call" in vars(layer)]
+
+
+@pytest.mark.slow
+def test_the_product_of_a_dense_layer_has_the_derivatives_of_a_matrix_product(rng):
+    rows, kernel = (jax.numpy.asarray(rng.normal(size=shape)) for shape in ((7, 5), (5, 3)))
+    np.testing.assert_allclose(product(rows, kernel), np.asarray(rows) @ np.asarray(kernel), rtol=1e-5)
+    check_grads(product, (rows, kernel), order=2)
 
 
 @pytest.mark.slow
