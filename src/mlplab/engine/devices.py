@@ -11,6 +11,7 @@ import jax
 
 from mlplab.engine.ahead import ahead
 from mlplab.engine.interrupts import deferred_interrupt
+from mlplab.engine.placement import also_on
 from mlplab.engine.source import ArraySource, Segment, Source
 
 
@@ -36,7 +37,7 @@ class Device:
             # Other sources make arrays in each epoch, which are not kept.
             if key not in self._arrays and isinstance(source, ArraySource):
                 # With the originals, so that no other array can take their place in memory, and so their ids.
-                self._arrays[key] = jax.device_put(segment.arrays, self.device), segment.arrays
+                self._arrays[key] = also_on(self.device, segment.arrays), segment.arrays
             yield segment._replace(arrays=self._arrays.get(key, (segment.arrays,))[0])
 
     def _placed(self, source: Source, position: int) -> Generator[Segment, None, None]:

@@ -20,6 +20,13 @@ def on_device(arrays: Arrays) -> Arrays:
     return jax.device_put(jax.tree.map(lambda array: array if isinstance(array, jax.Array) else _copy(array), arrays))
 
 
+def also_on(device: Any, arrays: Arrays) -> Arrays:
+    """Return arrays that are on a device as arrays of another one. The cores of a processor share their memory."""
+    if device.platform == "cpu":  # JAX itself would copy from one core to the other, but takes a NumPy array as it is
+        arrays = jax.tree.map(np.asarray, arrays)
+    return jax.device_put(arrays, device)
+
+
 def jax_dtype(array: np.ndarray) -> np.dtype:
     """Return the dtype that JAX has for an array's numbers, in this machine's byte order."""
     return jax.dtypes.canonicalize_dtype(array.dtype.newbyteorder("="))
