@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from mlplab.engine.forms import Forms, computed_first, tracing
+from mlplab.engine.forms import Forms, computed_first, model_access
 from mlplab.engine.source import Batch, Segment
 
 PIECE_SECONDS = 0.2
@@ -201,7 +201,7 @@ class _Form:
             first: Any = np.int32(start)
             piece = Segment(arrays, indices, first)
             arguments = carry, outputs, fixed, piece, key_data, before_first, np.int32(stop)
-            with tracing:
+            with model_access:
                 self._function.trace(*arguments)
             began = time.perf_counter()
             carry, outputs = jax.block_until_ready(self._function(*arguments))
