@@ -72,6 +72,9 @@ class Verbs(TyperGroup):
         super().__init__(**attributes)
         self.commands = _Commands()
 
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return what a list of the verbs shows of one."""
         return TyperCommand(cmd_name, help=VERBS[cmd_name]) if cmd_name in VERBS else None
