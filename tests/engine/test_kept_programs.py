@@ -86,6 +86,31 @@ def test_what_was_not_used_for_the_longest_time_is_deleted(folder, monkeypatch):
     assert {path.name for path in folder.iterdir()} == {"new", "read", "newest"}
 
 
+def test_where_xla_refuses_what_was_kept_nothing_is_given_for_some_days(folder):
+    """On some processors it does, with an error on the terminal for each program; JAX compiles it and puts it again."""
+    KeptPrograms(folder).put("one", b"program")
+    KeptPrograms(folder).put("two", b"program")
+    refused = KeptPrograms(folder)
+    assert refused.get("one")
+    refused.put("one", b"program")
+    assert refused.get("two") is None
+    refused.put("three", b"program")
+    later = KeptPrograms(folder)
+    assert [later.get(name) for name in ("one", "two", "three")] == [None] * 3
+    os.utime(folder / ".rejected", (1e9, 1e9))
+    assert KeptPrograms(folder).get("one") == b"program"
+
+
+def test_a_program_that_was_deleted_after_it_was_read_is_none_that_was_refused(folder):
+    programs = KeptPrograms(folder)
+    programs.put("one", b"program")
+    assert programs.get("one")
+    (folder / "one").unlink()
+    assert programs.get("one") is None
+    programs.put("one", b"program")
+    assert programs.get("one")
+
+
 def test_a_disk_that_refuses_does_no_harm(folder):
     programs = KeptPrograms(folder / "missing")
     programs.put("one", b"program")
