@@ -65,6 +65,16 @@ def test_a_damaged_file_is_deleted_and_can_be_written_again(damage, folder):
     assert programs.get("one") == b"a program" * 9
 
 
+def test_a_damaged_file_that_cannot_be_deleted_is_not_given(folder, monkeypatch):
+    def refuse(path):
+        raise PermissionError(path)
+
+    KeptPrograms(folder).put("one", b"program")
+    (folder / "one").write_bytes((folder / "one").read_bytes()[:-1])
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert KeptPrograms(folder).get("one") is None
+
+
 def test_the_file_of_another_key_is_no_program(folder):
     programs = KeptPrograms(folder)
     programs.put("one", b"program")

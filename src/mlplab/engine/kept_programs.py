@@ -11,6 +11,7 @@ import os
 import stat
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def keep_programs() -> None:
         return (KeptPrograms(path), wanted) if wanted == str(path) else jax_folder(wanted)
 
     compilation_cache.get_file_cache = folder_for
+    warnings.filterwarnings("ignore", "Error reading persistent compilation cache entry")  # it compiles anew then
     config.update("jax_compilation_cache_dir", str(path))
     for name, least, default in (
         ("jax_persistent_cache_min_compile_time_secs", 0.0, 1.0),  # small programs are many, and add up
@@ -93,11 +95,11 @@ class KeptPrograms:
         except OSError:
             return None
         program = content[hashlib.sha256().digest_size :]
+        is_whole = _seal(key, program) + program == content
         with contextlib.suppress(OSError):  # a folder that can only be read
-            if _seal(key, program) + program != content:
-                path.unlink()
-                return None
-            os.utime(path)  # used now
+            os.utime(path) if is_whole else path.unlink()
+        if not is_whole:
+            return None
         self._given.add(key)
         return program
 
