@@ -28,7 +28,8 @@ from jax.experimental.sparse import linalg
 assert callable(linalg.spsolve)
 from jax.experimental import pallas
 assert callable(pallas.pallas_call)
-import requests, IPython
+import requests, IPython, psutil
+assert psutil.__version__ and requests.__version__
 assert callable(requests.get)
 assert callable(IPython.get_ipython)
 assert type(requests) is type(sys)
