@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gc
 import os
 import platform
 import random
@@ -24,8 +25,26 @@ if "keras" not in sys.modules and _wanted != "jax":
     )
 os.environ["KERAS_BACKEND"] = _wanted
 
+
+@contextlib.contextmanager
+def _garbage_is_left() -> Iterator[None]:
+    """Look for no garbage within the block, nor ever among the objects that exist at its end.
+
+    JAX and Keras make 200,000 objects that stay, and Python would look through all of them again and again.
+    """
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if before:
+            gc.enable()
+
+
 _import_start = time.perf_counter()
-with deferred_interrupt():  # jaxlib turns Ctrl-C within its initialization into an ImportError, or aborts
+with deferred_interrupt(), _garbage_is_left():
+    # jaxlib turns Ctrl-C within its initialization into an ImportError, or aborts
     import jax
     import keras
 
