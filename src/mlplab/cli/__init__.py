@@ -53,7 +53,7 @@ class _Printed(logging.Handler):
 
 def main() -> None:
     """Run the command line. Exits with 0: done; 1: a failure that the message explains; 2: wrong usage; 130: Ctrl-C."""
-    atexit.register(gc.freeze)  # or the interpreter, on its way out, searches all of Keras and JAX for garbage: 0.3 s
+    atexit.register(gc.freeze)  # or the interpreter, on its way out, searches all that was imported for garbage
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without a ✓ shows a question mark
