@@ -25,9 +25,28 @@ if "keras" not in sys.modules and _wanted != "jax":
     )
 os.environ["KERAS_BACKEND"] = _wanted
 
+
+@contextlib.contextmanager
+def _garbage_is_left() -> Iterator[None]:
+    """Look for no garbage within the block, nor ever among the objects that exist at its end.
+
+    JAX and Keras make 200,000 objects that stay, and Python would look through all of them again and again, at its own
+    end too. Objects that were there before would stay as well, so where they are many, garbage is looked for as always.
+    """
+    before, others = gc.isenabled(), len(gc.get_objects())
+    gc.disable()
+    try:
+        yield
+    finally:
+        if others < len(gc.get_objects()) / 2:
+            gc.freeze()
+        if before:
+            gc.enable()
+
+
 _import_start = time.perf_counter()
-_objects_before = len(gc.get_objects())
-with deferred_interrupt():  # jaxlib turns Ctrl-C within its initialization into an ImportError, or aborts
+with deferred_interrupt(), _garbage_is_left():
+    # jaxlib turns Ctrl-C within its initialization into an ImportError, or aborts
     import jax
     import keras
 
@@ -62,15 +81,6 @@ def _keep_freed_memory() -> None:
         set_option(_M_TRIM_THRESHOLD, 2**30)
 
 
-def _freeze_imported() -> None:
-    """Leave Keras and JAX out of every later search for garbage, and of the interpreter's at its exit: 0.3 s.
-
-    All that exists now is left out, garbage or not. So nothing is done in a process that had much before the import.
-    """
-    if _objects_before < len(gc.get_objects()) / 2:
-        gc.freeze()
-
-
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Numbers of glibc's options, from its malloc.h."""
 
@@ -81,7 +91,6 @@ started_before = False
 _make_every_core_a_device()
 _keep_freed_memory()
 keep_programs()
-_freeze_imported()
 import_seconds = time.perf_counter() - _import_start
 """Seconds that importing JAX and Keras took; close to 0 if they were imported before."""
 
