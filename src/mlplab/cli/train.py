@@ -14,6 +14,7 @@ from mlplab.cli.reading_options import takes_reading
 from mlplab.cli.run_summary import print_result
 from mlplab.cli.settings_options import takes_settings
 from mlplab.datasets import CATALOG, Data, find_entry
+from mlplab.datasets.checks import brief_findings
 from mlplab.datasets.corrections import read_rows
 from mlplab.datasets.loading import load_for_check
 from mlplab.datasets.published.fetch import is_on_disk
@@ -105,10 +106,19 @@ def train(
 
 
 def _read_meanwhile(dataset: str | Source | None) -> "Future[Data] | None":
-    """Begin to read a data set that is on this machine, by its name, while Keras is imported. None for any other."""
+    """Begin to read and to check a data set that is on this machine, by its name, while Keras is imported.
+
+    Returns None for any other data set.
+    """
     if not isinstance(dataset, str) or dataset not in CATALOG or not is_on_disk(find_entry(dataset)):
         return None
-    return ThreadPoolExecutor(1).submit(load_for_check, dataset, quiet=True)
+
+    def read() -> Data:
+        data = load_for_check(dataset, quiet=True)
+        brief_findings(data)  # which are kept for the training
+        return data
+
+    return ThreadPoolExecutor(1).submit(read)
 
 
 def device_line() -> str:
