@@ -25,12 +25,20 @@ def jax_dtype(array: np.ndarray) -> np.dtype:
     return jax.dtypes.canonicalize_dtype(array.dtype.newbyteorder("="))
 
 
+def converted(array: Any) -> np.ndarray:
+    """Return an array in the dtype of JAX: itself, if it has that dtype. Floats that are too large become infinite."""
+    array = np.asarray(array)
+    with np.errstate(over="ignore"):  # `first_not_finite` finds them
+        return array.astype(jax_dtype(array), copy=False)
+
+
 def _copy(array: Any) -> np.ndarray:
     """Copy an array to memory that JAX on a CPU takes as it is: in its dtypes, from a multiple of 64 bytes on."""
     require_unmasked("An array of a source", array)
     array = np.asarray(array)
     copy = aligned_empty(array.shape, jax_dtype(array))
-    copy[...] = array
+    with np.errstate(over="ignore"):  # as in `converted`
+        copy[...] = array
     return copy
 
 
