@@ -12,6 +12,7 @@ from mlplab import keras
 from mlplab.engine import ArraySource, inputs, placement
 from mlplab.engine.ordered_source import OrderedSource
 from mlplab.errors import DataError
+from mlplab.memory import aligned_empty
 
 layers = keras.layers
 ROWS = 20
@@ -253,6 +254,18 @@ def test_arrays_are_copied_to_the_device_and_jax_arrays_shared():
     there = placement.on_device(large)
     large.fill(0)
     assert np.asarray(there).min() == 1
+
+
+def test_memory_that_cannot_change_is_shared(fashion_mnist):
+    for shared in (fashion_mnist.train.inputs, fashion_mnist.test.inputs):
+        assert placement.on_device(shared).unsafe_buffer_pointer() == shared.ctypes.data
+    owned = aligned_empty((10**6,), np.dtype(np.uint8))
+    owned[:] = 7
+    owned.flags.writeable = False  # until its owner makes it writable again
+    there = placement.on_device(owned)
+    owned.flags.writeable = True
+    owned[:] = 0
+    assert np.asarray(there).min() == 7
 
 
 IMAGES = np.arange(12_000 * 784, dtype=np.uint32).astype(np.uint8).reshape(12_000, 28, 28)

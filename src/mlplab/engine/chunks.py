@@ -8,8 +8,9 @@ import numpy as np
 
 from mlplab import mapped
 from mlplab.engine.backend import device_memory
-from mlplab.engine.placement import Arrays, aligned_empty, converted, jax_dtype
+from mlplab.engine.placement import Arrays, converted, jax_dtype
 from mlplab.engine.source import AS_THEY_ARE, ArraySource, NotFinite, Rows, Segment, shuffle_rows
+from mlplab.memory import aligned_empty
 
 BLOCKS = 1024
 """Blocks of consecutive rows in a chunk, about."""

@@ -9,7 +9,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from mlplab.engine.placement import aligned_empty, converted, jax_dtype
+from mlplab.engine.placement import converted, jax_dtype
+from mlplab.memory import aligned_empty
 
 _AT_ONCE = 2**18
 """Values that are checked at a time: as many as stay in a core's cache."""
