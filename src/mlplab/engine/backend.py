@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import gc
 import os
 import platform
@@ -75,10 +76,22 @@ def _keep_freed_memory() -> None:
 
     Only where that library is glibc. Variables of the environment that say otherwise (`MALLOC_…`) stay.
     """
-    if platform.libc_ver()[0] == "glibc" and not any(name.startswith(("MALLOC_", "GLIBC_TUN")) for name in os.environ):
+    if _is_kept():
         set_option = ctypes.CDLL(None).mallopt
         set_option(_M_MMAP_THRESHOLD, 2**30)
         set_option(_M_TRIM_THRESHOLD, 2**30)
+
+
+def give_back_freed_memory() -> None:
+    """Give the system what is kept by `_keep_freed_memory`: before something is compiled, when a process is largest."""
+    if _is_kept():
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+@functools.cache
+def _is_kept() -> bool:
+    names = ("MALLOC_", "GLIBC_TUN")
+    return platform.libc_ver()[0] == "glibc" and not any(name.startswith(names) for name in os.environ)
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
