@@ -63,12 +63,16 @@ def _make_every_core_a_device() -> None:
     if "host_platform_device_count" in os.environ.get("XLA_FLAGS", "") or jax.config.jax_num_cpu_devices > 0:
         return
     wanted = os.environ.get("MLPLAB_DEVICES", "")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = _cores()
     global started_before
     try:
         jax.config.update("jax_num_cpu_devices", int(wanted) if wanted.isdecimal() and int(wanted) else cores)
     except RuntimeError:
         started_before = cores > 1
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _keep_freed_memory() -> None:
@@ -80,6 +84,7 @@ def _keep_freed_memory() -> None:
         set_option = ctypes.CDLL(None).mallopt
         set_option(_M_MMAP_THRESHOLD, 2**30)
         set_option(_M_TRIM_THRESHOLD, 2**30)
+        set_option(_M_ARENA_MAX, _cores())  # each keeps what its threads have freed
 
 
 def give_back_freed_memory() -> None:
@@ -94,7 +99,7 @@ def _is_kept() -> bool:
     return platform.libc_ver()[0] == "glibc" and not any(name.startswith(names) for name in os.environ)
 
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Numbers of glibc's options, from its malloc.h."""
 
 started_before = False
