@@ -217,6 +217,8 @@ def batch_shapes(source: Source) -> Any:
     else:
         segment = next(iter(source.segments(0)))
         arrays, index = segment.arrays, jax.tree.map(lambda rows: rows[0], segment.indices)
-    key = jax.random.key(0, impl="threefry2x32")
-    batch = jax.eval_shape(lambda arrays: source.batch(source.batch.rows(arrays, index), key), arrays)
-    return keras.utils.unpack_x_y_sample_weight(batch)
+
+    def batch(arrays: Arrays) -> Any:
+        return source.batch(source.batch.rows(arrays, index), jax.random.key(0, impl="threefry2x32"))
+
+    return keras.utils.unpack_x_y_sample_weight(jax.eval_shape(batch, arrays))
