@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -109,6 +110,17 @@ def test_where_xla_refuses_what_was_kept_nothing_is_given_for_some_days(folder):
     assert [later.get(name) for name in ("one", "two", "three")] == [None] * 3
     os.utime(folder / ".rejected", (1e9, 1e9))
     assert KeptPrograms(folder).get("one") == b"program"
+
+
+def test_a_program_that_two_threads_compiled_is_none_that_was_refused(folder):
+    programs = KeptPrograms(folder)
+    with ThreadPoolExecutor(1) as other:
+        assert programs.get("one") is None
+        assert other.submit(programs.get, "one").result() is None
+        programs.put("one", b"program")
+        assert programs.get("one")
+        other.submit(programs.put, "one", b"program").result()
+        assert programs.get("one")
 
 
 def test_a_program_that_was_deleted_after_it_was_read_is_none_that_was_refused(folder):

@@ -10,6 +10,7 @@ import hashlib
 import os
 import stat
 import tempfile
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -81,12 +82,13 @@ class KeptPrograms:
     def __init__(self, path: Path):
         self._path = path  # JAX asks for it by this name
         self._written = 0
-        self._given: set[str] = set()
+        self._given: set[tuple[int, str]] = set()
+        """Threads, and the keys of what they were given: JAX gets and puts a program in one thread."""
         self._are_rejected = self._were_rejected()
 
     def get(self, key: str) -> bytes | None:
         """Return what was put under this key; None if nothing was, or if the file is damaged. Then it is deleted."""
-        self._given.discard(key)
+        self._given.discard((threading.get_ident(), key))
         if self._are_rejected:
             return None
         path = self._path / key
@@ -100,12 +102,12 @@ class KeptPrograms:
             os.utime(path) if is_whole else path.unlink()
         if not is_whole:
             return None
-        self._given.add(key)
+        self._given.add((threading.get_ident(), key))
         return program
 
     def put(self, key: str, value: bytes) -> None:
         """Keep a program. Where several processes keep it at once, the last one's file stays."""
-        if key in self._given:
+        if (threading.get_ident(), key) in self._given:
             # XLA has refused what it was given, and JAX has compiled it again: on this processor it will refuse all.
             self._are_rejected = True
             key, value = _REJECTED, jax.__version__.encode()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -114,8 +114,11 @@ class Payload:
         content = self._read(gzip.GzipFile(fileobj=io.BytesIO(kept)), name)
         return Verified(content, hashlib.sha256(content).hexdigest(), kept)
 
-    def _read(self, stream: IO[bytes] | gzip.GzipFile, name: str) -> memoryview:
-        """Return the content. Read at most one byte more than `size`, so that a wrong file cannot fill the memory."""
+    def _read(self, stream: Any, name: str) -> memoryview:
+        """Return the content of a binary stream, of which one byte more than `size` is read at most.
+
+        So a wrong file cannot fill the memory.
+        """
         content = memoryview(aligned_empty((_PADDING + self.size,), np.dtype(np.uint8))[_PADDING:])
         filled = 0
         try:
