@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from report import alternating, compared, machine, print_table, save, spread
-from seed_job import DATA, NOT_INHERITED, PARAMETERS, PEERS, SCRIPTS
+from report import add_results_option, alternating, compared, load_until_now, machine, print_table, save, spread
+from seed_job import DATA, PARAMETERS, PEERS, SCRIPTS, inherited, prepare_data
 
 NETWORKS = 64
 STEPS = 10 * 60_000 // 32
@@ -74,11 +74,10 @@ def contestants() -> list[Contestant]:
 
 def run(contestant: Contestant, seed: int) -> dict[str, Any]:
     """Run all processes of a peer at once, one on each core; return microseconds a step and network over all cores."""
-    environment = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
-    environment |= contestant.environment
     script, *options = contestant.arguments
     processes = []
     with tempfile.TemporaryDirectory() as folder:
+        environment = {**inherited(), **contestant.environment, "XDG_CACHE_HOME": folder}  # no program is kept there
         for number in range(contestant.processes):
             command = [str(contestant.python), str(SCRIPTS / script), "--data", str(DATA), *options]
             command += ["--networks", str(contestant.networks), "--seed", str(seed + number * contestant.networks)]
@@ -111,10 +110,12 @@ def run(contestant: Contestant, seed: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--no-peers", action="store_true", help="mlplab alone, saved only with --results")
+    add_results_option(parser)
     options = parser.parse_args()
-    chosen = [contestant for contestant in contestants() if contestant.python.exists()]
-    if subprocess.run([sys.executable, str(SCRIPTS / "data.py"), str(DATA)], check=False).returncode:
-        sys.exit("The data set could not be prepared.")
+    known = contestants()[:1] if options.no_peers else contestants()
+    chosen = [contestant for contestant in known if contestant.python.exists()]
+    prepare_data()
     before = machine()
     runs: dict[str, list[dict[str, Any]]] = {contestant.name: [] for contestant in chosen}
     for number, contestant in alternating(chosen, options.rounds):
@@ -126,8 +127,11 @@ def main() -> None:
         for name, of_one in runs.items()
     }
     print_results(chosen, summary)
+    if options.no_peers and not options.results:
+        load_until_now(before)
+        return
     payload = {"n": options.rounds, "networks": NETWORKS, "summary": summary, "runs": runs}
-    save("population", payload, before)
+    save("population", payload, before, folder=options.results)
 
 
 def print_results(chosen: Sequence[Contestant], summary: Mapping[str, Any]) -> None:

@@ -217,6 +217,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--no-save", action="store_true", help="print only")
+    report.add_results_option(parser)
     arguments = parser.parse_args()
     on = report.machine()
     train, rounds = mlplab.load("fashion-mnist").train, arguments.rounds
@@ -231,7 +232,7 @@ def main() -> None:
     report.print_table(["units", "batch", "GFLOP a step", *columns], rows)
     if not arguments.no_save:
         payload = {"unit": "microseconds a step", "results": results}
-        report.save("step_cost", payload, on, packages=("jax", "keras", "numpy"))
+        report.save("step_cost", payload, on, packages=("jax", "keras", "numpy"), folder=arguments.results)
 
 
 if __name__ == "__main__":

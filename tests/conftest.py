@@ -23,7 +23,7 @@ LONGEST = ("test_notebooks", "test_cluster", "test_keras_suite", "test_kill", "t
 
 
 def pytest_configure() -> None:
-    compiled_programs.keep()
+    compiled_programs.with_few_optimizations()
     for library in ("OPENBLAS", "OMP"):  # several threads for each of as many workers as cores wait for one another
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")  # before the workers and child processes import NumPy
     gc.set_threshold(

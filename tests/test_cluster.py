@@ -236,7 +236,9 @@ def test_closed_early_or_interrupted_it_leaves_no_task_behind(nodes, tmp_path):
 
 
 def wait_for(shared, path, progress):
+    deadline = time.monotonic() + 100
     while path is not None and not path.exists():
+        assert time.monotonic() < deadline, f"{path} did not appear"
         time.sleep(0.01)  # between two looks
 
 
@@ -297,7 +299,8 @@ def test_tasks_of_a_node_that_dies_are_carried_out_on_another(nodes, tmp_path):
         return [path.name.split() for path in tmp_path.glob("* *")]
 
     def kill_a_node_at_work():
-        while victim.node_id not in {node for _, node, _ in lines()}:
+        deadline = time.monotonic() + 90
+        while victim.node_id not in {node for _, node, _ in lines()} and time.monotonic() < deadline:
             time.sleep(0.01)
         nodes.cluster.remove_node(victim, allow_graceful=False)
         (tmp_path / "go").touch()

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import mlplab
@@ -69,29 +68,19 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def file(once, digits) -> Path:
-    """Digits in a file, which is read sooner than scikit-learn is imported."""
-    sets = {"train": digits.train, "test": digits.test}
-    arrays = {
-        f"{axis}_{name}": part for name, each in sets.items() for axis, part in (("x", each.images), ("y", each.labels))
-    }
-    return once("kill-digits.npz", lambda path: np.savez(path, **arrays))
-
-
-@pytest.fixture(scope="module")
-def whole(once, file) -> mlplab.Run:
+def whole(once) -> mlplab.Run:
     """Two members that were never stopped; the first is the run that a seed trains alone."""
     settings = {"hidden": [12], "dropout": 0.2, "schedule": "cosine", "learning_rate": 0.01, "early_stopping": 3}
 
     def train(out: Path) -> None:
-        mlplab.train(file, **settings, epochs=EPOCHS, seed=0, seeds=2, out=out, verbose=0)
+        mlplab.train("digits", **settings, epochs=EPOCHS, seed=0, seeds=2, out=out, verbose=0)
 
     return mlplab.Run(once("never-stopped", train))
 
 
-def killed(path: Path, moments, file: Path, *arguments: str) -> mlplab.Run:
+def killed(path: Path, moments, *arguments: str) -> mlplab.Run:
     """Start a run, kill and resume it once for each moment, each in a process of its own, and let it end."""
-    begin = [str(file), *SETTINGS, *arguments, "--out", str(path)]
+    begin = ["digits", *SETTINGS, *arguments, "--out", str(path)]
     subprocess.run([sys.executable, "-c", TRAIN, json.dumps([str(path), begin, moments])], check=True)
     return mlplab.resume(path, verbose=0)
 
@@ -101,16 +90,16 @@ def assert_same_bytes(run: mlplab.Run, expected: mlplab.Run) -> None:
         assert (run.path / name).read_bytes() == (expected.path / name).read_bytes(), name
 
 
-def test_a_run_killed_at_every_step_of_saving_ends_as_if_never_stopped(whole, file, tmp_path):
-    run = killed(tmp_path / "cut", MOMENTS, file)
+def test_a_run_killed_at_every_step_of_saving_ends_as_if_never_stopped(whole, tmp_path):
+    run = killed(tmp_path / "cut", MOMENTS)
     assert_same_bytes(run, whole.members[0])
     assert len(run.history) < EPOCHS, "early stopping is meant to have its part in this"
     # A kill while the directory is made leaves it under a hidden name, never incomplete under its final one.
     assert all(path.name.startswith((".cut.", "cut")) for path in tmp_path.iterdir())
 
 
-def test_a_population_killed_between_its_members_ends_as_if_never_stopped(whole, file, tmp_path):
-    run = killed(tmp_path / "cut", MOMENTS_OF_A_POPULATION, file, "--seeds=2")
+def test_a_population_killed_between_its_members_ends_as_if_never_stopped(whole, tmp_path):
+    run = killed(tmp_path / "cut", MOMENTS_OF_A_POPULATION, "--seeds=2")
     for member, expected in zip(run.members, whole.members, strict=True):
         assert_same_bytes(member, expected)
     assert (run.path / "predictions-test.npz").read_bytes() == (whole.path / "predictions-test.npz").read_bytes()

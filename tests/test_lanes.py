@@ -4,11 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 
 import pytest
-from compiled_programs import remove_old_and_incomplete
 
 SKIPPING = {
     "test_module.py": "import pytest\npytest.importorskip('no_such_package')\ndef test_it(): pass\n",
@@ -45,13 +43,3 @@ def test_files_are_made_once_and_again_after_a_failure(once, request):
         once(name, make)
     assert once(name, make) == once(name, make) == calls[1]
     assert len(calls) == 2
-
-
-def test_compiled_programs_are_removed_when_they_are_old_or_incomplete(tmp_path):
-    whole, names = zlib.compress(b"a program" * 100), ("fresh-cache", "old-cache", "read-cache", "cut-cache")
-    for name in names:
-        (tmp_path / name).write_bytes(whole[:-9] if name == "cut-cache" else whole)
-    os.utime(tmp_path / "old-cache", (0, 0))
-    os.utime(tmp_path / "read-cache", ns=(os.stat(tmp_path / "fresh-cache").st_atime_ns, 0))
-    remove_old_and_incomplete(tmp_path)
-    assert {path.name for path in tmp_path.glob("*-cache")} == {"fresh-cache", "read-cache"}

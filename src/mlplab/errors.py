@@ -13,8 +13,6 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
-import numpy as np
-
 
 class Advice(NamedTuple):
     """What to type next, in Python and in the shell. In a text it stands as Python; the command line shows the other.
@@ -145,6 +143,8 @@ def require_unmasked(name: str, values: Any) -> None:
 
     `name`: of the values, for the message.
     """
+    import numpy as np  # not for the list of verbs, nor for errors
+
     parts = values if isinstance(values, list | tuple) else (values,)
     masked = sum(int(np.ma.count_masked(part)) for part in parts if isinstance(part, np.ma.MaskedArray))
     if any(isinstance(part, np.ma.MaskedArray) for part in parts):

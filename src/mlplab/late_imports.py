@@ -70,6 +70,10 @@ class _Loader:
         pass
 
 
+_OF_THE_IMPORT_SYSTEM = frozenset({"_late", "__cached__", "__file__", "__package__", "__path__"})
+"""Names that a module is asked for while it is made."""
+
+
 class _LateModule(ModuleType):
     """A module whose code runs when a name in it is first asked for. From then on it is a module as any other."""
 
@@ -78,7 +82,7 @@ class _LateModule(ModuleType):
         self._late = threading.RLock()
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_late" or (name.startswith("__") and name.endswith("__")):
+        if name in _OF_THE_IMPORT_SYSTEM:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         if f"{self.__name__}.{name}" in LATE:
             return importlib.import_module(f"{self.__name__}.{name}")

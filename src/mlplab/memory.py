@@ -1,8 +1,11 @@
-"""The memory that this process may use."""
+"""The memory that this process may use, and arrays in it as JAX takes them."""
 
 import contextlib
+import math
 import os
 from pathlib import Path
+
+import numpy as np
 
 _CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where Linux states the limit of a container, in both versions of control groups."""
@@ -18,3 +21,15 @@ def memory_bytes() -> int | None:
         with contextlib.suppress(OSError, ValueError):  # ValueError: "max" stands for no limit
             limits.append(int(Path(path).read_text()))
     return min(limits)
+
+
+ALIGNMENT = 64
+"""JAX on a CPU takes arrays as they are whose address in memory is a multiple of this; it copies others."""
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return an array without values, in memory that JAX on a CPU takes as it is."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)

@@ -40,7 +40,10 @@ def draw(page, strokes) -> None:
 
 def painted(page) -> None:
     """Wait until the page has shown what happened before."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(
+        "() => { window.painted = 0; requestAnimationFrame(() => requestAnimationFrame(() => painted = 2)); }"
+    )
+    page.wait_for_function("() => window.painted === 2")  # an awaited promise would have no time limit
 
 
 def answered(page, start) -> str:

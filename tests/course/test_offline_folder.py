@@ -191,6 +191,7 @@ def test_the_installed_package_can_fill_the_next_folder(made, tmp_path: Path):
     [wheel] = (made[0] / "wheels").glob("mlplab-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
+    assert {file.name for file in tmp_path.glob("mlplab/datasets/published/digits.*")} >= {"digits.npz", "digits.txt"}
     code = (
         "from mlplab.course.offline_folder import find_materials; folder, script = find_materials()\n"
         "lock = script.read_lock(folder / 'requirements-notebook.lock')\n"

@@ -2,13 +2,14 @@
 
 import hashlib
 import io
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from mlplab.datasets import CATALOG, Data, load, load_data
+from mlplab.datasets import CATALOG, Data, Provenance, load, load_data
 from mlplab.errors import DataError, UsageError
 
 RNG = np.random.default_rng(0)
@@ -46,16 +47,23 @@ def test_load_data_has_the_form_of_keras_datasets(fashion_mnist: Data) -> None:
 
 
 def test_digits_are_scikit_learns_split_by_class(digits: Data) -> None:
-    original = load_digits()
-    entry = CATALOG["digits"]
+    original, entry = load_digits(), CATALOG["digits"]
+    rows, seen = {"train": [], "test": []}, Counter()
+    for row, label in enumerate(original.target):
+        seen[label] += 1
+        rows["train" if seen[label] % 5 else "test"].append(row)  # every fifth image of a class is a test image
     assert (len(digits.train), len(digits.test)) == (entry.train_rows, entry.test_rows)
-    both = np.concatenate([digits.train.images, digits.test.images])
-    assert sorted(map(bytes, both)) == sorted(map(bytes, original.images.astype(np.uint8)))
-    assert both.max() == 16
-    for name, count in digits.test.class_counts().items():
-        assert count == np.sum(original.target == int(name)) // 5
-    np.testing.assert_array_equal(load_data("digits")[1][0], digits.test.images)
-    assert load("digits").train.content_hash() == digits.train.content_hash()
+    for part, (images, labels) in zip((digits.train, digits.test), load_data("digits"), strict=True):
+        chosen = rows[part.provenance.split]
+        assert (images.dtype, labels.dtype, part.labels.dtype) == (np.uint8, np.uint8, np.int32)
+        for array, expected in ((images, original.images), (labels, original.target)):
+            np.testing.assert_array_equal(array, expected[chosen])
+            assert array.flags.writeable
+        np.testing.assert_array_equal(part.images, images)
+        np.testing.assert_array_equal(part.labels, labels)
+        assert part.provenance == Provenance("digits", part.provenance.split, {}, "scikit-learn", entry.licence)
+    assert digits.train.content_hash() == "3de2167872975e755b18c5acd598e96fc5c78e1edb92191abb99b2b6f659a1d8"
+    assert digits.test.content_hash() == "7c4425c3567e66e5b8d74846c780729065fd61610d013fc3ba6bd149a197e91d"
 
 
 @pytest.mark.parametrize("function", [load, load_data])

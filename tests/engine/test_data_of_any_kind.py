@@ -1,5 +1,6 @@
 """Data in every form that Keras takes it gives what Keras makes of it."""
 
+import tracemalloc
 from collections import namedtuple
 
 import numpy as np
@@ -8,8 +9,10 @@ from against import assert_equal_histories, assert_equal_models, slow_except
 
 import mlplab
 from mlplab import keras
-from mlplab.engine import ArraySource, placement
+from mlplab.engine import ArraySource, inputs, placement
+from mlplab.engine.ordered_source import OrderedSource
 from mlplab.errors import DataError
+from mlplab.memory import aligned_empty
 
 layers = keras.layers
 ROWS = 20
@@ -251,3 +254,52 @@ def test_arrays_are_copied_to_the_device_and_jax_arrays_shared():
     there = placement.on_device(large)
     large.fill(0)
     assert np.asarray(there).min() == 1
+
+
+def test_memory_that_cannot_change_is_shared(fashion_mnist):
+    for shared in (fashion_mnist.train.inputs, fashion_mnist.test.inputs):
+        assert placement.on_device(shared).unsafe_buffer_pointer() == shared.ctypes.data
+    owned = aligned_empty((10**6,), np.dtype(np.uint8))
+    owned[:] = 7
+    owned.flags.writeable = False  # until its owner makes it writable again
+    there = placement.on_device(owned)
+    owned.flags.writeable = True
+    owned[:] = 0
+    assert np.asarray(there).min() == 7
+
+
+IMAGES = np.arange(12_000 * 784, dtype=np.uint32).astype(np.uint8).reshape(12_000, 28, 28)
+"""9 MB; in float32 four times as much."""
+
+
+@pytest.mark.parametrize("kind", [ArraySource, OrderedSource], ids=["trained on", "evaluated"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", ">f4"])
+def test_images_over_255_take_memory_for_their_bytes_alone(dtype, kind):
+    x = (IMAGES / 255).astype(dtype)
+    source, peak = _traced(lambda: inputs.from_arrays(inputs.arrays_of((x, None)), 32, kind=kind))
+    np.testing.assert_array_equal(source.arrays[0], IMAGES)
+    assert peak < IMAGES.nbytes + 4 * 2**20
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", ">f4", "every second row"])
+def test_floats_are_in_memory_once_more_and_no_intermediate_copy_is(dtype):
+    expected = np.sqrt(IMAGES, dtype=np.float32)
+    x = np.repeat(expected, 2, axis=0)[::2] if dtype == "every second row" else expected.astype(dtype)
+    source, peak = _traced(lambda: inputs.from_arrays(inputs.arrays_of((x, None)), 32))
+    np.testing.assert_array_equal(source.arrays[0], expected)
+    assert source.arrays[0].dtype == np.float32
+    assert peak < expected.nbytes + 4 * 2**20
+
+
+def test_floats_to_evaluate_are_read_where_they_are():
+    x = np.sqrt(IMAGES, dtype=np.float32)
+    assert np.shares_memory(inputs.source_given(x, batch_size=32).arrays[0], x)
+
+
+def _traced(make):
+    """Return what a function makes, and the peak of the memory that NumPy took for it."""
+    tracemalloc.start()
+    try:
+        return make(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

@@ -13,6 +13,7 @@ from against import assert_equal_models
 import mlplab
 from mlplab import keras
 from mlplab.engine import ArraySource, Segment
+from mlplab.engine.placement import also_on, on_device
 from mlplab.engine.source import Rows
 
 
@@ -256,3 +257,11 @@ def test_chunks_are_predicted_and_evaluated_in_their_order(chunks, few):
     model = models.small()
     np.testing.assert_allclose(mlplab.predict(model, chunks), model.predict(few[0], verbose=0), atol=1e-6)
     np.testing.assert_allclose(mlplab.evaluate(model, chunks), model.evaluate(*few, verbose=0), rtol=1e-5)
+
+
+@pytest.mark.skipif(len(jax.local_devices()) < 2 or jax.default_backend() != "cpu", reason="needs two cores")
+def test_cores_share_one_copy_of_the_data(few):
+    arrays = on_device(few)
+    shared = also_on(jax.local_devices()[1], arrays)
+    assert [array.devices() for array in shared] == [{jax.local_devices()[1]}] * 2
+    assert [array.unsafe_buffer_pointer() for array in shared] == [array.unsafe_buffer_pointer() for array in arrays]

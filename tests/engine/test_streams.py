@@ -1,5 +1,6 @@
 """Streams train, evaluate and predict as the same batches do in arrays, and as Keras does with the same stream."""
 
+import gc
 import itertools
 import multiprocessing
 import os
@@ -104,6 +105,15 @@ def test_a_data_set_of_many_stacks_is_trained_as_keras_does(rows):
     assert_fits_are_equal(lambda: Batches(*rows), epochs=2)
 
 
+@pytest.fixture
+def no_garbage():
+    """Let forked processes look for no garbage: to delete arrays of JAX, they would wait for threads that they lack."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -112,7 +122,7 @@ def test_a_data_set_of_many_stacks_is_trained_as_keras_does(rows):
         pytest.param({"workers": 2, "use_multiprocessing": True}, marks=pytest.mark.slow),
     ],
 )
-def test_the_workers_of_a_data_set_keep_its_order(arguments, uneven):
+def test_the_workers_of_a_data_set_keep_its_order(arguments, uneven, no_garbage):
     streamed, arrays = models.small(), models.small()
     mlplab.fit(streamed, Batches(*uneven, **arguments), epochs=2, shuffle=False, verbose=0)
     mlplab.fit(arrays, *uneven, epochs=2, shuffle=False, verbose=0)
@@ -364,7 +374,7 @@ def test_keras_setting_for_the_most_steps_of_an_epoch(few):
     assert_equal_models(*[history.model for history in histories])
 
 
-def test_a_process_that_a_stream_starts_ends_without_error(few):
+def test_a_process_that_a_stream_starts_ends_without_error(few, no_garbage):
     """The worker processes of a `DataLoader` are such processes, and it raises an error when one ends with a code."""
     codes = []
 

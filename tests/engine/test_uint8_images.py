@@ -16,23 +16,24 @@ def test_every_byte_comes_back_as_the_float_that_it_was():
     many = np.tile(BYTES, (50, 9))
     floats = many.astype(np.float32) / np.float32(255)
     np.testing.assert_array_equal(floats, (many / 255).astype(np.float32))  # as it is with double precision between
-    found = uint8_images.whole_numbers(floats)
-    assert found is not None
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, many)
-    np.testing.assert_array_equal(jax.jit(uint8_images.over_255)(found), floats)
+    for given in (floats, many / 255, floats.astype(">f4")):
+        found = uint8_images.whole_numbers(given)
+        assert found is not None
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found, many)
+        np.testing.assert_array_equal(jax.jit(uint8_images.over_255)(found), floats)
 
 
 @pytest.mark.parametrize(
-    "name", ["one value off", "negative", "above 1", "not a number", "float64", "bytes", "empty", "nest"]
+    "name", ["one value off", "negative", "above 1", "too large", "not a number", "float16", "bytes", "empty", "nest"]
 )
 def test_what_is_no_such_image_is_left_as_it_is(name):
     images = np.tile(BYTES / 255, (2000, 1)).astype(np.float32)
     last = images.copy()
-    last[-1, -1] = {"negative": -1 / 255, "above 1": 256 / 255, "not a number": np.nan}.get(
+    last[-1, -1] = {"negative": -1 / 255, "above 1": 256 / 255, "too large": 3e38, "not a number": np.nan}.get(
         name, np.nextafter(np.float32(1), np.float32(0))
     )
-    others = {"float64": images.astype(float), "bytes": BYTES, "empty": images[:0], "nest": [images, images]}
+    others = {"float16": images.astype("float16"), "bytes": BYTES, "empty": images[:0], "nest": [images, images]}
     assert uint8_images.whole_numbers(others.get(name, last)) is None
     assert uint8_images.whole_numbers(images) is not None
 

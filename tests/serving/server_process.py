@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import httpx
@@ -28,9 +29,11 @@ class Server:
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | (env or {})
         )
         assert self.process.stdout is not None
-        lines = []
+        lines, late = [], threading.Timer(60, self.process.kill)
+        late.start()
         while (line := self.process.stdout.readline()) not in ("}\n", ""):
             lines.append(line)
+        late.cancel()
         if not line:
             raise AssertionError(self.end()[1])
         ready = json.loads("".join(lines) + line)

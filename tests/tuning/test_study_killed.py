@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from small_studies import OPTIONS, SPACE, trials_with_curves
 
@@ -19,28 +18,17 @@ import sys
 from pathlib import Path
 from small_studies import OPTIONS, SPACE
 from mlplab.tuning import resume, tune
-path, data = map(Path, sys.argv[1:])
-resume(path) if path.exists() else tune(data, SPACE, **OPTIONS, out=path)
+path = Path(sys.argv[1])
+resume(path) if path.exists() else tune("digits", SPACE, **OPTIONS, out=path)
 """
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
 
 
-@pytest.fixture
-def file(digits, tmp_path) -> Path:
-    """Digits in a file, which is read sooner than scikit-learn is imported."""
-    path = tmp_path / "small.npz"
-    arrays = {}
-    for name, part in (("train", digits.train), ("test", digits.test)):
-        arrays |= {f"x_{name}": part.inputs, f"y_{name}": part.labels}
-    np.savez(path, **arrays)
-    return path
-
-
-def kill_when(condition, study: Path, file: Path) -> None:
+def kill_when(condition, study: Path) -> None:
     """Start the study, or resume it, and kill the process as soon as the condition holds."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
-    process = subprocess.Popen([sys.executable, "-c", TUNE, str(study), str(file)], env=environment)
+    process = subprocess.Popen([sys.executable, "-c", TUNE, str(study)], env=environment)
     while not condition():
         assert process.poll() is None, "the study ended before it was killed"
         time.sleep(0.001)  # between two looks
@@ -61,7 +49,7 @@ def writes_to(database: Path, count: int):
 
 
 @pytest.mark.slow
-def test_a_study_that_is_killed_again_and_again_ends_as_if_never_stopped(digits_study, file, tmp_path):
+def test_a_study_that_is_killed_again_and_again_ends_as_if_never_stopped(digits_study, tmp_path):
     """Killed while trials are added, while results are recorded, and while the winner is trained."""
     cut = tmp_path / "studies" / "cut"
     for condition in (
@@ -69,7 +57,7 @@ def test_a_study_that_is_killed_again_and_again_ends_as_if_never_stopped(digits_
         writes_to(cut / "study.db", 14),
         (cut / "winner" / "checkpoint.json").exists,
     ):
-        kill_when(condition, cut, file)
+        kill_when(condition, cut)
     resume(cut)
     assert trials_with_curves(Study(cut)) == trials_with_curves(digits_study)
     weights = [(path / "winner" / "model.safetensors").read_bytes() for path in (cut, digits_study.path)]

@@ -7,8 +7,6 @@ progress_bars.py, run_summary.py   what is printed during and after a training
 train_again.py                     the command that trains a run again, with something changed
 """
 
-import atexit
-import gc
 import io
 import logging
 import sys
@@ -53,7 +51,6 @@ class _Printed(logging.Handler):
 
 def main() -> None:
     """Run the command line. Exits with 0: done; 1: a failure that the message explains; 2: wrong usage; 130: Ctrl-C."""
-    atexit.register(gc.freeze)  # or the interpreter, on its way out, searches all of Keras and JAX for garbage: 0.3 s
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without a ✓ shows a question mark

@@ -61,7 +61,7 @@ def fetch(name: Name, json_: Json = False, quiet: Quiet = False) -> None:
     entry = find_entry(name)
     files = fetch_entry(entry, quiet=quiet)
     if entry.bundled:
-        say(console, f"{name} comes with an installed package: there is nothing to fetch.")
+        say(console, f"{name} comes with mlplab: there is nothing to fetch.")
     for file in files.values():
         say(console, f"{file.path}: verified, from {file.origin}")
     if json_:

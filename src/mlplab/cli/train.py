@@ -2,6 +2,7 @@
 
 import json
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,11 @@ from mlplab.cli.output import open_console, reports_interrupt, say
 from mlplab.cli.reading_options import takes_reading
 from mlplab.cli.run_summary import print_result
 from mlplab.cli.settings_options import takes_settings
+from mlplab.datasets import CATALOG, Data, find_entry
+from mlplab.datasets.checks import brief_findings
 from mlplab.datasets.corrections import read_rows
+from mlplab.datasets.loading import load_for_check
+from mlplab.datasets.published.fetch import is_on_disk
 from mlplab.datasets.reading import Source
 from mlplab.datasets.unlabelled import check_images
 from mlplab.errors import UsageError
@@ -73,6 +78,7 @@ def train(
     networks = seeds_with(base, seeds)
 
     console = open_console(quiet)
+    reading = _read_meanwhile(dataset)
     from mlplab import training
     from mlplab.cli.progress_bars import PopulationProgressBar, TrainingProgressBar
 
@@ -84,7 +90,8 @@ def train(
         if resume is not None:
             run = training.resume(resume, **arguments)
         else:
-            run = training.train(dataset, **given, **arguments, command=["mlplab", *sys.argv[1:]])
+            data = dataset if reading is None else reading.result()
+            run = training.train(data, **given, **arguments, command=["mlplab", *sys.argv[1:]])
     if json_:
         typer.echo(json.dumps(run.require_finished().to_json()))
     page = None
@@ -96,6 +103,22 @@ def train(
     finally:  # the run is finished even if its report cannot be written
         if not quiet:
             print_result(console, run, page)
+
+
+def _read_meanwhile(dataset: str | Source | None) -> "Future[Data] | None":
+    """Begin to read and to check a data set that is on this machine, by its name, while Keras is imported.
+
+    Returns None for any other data set.
+    """
+    if not isinstance(dataset, str) or dataset not in CATALOG or not is_on_disk(find_entry(dataset)):
+        return None
+
+    def read() -> Data:
+        data = load_for_check(dataset, quiet=True)
+        brief_findings(data)  # which are kept for the training
+        return data
+
+    return ThreadPoolExecutor(1).submit(read)
 
 
 def device_line() -> str:

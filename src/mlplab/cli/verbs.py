@@ -10,8 +10,8 @@ from typer.core import TyperCommand, TyperGroup
 VERBS = {
     "train": "Train a dense network and keep all of it in a run directory.",
     "lr": "Find a learning rate: some steps of training at each of many rates, from the same weights.",
-    "learning-curve": "Train a network on parts of the rows, with several seeds, and say whether more rows would be worth "
-    "it.",
+    "learning-curve": "Train a network on parts of the rows, with several seeds, and say whether more rows would be "
+    "worth it.",
     "sweep": "Train every combination of some settings with several seeds: mean, spread, and tests against the first.",
     "tune": "Search a space for the network that is best on a validation split, and train that one with several seeds.",
     "recipes": "List recipes with their cost and score; with a name, show one as the TOML file that it is.",
@@ -71,6 +71,9 @@ class Verbs(TyperGroup):
     def __init__(self, **attributes: Any):
         super().__init__(**attributes)
         self.commands = _Commands()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return what a list of the verbs shows of one."""

@@ -26,6 +26,7 @@ Function = Callable[[Any, Any, Any], Result]
 """`function(shared, task, progress)`. On a cluster, the function, its arguments and its result are pickled."""
 
 _GRACE_SECONDS = 0.5
+_CANCEL_SECONDS, _CANCEL_TRIES = 2.0, 5
 _RETRIES = 3
 
 
@@ -166,10 +167,15 @@ class OnRay(Workers):
     def _cancel(self, references: list[Any]) -> None:
         """End the tasks that run, and start no other."""
         # Ray aborts this process where a task completes in the moment in which it is cancelled ("Tried to complete
-        # task that was not pending"). So tasks that are about to complete are given time for it.
-        _, running = self._ray.wait(references, num_returns=len(references), timeout=_GRACE_SECONDS)
-        for reference in reversed(running):  # the last first: otherwise processors that become free would start others
-            self._ray.cancel(reference, force=True)  # nothing milder ends a compiled loop
+        # task that was not pending"). So tasks that are about to complete are given time for it. A task that is just
+        # being started may not hear of it, so those that have not ended after a while are cancelled again.
+        running = references
+        for seconds in (_GRACE_SECONDS, *[_CANCEL_SECONDS] * _CANCEL_TRIES):
+            _, running = self._ray.wait(running, num_returns=len(running), timeout=seconds)
+            if not running:
+                return
+            for reference in reversed(running):  # the last first: otherwise free processors would start others
+                self._ray.cancel(reference, force=True)  # nothing milder ends a compiled loop
 
     def _result_of(self, reference: Any, position: int) -> Any:
         exceptions = self._ray.exceptions

@@ -54,7 +54,7 @@ def locked(folder: Path, say: Callable[[str], None]) -> Iterator[Path]:
         lock.release()
 
 
-def store(content: bytes | bytearray, path: Path, scratch: Path) -> None:
+def store(content: bytes | memoryview, path: Path, scratch: Path) -> None:
     """Write a file, completely or not at all, even in a power cut. Raises `OSError` if that fails."""
     partial = scratch / f"{path.name}.partial"
     with partial.open("wb") as file:

@@ -59,7 +59,7 @@ def read_content(file: BufferedIOBase, header: bytearray) -> bytearray:
     return content
 
 
-def read_idx(content: bytes | bytearray, *, ndim: int, name: str) -> np.ndarray:
+def read_idx(content: bytes | bytearray | memoryview, *, ndim: int, name: str) -> np.ndarray:
     """Return the uint8 array in the bytes of an IDX file: a view of them, writable if they are.
 
     Args:

@@ -20,7 +20,7 @@ from mlplab.datasets.dataset import Data, Dataset, Provenance
 from mlplab.datasets.idx import read_idx
 from mlplab.datasets.images.thumbnails import Thumbnails
 from mlplab.datasets.published.catalog import CATALOG, Arrays, Entry, find_entry
-from mlplab.datasets.published.fetch import Fetched, fetch_entry
+from mlplab.datasets.published.fetch import fetch_entry
 from mlplab.datasets.readers import SUFFIXES
 from mlplab.datasets.readers.rows import Rows, shown
 from mlplab.datasets.reading import Reading, ReadingArguments, Source
@@ -146,7 +146,8 @@ def load_data(name: str, *, quiet: bool = False) -> ArrayPairs:
         (x_train, y_train), (x_test, y_test) = mlplab.load_data("digits")
     """
     entry = find_entry(name)
-    return _arrays(entry, fetch_entry(entry, quiet=quiet))
+    files = fetch_entry(entry, quiet=quiet)
+    return _arrays(entry, {name: file.content for name, file in files.items()})
 
 
 def is_path(source: str) -> bool:
@@ -156,11 +157,11 @@ def is_path(source: str) -> bool:
     )
 
 
-def _arrays(entry: Entry, files: dict[str, Fetched]) -> ArrayPairs:
+def _arrays(entry: Entry, contents: dict[str, memoryview]) -> ArrayPairs:
     if entry.bundled:
         return entry.bundled()
     x_train, y_train, x_test, y_test = (
-        read_idx(files[payload.file].content, ndim=ndim, name=payload.file)
+        read_idx(contents[payload.file], ndim=ndim, name=payload.file)
         for payload, ndim in zip(entry.payloads, (3, 1, 3, 1), strict=True)
     )
     if entry.is_transposed:
@@ -172,9 +173,10 @@ def _arrays(entry: Entry, files: dict[str, Fetched]) -> ArrayPairs:
 
 def _load_named(entry: Entry, quiet: bool) -> Data:
     files = fetch_entry(entry, quiet=quiet)
+    contents = {name: file.content.toreadonly() for name, file in files.items()}  # the device then needs no copy
     parts = []
     payloads_of_parts = (entry.payloads[:2], entry.payloads[2:])
-    for name, arrays, payloads in zip(("train", "test"), _arrays(entry, files), payloads_of_parts, strict=True):
+    for name, arrays, payloads in zip(("train", "test"), _arrays(entry, contents), payloads_of_parts, strict=True):
         origins = sorted({files[payload.file].origin for payload in payloads}) or ["scikit-learn"]
         hashes = {payload.file: files[payload.file].sha256 for payload in payloads}
         provenance = Provenance(entry.name, name, hashes, ", ".join(origins), entry.licence)

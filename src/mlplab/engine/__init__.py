@@ -16,7 +16,9 @@ driver.py       trains, evaluates, predicts all members; devices.py: a thread fo
 passes.py       one epoch, evaluation or prediction of one model: what goes in, what comes out
 loop.py         a step compiled into a loop; step_loop.py: a step alone, for callbacks by batch; forms.py: programs
 compile_cache.py    which models share a loop, by their configuration (signature.py)
-packing.py      weights as one vector; traced_hyperparameters.py: numbers that may differ within one program
+kept_programs.py    programs on the disk, for later processes
+packing.py      weights as few vectors; dense_products.py: the order of their products
+traced_hyperparameters.py    numbers that may differ within one program
 state.py        a model's variables ↔ arrays
 eager.py        Keras's own loop, for models that are not compiled
 keras_internals.py    private names of Keras; backend.py: Keras on JAX

@@ -2,6 +2,8 @@
 
 import contextlib
 import ctypes
+import functools
+import gc
 import os
 import platform
 import random
@@ -24,8 +26,28 @@ if "keras" not in sys.modules and _wanted != "jax":
     )
 os.environ["KERAS_BACKEND"] = _wanted
 
+
+@contextlib.contextmanager
+def _garbage_is_left() -> Iterator[None]:
+    """Look for no garbage within the block, nor ever among the objects that exist at its end.
+
+    JAX and Keras make 200,000 objects that stay, and Python would look through all of them again and again, at its own
+    end too. Objects that were there before would stay as well, so where they are many, garbage is looked for as always.
+    """
+    before, others = gc.isenabled(), len(gc.get_objects())
+    gc.disable()
+    try:
+        yield
+    finally:
+        if others < len(gc.get_objects()) / 2:
+            gc.freeze()
+        if before:
+            gc.enable()
+
+
 _import_start = time.perf_counter()
-with deferred_interrupt():  # jaxlib turns Ctrl-C within its initialization into an ImportError, or aborts
+with deferred_interrupt(), _garbage_is_left():
+    # jaxlib turns Ctrl-C within its initialization into an ImportError, or aborts
     import jax
     import keras
 
@@ -41,7 +63,7 @@ def _make_every_core_a_device() -> None:
     if "host_platform_device_count" in os.environ.get("XLA_FLAGS", "") or jax.config.jax_num_cpu_devices > 0:
         return
     wanted = os.environ.get("MLPLAB_DEVICES", "")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = _cores()
     global started_before
     try:
         jax.config.update("jax_num_cpu_devices", int(wanted) if wanted.isdecimal() and int(wanted) else cores)
@@ -49,18 +71,35 @@ def _make_every_core_a_device() -> None:
         started_before = cores > 1
 
 
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _keep_freed_memory() -> None:
     """Let the C library keep memory that XLA frees, as it needs as much in the next step; docs/engine-notes.md.
 
     Only where that library is glibc. Variables of the environment that say otherwise (`MALLOC_…`) stay.
     """
-    if platform.libc_ver()[0] == "glibc" and not any(name.startswith(("MALLOC_", "GLIBC_TUN")) for name in os.environ):
+    if _is_kept():
         set_option = ctypes.CDLL(None).mallopt
         set_option(_M_MMAP_THRESHOLD, 2**30)
         set_option(_M_TRIM_THRESHOLD, 2**30)
+        set_option(_M_ARENA_MAX, _cores())  # each keeps what its threads have freed
 
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+def give_back_freed_memory() -> None:
+    """Give the system what is kept by `_keep_freed_memory`: before something is compiled, when a process is largest."""
+    if _is_kept():
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+@functools.cache
+def _is_kept() -> bool:
+    names = ("MALLOC_", "GLIBC_TUN")
+    return platform.libc_ver()[0] == "glibc" and not any(name.startswith(names) for name in os.environ)
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Numbers of glibc's options, from its malloc.h."""
 
 started_before = False

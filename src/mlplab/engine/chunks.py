@@ -8,8 +8,9 @@ import numpy as np
 
 from mlplab import mapped
 from mlplab.engine.backend import device_memory
-from mlplab.engine.placement import Arrays, aligned_empty, jax_dtype
+from mlplab.engine.placement import Arrays, converted, jax_dtype
 from mlplab.engine.source import AS_THEY_ARE, ArraySource, NotFinite, Rows, Segment, shuffle_rows
+from mlplab.memory import aligned_empty
 
 BLOCKS = 1024
 """Blocks of consecutive rows in a chunk, about."""
@@ -149,6 +150,6 @@ def copied_rows(array: np.ndarray, rows: np.ndarray, room: int) -> np.ndarray:
         if is_taken:
             np.take(array, part, axis=0, out=copy[start : start + len(part)], mode="clip")  # without another copy
         else:
-            copy[start : start + len(part)] = array[part]
+            copy[start : start + len(part)] = converted(array[part])
         mapped.release(array)
     return copy

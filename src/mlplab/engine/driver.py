@@ -11,6 +11,7 @@ alone, bit for bit. A GPU gets several models in a call: their states stacked, a
 import contextlib
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 from mlplab.engine import compile_cache, traced_hyperparameters
 from mlplab.engine.backend import free_memory, on_cpu
 from mlplab.engine.devices import Device, Devices, Job
+from mlplab.engine.forms import model_access
 from mlplab.engine.loop import Loop
 from mlplab.engine.member import Member, choose_traced
 from mlplab.engine.passes import Pass, training, validation
@@ -34,7 +36,7 @@ Progress = Callable[[int, Sequence[Member]], None]
 
 
 def fit_members(members: Sequence[Member], *, packed: bool = True, progress: Progress | None = None) -> None:
-    """Train all members to their ends, in step: each does its next epoch, then each its next.
+    """Train all members to their ends. A member that has done an epoch waits until all others have begun it.
 
     A member whose loss or weights are no longer finite stops: its model stays as after its last good epoch,
     `failure` says why, and the others continue.
@@ -56,38 +58,49 @@ def fit_members(members: Sequence[Member], *, packed: bool = True, progress: Pro
     choose_traced(members)
     for member in members:
         member.begin()
-    with Devices() as devices:
-        while active := [member for member in members if member.active]:
-            for member in active:
-                member.begin_epoch()
-            run([training(member, packed) for member in active], devices, count)
-            validated = [member for member in active if member.failure is None and member.is_validated]
-            for member in validated:
-                member.begin_validation()
-            logs = run([validation(member) for member in validated], devices)
-            for member, logs_of_member in zip(validated, logs, strict=True):
-                member.take_validation(logs_of_member)
-            for member in active:
-                if member.failure is None:
-                    member.end_epoch()
-            count(0)
+    _run_all([_epochs(member, packed, count) for member in members])
     for member in members:
         if member.failure is None:
             member.end()
 
 
-def run(
-    passes: Sequence[Pass], devices: Devices | None = None, count: Callable[[int], None] | None = None
-) -> list[Any]:
-    """Do all passes and return their results: on a CPU one in a call, on a GPU those that share a program stacked.
-
-    `devices` are by default all, opened for this call. `count` is called with each number of steps that were done.
-    """
-    if devices is None:
-        with Devices() as all_devices:
-            return run(passes, all_devices, count)
-    devices.run([_job(group, count) for group in groups(passes, len(devices))])
+def run(passes: Sequence[Pass]) -> list[Any]:
+    """Do all passes and return their results."""
+    _run_all([iter((each,)) for each in passes])
     return [each.result for each in passes]
+
+
+def _epochs(member: Member, packed: bool, count: Callable[[int], None]) -> Iterator[Pass]:
+    """Yield the passes of a member's training; the next one is wanted when a pass is done."""
+    while member.active:
+        member.begin_epoch()
+        yield replace(training(member, packed), count=count)
+        if member.failure is None and member.is_validated:
+            member.begin_validation()
+            yield (evaluated := validation(member))
+            member.take_validation(evaluated.result)
+        if member.failure is None:
+            member.end_epoch()
+        count(0)
+
+
+def _run_all(sequences: Sequence[Iterator[Pass]]) -> None:
+    """Do the passes of all sequences on all devices, those of one sequence in order.
+
+    On a CPU each pass is a call, and its sequence goes on when it is done. On a GPU those that share a program are
+    stacked, and all sequences go on when all passes are done.
+    """
+    wanted, running = list(sequences), dict[Job, list[Iterator[Pass]]]()
+    with Devices() as devices:
+        while wanted:
+            with model_access:
+                began = [(each, sequence) for sequence in wanted if (each := next(sequence, None)) is not None]
+                sequence_of = {id(each): sequence for each, sequence in began}
+                for group in groups([each for each, _ in began], len(devices)):
+                    job = _job(group)
+                    running[job] = [sequence_of[id(each)] for each in group]
+                    devices.start(job)
+            wanted = [sequence for job in devices.finished(all_jobs=not on_cpu()) for sequence in running.pop(job)]
 
 
 def groups(passes: Sequence[Pass], devices: int) -> Iterator[list[Pass]]:
@@ -121,8 +134,8 @@ def _group_size(group: Sequence[Pass], devices: int) -> int:
     return -(-len(group) // -(-len(group) // max(1, most)))
 
 
-def _job(group: Sequence[Pass], count: Callable[[int], None] | None) -> Job:
-    """Prepare one call. All that looks into the models is done here, before any of them is traced."""
+def _job(group: Sequence[Pass]) -> Job:
+    """Prepare one call. All that looks into the models is done here."""
     first = group[0]
     name = first.kind, first.key, first.packed, first.step_by_step
     if name not in first.loops:
@@ -134,21 +147,18 @@ def _job(group: Sequence[Pass], count: Callable[[int], None] | None) -> Job:
     for each in group:
         each.loops[name] = loop  # kept there while they train, also when the cache drops it
     if isinstance(loop, StepLoop):
-        return partial(_run_steps, first, loop, (numbers[0], first.weights), count)
-    return partial(_run_pieces, group, loop, [(n, each.weights) for n, each in zip(numbers, group, strict=True)], count)
+        return partial(_run_steps, first, loop, (numbers[0], first.weights))
+    return partial(_run_pieces, group, loop, [(n, each.weights) for n, each in zip(numbers, group, strict=True)])
 
 
-def _run_pieces(
-    group: Sequence[Pass], loop: Loop, fixed: Sequence[Any], count: Callable[[int], None] | None, device: Device
-) -> None:
+def _run_pieces(group: Sequence[Pass], loop: Loop, fixed: Sequence[Any], device: Device) -> None:
     """Do the passes of a group in pieces of many steps."""
     counted = 0
 
     def between_pieces(steps: int, carry: Any) -> bool:
         nonlocal counted
-        if count is not None:
-            count((steps - counted) * len(group))
-            counted = steps
+        group[0].count((steps - counted) * len(group))
+        counted = steps
         ends = len(group) == 1 and group[0].watch(steps, carry)
         device.check_stop()
         return bool(ends)
@@ -170,14 +180,13 @@ def _run_pieces(
         each.result = each.finish(carry, outputs)
 
 
-def _run_steps(each: Pass, loop: StepLoop, fixed: Any, count: Callable[[int], None] | None, device: Device) -> None:
+def _run_steps(each: Pass, loop: StepLoop, fixed: Any, device: Device) -> None:
     """Do a pass step by step, with its callbacks between the steps."""
     calls = each.calls
     assert calls is not None
 
     def between_steps() -> None:
-        if count is not None:
-            count(1)
+        each.count(1)
         device.check_stop()
 
     try:

@@ -14,8 +14,8 @@ T = TypeVar("T")
 MOST_FORMS = 64
 """Forms of segments for which a loop keeps what was compiled, those used last, so that memory stays flat."""
 
-tracing = threading.Lock()
-"""Held while a step is traced: its model holds tracers meanwhile, which no other thread may use."""
+model_access = threading.RLock()
+"""Held while a step is traced, as its model holds tracers meanwhile, and while the main thread looks into models."""
 
 
 class Forms(Generic[T]):
@@ -31,7 +31,7 @@ class Forms(Generic[T]):
         """Return what is kept for segments of this form, and several models at once; made if it is not there."""
         shapes = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves((segment.arrays, segment.indices))]
         name = models, *shapes
-        with tracing:
+        with model_access:
             if name not in self._kept:
                 self._kept[name] = make()  # which may trace
             self._kept.move_to_end(name)

@@ -13,7 +13,7 @@ from mlplab.engine.backend import keras
 from mlplab.engine.chunks import ChunkedSource, chunk_bytes_for
 from mlplab.engine.keras_internals import is_stream
 from mlplab.engine.ordered_source import OrderedSource
-from mlplab.engine.placement import jax_dtype
+from mlplab.engine.placement import converted, jax_dtype
 from mlplab.engine.source import ArraySource, NotFinite, Rows, Source
 from mlplab.engine.streams import StreamSource, reads_by_steps
 from mlplab.errors import DataError, UsageError, require_unmasked, require_whole
@@ -95,6 +95,8 @@ def from_arrays(
     chunk_bytes = chunk_bytes_for(*arrays)
     if chunk_bytes is not None:
         return ChunkedSource(*arrays, chunk_bytes=chunk_bytes, **options)
+    if whole is not None and kind is ArraySource:
+        arrays = (jax.device_put(whole), y, sample_weight)  # not copied first, as nobody else has this array
     return kind(*arrays, **options)
 
 
@@ -130,7 +132,9 @@ def _weights_of_outputs(sample_weight: Any, y: Any, prefix: str) -> Any:
 
 
 def as_arrays(tree: Any, name: str) -> Any:
-    """Return an array or a nest of arrays as NumPy or JAX arrays, floats in Keras's `floatx`. None stays None.
+    """Return an array or a nest of arrays as NumPy or JAX arrays, whose floats JAX has in Keras's `floatx`.
+
+    None stays None.
 
     Raises:
         DataError: for what is not an array of numbers with rows.
@@ -162,8 +166,8 @@ def _as_array(given: Any, name: str) -> Any:
         raise DataError(f"{name} must have rows; got a scalar.")
     floatx = keras.config.floatx()
     if jax.numpy.issubdtype(array.dtype, np.floating):
-        if mapped.map_of(array) is not None and chunk_bytes_for(array) is not None and jax_dtype(array) == floatx:
-            return array  # which is converted chunk by chunk
+        if isinstance(array, np.ndarray) and jax_dtype(array) == floatx:
+            return array  # which is converted where it is copied: to the device, or chunk by chunk
         with np.errstate(over="ignore"):  # values that are too large become infinite, see `first_not_finite`
             return array.astype(floatx, copy=False)
     return array
@@ -195,8 +199,10 @@ def first_not_finite(trees: dict[str, Any], prefix: str = "") -> NotFinite | Non
             first, count, start = None, 0, 0
             for piece in mapped.pieces(array):
                 # A finite sum has only finite terms, and costs no second array of the data's size.
-                if not np.isfinite(np.sum(piece, dtype=np.float64)):
-                    bad = np.argwhere(~np.isfinite(piece))
+                with np.errstate(over="ignore", invalid="ignore"):
+                    total = np.sum(piece, dtype=jax_dtype(array))
+                if not np.isfinite(total):
+                    bad = np.argwhere(~np.isfinite(converted(piece)))
                     count += len(bad)
                     first = [start + bad[0][0], *bad[0][1:]] if first is None and len(bad) else first
                 start += len(piece)

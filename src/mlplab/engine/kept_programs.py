@@ -10,6 +10,9 @@ import hashlib
 import os
 import stat
 import tempfile
+import threading
+import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,7 @@ def keep_programs() -> None:
         return (KeptPrograms(path), wanted) if wanted == str(path) else jax_folder(wanted)
 
     compilation_cache.get_file_cache = folder_for
+    warnings.filterwarnings("ignore", "Error reading persistent compilation cache entry")  # it compiles anew then
     config.update("jax_compilation_cache_dir", str(path))
     for name, least, default in (
         ("jax_persistent_cache_min_compile_time_secs", 0.0, 1.0),  # small programs are many, and add up
@@ -78,24 +82,37 @@ class KeptPrograms:
     def __init__(self, path: Path):
         self._path = path  # JAX asks for it by this name
         self._written = 0
+        self._given: set[tuple[int, str]] = set()
+        """Threads, and the keys of what they were given: JAX gets and puts a program in one thread."""
+        self._are_rejected = self._were_rejected()
 
     def get(self, key: str) -> bytes | None:
         """Return what was put under this key; None if nothing was, or if the file is damaged. Then it is deleted."""
+        self._given.discard((threading.get_ident(), key))
+        if self._are_rejected:
+            return None
         path = self._path / key
         try:
             content = path.read_bytes()
         except OSError:
             return None
         program = content[hashlib.sha256().digest_size :]
+        is_whole = _seal(key, program) + program == content
         with contextlib.suppress(OSError):  # a folder that can only be read
-            if _seal(key, program) + program != content:
-                path.unlink()
-                return None
-            os.utime(path)  # used now
+            os.utime(path) if is_whole else path.unlink()
+        if not is_whole:
+            return None
+        self._given.add((threading.get_ident(), key))
         return program
 
     def put(self, key: str, value: bytes) -> None:
         """Keep a program. Where several processes keep it at once, the last one's file stays."""
+        if (threading.get_ident(), key) in self._given:
+            # XLA has refused what it was given, and JAX has compiled it again: on this processor it will refuse all.
+            self._are_rejected = True
+            key, value = _REJECTED, jax.__version__.encode()
+        elif self._are_rejected:
+            return
         with contextlib.suppress(OSError):  # a full disk, a folder that can only be read
             with tempfile.NamedTemporaryFile(dir=self._path, prefix=_PARTIAL, delete=False) as file:
                 try:
@@ -109,6 +126,17 @@ class KeptPrograms:
             if self._written % CHECKED_EVERY == 0:
                 self._delete_unused()
             self._written += 1
+
+    def _were_rejected(self) -> bool:
+        """Return whether XLA, in this version, has refused a program in the last days, as it does on some processors.
+
+        It writes an error on the terminal each time.
+        """
+        try:
+            age = time.time() - (self._path / _REJECTED).stat().st_mtime
+            return age < _REJECTED_SECONDS and (self._path / _REJECTED).read_bytes().endswith(jax.__version__.encode())
+        except OSError:
+            return False
 
     def _delete_unused(self) -> None:
         """Delete the programs that were not used for the longest time, and what killed processes left."""
@@ -128,7 +156,7 @@ class KeptPrograms:
             size -= bytes_of_file
 
 
-_PARTIAL = ".partial-"
+_PARTIAL, _REJECTED, _REJECTED_SECONDS = ".partial-", ".rejected", 7 * 24 * 3600
 
 
 def _seal(key: str, program: bytes) -> bytes:

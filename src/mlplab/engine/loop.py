@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from mlplab.engine.forms import Forms, computed_first, tracing
+from mlplab.engine.backend import give_back_freed_memory
+from mlplab.engine.forms import Forms, computed_first, model_access
 from mlplab.engine.source import Batch, Segment
 
 PIECE_SECONDS = 0.2
@@ -141,6 +142,7 @@ class Loop:
         """Return what is compiled for a segment. The arguments are those of the first of the models."""
 
         def make() -> _Form:
+            give_back_freed_memory()
             collects = self._has_output and not (self._direct and segment.steps == 1)
             output = self._shapes_of_output(carry, fixed, segment) if collects else None
             axes = (models, segment.steps) if models > 1 else (segment.steps,)
@@ -201,7 +203,7 @@ class _Form:
             first: Any = np.int32(start)
             piece = Segment(arrays, indices, first)
             arguments = carry, outputs, fixed, piece, key_data, before_first, np.int32(stop)
-            with tracing:
+            with model_access:
                 self._function.trace(*arguments)
             began = time.perf_counter()
             carry, outputs = jax.block_until_ready(self._function(*arguments))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
-from mlplab.engine.placement import Arrays, jax_dtype
+from mlplab.engine.placement import Arrays, converted
 from mlplab.engine.source import AS_THEY_ARE, ArraySource, NotFinite, Rows, Segment
 
 
@@ -30,7 +30,7 @@ class OrderedSource(ArraySource):
         self._segments = list(self._cut())
 
     def _place(self, arrays: Arrays) -> Arrays:
-        return jax.tree.map(lambda a: np.asarray(a, jax_dtype(a)), arrays)
+        return jax.tree.map(converted, arrays)
 
     def segments(self, position: int) -> Iterator[Segment]:
         return iter(self._segments)

@@ -27,6 +27,7 @@ class Pass:
         finish: makes the result of the carry after the last step, and of the outputs of the steps of each segment.
         watch: called after a piece with the steps done and the carry, unless models are stacked; returns whether the
             pass ends there.
+        count: called with each number of steps that were done.
         calls: the callbacks that are called in the pass, if any.
         position, seed: of the source's order, and of the keys of the steps.
         loops: loops that were looked up before.
@@ -40,6 +41,7 @@ class Pass:
     weights: Any
     finish: Callable[[Any, list[Any]], Any]
     watch: Callable[[int, Any], bool | None]
+    count: Callable[[int], object] = lambda steps: None
     calls: BatchCalls | None = None
     traced: Collection[str] = ()
     packed: bool = True
@@ -76,7 +78,7 @@ def training(member: Member, packed: bool) -> Pass:
             member.failure = str(error)
 
     carry = before, compile_cache.first_logs(model, "train_step", before, member.shapes)
-    epoch = Pass("train", model, member.source, member.signature, carry, None, finish, calls.after_piece, calls)
+    epoch = Pass("train", model, member.source, member.signature, carry, None, finish, calls.after_piece, calls=calls)
     return replace(
         epoch,
         traced=member.traced or (),
@@ -118,7 +120,7 @@ def evaluation(
         return compile_cache.results(model, metrics, logs)
 
     carry = *parts[1:], compile_cache.first_logs(model, "test_step", parts, shapes)
-    return Pass("test", model, source, key, carry, before.trainable, finish, calls.after_piece, calls)
+    return Pass("test", model, source, key, carry, before.trainable, finish, calls.after_piece, calls=calls)
 
 
 def prediction(

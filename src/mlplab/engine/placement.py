@@ -1,12 +1,12 @@
-"""Putting arrays on the device: in the dtypes of JAX, and as copies that nobody changes."""
+"""Putting arrays on the device: in the dtypes of JAX, and as arrays that nobody changes."""
 
-import math
 from typing import Any
 
 import jax
 import numpy as np
 
 from mlplab.errors import require_unmasked
+from mlplab.memory import ALIGNMENT, aligned_empty
 
 Arrays = Any
 """A pytree of arrays."""
@@ -15,9 +15,17 @@ Arrays = Any
 def on_device(arrays: Arrays) -> Arrays:
     """Put arrays on the device. NumPy arrays are copied, so that a later change in place is never seen there.
 
-    Without a copy, JAX on a CPU would share the memory of arrays that happen to be aligned. JAX arrays cannot change.
+    Without a copy, JAX on a CPU would share the memory of arrays that happen to be aligned. Arrays that cannot change
+    are shared: those of JAX, and those in read-only memory.
     """
-    return jax.device_put(jax.tree.map(lambda array: array if isinstance(array, jax.Array) else _copy(array), arrays))
+    return jax.device_put(jax.tree.map(lambda array: array if _can_be_shared(array) else _copy(array), arrays))
+
+
+def also_on(device: Any, arrays: Arrays) -> Arrays:
+    """Return arrays that are on a device as arrays of another one. The cores of a processor share their memory."""
+    if device.platform == "cpu":  # JAX itself would copy from one core to the other, but takes a NumPy array as it is
+        arrays = jax.tree.map(np.asarray, arrays)
+    return jax.device_put(arrays, device)
 
 
 def jax_dtype(array: np.ndarray) -> np.dtype:
@@ -25,18 +33,32 @@ def jax_dtype(array: np.ndarray) -> np.dtype:
     return jax.dtypes.canonicalize_dtype(array.dtype.newbyteorder("="))
 
 
+def converted(array: Any) -> np.ndarray:
+    """Return an array in the dtype of JAX: itself, if it has that dtype. Floats that are too large become infinite."""
+    array = np.asarray(array)
+    with np.errstate(over="ignore"):  # `first_not_finite` finds them
+        return array.astype(jax_dtype(array), copy=False)
+
+
+def _can_be_shared(array: Any) -> bool:
+    """Return whether JAX can have an array as it is, since nobody can change it."""
+    if isinstance(array, jax.Array):
+        return True
+    memory = array
+    while isinstance(memory, np.ndarray):
+        memory = memory.base
+    # An array that owns its memory can be made writable again, also where it is read-only now.
+    is_constant = isinstance(memory, bytes) or (isinstance(memory, memoryview) and memory.readonly)
+    return (
+        is_constant and array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0
+    ) and array.dtype == jax_dtype(array)
+
+
 def _copy(array: Any) -> np.ndarray:
-    """Copy an array to memory that JAX on a CPU takes as it is: in its dtypes, from a multiple of 64 bytes on."""
+    """Copy an array to memory that JAX on a CPU takes as it is, in its dtypes."""
     require_unmasked("An array of a source", array)
     array = np.asarray(array)
     copy = aligned_empty(array.shape, jax_dtype(array))
-    copy[...] = array
+    with np.errstate(over="ignore"):  # as in `converted`
+        copy[...] = array
     return copy
-
-
-def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return an array without values, in memory that JAX on a CPU takes as it is: from a multiple of 64 bytes on."""
-    size = math.prod(shape) * dtype.itemsize
-    memory = np.empty(size + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    return memory[start : start + size].view(dtype).reshape(shape)

@@ -66,13 +66,14 @@ def progress_printer(members: Sequence[Member], verbose: int | str) -> Progress 
 
 
 def _line_printer(members: Sequence[Member]) -> Progress:
-    """Return a function that prints a line whenever a member is the first to complete an epoch."""
+    """Return a function that prints a line whenever all members that are still trained have completed an epoch."""
     printed = min(member.epoch for member in members)
     epochs = max(member.epochs for member in members)
 
     def print_line(done: int, members: Sequence[Member]) -> None:
         nonlocal printed
-        reached = max(member.epoch for member in members)
+        last = max(member.epoch for member in members)
+        reached = min((member.epoch for member in members if member.active), default=last)
         if reached > printed:
             printed = reached
             metrics = population_progress(members)

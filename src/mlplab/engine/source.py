@@ -1,5 +1,6 @@
 """Sources: arrays that stay on the device, and the order in which the steps of an epoch take rows from them."""
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -93,8 +94,8 @@ def taken(arrays: Arrays, index: jax.Array) -> Arrays:
     """Take the rows with these numbers, int32 (batch,), out of arrays (n, …)."""
 
     def rows_of(array: jax.Array) -> jax.Array:
-        # As vectors, the result too: XLA's CPU backend copies rows of 28×28 bytes value by value, which takes four times
-        # the time.
+        # As vectors: XLA's CPU backend copies rows of 28×28 bytes value by value, which takes five times the time.
+        # The barrier keeps it from giving the copy their shape again.
         vectors = array.reshape(len(array), -1).at[index].get(mode="promise_in_bounds")
         return jax.lax.optimization_barrier(vectors).reshape(*index.shape, *array.shape[1:])
 
@@ -212,11 +213,20 @@ def shuffle_rows(order: np.ndarray, shuffle: bool | str | None, batch_size: int,
 def batch_shapes(source: Source) -> Any:
     """Return shapes and dtypes of one batch as `(x, y, sample_weight)`, without computing anything."""
     if isinstance(source, ArraySource):  # without an order, or a chunk that would be read from a file
-        arrays: Any = jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, jax_dtype(array)), source.arrays)
-        index: Any = np.zeros(source.batch_size, np.int32)
-    else:
-        segment = next(iter(source.segments(0)))
-        arrays, index = segment.arrays, jax.tree.map(lambda rows: rows[0], segment.indices)
-    key = jax.random.key(0, impl="threefry2x32")
-    batch = jax.eval_shape(lambda arrays: source.batch(source.batch.rows(arrays, index), key), arrays)
-    return keras.utils.unpack_x_y_sample_weight(batch)
+        leaves, structure = jax.tree.flatten(source.arrays)
+        shapes = tuple(jax.ShapeDtypeStruct(leaf.shape, jax_dtype(leaf)) for leaf in leaves)
+        return _shapes_of_rows(source.batch, structure, shapes, source.batch_size)
+    segment = next(iter(source.segments(0)))
+    return _shapes(source.batch, segment.arrays, jax.tree.map(lambda rows: rows[0], segment.indices))
+
+
+@functools.lru_cache(maxsize=16)  # the members of a population have the same
+def _shapes_of_rows(batch: Batch, structure: Any, leaves: tuple[jax.ShapeDtypeStruct, ...], rows: int) -> Any:
+    return _shapes(batch, jax.tree.unflatten(structure, leaves), np.zeros(rows, np.int32))
+
+
+def _shapes(batch: Batch, arrays: Arrays, index: Any) -> Any:
+    def made(arrays: Arrays) -> Any:
+        return batch(batch.rows(arrays, index), jax.random.key(0, impl="threefry2x32"))
+
+    return keras.utils.unpack_x_y_sample_weight(jax.eval_shape(made, arrays))

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from mlplab.engine.forms import Forms, computed_first, tracing
+from mlplab.engine.forms import Forms, computed_first, model_access
 from mlplab.engine.source import Batch, Segment
 
 
@@ -144,7 +144,7 @@ class StepLoop:
                 arguments = getattr(held, form), fixed, arrays, indices, key_data, np.int32(i), np.int32(done)
                 if form not in traced:
                     traced.add(form)
-                    with tracing:
+                    with model_access:
                         programs[form].trace(*arguments)
                 carry, logs = programs[form](*arguments)
                 held, done = self._carry(**{form: carry}), done + 1

@@ -18,7 +18,7 @@ from mlplab.engine import keras_internals
 from mlplab.engine.ahead import ahead
 from mlplab.engine.backend import keras
 from mlplab.engine.placement import jax_dtype
-from mlplab.engine.source import Segment
+from mlplab.engine.source import Segment, taken
 from mlplab.errors import DataError
 
 STACKED = 64
@@ -39,11 +39,7 @@ class StackedBatch:
     """The batch of a `StreamSource`: one of a stack, as the stream gave it. Its number stands for each of its rows."""
 
     def rows(self, arrays: Any, index: jax.Array) -> Any:
-        def taken(array: jax.Array) -> jax.Array:
-            vector = array.reshape(len(array), -1).at[index[0]].get(mode="promise_in_bounds")
-            return vector.reshape(array.shape[1:])
-
-        return jax.tree.map(taken, arrays)
+        return taken(arrays, index[0])
 
     def __call__(self, rows: Any, key: jax.Array) -> Any:
         return rows

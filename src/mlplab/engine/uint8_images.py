@@ -9,21 +9,28 @@ from typing import Any
 import jax
 import numpy as np
 
+from mlplab.engine.placement import converted, jax_dtype
+from mlplab.memory import aligned_empty
+
 _AT_ONCE = 2**18
 """Values that are checked at a time: as many as stay in a core's cache."""
 _255 = np.float32(255)
 
 
 def whole_numbers(x: Any) -> np.ndarray | None:
-    """Return the uint8 array that gives x when divided by 255; None if there is none or x is no float32 NumPy array."""
-    if not (isinstance(x, np.ndarray) and x.dtype == np.float32 and x.size):
+    """Return the uint8 array that gives x, in float32, when divided by 255. It is in memory that JAX takes as it is.
+
+    None if there is none, or if x is no NumPy array of floats that are float32 for JAX.
+    """
+    if not (isinstance(x, np.ndarray) and x.dtype.kind == "f" and jax_dtype(x) == np.float32 and x.size):
         return None
-    images = np.empty(x.shape, np.uint8)
+    images = aligned_empty(x.shape, np.dtype(np.uint8))
     rows = max(1, _AT_ONCE * len(x) // x.size)
     values = np.empty((rows, *x.shape[1:]), np.float32)
     for start in range(0, len(x), rows):
-        part = x[start : start + rows]
-        whole = np.multiply(part, _255, out=values[: len(part)])
+        part = converted(x[start : start + rows])
+        with np.errstate(over="ignore"):
+            whole = np.multiply(part, _255, out=values[: len(part)])
         if not (whole.min() >= 0 and whole.max() < 255.5):
             return None
         images[start : start + rows] = np.rint(whole, out=whole)

@@ -5,7 +5,7 @@
     RUN/predictions-test.npz    the ensemble's: the mean of the members' probabilities
     RUN/result.json     the members' results, their mean with its interval, the ensemble's scores
 
-Members train in step, and each writes a checkpoint after each epoch. So a population is resumed as one run is.
+Members train side by side, and each writes a checkpoint after each epoch. So a population is resumed as one run is.
 """
 
 import contextlib
@@ -170,7 +170,7 @@ def train_population(path: Path, data: Data, local: Local, workers: Workers, job
 
 @deferred_interrupt()
 def train_members(data: Data, paths: Sequence[Path], local: Local | None = None) -> dict[str, str]:
-    """Train runs of one network from their checkpoints to their ends, all in step, and finish their directories.
+    """Train runs of one network from their checkpoints to their ends, side by side, and finish their directories.
 
     Returns why runs diverged, by the names of their directories.
     """

@@ -58,12 +58,12 @@ def _columns(survey: Survey, measure: np.ufunc) -> np.ndarray:
 
 def _odd(constant: np.ndarray, value: np.ndarray, usual: tuple[float, float]) -> np.ndarray:
     """Return the constant pixels, bool (h, w), that are no part of a margin of one colour around the picture."""
-    from scipy.ndimage import label
-
     edge = np.ones(constant.shape, bool)
     edge[1:-1, 1:-1] = False
     if not (constant & edge).any():
         return constant
+    from scipy.ndimage import label  # which takes a tenth of a second to import
+
     background = np.median(value[constant & edge])
     plain = constant & (np.abs(value - background) <= 0.1 * (usual[1] - usual[0]))
     parts = np.zeros(plain.shape, np.int32)

@@ -13,7 +13,7 @@ from mlplab.errors import UsageError, unknown_name
 
 @dataclass(frozen=True)
 class Entry:
-    """A named data set: either IDX files and their providers, or a function of a dependency.
+    """A named data set: either IDX files and their providers, or a function that reads a file of this package.
 
     Attributes:
         licence: the licence, and who made the data set.

@@ -1,4 +1,6 @@
-"""scikit-learn's digits: 1,797 images of 8×8 pixels, installed with scikit-learn."""
+"""scikit-learn's digits: 1,797 images of 8×8 pixels, in a file of this package (`digits.txt` says whose they are)."""
+
+from pathlib import Path
 
 import numpy as np
 
@@ -14,10 +16,8 @@ def read_digits() -> tuple[Arrays, Arrays]:
     scikit-learn has no split. Here every fifth image of a class, in scikit-learn's order, is a test image, so that the
     split is stratified and needs no random numbers. The same people wrote the digits of both parts.
     """
-    from sklearn.datasets import load_digits  # takes a second, and only this data set needs it
-
-    rows, target = load_digits(return_X_y=True)
-    images, labels = np.reshape(rows, (-1, 8, 8)).astype(np.uint8), np.asarray(target, np.uint8)
+    with np.load(Path(__file__).with_name("digits.npz")) as file:
+        images, labels = file["images"], file["labels"]
     is_test = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         is_test[np.flatnonzero(labels == label)[_EVERY - 1 :: _EVERY]] = True

@@ -29,13 +29,13 @@ class Fetched:
 
     Attributes:
         path: its path; the file may be gzipped, or an archive that has it.
-        content: the verified content, decompressed.
+        content: the verified content, decompressed; writable.
         sha256: hexadecimal SHA-256 of the content.
         origin: who delivered it.
     """
 
     path: Path
-    content: bytearray
+    content: memoryview
     sha256: str
     origin: str
 

@@ -10,25 +10,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
+
+import numpy as np
 
 from mlplab.errors import DataError
+from mlplab.memory import ALIGNMENT, aligned_empty
 
 _GZIP_MAGIC, _ZIP_MAGIC = b"\x1f\x8b", b"PK"
+_AT_ONCE = 2**20
+"""Bytes that are read at a time."""
+_PADDING = ALIGNMENT - 16
+"""Bytes before a file in memory, so that the images behind the 16 bytes of its header lie as JAX takes them."""
 
 
 class Verified(NamedTuple):
     """The content of a file that has the right hash.
 
     Attributes:
-        content: decompressed.
+        content: decompressed; writable.
         sha256: hexadecimal SHA-256 of the content.
         kept: what a cache keeps: bytes that have the hash of the payload.
     """
 
-    content: bytearray
+    content: memoryview
     sha256: str
-    kept: bytes | bytearray
+    kept: bytes | memoryview
 
 
 @dataclass(frozen=True)
@@ -107,15 +114,21 @@ class Payload:
         content = self._read(gzip.GzipFile(fileobj=io.BytesIO(kept)), name)
         return Verified(content, hashlib.sha256(content).hexdigest(), kept)
 
-    def _read(self, stream: IO[bytes] | gzip.GzipFile, name: str) -> bytearray:
-        """Return the content. Read at most one byte more than `size`, so that a wrong file cannot fill the memory."""
+    def _read(self, stream: Any, name: str) -> memoryview:
+        """Return the content of a binary stream, of which one byte more than `size` is read at most.
+
+        So a wrong file cannot fill the memory.
+        """
+        content = memoryview(aligned_empty((_PADDING + self.size,), np.dtype(np.uint8))[_PADDING:])
+        filled = 0
         try:
-            content = bytearray(stream.read(self.size + 1))  # NumPy's views of a bytearray are writable
+            while count := stream.readinto(content[filled : filled + _AT_ONCE]):
+                filled += count
+            more = bool(stream.read(1))
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise DataError(f"{name} is a damaged gzip file ({error})") from error
-        if len(content) != self.size:
-            more = "more than " if len(content) > self.size else ""
-            raise DataError(f"{name} has {more}{min(len(content), self.size)} bytes, not {self.size}")
+        if filled < self.size or more:
+            raise DataError(f"{name} has {'more than ' if more else ''}{filled} bytes, not {self.size}")
         return content
 
 
