@@ -37,6 +37,9 @@ LARGE = 10_000
 TRANSPOSED_BELOW = 150_000
 """Kernels with fewer elements are transposed."""
 
+MOST_WEIGHTS = 2_000_000
+"""Larger networks take the plain step: their vectors are copied at both ends of a piece, which takes longer."""
+
 
 class Vector:
     """Some of a model's weights, or their gradients or moments, as one vector.
@@ -103,7 +106,7 @@ class Packing:
 
     @classmethod
     def of(cls, model: keras.Model) -> "Packing | None":
-        """Return the packing of a built model; None where it could change the result."""
+        """Return the packing of a built model; None where it could change the result, or would be slower."""
         optimizer = model.optimizer
         weights = model.trainable_variables
         if overrides(model, "train_step") or type(optimizer) not in _ELEMENTWISE or len(weights) < 2:
@@ -111,6 +114,8 @@ class Packing:
         if any(getattr(optimizer, name) for name in _PER_VARIABLE_SETTINGS):
             return None
         if keras_internals.excludes_from_weight_decay(optimizer) or not is_described_by_config(optimizer):
+            return None
+        if sum(math.prod(w.shape) for w in weights) > MOST_WEIGHTS:
             return None
         if any(w.dtype != "float32" or w.constraint or getattr(w, "overwrite_with_gradient", False) for w in weights):
             return None
