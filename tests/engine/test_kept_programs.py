@@ -23,11 +23,15 @@ import jax
 hits = []
 jax.monitoring.register_event_listener(lambda event, **_: hits.append(event))
 import mlplab
+import numpy as np
 data, out = sys.argv[1:]
+number = jax.ShapeDtypeStruct((), np.float32)
+assert jax.jit(lambda x: jax.pure_callback(lambda a: 2 * np.asarray(a), number, x) + 1)(np.float32(3)) == 7
 mlplab.train(data, hidden=[8], dropout=0.2, epochs=2, seed=0, out=out, verbose=0)
 print(hits.count("/jax/compilation_cache/cache_hits"), hits.count("/jax/compilation_cache/cache_misses"))
 """
-"""Trains, and prints how many programs came from the folder, and how many were compiled and written."""
+"""Calls back into Python from a program, trains, and prints how many programs came from the folder, and how many were
+compiled and written."""
 
 
 @pytest.fixture
@@ -220,6 +224,23 @@ def test_the_bits_are_the_same_with_programs_of_any_kind(small, home, tmp_path):
     weights = {name: (tmp_path / name / "model.safetensors").read_bytes() for name in ("cold", "warm", "damaged")}
     weights |= {name: (tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "other")}
     assert len(set(weights.values())) == 1
+
+
+def test_the_cores_of_a_processor_share_what_one_has_compiled(home, tmp_path):
+    code = """
+import jax, numpy as np
+import mlplab.engine
+events = []
+jax.monitoring.register_event_listener(lambda event, **_: events.append(event))
+for device in jax.devices():
+    x = jax.device_put(np.arange(3.0, dtype=np.float32), device)
+    y = jax.jit(lambda x: 2 * x + 1)(x)
+    assert y.devices() == {device} and y.tolist() == [1, 3, 5]
+print(len(jax.devices()), events.count("/jax/compilation_cache/cache_misses"))
+"""
+    environment = os.environ | {"MLPLAB_DEVICES": "3"}
+    done = subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True, text=True)
+    assert done.stdout == "3 1\n"
 
 
 def test_what_this_process_compiles_is_kept():

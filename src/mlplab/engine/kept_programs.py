@@ -36,9 +36,9 @@ def keep_programs() -> None:
     if config.jax_compilation_cache_dir is not None or not config.jax_enable_compilation_cache:
         return
     try:
-        from jax._src import compilation_cache
+        from jax._src import cache_key, compilation_cache
 
-        jax_folder = compilation_cache.get_file_cache
+        jax_folder, hash_options = compilation_cache.get_file_cache, cache_key._hash_serialized_compile_options
     except (ImportError, AttributeError):  # another version of JAX, which then compiles anew in each process
         return
     path = _own_folder()
@@ -48,7 +48,12 @@ def keep_programs() -> None:
     def folder_for(wanted: str) -> Any:
         return (KeptPrograms(path), wanted) if wanted == str(path) else jax_folder(wanted)
 
+    def hash_without_device(hash_obj: Any, options: Any, strip_device_assignment: bool = True) -> Any:
+        return hash_options(hash_obj, options, strip_device_assignment=True)
+
     compilation_cache.get_file_cache = folder_for
+    # JAX leaves the device out of the key of a program for GPUs; the cores of a processor are alike too.
+    cache_key._hash_serialized_compile_options = hash_without_device
     warnings.filterwarnings("ignore", "Error reading persistent compilation cache entry")  # it compiles anew then
     config.update("jax_compilation_cache_dir", str(path))
     for name, least, default in (

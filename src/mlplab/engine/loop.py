@@ -1,6 +1,7 @@
 """A step, compiled into a loop over any number of steps, run in pieces short enough to be interrupted."""
 
 import functools
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -178,6 +179,8 @@ class _Form:
         self._function = function
         self._outputs = outputs
         self._step_seconds = PIECE_SECONDS
+        self._devices: set[Any] = set()
+        self._compiling = threading.Lock()
 
     def run(
         self,
@@ -206,11 +209,20 @@ class _Form:
             with model_access:
                 self._function.trace(*arguments)
             began = time.perf_counter()
-            carry, outputs = jax.block_until_ready(self._function(*arguments))
+            carry, outputs = self._call(arguments, device)
             self._step_seconds = (time.perf_counter() - began) / (stop - start)
             start = stop
             ends = progress is not None and progress(int(before_first) + start, carry)
         return carry, jax.tree.map(np.asarray, outputs), start, ends
+
+    def _call(self, arguments: tuple, device: Any) -> Any:
+        """Call the function on a device, one after the other at first: what one has compiled, the others read."""
+        if device in self._devices:
+            return jax.block_until_ready(self._function(*arguments))
+        with self._compiling:
+            results = jax.block_until_ready(self._function(*arguments))
+        self._devices.add(device)
+        return results
 
 
 def _stacked(trees: Sequence[Any]) -> Any:
