@@ -11,7 +11,7 @@ import mlplab
 @pytest.mark.slow
 def test_scikit_learns_checks_pass():
     """One of them compares to 1e-7, about the resolution of float32; so the training is short."""
-    classifier = mlplab.MLPClassifier((), solver="sgd", learning_rate_init=0.06, batch_size=30, max_iter=3)
+    classifier = mlplab.MLPClassifier((), solver="sgd", learning_rate_init=0.03, batch_size=30, max_iter=2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         results = check_estimator(classifier, on_fail=None, on_skip=None)
