@@ -15,8 +15,8 @@ PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal
 help:
 	@echo "make demo     train the notebook's network on Fashion-MNIST and write its report (sets up $(VENV) first)"
 	@echo "make lab      open the notebooks in JupyterLab (sets up what they need first)"
-	@echo "make check    run the linters and the tests that are not slow (under three minutes on two cores)"
-	@echo "make test     run the linters and all tests (about 12 minutes on two cores at first)"
+	@echo "make check    run the linters and the tests that are not slow (three to four minutes on two cores)"
+	@echo "make test     run the linters and all tests (12 to 15 minutes on two cores at first)"
 	@echo "make keras-suite  run Keras's own tests with mlplab's training, and compare (about half an hour)"
 	@echo "make clients      call the server with Triton's and KServe's clients, and test its OpenAPI (sets up .peers/clients first)"
 	@echo "make fuzz     feed damaged and hostile files to every reader, FUZZ_SECONDS=60 each (Linux on x86-64)"

@@ -157,7 +157,7 @@ def home(tmp_path, monkeypatch) -> Path:
     return home
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no owner and modes of a folder to check")
 def test_the_folder_is_the_users_alone(home):
     path = kept_programs._own_folder()
     assert path.is_relative_to(home)
@@ -192,7 +192,7 @@ def small(digits, tmp_path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="HOME is no cache folder there")
+@pytest.mark.skipif(os.name == "nt", reason="on Windows HOME does not move the cache folder")
 def test_the_bits_are_the_same_with_programs_of_any_kind(small, home, tmp_path):
     """In a new folder, in a filled one, with each file damaged, and with two processes at once in a new one."""
 

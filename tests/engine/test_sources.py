@@ -259,7 +259,7 @@ def test_chunks_are_predicted_and_evaluated_in_their_order(chunks, few):
     np.testing.assert_allclose(mlplab.evaluate(model, chunks), model.evaluate(*few, verbose=0), rtol=1e-5)
 
 
-@pytest.mark.skipif(len(jax.local_devices()) < 2 or jax.default_backend() != "cpu", reason="needs two cores")
+@pytest.mark.skipif(len(jax.local_devices()) < 2 or jax.default_backend() != "cpu", reason="only cores share memory")
 def test_cores_share_one_copy_of_the_data(few):
     arrays = on_device(few)
     shared = also_on(jax.local_devices()[1], arrays)

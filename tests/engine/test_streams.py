@@ -136,10 +136,10 @@ def assert_a_forked_process_ends_without_error(rows):
 
 @pytest.mark.slow
 def test_processes_that_streams_start_keep_the_order_and_end_without_error(uneven, tmp_path):
-    """Those of a `PyDataset`, and such as a `DataLoader` has, which raises an error when one ends with a code.
+    """A `PyDataset` reads its batches in other processes, and so does a `DataLoader`, which fails if one of them does.
 
-    In a process of its own: one that Ray was used in cannot be forked. What its threads have is deleted in the child,
-    which then waits for ever for one of them.
+    Such processes are forked. This test runs in a new process, because one in which Ray was used cannot be forked: the
+    child deletes Ray's connection, and waits for ever for a thread that only its parent has.
     """
     path = tmp_path / "rows.npz"
     np.savez(path, *uneven)
